@@ -1,0 +1,152 @@
+"""Agents. Histories: cuts of interactions -> revised histories and deltas of rows.
+
+For a run of cuts: read the touched histories, apply the history rule, send each cut's deltas to the
+shards, and when the broker has them, write histories and move the fence.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from faust.types import TP
+from redis.asyncio import Redis
+
+from streamapp.agents.opening import open_slot
+from streamapp.core.delta import encode_deltas
+from streamapp.core.fence import Fences
+from streamapp.core.history import Interactions, revise
+from streamapp.core.interactions import Admitted, admit, decode_cut
+from streamapp.core.registry import Registry
+from streamapp.settings import Settings
+from streamapp.store.keys import SlotKeys, histories_tag
+from streamapp.store.slot import Head, Slot
+from streamapp.transport.publisher import Outgoing, Publisher
+from streamapp.transport.records import Offsets, RecordBatch
+
+
+@dataclass(slots=True)
+class _State:
+    """What the stage knows of its slot: all of it is stored there at `position`."""
+
+    position: int
+    fences: Fences
+    registry: Registry
+    counters: dict[str, int]
+
+
+class Histories:
+    """The stage of one interactions partition."""
+
+    def __init__(
+        self, settings: Settings, redis: Redis, publisher: Publisher, partition: int
+    ) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._partition = partition
+        self._slot = Slot(redis, SlotKeys(settings.state_prefix, histories_tag(partition)))
+        self._state: _State
+        self._shards = 0
+
+    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
+        """Read the head and the registry."""
+        self._shards = await self._publisher.partitions(self._settings.deltas_topic)
+        ((tp, known),) = offsets.items()
+        head = await open_slot(self._slot, tp, known, self._settings.results)
+        counters = {
+            name: int(value)
+            for name, value in head.fields.items()
+            if name in {"applied", "dead"} or name.startswith("skipped:")
+        }
+        registry = await self._slot.registry()
+        self._state = _State(head.position, Fences(head.fences), registry, counters)
+        return {tp: head.position}
+
+    async def apply(self, batches: Sequence[RecordBatch]) -> None:
+        """Apply the cuts of the batches."""
+        state = self._state
+        known = len(state.registry)
+        records = [record for batch in batches for record in batch.records]
+        admitted = [
+            (record.offset, self._admit(decode_cut(record.value), state)) for record in records
+        ]
+        deltas, histories = await self._revise(admitted, state.registry)
+        await self._publisher.deliver(deltas)
+        end = batches[-1].end
+        await self._slot.put(end, histories.items())
+        await self._slot.commit(
+            state.position,
+            Head(end, state.fences.as_dict(), {**_encoded(state.counters)}),
+            known,
+            state.registry.ids[known:],
+        )
+        state.position = end
+
+    async def work(self, busy: bool) -> float:
+        """Histories are stored as they are applied; nothing waits for its time."""
+        return 3600.0
+
+    async def finish(self) -> None:
+        """Everything that was applied is already stored."""
+
+    def fence(self, tp: TP) -> int:
+        """Return the first offset that is not stored."""
+        return self._state.position
+
+    def _admit(self, cut: object, state: _State) -> Admitted:
+        news = admit(cut, state.fences, state.registry, self._settings.event_weights)  # type: ignore[arg-type]
+        found = {"applied": news.applied, "dead": news.dead}
+        found |= {f"skipped:{name}": count for name, count in news.skipped.items()}
+        for name, count in found.items():
+            state.counters[name] = state.counters.get(name, 0) + count
+        return news
+
+    async def _revise(
+        self, admitted: Sequence[tuple[int, Admitted]], registry: Registry
+    ) -> tuple[dict[tuple[str, int], list[Outgoing]], dict[str, bytes]]:
+        """Return the deltas of the cuts, and the histories that they leave."""
+        users = list({user: None for _, news in admitted for user in news.users})
+        stored = await self._slot.read(users)
+        ahead = {user: blob[0] for user, blob in zip(users, stored, strict=True) if blob}
+        histories = {user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)}
+        deltas: dict[tuple[str, int], list[Outgoing]] = {}
+        for offset, news in admitted:
+            todo = _without(news, {user for user in news.users if ahead.get(user, 0) > offset})
+            if not todo.users:
+                continue
+            revisions = revise(
+                [histories[user] for user in todo.users],
+                todo.interactions,
+                registry,
+                self._settings.history_cap,
+            )
+            histories.update(zip(todo.users, revisions.histories(), strict=True))
+            for shard, value in encode_deltas(
+                revisions, registry, self._shards, self._partition, offset
+            ):
+                target = self._settings.deltas_topic, shard
+                deltas.setdefault(target, []).append(Outgoing(value))
+        return deltas, histories
+
+
+def _without(news: Admitted, users: set[str]) -> Admitted:
+    """Return `news` without those users, whose stored history holds it already."""
+    if not users:
+        return news
+    keep = np.array([user not in users for user in news.users], np.bool_)
+    counts = np.diff(news.interactions.starts)
+    events = np.repeat(keep, counts)
+    some = news.interactions
+    return replace(
+        news,
+        users=[user for user in news.users if user not in users],
+        interactions=Interactions(
+            np.concatenate((np.zeros(1, np.int64), np.cumsum(counts[keep]))),
+            some.item[events],
+            some.weight[events],
+            some.ts[events],
+        ),
+    )
+
+
+def _encoded(counters: Mapping[str, int]) -> dict[str, bytes]:
+    return {name: str(count).encode() for name, count in counters.items()}

@@ -1,0 +1,113 @@
+"""Agents. A lane: runs one stage, one step at a time, on what comes in for its partitions."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+
+from streamapp.agents.stage import Stage
+from streamapp.errors import FenceMovedError
+from streamapp.transport.records import RecordBatch
+
+logger = logging.getLogger(__name__)
+
+_ROOM_BATCHES = 16
+"""Batches that may wait; a batch is what one read brought, so at most a few megabytes."""
+
+
+class Lane:
+    """Feeds a stage.
+
+    Args:
+        stage: What to run.
+        reopen: Called when the stored state moved under the stage; opens it and seeks.
+        fail: Called with whatever else ends the lane.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        reopen: Callable[["Lane"], Awaitable[None]],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.stage = stage
+        self.rolled_back = 0
+        self._reopen = reopen
+        self._fail = fail
+        self._inbox: deque[RecordBatch] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._task = asyncio.create_task(self._run())
+
+    def put(self, batch: RecordBatch) -> None:
+        """Take a batch in."""
+        if not self._stopping:
+            self._inbox.append(batch)
+            self._wake.set()
+
+    def clear(self) -> None:
+        """Forget what waits; it will be read again."""
+        self._inbox.clear()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more batches should be read."""
+        return len(self._inbox) < _ROOM_BATCHES and not self._stopping
+
+    async def finish(self) -> None:
+        """Apply what waits, store it, and end."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def drop(self) -> None:
+        """End at once; what is not stored is left to the next owner."""
+        self._stopping = True
+        self._inbox.clear()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            wait = 0.0
+            while not (self._stopping and not self._inbox):
+                await self._pause(wait)
+                batches = list(self._inbox)
+                self._inbox.clear()
+                try:
+                    if batches:
+                        await self.stage.apply(batches)
+                    wait = await self.stage.work(busy=bool(self._inbox))
+                except FenceMovedError as moved:
+                    await self._open_anew(moved)
+                    wait = 0.0
+            await self.stage.finish()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._fail(error)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for a batch, `finish` or the time to pass, and let others run in any case."""
+        self._wake.clear()
+        if self._inbox or self._stopping or seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            pass
+
+    async def _open_anew(self, moved: FenceMovedError) -> None:
+        if moved.found < moved.expected:
+            self.rolled_back += moved.expected - moved.found
+        logger.warning("%s; reading the state anew", moved)
+        self.clear()
+        await self._reopen(self)

@@ -1,0 +1,98 @@
+"""Agents. The lanes of a worker: which partitions it has, and who works on them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from faust.types import TP
+
+from streamapp.agents.lane import Lane
+from streamapp.agents.stage import Stage
+from streamapp.transport.records import Offsets, RecordBatch
+
+
+class Lanes:
+    """Opens a lane for what is assigned, and closes it when it is revoked.
+
+    Args:
+        stage_for: Makes the stage for some partitions of one topic group.
+        group_of: Says which partitions share a lane: those with the same name.
+        offsets: Asks Kafka about partitions.
+        seek: Makes the consumer go on reading elsewhere.
+        fail: Called with whatever ends a lane.
+    """
+
+    def __init__(
+        self,
+        stage_for: Callable[[str], Stage],
+        group_of: Callable[[TP], str],
+        offsets: Callable[[Iterable[TP]], Awaitable[Mapping[TP, Offsets]]],
+        seek: Callable[[Mapping[TP, int]], Awaitable[None]],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self._stage_for = stage_for
+        self._group_of = group_of
+        self._offsets = offsets
+        self._seek = seek
+        self._fail = fail
+        self._lanes: dict[TP, Lane] = {}
+        self._epochs: dict[TP, int] = {}
+
+    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
+        """Take over these partitions and no others; return where to start reading each."""
+        await self.drop()
+        groups: dict[str, dict[TP, Offsets]] = {}
+        for tp, known in offsets.items():
+            groups.setdefault(self._group_of(tp), {})[tp] = known
+        positions: dict[TP, int] = {}
+        for name, members in groups.items():
+            lane = Lane(self._stage_for(name), self._reopen, self._fail)
+            try:
+                positions.update(await lane.stage.open(members))
+            except Exception as error:
+                self._fail(error)
+                raise
+            for tp in members:
+                self._lanes[tp] = lane
+                self._epochs[tp] = self.epoch(tp) + 1
+        for lane in set(self._lanes.values()):
+            lane.start()
+        return positions
+
+    async def drop(self) -> None:
+        """Close every lane at once; what is not stored is left to the next owner."""
+        lanes = set(self._lanes.values())
+        self._lanes.clear()
+        await asyncio.gather(*(lane.drop() for lane in lanes))
+
+    async def finish(self) -> None:
+        """Bring what waits in every lane to the store, and end the lanes."""
+        await asyncio.gather(*(lane.finish() for lane in set(self._lanes.values())))
+
+    def put(self, batch: RecordBatch) -> None:
+        """Give a batch to its lane; one of an earlier opening is void."""
+        lane = self._lanes.get(batch.tp)
+        if lane is not None and batch.epoch == self.epoch(batch.tp):
+            lane.put(batch)
+
+    def epoch(self, tp: TP) -> int:
+        """Return a number that changes whenever reading of `tp` starts anew."""
+        return self._epochs.get(tp, 0)
+
+    def hungry(self, tps: Iterable[TP]) -> set[TP]:
+        """Return those partitions whose lane has room."""
+        return {tp for tp in tps if tp in self._lanes and self._lanes[tp].has_room}
+
+    def fence(self, tp: TP) -> int | None:
+        """Return the first offset that the stored state does not hold, or None if not owned."""
+        lane = self._lanes.get(tp)
+        return None if lane is None else lane.stage.fence(tp)
+
+    async def _reopen(self, lane: Lane) -> None:
+        members = [tp for tp, one in self._lanes.items() if one is lane]
+        positions = await lane.stage.open(await self._offsets(members))
+        for tp in members:
+            self._epochs[tp] += 1
+        await self._seek(positions)
+        for tp in members:
+            self._epochs[tp] += 1
+        lane.clear()

@@ -1,0 +1,159 @@
+"""Agents. Neighbours: deltas -> rows -> lists.
+
+The owner of a shard keeps its rows in memory. Deltas are applied there, lists are published from
+there, and now and then a checkpoint writes the rows that changed and then moves the fence. After a
+crash the deltas behind the fence are read again; a row that was stored ahead of the fence skips
+what it holds.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from faust.types import TP
+from redis.asyncio import Redis
+
+from streamapp.agents.opening import open_slot
+from streamapp.agents.publication import Publication
+from streamapp.agents.refresh import Refresh
+from streamapp.core.arrays import Ints
+from streamapp.core.delta import decode_delta
+from streamapp.core.fence import Fences
+from streamapp.core.norms import NORM, Norms
+from streamapp.core.shard import Shard
+from streamapp.settings import Settings
+from streamapp.store.keys import SlotKeys, rows_tag
+from streamapp.store.lists import Lists
+from streamapp.store.slot import Head, Slot
+from streamapp.transport.publisher import Publisher
+from streamapp.transport.records import Offsets, RecordBatch
+
+_LATE_S = 1.0
+"""While deltas are waiting, lists are published this often: what is late gains nothing from haste."""
+
+_SHARE = 10
+"""A checkpoint rests ten times as long as the last one took, so that it costs a tenth at most."""
+
+
+class Neighbours:
+    """The stage of one deltas partition."""
+
+    def __init__(
+        self, settings: Settings, redis: Redis, lists: Lists, publisher: Publisher, number: int
+    ) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._number = number
+        self._slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(number)))
+        self._publication = Publication(lists, publisher, settings.lists_topic)
+        self._shard: Shard
+        self._refresh: Refresh
+        self._stored = 0
+        self._stored_items = 0
+        self._stored_pending = b"", b""
+        self._published_at = 0.0
+        self._checkpoint_at = 0.0
+
+    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
+        """Read head, registry and norms; rows come when they are needed."""
+        await self._publication.open()
+        ((tp, known),) = offsets.items()
+        head = await open_slot(self._slot, tp, known, self._settings.results)
+        count = await self._publisher.partitions(self._settings.deltas_topic)
+        registry = await self._slot.registry()
+        norms = Norms.unpack(await self._slot.norms())
+        self._shard = Shard(self._number, count, self._settings.rule, head.position, registry,
+                            norms, Fences(head.fences))  # fmt: skip
+        pending = head.fields.get("dirty", b""), head.fields.get("moved", b"")
+        self._shard.dirty[np.frombuffer(pending[0], "<i4")] = True
+        self._shard.norms.moved[np.frombuffer(pending[1], "<i4")] = True
+        self._shard.norms.fell[np.frombuffer(pending[1], "<i4")] = True
+        self._refresh = Refresh(self._shard, self._publication, self._load,
+                                self._settings.refresh_interval)  # fmt: skip
+        self._stored, self._stored_items = head.position, len(registry)
+        self._stored_pending = pending
+        return {tp: head.position}
+
+    async def apply(self, batches: Sequence[RecordBatch]) -> None:
+        """Apply the deltas of the batches in memory."""
+        shard = self._shard
+        admitted = []
+        for batch in batches:
+            for record in batch.records:
+                blocks = shard.admit(decode_delta(record.value))
+                if blocks is not None:
+                    admitted.append((record.offset, blocks))
+        await self._load(shard.absent([blocks for _, blocks in admitted]))
+        for offset, blocks in admitted:
+            shard.apply(blocks, offset)
+        shard.position = batches[-1].end
+
+    async def work(self, busy: bool) -> float:
+        """Publish, refresh and checkpoint what is due."""
+        now = time.monotonic()
+        settings = self._settings
+        interval = max(settings.publish_interval, _LATE_S) if busy else settings.publish_interval
+        if now >= self._published_at + interval:
+            await self._publish()
+            self._published_at = time.monotonic()
+        refreshed = await self._refresh.step(busy)
+        if now >= self._checkpoint_at:
+            await self._checkpoint()
+        due = [refreshed, self._checkpoint_at - time.monotonic()]
+        if self._shard.dirty.any():
+            due.append(self._published_at + settings.publish_interval - time.monotonic())
+        return max(0.0, min(due))
+
+    async def finish(self) -> None:
+        """Publish and store everything."""
+        await self._publish()
+        await self._checkpoint()
+
+    def fence(self, tp: TP) -> int:
+        """Return the first offset that is not stored."""
+        return self._stored
+
+    async def _load(self, numbers: Ints) -> None:
+        if len(numbers):
+            stored = await self._slot.read(numbers.tolist())
+            self._shard.load(numbers, stored)
+
+    async def _publish(self) -> None:
+        shard = self._shard
+        numbers = np.flatnonzero(shard.dirty).astype(np.int32)
+        if not len(numbers):
+            return
+        await self._load(numbers[~shard.rows.present[numbers]])
+        ranking = shard.rank(numbers)
+        changed = shard.differs(numbers, ranking)
+        shard.dirty[numbers[~changed]] = False
+        await self._publication.publish(shard, numbers, ranking, changed)
+
+    async def _checkpoint(self) -> None:
+        """Store rows, then norms, registry and what is still to publish together with the fence."""
+        shard, started = self._shard, time.monotonic()
+        pending = _numbers(shard.dirty), _numbers(self._refresh.pending)
+        if shard.position != self._stored or pending != self._stored_pending:
+            numbers = np.flatnonzero(shard.unsaved).tolist()
+            await self._slot.put(
+                shard.position, ((number, shard.packed(number)) for number in numbers)
+            )
+            await self._slot.commit(
+                self._stored,
+                Head(shard.position, shard.fences.as_dict(),
+                     {"dirty": pending[0], "moved": pending[1]}),
+                self._stored_items,
+                shard.registry.ids[self._stored_items :],
+                [(number * NORM.itemsize, norm) for number, norm in shard.norms.packed_changes()],
+            )  # fmt: skip
+            shard.unsaved[numbers] = False
+            self._stored, self._stored_items = shard.position, len(shard.registry)
+            self._stored_pending = pending
+            shard.shrink(self._settings.row_cache_bytes)
+        finished = time.monotonic()
+        rest = max(self._settings.checkpoint_interval, _SHARE * (finished - started))
+        self._checkpoint_at = finished + rest
+
+
+def _numbers(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> bytes:
+    return np.flatnonzero(flags).astype("<i4").tobytes()

@@ -1,0 +1,51 @@
+"""Agents. Where to start reading a partition, and when not to start at all."""
+
+from faust.types import TP
+
+from streamapp.errors import StateError
+from streamapp.store.slot import Head, Slot
+from streamapp.transport.records import Offsets
+
+
+async def open_slot(slot: Slot, tp: TP, offsets: Offsets, results: str) -> Head:
+    """Return the head of the slot that follows `tp`; make the slot if the group is new.
+
+    Args:
+        slot: The slot.
+        tp: The partition whose records it applies.
+        offsets: What Kafka says of the partition.
+        results: The settings that change counts.
+
+    Raises:
+        StateError: the state is gone, was made under other settings, or names offsets that the
+            partition does not have.
+    """
+    head = await slot.head()
+    where = f"{tp.topic}[{tp.partition}]"
+    if head is None:
+        if offsets.committed:
+            raise StateError(
+                f"{where}: the group has committed offset {offsets.committed}, but Redis holds no "
+                f"state for it ({slot.keys.head} is missing); restore Redis from a backup, or use "
+                "another GROUP_ID and STATE_PREFIX to start anew"
+            )
+        await slot.create(offsets.beginning, {"results": results})
+        head = await slot.head()
+        if head is None:
+            raise StateError(f"{where}: Redis lost {slot.keys.head} right after it was made")
+    if (made_under := head.fields.get("results", b"").decode()) != results:
+        raise StateError(
+            f"{where}: the state was made under {made_under}, the settings are {results}; set them "
+            "back, or use another GROUP_ID and STATE_PREFIX to start anew"
+        )
+    if head.position > offsets.end:
+        raise StateError(
+            f"{where}: the state is at offset {head.position}, but the topic ends at {offsets.end}; "
+            "was it made anew? Use another GROUP_ID and STATE_PREFIX to start anew"
+        )
+    if head.position < offsets.beginning:
+        raise StateError(
+            f"{where}: the state is at offset {head.position}, but the topic begins at "
+            f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
+        )
+    return head

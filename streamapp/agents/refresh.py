@@ -1,0 +1,98 @@
+"""Agents. Refresh: brings lists up to date with norms that moved.
+
+When the norm of an item moves, it changes place in every list that holds it. A sweep looks at the
+rows that may be concerned, some at a time between batches of deltas, so that a list is as fresh as
+`REFRESH_INTERVAL` says when the worker has time, and deltas come first when it has not.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+
+from streamapp.agents.publication import Publication
+from streamapp.core.arrays import Bools, Ints
+from streamapp.core.shard import Shard
+
+_ROWS_AT_ONCE = 512
+
+
+class Refresh:
+    """The sweeps of one shard.
+
+    Args:
+        shard: The shard.
+        publication: Publishes its lists.
+        load: Brings rows into memory.
+        interval_s: Seconds between two sweeps.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        publication: Publication,
+        load: Callable[[Ints], Awaitable[None]],
+        interval_s: float,
+    ) -> None:
+        self._shard = shard
+        self._publication = publication
+        self._load = load
+        self._interval_s = interval_s
+        self._due_at = time.monotonic() + interval_s
+        self._moved: Bools = np.zeros(0, np.bool_)
+        self._queue: Ints = np.zeros(0, np.int32)
+
+    @property
+    def pending(self) -> Bools:
+        """The items whose move is not yet in all lists, bool by number."""
+        pending = self._shard.norms.moved.copy()
+        if len(self._queue):
+            pending[: len(self._moved)] |= self._moved
+        return pending
+
+    async def step(self, busy: bool) -> float:
+        """Look at some rows if it is time; return the seconds until the next step."""
+        if not len(self._queue):
+            if time.monotonic() < self._due_at or not self._shard.norms.moved.any():
+                return max(self._due_at - time.monotonic(), 0.001) if self._waits else 3600.0
+            self._begin()
+        await self._look(self._queue[:_ROWS_AT_ONCE])
+        self._queue = self._queue[_ROWS_AT_ONCE:]
+        if not len(self._queue):
+            self._due_at = time.monotonic() + self._interval_s
+            return self._interval_s
+        return 0.0
+
+    @property
+    def _waits(self) -> bool:
+        return bool(self._shard.norms.moved.any())
+
+    def _begin(self) -> None:
+        norms = self._shard.norms
+        self._moved = norms.moved.copy()
+        self._queue = self._shard.outdated(norms.moved, norms.fell)
+        norms.moved[:] = False
+        norms.fell[:] = False
+
+    async def _look(self, numbers: Ints) -> None:
+        shard = self._shard
+        numbers = numbers[~shard.dirty[numbers]]
+        if not len(numbers):
+            return
+        await self._load(numbers[~shard.rows.present[numbers]])
+        ranking = shard.rank(numbers)
+        fresh = shard.known[numbers]
+        unseen = ~fresh & ~shard.touching(numbers, self._resized(self._moved))
+        changed = shard.differs(numbers, ranking) & ~unseen
+        if unseen.any():
+            lines = np.flatnonzero(unseen)
+            shard.remember(numbers[lines], ranking.only(lines))
+        if changed.any():
+            await self._publication.publish(shard, numbers, ranking, changed)
+
+    def _resized(self, flags: Bools) -> Bools:
+        if len(flags) == len(self._shard.owned):
+            return flags
+        resized = np.zeros(len(self._shard.owned), np.bool_)
+        resized[: len(flags)] = flags
+        return resized

@@ -1,0 +1,48 @@
+"""Agents. What a lane asks of a stage."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from faust.types import TP
+
+from streamapp.transport.records import Offsets, RecordBatch
+
+
+class Stage(Protocol):
+    """One step of the flow for some partitions.
+
+    A lane calls one method at a time. An exception other than `FenceMovedError` ends the process
+    without acknowledging anything, so a stage may leave its memory in any state when it raises.
+    """
+
+    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
+        """Read the stored state anew; return the position of each partition.
+
+        Raises:
+            StateError: state and topic do not fit each other.
+        """
+        ...
+
+    async def apply(self, batches: Sequence[RecordBatch]) -> None:
+        """Apply record batches, in order.
+
+        Raises:
+            FenceMovedError: the stored state is not where this stage left it.
+        """
+        ...
+
+    async def work(self, busy: bool) -> float:
+        """Do what time asks for; return the seconds until there is more of it.
+
+        Args:
+            busy: Whether record batches are waiting.
+        """
+        ...
+
+    async def finish(self) -> None:
+        """Bring everything that was applied to the store and to its readers, at once."""
+        ...
+
+    def fence(self, tp: TP) -> int:
+        """Return the first offset of `tp` that the stored state does not hold."""
+        ...

@@ -1,0 +1,185 @@
+"""Hallway. The composition root: settings in, a Faust app with its three agents out.
+
+`faust -A streamapp.app worker` finds `app` here; it is made when it is asked for, so that the
+import has no effects.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import Any
+
+import faust
+from faust.app.base import BootStrategy
+from faust.types import TP, AgentT
+from redis.asyncio import Redis
+
+from streamapp.agents.histories import Histories
+from streamapp.agents.intake import Intake
+from streamapp.agents.lanes import Lanes
+from streamapp.agents.neighbours import Neighbours
+from streamapp.agents.stage import Stage
+from streamapp.errors import StreamappError
+from streamapp.settings import Settings, load_settings
+from streamapp.store.connection import check_policy, connect, opened
+from streamapp.store.layout import check_layout
+from streamapp.store.lists import lists_of
+from streamapp.transport.consumer import Consumer, Records, Transport
+from streamapp.transport.publisher import Publisher
+from streamapp.transport.records import Offsets, RecordBatch
+from streamapp.transport.topics import administration, ensure_topics
+
+logger = logging.getLogger(__name__)
+
+_INTAKE = "intake"
+
+
+class _Quiet(faust.Monitor):  # type: ignore[misc]
+    """Faust's monitor without what it does for each message."""
+
+    def on_message_in(self, *_: Any, **__: Any) -> None: ...
+    def on_stream_event_in(self, *_: Any, **__: Any) -> None: ...
+    def on_stream_event_out(self, *_: Any, **__: Any) -> None: ...
+    def on_message_out(self, *_: Any, **__: Any) -> None: ...
+
+
+class _WithoutWeb(BootStrategy):  # type: ignore[misc]
+    """Faust's web server listens on all interfaces; this app has none."""
+
+    def _should_enable_web(self) -> bool:
+        return False
+
+
+class App(faust.App):  # type: ignore[misc]
+    """The worker: one lane a partition, fed by the agents."""
+
+    BootStrategy = _WithoutWeb
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        super().__init__(
+            settings.group_id,
+            broker=settings.broker_url.replace(",", ";kafka://"),
+            store="memory://",
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            stream_buffer_maxsize=65_536,
+            stream_wait_empty=True,
+            consumer_auto_offset_reset="earliest",
+            consumer_max_fetch_size=4_194_304,
+            consumer_group_instance_id=settings.instance_id or None,
+            broker_max_poll_records=settings.max_poll_records,
+            broker_max_poll_interval=7 * 86_400.0,
+            broker_commit_interval=1.0,
+            broker_commit_every=1_000_000,
+            broker_session_timeout=settings.session_timeout,
+            broker_heartbeat_interval=settings.session_timeout / 5,
+            broker_rebalance_timeout=max(30.0, settings.session_timeout),
+            broker_request_timeout=max(60.0, settings.session_timeout),
+            worker_redirect_stdouts=False,
+            Monitor=_Quiet,
+            web_enabled=False,
+        )
+        self.transport = Transport(self.conf.broker_consumer, self)
+        self.redis: Redis = connect(settings)
+        self.publisher = Publisher(settings)
+        self.lists = lists_of(
+            self.redis, settings.list_prefix, settings.state_prefix, settings.redis_cluster
+        )
+        self.lanes = Lanes(self._stage, self._lane_of, self._offsets, self._seek, self.fail)
+        self.on_partitions_revoked.connect(self._drop_lanes)
+
+    def fail(self, error: BaseException) -> None:
+        """End the process without acknowledging anything: what was not stored is read again."""
+        if isinstance(error, StreamappError):
+            sys.stderr.write(f"streamapp: {error}\n")
+        else:
+            logger.critical("the worker stops", exc_info=error)
+        logging.shutdown()
+        sys.stderr.flush()
+        os._exit(getattr(error, "exit_code", 1))
+
+    async def on_start(self) -> None:
+        """Check that Kafka and Redis are fit for use, before anything is read."""
+        try:
+            async with opened(self.settings) as redis:
+                await check_policy(redis)
+                async with administration(self.settings) as admin:
+                    topics = await ensure_topics(admin, self.settings)
+                await check_layout(redis, self.settings, {t.name: count for t, count, _ in topics})
+            for topic, count, made in topics:
+                if made:
+                    logger.info("made the topic %s with %d partitions", topic.name, count)
+            await self.publisher.start()
+        except StreamappError as error:
+            self.fail(error)
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Finish what was read, store it, and commit."""
+        await self.lanes.finish()
+        await super().on_stop()
+        await self.publisher.stop()
+        await self.redis.aclose()
+
+    async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
+        self.fail(exc)
+
+    async def _drop_lanes(self, *_: Any, **__: Any) -> None:
+        await self.lanes.drop()
+
+    def _lane_of(self, tp: TP) -> str:
+        return _INTAKE if tp.topic in self.settings.event_topics else f"{tp.topic}/{tp.partition}"
+
+    def _stage(self, lane: str) -> Stage:
+        settings = self.settings
+        if lane == _INTAKE:
+            return Intake(settings, self.redis, self.publisher)
+        topic, _, partition = lane.rpartition("/")
+        if topic == settings.interactions_topic:
+            return Histories(settings, self.redis, self.publisher, int(partition))
+        return Neighbours(settings, self.redis, self.lists, self.publisher, int(partition))
+
+    async def _offsets(self, tps: Iterable[TP]) -> Mapping[TP, Offsets]:
+        consumer: Consumer = self.consumer
+        return await consumer.offsets(tps, {})
+
+    async def _seek(self, positions: Mapping[TP, int]) -> None:
+        consumer: Consumer = self.consumer
+        await consumer.seek_to(positions)
+
+
+def create_app(settings: Settings) -> App:
+    """Return the app with its agents; it connects to nothing until it is started."""
+    app = App(settings)
+
+    async def intake(batches: AsyncIterable[RecordBatch]) -> None:
+        """Event records -> interactions, in the partition of their user."""
+        async for batch in batches:
+            app.lanes.put(batch)
+
+    async def histories(batches: AsyncIterable[RecordBatch]) -> None:
+        """Interactions -> histories, and deltas to the shards of their items."""
+        async for batch in batches:
+            app.lanes.put(batch)
+
+    async def neighbours(batches: AsyncIterable[RecordBatch]) -> None:
+        """Deltas -> rows, and lists to Redis and the output topic."""
+        async for batch in batches:
+            app.lanes.put(batch)
+
+    for agent, topics in (
+        (intake, settings.event_topics),
+        (histories, (settings.interactions_topic,)),
+        (neighbours, (settings.deltas_topic,)),
+    ):
+        app.agent(app.topic(*topics, schema=Records()), name=agent.__name__)(agent)
+    return app
+
+
+def __getattr__(name: str) -> App:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()["app"] = create_app(load_settings())
+    return globals()["app"]  # type: ignore[no-any-return]

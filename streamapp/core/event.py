@@ -1,0 +1,215 @@
+"""Core. Reads event records: what each one says, or why it cannot be counted.
+
+A record's value is one JSON object, an array of them, or `{"events": [...]}`. One bad element of an
+array is refused alone. Whatever the bytes, reading raises nothing but `BadEventError`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+import msgspec
+import orjson
+
+from streamapp.errors import BadEventError
+
+MAX_ID_BYTES = 512
+MILLISECONDS_FROM = 1e11
+"""A numeric time over this is in milliseconds; as seconds it would lie beyond the year 5138."""
+
+CODES = {
+    "null_value": "the record has no value",
+    "too_large": "the value is larger than MAX_RECORD_BYTES",
+    "schema_registry_frame": "the value is framed by a schema registry (first byte 0)",
+    "not_utf8": "the value is not UTF-8",
+    "not_json": "the value is not JSON",
+    "not_finite": "a number is not finite (NaN or infinity)",
+    "too_deep": "the value is nested too deeply",
+    "not_an_event": "the value or an element is not a JSON object",
+    "missing_id": "user_id or item_id is missing or empty",
+    "invalid_id": "user_id or item_id is neither a string nor an integer",
+    "id_too_long": "user_id or item_id has more than 512 bytes",
+    "invalid_type": "type is not a string",
+    "invalid_ts": "ts is neither a number nor an ISO 8601 date",
+    "ts_out_of_range": "ts lies before EARLIEST_TS or after now plus MAX_AHEAD_S",
+    "key_mismatch": "the record's key is not its user_id",
+}
+"""Every code that a dead letter may carry, and what it means."""
+
+
+class Record(Protocol):
+    """A record as a Kafka client hands it over."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventRules:
+    """How events are read; each field changes results.
+
+    Attributes:
+        types: Canonical type by every name that a type goes by, its own included.
+        implied: Canonical type by topic, for events that leave `type` out.
+        earliest_ts: Oldest event time in seconds.
+        max_ahead_s: How far an event time may lie after now.
+        max_record_bytes: Largest value.
+        check_keys: Whether a record's key must be its user id.
+    """
+
+    types: Mapping[str, str]
+    implied: Mapping[str, str]
+    earliest_ts: float
+    max_ahead_s: float
+    max_record_bytes: int
+    check_keys: bool
+
+
+class Event(NamedTuple):
+    """A decoded element; `type` is canonical, or the unknown name as it came."""
+
+    user: str
+    item: str
+    type: str
+    known: bool
+    ts: float
+
+
+class EventReader:
+    """Reads the records of one topic."""
+
+    def __init__(self, rules: EventRules, topic: str) -> None:
+        self._rules = rules
+        self._types = dict(rules.types)
+        self._implied = rules.implied.get(topic, "")
+
+    def elements(self, record: Record) -> list[Any]:
+        """Return the elements of a record's value, not yet looked at.
+
+        Raises:
+            BadEventError: the record as a whole cannot be used.
+        """
+        value = record.value
+        if value is None:
+            raise BadEventError("null_value", CODES["null_value"])
+        if len(value) > self._rules.max_record_bytes:
+            raise BadEventError("too_large", f"the value has {len(value)} bytes")
+        try:
+            decoded = orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            _explain(value, error)
+        if type(decoded) is dict:
+            events = decoded.get("events")
+            if type(events) is list and "item_id" not in decoded:
+                return events
+            return [decoded]
+        if type(decoded) is list:
+            return decoded
+        raise BadEventError("not_an_event", CODES["not_an_event"])
+
+    def event(self, element: Any, record: Record, latest_ts: float) -> Event:
+        """Return what one element says; `latest_ts` is the newest event time allowed.
+
+        Raises:
+            BadEventError: the element cannot be counted.
+        """
+        if type(element) is not dict:
+            raise BadEventError("not_an_event", CODES["not_an_event"])
+        get = element.get
+        user, item, name, ts = get("user_id"), get("item_id"), get("type"), get("ts")
+        if type(user) is not str or not user or len(user) > 128:
+            user = _checked_id("user_id", user)
+        if type(item) is not str or not item or len(item) > 128:
+            item = _checked_id("item_id", item)
+        if name is None:
+            name = self._implied
+        elif type(name) is not str:
+            raise BadEventError("invalid_type", CODES["invalid_type"])
+        if type(ts) is not float:
+            ts = _seconds(ts, record)
+        if ts > MILLISECONDS_FROM:
+            ts /= 1000.0
+        if not self._rules.earliest_ts <= ts <= latest_ts:
+            raise BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
+        if self._rules.check_keys and record.key != user.encode():
+            raise BadEventError("key_mismatch", CODES["key_mismatch"])
+        known = self._types.get(name)
+        if known is None:
+            return Event(user, item, name, False, ts)
+        return Event(user, item, known, True, ts)
+
+
+def raw_elements(value: bytes) -> list[bytes]:
+    """Return the elements of a value that was read before, each byte for byte as it came."""
+    if value.lstrip()[:1] == b"[":
+        return [bytes(raw) for raw in msgspec.json.decode(value, type=list[msgspec.Raw])]
+    envelope = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+    if "events" not in envelope or "item_id" in envelope:
+        return [value]
+    return [bytes(raw) for raw in msgspec.json.decode(envelope["events"], type=list[msgspec.Raw])]
+
+
+def _checked_id(field: str, value: Any) -> str:
+    if value is None or value == "":
+        raise BadEventError("missing_id", f"{field} is missing or empty")
+    if type(value) is int:
+        return str(value)
+    if type(value) is not str:
+        raise BadEventError("invalid_id", f"{field} is neither a string nor an integer")
+    if len(value.encode()) > MAX_ID_BYTES:
+        raise BadEventError("id_too_long", f"{field} has more than {MAX_ID_BYTES} bytes")
+    return value
+
+
+def _seconds(ts: Any, record: Record) -> float:
+    if ts is None:
+        return record.timestamp / 1000.0
+    if type(ts) is int:
+        return float(ts)
+    if type(ts) is str:
+        try:
+            moment = datetime.fromisoformat(ts)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            raise BadEventError("invalid_ts", CODES["invalid_ts"]) from None
+    raise BadEventError("invalid_ts", CODES["invalid_ts"])
+
+
+def _explain(value: bytes, error: orjson.JSONDecodeError) -> NoReturn:
+    """Say why orjson refused a value."""
+    code = "not_json"
+    if value[:1] == b"\0":
+        code = "schema_registry_frame"
+    elif "depth limit" in str(error):
+        code = "too_deep"
+    else:
+        try:
+            value.decode()
+            json.loads(value, parse_constant=_not_finite, parse_float=_finite)
+        except UnicodeDecodeError:
+            code = "not_utf8"
+        except BadEventError as refusal:
+            raise refusal from None
+        except (ValueError, RecursionError):
+            code = "not_json"
+    detail = f": {error}" if code == "not_json" else ""
+    raise BadEventError(code, CODES[code] + detail) from None
+
+
+def _not_finite(name: str) -> NoReturn:
+    raise BadEventError("not_finite", f"a number is {name}")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        _not_finite("infinity")
+    return number

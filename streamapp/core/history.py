@@ -1,0 +1,160 @@
+"""Core. The history rule: what a user's interactions make of the user's history.
+
+A history is at most `cap` distinct items, each with a rating and a last time. An interaction with
+an item of the history raises its rating to the larger of the two and its time to the later of the
+two; a new item enters with its weight; while the history is over the cap, the entry with the
+smallest (time, item id) is evicted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
+from streamapp.core.registry import Registry, precedes
+
+ENTRY = np.dtype([("item", "<i4"), ("rating", "<f8"), ("ts", "<f8")])
+"""One entry of a stored history, 20 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """Interactions grouped by user, in the order of each user's partition.
+
+    Attributes:
+        starts: int64, shape (users + 1,). Those of user u lie at starts[u]:starts[u + 1].
+        item: int32. Item numbers.
+        weight: float64, > 0.
+        ts: float64. Event time in seconds.
+    """
+
+    starts: Longs
+    item: Ints
+    weight: Floats
+    ts: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """Users' histories before and after some interactions, one block of entries a user.
+
+    Attributes:
+        starts: int64, shape (users + 1,). The block of user u lies at starts[u]:starts[u + 1].
+        item: int32. Item numbers, distinct within a block.
+        before: float64. Rating before; 0 if the item was not in the history.
+        after: float64. Rating after; 0 if the item is no longer in the history.
+        ts: float64. Last event time of the entry in seconds.
+        as_of: float64, shape (users,). Newest event time among the interactions applied.
+    """
+
+    starts: Longs
+    item: Ints
+    before: Floats
+    after: Floats
+    ts: Floats
+    as_of: Floats
+
+    def histories(self) -> list[bytes]:
+        """Return each user's history after, packed as `ENTRY` records. Cost: O(entries)."""
+        alive = self.after > 0
+        packed = np.empty(int(alive.sum()), ENTRY)
+        packed["item"], packed["rating"] = self.item[alive], self.after[alive]
+        packed["ts"] = self.ts[alive]
+        ends = np.concatenate(([0], np.cumsum(alive)))[self.starts] * ENTRY.itemsize
+        whole, cuts = packed.tobytes(), ends.tolist()
+        return [whole[start:end] for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def revise(
+    histories: list[bytes], interactions: Interactions, registry: Registry, cap: int
+) -> Revisions:
+    """Apply the history rule to the users of `interactions`, one after the other.
+
+    Args:
+        histories: Each user's history before, packed as `ENTRY` records; b"" for a new user.
+        interactions: What to apply; as many users as `histories`.
+        registry: The items' ids; they break ties of time when an entry is evicted.
+        cap: Most entries of a history; > 0.
+
+    Cost: O(history) per interaction, and as much again per eviction.
+    """
+    stored = np.frombuffer(b"".join(histories), ENTRY)
+    sizes = np.array([len(history) for history in histories], np.int64) // ENTRY.itemsize
+    starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+    return Revisions(
+        *_revise(
+            starts,
+            np.ascontiguousarray(stored["item"]),
+            np.ascontiguousarray(stored["rating"]),
+            np.ascontiguousarray(stored["ts"]),
+            interactions.starts,
+            interactions.item,
+            interactions.weight,
+            interactions.ts,
+            cap,
+            *registry.text,
+        )
+    )
+
+
+@compiled
+def _revise(
+    old_starts: Longs,
+    old_item: Ints,
+    old_rating: Floats,
+    old_ts: Floats,
+    new_starts: Longs,
+    new_item: Ints,
+    new_weight: Floats,
+    new_ts: Floats,
+    cap: int,
+    text: Bytes,
+    ends: Longs,
+) -> tuple[Longs, Ints, Floats, Floats, Floats, Floats]:
+    users = len(new_starts) - 1
+    room = len(old_item) + len(new_item)
+    item, before = np.empty(room, np.int32), np.zeros(room)
+    after, ts = np.zeros(room), np.empty(room)
+    starts, as_of = np.zeros(users + 1, np.int64), np.full(users, -np.inf)
+    end = 0
+    for user in range(users):
+        start, alive = end, 0
+        for entry in range(old_starts[user], old_starts[user + 1]):
+            item[end], before[end], ts[end] = old_item[entry], old_rating[entry], old_ts[entry]
+            after[end] = old_rating[entry]
+            end += 1
+            alive += 1
+        for event in range(new_starts[user], new_starts[user + 1]):
+            as_of[user] = max(as_of[user], new_ts[event])
+            entry = start
+            while entry < end and item[entry] != new_item[event]:
+                entry += 1
+            if entry == end:
+                item[end] = new_item[event]
+                end += 1
+            if after[entry] > 0:
+                after[entry] = max(after[entry], new_weight[event])
+                ts[entry] = max(ts[entry], new_ts[event])
+            else:
+                after[entry], ts[entry] = new_weight[event], new_ts[event]
+                alive += 1
+            while alive > cap:
+                after[_oldest(item, after, ts, start, end, text, ends)] = 0
+                alive -= 1
+        starts[user + 1] = end
+    return starts, item[:end], before[:end], after[:end], ts[:end], as_of
+
+
+@compiled
+def _oldest(
+    item: Ints, after: Floats, ts: Floats, start: int, end: int, text: Bytes, ends: Longs
+) -> int:
+    oldest = -1
+    for entry in range(start, end):
+        if after[entry] > 0 and (
+            oldest < 0
+            or ts[entry] < ts[oldest]
+            or (ts[entry] == ts[oldest] and precedes(text, ends, item[entry], item[oldest]))
+        ):
+            oldest = entry
+    return oldest

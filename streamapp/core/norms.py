@@ -1,0 +1,83 @@
+"""Core. Sums of squares and user counts of every item, and which of them moved."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled, resized
+from streamapp.core.delta import Blocks
+
+NORM = np.dtype([("sum_sq", "<f8"), ("users", "<i8")])
+"""One stored norm, 16 bytes; its place in the array is the item's number."""
+
+
+@dataclass(slots=True)
+class Norms:
+    """What the norm of every item rests on.
+
+    Attributes:
+        sum_sq: float64, shape (>= items,). Sum over users of rating squared; exactly 0 without users.
+        users: int64, shape (>= items,). Users whose history holds the item.
+        moved: bool. Items whose `sum_sq` changed since `settle`.
+        fell: bool. Those of them whose `sum_sq` became smaller at least once.
+        unsaved: bool. Items that changed since `packed`.
+    """
+
+    sum_sq: Floats
+    users: Longs
+    moved: Bools
+    fell: Bools
+    unsaved: Bools
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Norms":
+        """Return the norms that `packed`, an array of `NORM`, holds."""
+        stored = np.frombuffer(packed, NORM)
+        flags = [np.zeros(len(stored), np.bool_) for _ in range(3)]
+        return cls(stored["sum_sq"].copy(), stored["users"].copy(), *flags)
+
+    def reserve(self, items: int) -> None:
+        """Make room for the numbers below `items`."""
+        for name in ("sum_sq", "users", "moved", "fell", "unsaved"):
+            setattr(self, name, resized(getattr(self, name), items))
+
+    def apply(self, blocks: Blocks) -> None:
+        """Add the rating changes of `blocks`."""
+        _apply(blocks.changed, blocks.before, blocks.after,
+               self.sum_sq, self.users, self.moved, self.fell, self.unsaved)  # fmt: skip
+
+    def packed_changes(self) -> list[tuple[int, bytes]]:
+        """Return (item number, packed `NORM`) of every item that changed, and forget which did."""
+        numbers = np.flatnonzero(self.unsaved)
+        packed = np.empty(len(numbers), NORM)
+        packed["sum_sq"], packed["users"] = self.sum_sq[numbers], self.users[numbers]
+        self.unsaved[numbers] = False
+        whole, width = packed.tobytes(), NORM.itemsize
+        return [
+            (number, whole[place * width : (place + 1) * width])
+            for place, number in enumerate(numbers.tolist())
+        ]
+
+
+@compiled
+def _apply(
+    changed: Ints,
+    before: Floats,
+    after: Floats,
+    sum_sq: Floats,
+    users: Longs,
+    moved: Bools,
+    fell: Bools,
+    unsaved: Bools,
+) -> None:
+    for entry in range(len(changed)):
+        item = changed[entry]
+        users[item] += (after[entry] > 0) - (before[entry] > 0)
+        if users[item] == 0:
+            sum_sq[item] = 0.0
+        else:
+            sum_sq[item] += after[entry] * after[entry] - before[entry] * before[entry]
+        moved[item] = True
+        unsaved[item] = True
+        if after[entry] < before[entry]:
+            fell[item] = True

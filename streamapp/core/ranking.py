@@ -1,0 +1,157 @@
+"""Core. Ranks the cells of rows by similarity: the top-N lists of items.
+
+The similarity of items i and j is `dot(i, j) / sqrt(sum_sq(i) * sum_sq(j))`. Lists follow a total
+order: similarity down, then item id up in byte order. Source: Sarwar et al. 2001, item-based
+collaborative filtering; damping as in session-rec.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamapp.core.arrays import Bools, Bytes, Floats, Ints, Longs, compiled
+from streamapp.core.norms import Norms
+from streamapp.core.registry import Registry, precedes
+from streamapp.core.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What makes a list; each field changes results.
+
+    Attributes:
+        top_n: Most entries of a list; > 0.
+        damping: Added to both sums of squares; >= 0.
+        min_support: Fewest users behind a pair; >= 1.
+    """
+
+    top_n: int
+    damping: float = 0.0
+    min_support: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The top-N of some rows, one line a row, best first.
+
+    Attributes:
+        size: int32, shape (rows,). Entries of each line.
+        item: int32, shape (rows, top_n). Item numbers; -1 beyond `size`.
+        score: float64, shape (rows, top_n). Similarities; 0 beyond `size`.
+        support: int32, shape (rows, top_n). Users behind each pair; 0 beyond `size`.
+        digest: int64, shape (rows,). Equal for equal lines.
+    """
+
+    size: Ints
+    item: Ints
+    score: Floats
+    support: Ints
+    digest: Longs
+
+    def only(self, lines: Longs) -> "Ranking":
+        """Return some of the lines."""
+        return Ranking(self.size[lines], self.item[lines], self.score[lines],
+                       self.support[lines], self.digest[lines])  # fmt: skip
+
+
+def rank(numbers: Ints, rows: Rows, norms: Norms, registry: Registry, rule: Rule) -> Ranking:
+    """Rank the rows `numbers`, all of which must be present. Cost: O(cells) and the entries moved."""
+    return Ranking(
+        *_rank(numbers, *rows.cells, norms.sum_sq, *registry.text,
+               rule.top_n, rule.damping, rule.min_support)  # fmt: skip
+    )
+
+
+@compiled
+def similarity(dot: float, left_sum_sq: float, right_sum_sq: float, damping: float) -> float:
+    """Return the damped cosine; 0 where a sum of squares is 0."""
+    scale = (left_sum_sq + damping) * (right_sum_sq + damping)
+    return dot / np.sqrt(scale) if scale > 0 else 0.0
+
+
+@compiled
+def _rank(
+    numbers: Ints,
+    starts: Longs,
+    sizes: Ints,
+    items: Ints,
+    supports: Ints,
+    dots: Floats,
+    sum_sq: Floats,
+    text: Bytes,
+    ends: Longs,
+    top_n: int,
+    damping: float,
+    min_support: int,
+) -> tuple[Ints, Ints, Floats, Ints, Longs]:
+    lines = len(numbers)
+    size = np.zeros(lines, np.int32)
+    item, score = np.full((lines, top_n), -1, np.int32), np.zeros((lines, top_n))
+    support, digest = np.zeros((lines, top_n), np.int32), np.empty(lines, np.int64)
+    for line in range(lines):
+        row, full = numbers[line], 0
+        for cell in range(starts[row], starts[row] + sizes[row]):
+            other = items[cell]
+            value = similarity(dots[cell], sum_sq[row], sum_sq[other], damping)
+            if supports[cell] < min_support or (full == top_n and value < score[line, full - 1]):
+                continue
+            place = full
+            while place > 0 and (
+                value > score[line, place - 1]
+                or (
+                    value == score[line, place - 1]
+                    and precedes(text, ends, other, item[line, place - 1])
+                )
+            ):
+                place -= 1
+            if place == top_n:
+                continue
+            full = min(full + 1, top_n)
+            for after in range(full - 1, place, -1):
+                item[line, after], score[line, after] = item[line, after - 1], score[line, after - 1]
+                support[line, after] = support[line, after - 1]
+            item[line, place], score[line, place] = other, value
+            support[line, place] = supports[cell]
+        size[line] = full
+        digest[line] = _digest(item[line, :full], score[line, :full], support[line, :full])
+    return size, item, score, support, digest
+
+
+@compiled
+def _digest(item: Ints, score: Floats, support: Ints) -> int:
+    """Return a 64-bit FNV-1a hash over the words of a line."""
+    total = np.uint64(14695981039346656037)
+    for place in range(len(item)):
+        for word in (
+            np.uint64(item[place]),
+            score[place : place + 1].view(np.uint64)[0],
+            np.uint64(support[place]),
+        ):
+            total = (total ^ word) * np.uint64(1099511628211)
+            total ^= total >> np.uint64(29)
+    return np.int64(total)
+
+
+@compiled
+def holding(listed: Ints, moved: Bools) -> Bools:
+    """Say of each line of `listed`, shape (lines, top_n), whether it holds an item that moved."""
+    found = np.zeros(len(listed), np.bool_)
+    for line in range(len(listed)):
+        for other in listed[line]:
+            if other >= 0 and moved[other]:
+                found[line] = True
+                break
+    return found
+
+
+@compiled
+def neighbouring(numbers: Ints, starts: Longs, sizes: Ints, items: Ints, moved: Bools) -> Bools:
+    """Say of each row in `numbers` whether one of its cells is an item that moved."""
+    found = np.zeros(len(numbers), np.bool_)
+    for line in range(len(numbers)):
+        row = numbers[line]
+        for cell in range(starts[row], starts[row] + sizes[row]):
+            if moved[items[cell]]:
+                found[line] = True
+                break
+    return found

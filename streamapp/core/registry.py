@@ -1,0 +1,89 @@
+"""Core. Numbers items: item id <-> int32, in order of first appearance.
+
+Numbers belong to one partition of state and are a function of its log: whoever reads the same
+records in the same order gives every item the same number (ADR-0002).
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+import numpy as np
+
+from streamapp.core.arrays import Bytes, Ints, Longs, compiled, grown
+
+
+class Registry:
+    """The items that one partition of state has seen; it only grows.
+
+    Attributes:
+        ids: Item ids; the position of an id is its number.
+    """
+
+    ids: list[str]
+
+    def __init__(self, ids: Iterable[str] = ()) -> None:
+        self.ids = []
+        self._number: dict[str, int] = {}
+        self._text: Bytes = np.zeros(0, np.uint8)
+        self._ends: Longs = np.zeros(1, np.int64)
+        self._hashes = np.zeros(0, np.uint32)
+        self.number(list(ids))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def number(self, ids: Sequence[str]) -> Ints:
+        """Return the numbers of `ids`, int32, in their order; unknown ids get the next free ones."""
+        get = self._number.get
+        numbers = [get(item, -1) for item in ids]
+        if -1 in numbers:
+            self._append([item for item, known in zip(ids, numbers, strict=True) if known < 0])
+            numbers = [self._number[item] for item in ids]
+        return np.array(numbers, np.int32)
+
+    def find(self, item: str) -> int:
+        """Return the number of `item`, or -1 if it was never seen."""
+        return self._number.get(item, -1)
+
+    @property
+    def text(self) -> tuple[Bytes, Longs]:
+        """The ids as UTF-8 in one array, and where each one ends (entry 0 is the start, 0)."""
+        return self._text, self._ends
+
+    def shards(self, count: int, start: int = 0) -> Ints:
+        """Return the shard of `count` that owns each item from number `start` on, int32."""
+        return (self._hashes[start : len(self.ids)] % np.uint32(count)).astype(np.int32)
+
+    def _append(self, ids: list[str]) -> None:
+        for item in ids:
+            if item in self._number:
+                continue
+            encoded = item.encode()
+            number, start = len(self.ids), int(self._ends[len(self.ids)])
+            self._text = grown(self._text, start + len(encoded))
+            self._ends = grown(self._ends, number + 2)
+            self._hashes = grown(self._hashes, number + 1)
+            self._text[start : start + len(encoded)] = np.frombuffer(encoded, np.uint8)
+            self._ends[number + 1] = start + len(encoded)
+            self._hashes[number] = crc32(encoded)
+            kept = sys.intern(item)
+            self._number[kept] = number
+            self.ids.append(kept)
+
+
+def shard_of(item: str, count: int) -> int:
+    """Return the shard that owns the row of `item`; `count` is the number of shards."""
+    return crc32(item.encode()) % count
+
+
+@compiled
+def precedes(text: Bytes, ends: Longs, left: int, right: int) -> bool:
+    """Say whether the id of item `left` sorts before that of `right` in byte order."""
+    left_start, left_end = ends[left], ends[left + 1]
+    right_start, right_end = ends[right], ends[right + 1]
+    for offset in range(min(left_end - left_start, right_end - right_start)):
+        left_byte, right_byte = text[left_start + offset], text[right_start + offset]
+        if left_byte != right_byte:
+            return bool(left_byte < right_byte)
+    return bool(left_end - left_start < right_end - right_start)

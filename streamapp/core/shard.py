@@ -1,0 +1,158 @@
+"""Core. A shard: the rows, norms and lists of the items that one deltas partition owns.
+
+A shard is a function of its log: after the same messages, two shards are equal, whoever ran them
+and however the messages were grouped. Rows may be absent, in which case the caller loads them
+before `apply` or `rank` needs them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streamapp.core.arrays import Bools, Ints, Longs, resized
+from streamapp.core.delta import Blocks, Delta
+from streamapp.core.fence import Fences
+from streamapp.core.norms import Norms
+from streamapp.core.ranking import Ranking, Rule, holding, neighbouring, rank
+from streamapp.core.registry import Registry
+from streamapp.core.rows import CELL, Rows
+
+
+@dataclass(slots=True)
+class Shard:
+    """One shard in memory.
+
+    Attributes:
+        number: Which shard.
+        count: Of how many.
+        rule: What makes a list.
+        position: First offset of the shard's log that is not applied.
+        registry: Items by number.
+        norms: Sums of squares and user counts of all items.
+        fences: First place not applied of each interactions partition.
+        owned: bool by number. Items whose row is here.
+        dirty: bool by number. Rows that changed since their list was published.
+        unsaved: bool by number. Rows that changed since they were stored.
+        known: bool by number. Rows whose published list is remembered in `listed` and `digest`.
+        listed: int32, shape (items, top_n). Items of the published list; -1 beyond its end.
+        digest: int64 by number. Digest of the published list.
+    """
+
+    number: int
+    count: int
+    rule: Rule
+    position: int
+    registry: Registry
+    norms: Norms
+    fences: Fences
+    rows: Rows = field(default_factory=Rows)
+    owned: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
+    dirty: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
+    unsaved: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
+    known: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
+    listed: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int32))
+    digest: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
+    _numbered: int = 0
+
+    def __post_init__(self) -> None:
+        self.listed = np.zeros((0, self.rule.top_n), np.int32)
+        self._reserve()
+
+    def admit(self, delta: Delta) -> Blocks | None:
+        """Return the blocks of a delta that was not applied before, or None; learn its items."""
+        blocks, source = delta.blocks(self.registry), str(delta.partition)
+        self._reserve()
+        if delta.place < self.fences[source]:
+            return None
+        self.fences.advance(source, delta.place + 1)
+        return blocks
+
+    def absent(self, blocks: Sequence[Blocks]) -> Ints:
+        """Return the rows that `apply` of these blocks needs and that are not here."""
+        items = [items for some in blocks for items in (some.changed, some.kept)]
+        needed = np.zeros(len(self.owned), np.bool_)
+        for some in items:
+            needed[some] = True
+        return np.flatnonzero(needed & self.owned & ~self.rows.present).astype(np.int32)
+
+    def apply(self, blocks: Blocks, offset: int) -> None:
+        """Apply the delta at `offset` of the shard's log; its rows must be present."""
+        self.norms.apply(blocks)
+        touched = self.rows.apply(blocks, offset, self.owned)
+        self.dirty[touched] = True
+        self.unsaved[touched] = True
+
+    def load(self, numbers: Ints, stored: Sequence[tuple[int, bytes] | None]) -> None:
+        """Put rows here as the store returned them: position, then what `packed` gave."""
+        found = [row or (0, bytes(8)) for row in stored]
+        self.rows.load(
+            numbers,
+            np.array([position for position, _ in found], np.int64),
+            np.array([np.frombuffer(packed, "<f8", 1)[0] for _, packed in found], np.float64),
+            [packed[8:] for _, packed in found],
+        )
+
+    def packed(self, number: int) -> bytes:
+        """Return a row as the store keeps it: newest event time, then cells."""
+        return np.float64(self.rows.as_of[number]).tobytes() + self.rows.pack(number)
+
+    def rank(self, numbers: Ints) -> Ranking:
+        """Return the lists of rows that are present, as of now."""
+        return rank(numbers, self.rows, self.norms, self.registry, self.rule)
+
+    def remember(self, numbers: Ints, ranking: Ranking) -> None:
+        """Note that these lists stand for their rows in the store and on the output topic."""
+        self.listed[numbers], self.digest[numbers] = ranking.item, ranking.digest
+        self.known[numbers] = True
+
+    def differs(self, numbers: Ints, ranking: Ranking) -> Bools:
+        """Say of each line whether it is another list than the one remembered, or none is."""
+        return ~self.known[numbers] | (self.digest[numbers] != ranking.digest)
+
+    def outdated(self, moved: Bools, fell: Bools) -> Ints:
+        """Return the rows whose list may differ because norms moved, and those not remembered.
+
+        An item whose norm rises falls in every list, so only the lists that hold it can change. An
+        item whose norm falls may enter any list whose row holds it.
+        """
+        alive = np.flatnonzero(self.owned & (self.norms.users[: len(self.owned)] > 0))
+        outdated = ~self.known[alive] | holding(self.listed[alive], moved)
+        if fell.any():
+            outdated |= ~self.rows.present[alive]
+            outdated |= self.touching(alive.astype(np.int32), fell)
+        return alive[outdated].astype(np.int32)
+
+    def touching(self, numbers: Ints, moved: Bools) -> Bools:
+        """Say of each row that is present whether it holds an item that moved."""
+        starts, sizes, items, _, _ = self.rows.cells
+        return neighbouring(numbers, starts, sizes, items, moved)
+
+    def shrink(self, limit_bytes: int) -> None:
+        """Drop the rows that were idle longest, until the rest fits into `limit_bytes`."""
+        cells = int(self.rows.size.sum())
+        excess = cells - limit_bytes // CELL.itemsize
+        if excess <= 0:
+            return
+        clean = np.flatnonzero(self.rows.present & ~self.unsaved & ~self.dirty)
+        oldest = clean[np.argsort(self.rows.position[clean], kind="stable")]
+        enough = int(np.searchsorted(np.cumsum(self.rows.size[oldest]), excess)) + 1
+        self.rows.drop(oldest[:enough])
+
+    def mask(self, numbers: Ints) -> Bools:
+        """Return bool by number, true for `numbers`."""
+        chosen = np.zeros(len(self.owned), np.bool_)
+        chosen[numbers] = True
+        return chosen
+
+    def _reserve(self) -> None:
+        """Make room for new items in every array by number, and say which of them are owned."""
+        if len(self.registry) > len(self.owned):
+            room = max(len(self.registry), 2 * len(self.owned))
+            self.rows.reserve(room)
+            self.norms.reserve(room)
+            for name in ("owned", "dirty", "unsaved", "known", "listed", "digest"):
+                setattr(self, name, resized(getattr(self, name), room))
+        new = slice(self._numbered, len(self.registry))
+        self.owned[new] = self.registry.shards(self.count, self._numbered) == self.number
+        self._numbered = len(self.registry)

@@ -1,0 +1,231 @@
+"""Hallway. The one frozen settings object, and the only reader of the environment."""
+
+import json
+from functools import cache
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from streamapp.core.event import EventRules
+from streamapp.core.ranking import Rule
+from streamapp.errors import ConfigError
+
+PREFIX = "STREAMAPP_"
+
+_ALIASES = {
+    "view": "click",
+    "product_viewed": "click",
+    "Product Viewed": "click",
+    "view_item": "click",
+    "addtocart": "add_to_cart",
+    "product_added": "add_to_cart",
+    "Product Added": "add_to_cart",
+    "buy": "purchase",
+    "order": "purchase",
+    "transaction": "purchase",
+    "Order Completed": "purchase",
+}
+
+
+def _names(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+    parts = [part.partition("=") for part in value.split(",") if part.strip()]
+    return {name.strip(): text.strip() for name, _, text in parts}
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+Weights = Annotated[dict[str, float], NoDecode, BeforeValidator(_pairs)]
+Labels = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
+KeyPrefix = Annotated[str, Field(pattern=r"^[^{}\s]{1,100}$")]
+
+
+class Settings(BaseSettings):
+    """What an operator may set, as `STREAMAPP_<NAME>` or in a `.env` file.
+
+    Every field says whether it changes results (counts or lists) or only speed and behaviour.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", frozen=True, extra="ignore"
+    )
+
+    broker_url: str = "kafka://127.0.0.1:9092"
+    """Kafka, as `kafka://host:port[,host:port]`."""
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    """Redis, as `redis://[user:password@]host:port/db`, or `rediss://` for TLS."""
+    redis_cluster: bool = False
+    """Whether `redis_url` names a node of a Redis Cluster."""
+    group_id: str = Field("streamapp", pattern=r"^[a-zA-Z0-9._-]{1,200}$")
+    """Kafka consumer group of the workers."""
+    instance_id: str = ""
+    """Static member id of this worker, one each; empty for none. Speeds up restarts."""
+
+    event_topics: Names = ("clicks", "purchases")
+    """Topics that trackers write to, separated by commas. Changes results."""
+    topic_types: Labels = {"clicks": "click", "purchases": "purchase"}
+    """Type of an event that leaves it out, `topic=type,...`. Changes results."""
+    event_weights: Weights = {"click": 1.0, "add_to_cart": 3.0, "purchase": 5.0}
+    """Weight of each event type, `type=weight,...`; over 0. Changes results."""
+    event_aliases: Labels = _ALIASES
+    """Other names of event types, `name=type,...`. Changes results."""
+    key_mismatch: Literal["refuse", "accept"] = "refuse"
+    """Whether an event whose record key is not its user id is refused as `key_mismatch`, or accepted
+    and sent to the partition of its user. Changes results."""
+    earliest_ts: float = 631_152_000.0
+    """Oldest event time in seconds; default 1990-01-01. Changes results."""
+    max_ahead_s: float = Field(86_400.0, ge=0)
+    """How many seconds an event time may lie after now. Changes results."""
+    max_record_bytes: int = Field(1_048_576, ge=1_024, le=8_388_608)
+    """Largest value of an event record. Changes results."""
+
+    interactions_topic: TopicName = "streamapp-interactions"
+    """Internal topic of decoded events."""
+    deltas_topic: TopicName = "streamapp-deltas"
+    """Internal topic of deltas."""
+    lists_topic: TopicName = "recommendations"
+    """Output topic of fresh lists, compacted."""
+    dead_letter_suffix: str = Field(".dlq", pattern=r"^[a-zA-Z0-9._-]{1,40}$")
+    """What is added to an event topic's name for its dead letters."""
+    partitions: int = Field(4, ge=1, le=1024)
+    """Partitions of the topics that `streamapp topics` creates; fixed once there is state."""
+    replication: int = Field(1, ge=1, le=10)
+    """Replication factor of the topics that `streamapp topics` creates."""
+
+    history_cap: int = Field(100, ge=1, le=100_000)
+    """Most items of a user's history. Changes results."""
+    top_n: int = Field(20, ge=1, le=200)
+    """Most entries of a list. Changes results."""
+    damping: float = Field(0.0, ge=0)
+    """Added to both sums of squares of a similarity. Changes results."""
+    min_support: int = Field(1, ge=1)
+    """Fewest users behind a pair that a list shows. Changes results."""
+
+    list_prefix: KeyPrefix = "recs:v1:"
+    """Prefix of the keys that frontends read."""
+    state_prefix: KeyPrefix = "streamapp:"
+    """Prefix of the keys that hold the state."""
+
+    publish_interval: Seconds = 0.05
+    """A list changes at most once in so many seconds."""
+    checkpoint_interval: Seconds = 0.5
+    """Rows and fences are written back once in so many seconds."""
+    refresh_interval: Seconds = 2.0
+    """Lists are brought up to date with moved norms once in so many seconds."""
+    row_cache_bytes: int = Field(512 * 1024 * 1024, ge=1_048_576)
+    """Memory that a shard's rows may take in a worker; the rest is read from Redis when needed."""
+
+    session_timeout: float = Field(10.0, ge=1, le=300)
+    """Seconds of silence after which Kafka gives a worker's partitions to others."""
+    fetch_max_wait_ms: int = Field(20, ge=1, le=10_000)
+    """How long Kafka may hold back an empty answer."""
+    max_poll_records: int = Field(4_000, ge=1, le=100_000)
+    """Most records that one read of Kafka hands on."""
+    redis_timeout: Seconds = 10.0
+    """Seconds after which a Redis call counts as failed."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much the worker says."""
+
+    @field_validator("event_topics")
+    @classmethod
+    def _topics_are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or len(set(names)) != len(names):
+            raise ValueError("one or more distinct topic names are needed")
+        return names
+
+    @field_validator("event_weights")
+    @classmethod
+    def _weights_are_positive(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not weights or not all(0 < weight < 1e6 for weight in weights.values()):
+            raise ValueError("every type needs a weight over 0 and below 1000000")
+        return weights
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_a_broker(cls, url: str) -> str:
+        if urlsplit(url).scheme != "kafka" or not urlsplit(url).netloc:
+            raise ValueError("kafka://host:port is needed")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_redis(cls, url: str) -> str:
+        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("redis://host:port/db is needed")
+        return url
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> "Settings":
+        targets = {*self.event_aliases.values(), *self.topic_types.values()}
+        if unknown := sorted(targets - set(self.event_weights) - {"click", "purchase", "add_to_cart"}):
+            raise ValueError(f"EVENT_WEIGHTS has no weight for {', '.join(unknown)}")
+        if self.list_prefix.startswith(self.state_prefix):
+            raise ValueError("LIST_PREFIX must not lie under STATE_PREFIX")
+        return self
+
+    @property
+    def bootstrap(self) -> list[str]:
+        """The brokers as `host:port`."""
+        return urlsplit(self.broker_url).netloc.split(",")
+
+    @property
+    def event_rules(self) -> EventRules:
+        """How events are read."""
+        types = {name: kind for name, kind in self.event_aliases.items()
+                 if kind in self.event_weights}  # fmt: skip
+        return EventRules(
+            types=types | {kind: kind for kind in self.event_weights},
+            implied=self.topic_types,
+            earliest_ts=self.earliest_ts,
+            max_ahead_s=self.max_ahead_s,
+            max_record_bytes=self.max_record_bytes,
+            check_keys=self.key_mismatch == "refuse",
+        )
+
+    @property
+    def rule(self) -> Rule:
+        """What makes a list."""
+        return Rule(self.top_n, self.damping, self.min_support)
+
+    @property
+    def results(self) -> str:
+        """The settings that change counts, as canonical JSON; state carries it."""
+        chosen = {"event_weights": self.event_weights, "history_cap": self.history_cap}
+        return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
+
+
+@cache
+def load_settings() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        ConfigError: a value is impossible; names the variable, the value and what is allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigError(_readable(error)) from None
+
+
+def _readable(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+        value = "" if not problem["loc"] else f"={problem['input']!r}"
+        lines.append(f"{name}{value}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(lines)

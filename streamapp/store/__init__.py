@@ -1,0 +1,1 @@
+"""The Redis room: keys, scripts and what they promise."""

@@ -1,0 +1,63 @@
+"""Store. Every key, and the slot that it lives in.
+
+The state of one partition of one log lies in one hash slot, named by the tag between the braces:
+`{u3}` histories of interactions partition 3, `{i7}` rows of deltas partition 7, `{e:clicks:0}` the
+position in an event partition.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SlotKeys:
+    """The keys of one slot.
+
+    Attributes:
+        prefix: The state prefix.
+        tag: What is between the braces.
+    """
+
+    prefix: str
+    tag: str
+
+    @property
+    def head(self) -> str:
+        """Hash: position, fences, counters and the settings that made the state."""
+        return f"{self.prefix}{{{self.tag}}}:head"
+
+    @property
+    def items(self) -> str:
+        """List: item ids; the index of an id is its number."""
+        return f"{self.prefix}{{{self.tag}}}:items"
+
+    @property
+    def norms(self) -> str:
+        """String: packed norms by item number."""
+        return f"{self.prefix}{{{self.tag}}}:norms"
+
+    def blob(self, name: str | int) -> str:
+        """String: the position it was written at, then a history or a row."""
+        return f"{self.prefix}{{{self.tag}}}:b:{name}"
+
+
+def histories_tag(partition: int) -> str:
+    """Return the tag of the histories of an interactions partition."""
+    return f"u{partition}"
+
+
+def rows_tag(shard: int) -> str:
+    """Return the tag of the rows of a shard."""
+    return f"i{shard}"
+
+
+def intake_tag(topic: str, partition: int) -> str:
+    """Return the tag of the position in an event partition."""
+    return f"e:{topic}:{partition}"
+
+
+def gone_key(prefix: str, list_key: str) -> str:
+    """Return the key that remembers the last `seq` of a list that is gone, in the list's slot."""
+    start = list_key.find("{")
+    end = list_key.find("}", start + 1)
+    tag = list_key[start + 1 : end] if start >= 0 and end > start + 1 else list_key
+    return f"{prefix}gone:{{{tag}}}:{list_key}"

@@ -1,0 +1,28 @@
+#!lua
+-- Write blobs of one slot, each only over an older one.
+-- KEYS: 1 head, 2.. blobs.
+-- ARGV: 1 position of the blobs, 2.. blobs; a blob begins with its position, 8 bytes, big endian.
+-- Returns the number of blobs that were left because a newer one was there.
+-- Types are checked by reading every key before the first write: a script has no rollback.
+local position = tonumber(ARGV[1])
+redis.call('HLEN', KEYS[1])
+local sizes, stale = {}, {}
+for i = 2, #KEYS do
+  sizes[i] = redis.call('STRLEN', KEYS[i])
+  if sizes[i] >= 8 then
+    stale[i] = struct.unpack('>I8', redis.call('GETRANGE', KEYS[i], 0, 7)) > position
+  end
+end
+local kept, count, bytes = 0, 0, 0
+for i = 2, #KEYS do
+  if stale[i] then
+    kept = kept + 1
+  else
+    redis.call('SET', KEYS[i], ARGV[i])
+    if sizes[i] == 0 then count = count + 1 end
+    bytes = bytes + #ARGV[i] - sizes[i]
+  end
+end
+if count ~= 0 then redis.call('HINCRBY', KEYS[1], 'blobs', count) end
+if bytes ~= 0 then redis.call('HINCRBY', KEYS[1], 'blob_bytes', bytes) end
+return kept

@@ -1,0 +1,31 @@
+#!lua
+-- Replace lists that frontends read, each only by one of a later position.
+-- KEYS: list, gone, list, gone ...; ARGV: 1 seq, 2 lifetime of a gone mark in seconds, 3.. lists;
+--   an empty list deletes its key and leaves a gone mark, so that no older list comes back.
+-- Returns for each list: 1 if it was replaced, 0 if a later one is there,
+--   or the list of this very seq if that is there.
+local seq, lifetime = tonumber(ARGV[1]), ARGV[2]
+local found = {}
+for i = 1, #KEYS, 2 do
+  local list, gone = redis.call('GET', KEYS[i]), redis.call('GET', KEYS[i + 1])
+  local at = list and tonumber(string.match(list, '"seq":(%d+)') or 0) or 0
+  found[i] = {list, math.max(at, tonumber(gone or 0))}
+end
+local replies = {}
+for i = 1, #KEYS, 2 do
+  local new, old = ARGV[2 + (i + 1) / 2], found[i]
+  if old[2] > seq then
+    replies[#replies + 1] = 0
+  elseif old[2] == seq and old[1] then
+    replies[#replies + 1] = old[1]
+  else
+    if new == '' then
+      redis.call('DEL', KEYS[i])
+      redis.call('SET', KEYS[i + 1], seq, 'EX', lifetime)
+    else
+      redis.call('SET', KEYS[i], new)
+    end
+    replies[#replies + 1] = 1
+  end
+end
+return replies

@@ -1,0 +1,27 @@
+"""Store. Runs the Lua scripts; each is safe to run twice, so a lost reply is harmless."""
+
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+Value = bytes | str | int | float
+
+
+@cache
+def _source(name: str) -> tuple[str, str]:
+    text = (files(__package__) / "lua" / f"{name}.lua").read_text()
+    return sha1(text.encode(), usedforsecurity=False).hexdigest(), text
+
+
+async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Value]) -> Any:
+    """Run the script `lua/<name>.lua`, and load it where the server does not have it."""
+    digest, text = _source(name)
+    try:
+        return await redis.evalsha(digest, len(keys), *keys, *arguments)
+    except NoScriptError:
+        return await redis.eval(text, len(keys), *keys, *arguments)

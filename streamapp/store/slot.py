@@ -1,0 +1,155 @@
+"""Store. The state of one partition of one log, and the protocol by which it moves (ADR-0002).
+
+A slot holds a position, the fences of the sources behind it, and blobs: histories or rows. A blob
+says up to which position of the log it is complete. Blobs are written first, in as many calls as it
+takes, each over an older one only; then one script moves the position, if it is still where this
+process left it. A process that dies in between leaves blobs that are ahead of the position: reading
+the log again skips for each blob what it already holds.
+
+Because the content of a blob at a position is a function of the log alone, two processes that
+believe to own the slot write the same things, and the slower one only finds that the fence moved.
+"""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from streamapp.core.registry import Registry
+from streamapp.errors import FenceMovedError
+from streamapp.store.keys import SlotKeys
+from streamapp.store.scripts import Value, run
+
+_POSITION = struct.Struct(">Q")
+_PUT_BYTES = 1_000_000
+_READ_KEYS = 500
+_FENCE = "fence:"
+
+
+@dataclass(slots=True)
+class Head:
+    """What a slot says of itself.
+
+    Attributes:
+        position: First offset of the slot's log that is not applied.
+        fences: First place not applied of each source in that log.
+        fields: Everything else, by name.
+    """
+
+    position: int
+    fences: dict[str, int] = field(default_factory=dict)
+    fields: dict[str, bytes] = field(default_factory=dict)
+
+    def number(self, name: str) -> int:
+        """Return a counter; 0 if it was never set."""
+        return int(self.fields.get(name, 0))
+
+
+class Slot:
+    """One slot; `redis` answers in bytes."""
+
+    def __init__(self, redis: Redis, keys: SlotKeys) -> None:
+        self._redis = redis
+        self.keys = keys
+
+    async def create(self, position: int, fields: Mapping[str, Value]) -> None:
+        """Make the slot at `position` if it does not exist."""
+        first = {**fields, "position": position}
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for name, value in first.items():
+                pipe.hsetnx(self.keys.head, name, value)  # type: ignore[arg-type]
+            await pipe.execute()
+
+    async def head(self) -> Head | None:
+        """Return the head, or None if the slot does not exist."""
+        stored = await self._redis.hgetall(self.keys.head)  # type: ignore[misc]
+        if b"position" not in stored:
+            return None
+        fields = {name.decode(): value for name, value in stored.items()}
+        head = Head(int(fields.pop("position")))
+        for name in [name for name in fields if name.startswith(_FENCE)]:
+            head.fences[name.removeprefix(_FENCE)] = int(fields.pop(name))
+        head.fields = fields
+        return head
+
+    async def registry(self) -> Registry:
+        """Return the items that the slot has seen."""
+        registry, step = Registry(), 5_000
+        while ids := await self._redis.lrange(
+            self.keys.items, len(registry), len(registry) + step - 1
+        ):  # type: ignore[misc]
+            registry.number([item.decode() for item in ids])
+        return registry
+
+    async def norms(self) -> bytes:
+        """Return the packed norms."""
+        parts, step = [], 1_000_000
+        while part := await self._redis.getrange(
+            self.keys.norms, len(parts) * step, (len(parts) + 1) * step - 1
+        ):
+            parts.append(part)
+        return b"".join(parts)
+
+    async def read(self, names: Sequence[str | int]) -> list[tuple[int, bytes] | None]:
+        """Return (position, content) of each blob, or None where there is none."""
+        found: list[tuple[int, bytes] | None] = []
+        for start in range(0, len(names), _READ_KEYS):
+            keys = [self.keys.blob(name) for name in names[start : start + _READ_KEYS]]
+            for blob in await self._redis.mget(keys):
+                found.append((_POSITION.unpack_from(blob)[0], blob[8:]) if blob else None)
+        return found
+
+    async def put(self, position: int, blobs: Iterable[tuple[str | int, bytes]]) -> int:
+        """Write blobs that are complete up to `position`; return how many newer ones were there."""
+        prefix, stale = _POSITION.pack(position), 0
+        keys: list[str] = []
+        values: list[bytes] = []
+        size = 0
+        for name, content in blobs:
+            keys.append(self.keys.blob(name))
+            values.append(prefix + content)
+            size += len(content)
+            if size >= _PUT_BYTES or len(keys) >= _READ_KEYS:
+                stale += await self._put(position, keys, values)
+                keys, values, size = [], [], 0
+        if keys:
+            stale += await self._put(position, keys, values)
+        return stale
+
+    async def _put(self, position: int, keys: list[str], values: list[bytes]) -> int:
+        return int(await run(self._redis, "put-blobs", [self.keys.head, *keys], [position, *values]))
+
+    async def commit(
+        self,
+        expected: int,
+        head: Head,
+        known: int = 0,
+        ids: Sequence[str] = (),
+        patches: Sequence[tuple[int, bytes]] = (),
+    ) -> None:
+        """Move the position from `expected` to that of `head`, with its fences and fields.
+
+        Args:
+            expected: The position this process left or found.
+            head: The new position, all fences, and the fields that change.
+            known: Items that the slot's registry holds before.
+            ids: Items that it gets.
+            patches: (byte offset, bytes) to write into the norms.
+
+        Raises:
+            FenceMovedError: the position is neither `expected` nor the new one; nothing was written.
+        """
+        fields: list[Value] = []
+        for source, place in head.fences.items():
+            fields += [_FENCE + source, place]
+        for name, value in head.fields.items():
+            fields += [name, value]
+        arguments: list[Value] = [expected, head.position, len(fields) // 2, *fields,
+                                  known, len(ids), *ids, len(patches)]  # fmt: skip
+        for offset, content in patches:
+            arguments += [offset, content]
+        keys = [self.keys.head, self.keys.items, self.keys.norms]
+        found = int(await run(self._redis, "commit", keys, arguments))
+        if found not in {expected, head.position}:
+            raise FenceMovedError(expected, found)

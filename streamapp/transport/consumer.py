@@ -1,0 +1,138 @@
+"""Transport. A Faust consumer that hands on record batches and starts at the fences of the state.
+
+Faust's own cost is per message: four tasks and a lock each. One message that carries what a whole
+read brought from a partition makes that cost small (ADR-0005). What Kafka has committed is only a
+hint for lag tools: reading starts where the state says, and what is committed is what the state
+holds.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Protocol, cast
+
+import aiokafka
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, Message
+from faust.types.transports import ConsumerT
+
+from streamapp.transport.records import Offsets, RecordBatch
+
+_IDLE_WAIT_S = 1.0
+_BUSY_WAIT_S = 0.02
+
+
+class PartitionOwner(Protocol):
+    """Whoever processes the partitions that this consumer reads."""
+
+    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
+        """Take over these partitions and no others; return where to start reading each."""
+        ...
+
+    def epoch(self, tp: TP) -> int:
+        """Return a number that changes whenever reading of `tp` starts anew."""
+        ...
+
+    def hungry(self, tps: Iterable[TP]) -> set[TP]:
+        """Return those partitions whose records there is room for."""
+        ...
+
+    def fence(self, tp: TP) -> int | None:
+        """Return the first offset that the stored state does not hold yet."""
+        ...
+
+
+class Records(faust.Schema):  # type: ignore[misc]
+    """Passes a record batch through Faust untouched."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> None:
+        """Keys stay with their records."""
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the record batch."""
+        return message.value
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Runs aiokafka; adds the settings that Faust does not pass on."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = self.app.settings.fetch_max_wait_ms
+        return cast("aiokafka.AIOKafkaConsumer", consumer)
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]
+    """Reads record batches for the app's `PartitionOwner`."""
+
+    @property
+    def owner(self) -> PartitionOwner:
+        """Whoever processes what is read."""
+        return cast("PartitionOwner", self.app.lanes)
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Open the assigned partitions and start reading each where its state ends."""
+        committed = await self.seek_to_committed()
+        offsets = await self.offsets(self.assignment(), committed)
+        await self.seek_to(await self.owner.open(offsets))
+
+    async def offsets(
+        self, tps: Iterable[TP], committed: Mapping[TP, int | None]
+    ) -> dict[TP, Offsets]:
+        """Return what Kafka says of partitions."""
+        wanted = list(tps)
+        if not wanted:
+            return {}
+        beginnings = await self.earliest_offsets(*wanted)
+        ends = await self.highwaters(*wanted)
+        by_name = {(tp.topic, tp.partition): offset for tp, offset in committed.items()}
+        return {
+            TP(*tp): Offsets(beginnings[tp], ends[tp], by_name.get((tp.topic, tp.partition)))
+            for tp in wanted
+        }
+
+    async def seek_to(self, positions: Mapping[TP, int]) -> None:
+        """Go on reading at these offsets."""
+        if positions:
+            await self.seek_wait(positions)
+            self._committed_offset.update(positions)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Yield one message per partition that has records and room for them."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        assigned = self._get_active_partitions()
+        hungry = self.owner.hungry(assigned)
+        if not hungry:
+            await self.sleep(_BUSY_WAIT_S)
+            return
+        epochs = {tp: self.owner.epoch(tp) for tp in hungry}
+        generation = self.app.consumer_generation_id
+        wait = _IDLE_WAIT_S if len(hungry) == len(assigned) else _BUSY_WAIT_S
+        fetched = await self._getmany(active_partitions=hungry, timeout=wait)
+        for tp, records in fetched.items():
+            if not self.flow_active or generation != self.app.consumer_generation_id:
+                return
+            if records and self.owner.epoch(tp) == epochs[tp]:
+                yield tp, self._batch_message(tp, records, epochs[tp])
+
+    def _batch_message(self, tp: TP, records: list[Any], epoch: int) -> Message:
+        message = self._to_message(tp, records[-1])
+        message.value = RecordBatch(TP(*tp), records, epoch)
+        return message
+
+    def _new_offset(self, tp: TP) -> int | None:
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        return self.owner.fence(tp)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """A batch spans many offsets, and what is committed does not come from acknowledgements."""
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    """Faust's aiokafka transport with this consumer."""
+
+    Consumer: type[ConsumerT] = Consumer
