@@ -26,6 +26,7 @@ from streamapp.store.connection import check_policy, connect, opened
 from streamapp.store.layout import check_layout
 from streamapp.store.lists import lists_of
 from streamapp.transport.consumer import Consumer, Records, Transport
+from streamapp.transport.offsets import read_offsets
 from streamapp.transport.publisher import Publisher
 from streamapp.transport.records import Offsets, RecordBatch
 from streamapp.transport.topics import administration, ensure_topics
@@ -142,8 +143,7 @@ class App(faust.App):  # type: ignore[misc]
         return Neighbours(settings, self.redis, self.lists, self.publisher, int(partition))
 
     async def _offsets(self, tps: Iterable[TP]) -> Mapping[TP, Offsets]:
-        consumer: Consumer = self.consumer
-        return await consumer.offsets(tps, {})
+        return await read_offsets(self.settings, tps, {})
 
     async def _seek(self, positions: Mapping[TP, int]) -> None:
         consumer: Consumer = self.consumer

@@ -172,7 +172,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _names_fit(self) -> "Settings":
         targets = {*self.event_aliases.values(), *self.topic_types.values()}
-        if unknown := sorted(targets - set(self.event_weights) - {"click", "purchase", "add_to_cart"}):
+        if unknown := sorted(
+            targets - set(self.event_weights) - {"click", "purchase", "add_to_cart"}
+        ):
             raise ValueError(f"EVENT_WEIGHTS has no weight for {', '.join(unknown)}")
         if self.list_prefix.startswith(self.state_prefix):
             raise ValueError("LIST_PREFIX must not lie under STATE_PREFIX")

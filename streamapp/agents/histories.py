@@ -107,7 +107,9 @@ class Histories:
         users = list({user: None for _, news in admitted for user in news.users})
         stored = await self._slot.read(users)
         ahead = {user: blob[0] for user, blob in zip(users, stored, strict=True) if blob}
-        histories = {user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)}
+        histories = {
+            user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)
+        }
         deltas: dict[tuple[str, int], list[Outgoing]] = {}
         for offset, news in admitted:
             todo = _without(news, {user for user in news.users if ahead.get(user, 0) > offset})

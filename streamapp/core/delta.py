@@ -104,16 +104,19 @@ def encode_deltas(
             columns = [blocks.changed_ends, changed, blocks.before, blocks.after,
                        blocks.kept_ends, kept, blocks.rating, blocks.as_of]  # fmt: skip
             ids = registry.ids
-            yield shard, _encode(
-                Delta(
-                    partition,
-                    (offset << PART_BITS) + part,
-                    [ids[number] for number in used.tolist()],
-                    [
-                        column.astype(dtype, copy=False).tobytes()
-                        for column, dtype in zip(columns, _DTYPES, strict=True)
-                    ],
-                )
+            yield (
+                shard,
+                _encode(
+                    Delta(
+                        partition,
+                        (offset << PART_BITS) + part,
+                        [ids[number] for number in used.tolist()],
+                        [
+                            column.astype(dtype, copy=False).tobytes()
+                            for column, dtype in zip(columns, _DTYPES, strict=True)
+                        ],
+                    )
+                ),
             )
 
 

@@ -57,8 +57,15 @@ class Ranking:
 def rank(numbers: Ints, rows: Rows, norms: Norms, registry: Registry, rule: Rule) -> Ranking:
     """Rank the rows `numbers`, all of which must be present. Cost: O(cells) and the entries moved."""
     return Ranking(
-        *_rank(numbers, *rows.cells, norms.sum_sq, *registry.text,
-               rule.top_n, rule.damping, rule.min_support)  # fmt: skip
+        *_rank(
+            numbers,
+            *rows.cells,
+            norms.sum_sq,
+            *registry.text,
+            rule.top_n,
+            rule.damping,
+            rule.min_support,
+        )  # fmt: skip
     )
 
 
@@ -108,7 +115,10 @@ def _rank(
                 continue
             full = min(full + 1, top_n)
             for after in range(full - 1, place, -1):
-                item[line, after], score[line, after] = item[line, after - 1], score[line, after - 1]
+                item[line, after], score[line, after] = (
+                    item[line, after - 1],
+                    score[line, after - 1],
+                )
                 support[line, after] = support[line, after - 1]
             item[line, place], score[line, place] = other, value
             support[line, place] = supports[cell]

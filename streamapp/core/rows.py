@@ -54,9 +54,7 @@ class Rows:
         """Where each row starts, its size, and the arena: items, supports, dots."""
         return self._start, self.size, self._item, self._support, self._dot
 
-    def load(
-        self, numbers: Ints, positions: Longs, as_of: Floats, packed: Sequence[bytes]
-    ) -> None:
+    def load(self, numbers: Ints, positions: Longs, as_of: Floats, packed: Sequence[bytes]) -> None:
         """Put stored rows here; each of `packed` holds a row's `CELL` records."""
         cells = np.frombuffer(b"".join(packed), CELL)
         sizes = np.array([len(row) // CELL.itemsize for row in packed], np.int64)

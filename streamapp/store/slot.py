@@ -118,7 +118,9 @@ class Slot:
         return stale
 
     async def _put(self, position: int, keys: list[str], values: list[bytes]) -> int:
-        return int(await run(self._redis, "put-blobs", [self.keys.head, *keys], [position, *values]))
+        return int(
+            await run(self._redis, "put-blobs", [self.keys.head, *keys], [position, *values])
+        )
 
     async def commit(
         self,

@@ -15,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import ConsumerT
 
+from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import Offsets, RecordBatch
 
 _IDLE_WAIT_S = 1.0
@@ -74,24 +75,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def perform_seek(self) -> None:
         """Open the assigned partitions and start reading each where its state ends."""
-        committed = await self.seek_to_committed()
-        offsets = await self.offsets(self.assignment(), committed)
+        committed = {TP(*tp): offset for tp, offset in (await self.seek_to_committed()).items()}
+        offsets = await read_offsets(self.app.settings, self.assignment(), committed)
         await self.seek_to(await self.owner.open(offsets))
-
-    async def offsets(
-        self, tps: Iterable[TP], committed: Mapping[TP, int | None]
-    ) -> dict[TP, Offsets]:
-        """Return what Kafka says of partitions."""
-        wanted = list(tps)
-        if not wanted:
-            return {}
-        beginnings = await self.earliest_offsets(*wanted)
-        ends = await self.highwaters(*wanted)
-        by_name = {(tp.topic, tp.partition): offset for tp, offset in committed.items()}
-        return {
-            TP(*tp): Offsets(beginnings[tp], ends[tp], by_name.get((tp.topic, tp.partition)))
-            for tp in wanted
-        }
 
     async def seek_to(self, positions: Mapping[TP, int]) -> None:
         """Go on reading at these offsets."""

@@ -88,8 +88,12 @@ async def ensure_topics(
     if missing:
         answer = await admin.create_topics(
             [
-                NewTopic(topic.name, settings.partitions, settings.replication,
-                         topic_configs=topic.config)
+                NewTopic(
+                    topic.name,
+                    settings.partitions,
+                    settings.replication,
+                    topic_configs=topic.config,
+                )
                 for topic in missing
             ]  # fmt: skip
         )

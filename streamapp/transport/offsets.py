@@ -1,0 +1,59 @@
+"""Transport. Where partitions begin and end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.types import TP
+
+from streamapp.errors import StateError
+from streamapp.settings import Settings
+from streamapp.transport.records import Offsets
+
+_PATIENCE_S = 30.0
+
+
+@asynccontextmanager
+async def observer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a consumer that belongs to no group."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap,
+        fetch_max_wait_ms=settings.fetch_max_wait_ms,
+        auto_offset_reset="none",
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def read_offsets(
+    settings: Settings, tps: Iterable[TP], committed: Mapping[TP, int | None]
+) -> dict[TP, Offsets]:
+    """Return what Kafka says of partitions.
+
+    The end is what a fetch reports: the embedded broker answers the question for the latest offset
+    with the first offset of the last batch.
+
+    Raises:
+        StateError: the broker does not answer within `_PATIENCE_S`.
+    """
+    wanted = [TopicPartition(tp.topic, tp.partition) for tp in tps]
+    if not wanted:
+        return {}
+    try:
+        async with asyncio.timeout(_PATIENCE_S), observer(settings) as consumer:
+            beginnings = await consumer.beginning_offsets(wanted)
+            latest = await consumer.end_offsets(wanted)
+            consumer.assign(wanted)
+            for tp in wanted:
+                consumer.seek(tp, latest[tp])
+            while any(consumer.highwater(tp) is None for tp in wanted):
+                await consumer.getmany(timeout_ms=settings.fetch_max_wait_ms)
+            ends = {tp: max(latest[tp], consumer.highwater(tp)) for tp in wanted}
+    except TimeoutError:
+        raise StateError(f"kafka does not say where {wanted[0].topic} ends") from None
+    return {TP(*tp): Offsets(beginnings[tp], ends[tp], committed.get(TP(*tp))) for tp in wanted}
