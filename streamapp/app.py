@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.app.base import BootStrategy
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 _INTAKE = "intake"
 
 
-class _Quiet(faust.Monitor):  # type: ignore[misc]
+class _Quiet(faust.Monitor):
     """Faust's monitor without what it does for each message."""
 
     def on_message_in(self, *_: Any, **__: Any) -> None: ...
@@ -45,14 +45,14 @@ class _Quiet(faust.Monitor):  # type: ignore[misc]
     def on_message_out(self, *_: Any, **__: Any) -> None: ...
 
 
-class _WithoutWeb(BootStrategy):  # type: ignore[misc]
+class _WithoutWeb(BootStrategy):
     """Faust's web server listens on all interfaces; this app has none."""
 
     def _should_enable_web(self) -> bool:
         return False
 
 
-class App(faust.App):  # type: ignore[misc]
+class App(faust.App):
     """The worker: one lane a partition, fed by the agents."""
 
     BootStrategy = _WithoutWeb
@@ -146,8 +146,7 @@ class App(faust.App):  # type: ignore[misc]
         return await read_offsets(self.settings, tps, {})
 
     async def _seek(self, positions: Mapping[TP, int]) -> None:
-        consumer: Consumer = self.consumer
-        await consumer.seek_to(positions)
+        await cast("Consumer", self.consumer).seek_to(positions)
 
 
 def create_app(settings: Settings) -> App:

@@ -55,6 +55,9 @@ TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
 KeyPrefix = Annotated[str, Field(pattern=r"^[^{}\s]{1,100}$")]
 
 
+_KNOWN_TYPES = {"click", "add_to_cart", "purchase"}
+
+
 class Settings(BaseSettings):
     """What an operator may set, as `STREAMAPP_<NAME>` or in a `.env` file.
 
@@ -85,8 +88,8 @@ class Settings(BaseSettings):
     event_aliases: Labels = _ALIASES
     """Other names of event types, `name=type,...`. Changes results."""
     key_mismatch: Literal["refuse", "accept"] = "refuse"
-    """Whether an event whose record key is not its user id is refused as `key_mismatch`, or accepted
-    and sent to the partition of its user. Changes results."""
+    """Whether an event whose record key is not its user id is refused as `key_mismatch`, or sent to
+    the partition of its user all the same. Changes results."""
     earliest_ts: float = 631_152_000.0
     """Oldest event time in seconds; default 1990-01-01. Changes results."""
     max_ahead_s: float = Field(86_400.0, ge=0)
@@ -172,9 +175,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _names_fit(self) -> "Settings":
         targets = {*self.event_aliases.values(), *self.topic_types.values()}
-        if unknown := sorted(
-            targets - set(self.event_weights) - {"click", "purchase", "add_to_cart"}
-        ):
+        if unknown := sorted(targets - set(self.event_weights) - _KNOWN_TYPES):
             raise ValueError(f"EVENT_WEIGHTS has no weight for {', '.join(unknown)}")
         if self.list_prefix.startswith(self.state_prefix):
             raise ValueError("LIST_PREFIX must not lie under STATE_PREFIX")

@@ -104,8 +104,7 @@ class Intake:
                 try:
                     event = reader.event(element, record, latest_ts)
                 except BadEventError as refusal:
-                    assert record.value is not None
-                    raw = raw_elements(record.value)[place]
+                    raw = raw_elements(record.value or b"")[place]
                     self._bury(cut, tp, source, record, raw, refusal)
                 else:
                     builder(partition_of(event.user, partitions)).add(source, record.offset, event)

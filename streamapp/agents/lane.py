@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-
+from contextlib import suppress
 
 from streamapp.agents.stage import Stage
 from streamapp.errors import FenceMovedError
@@ -91,7 +91,7 @@ class Lane:
             await self.stage.finish()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process must not go on
             self._fail(error)
 
     async def _pause(self, seconds: float) -> None:
@@ -100,10 +100,8 @@ class Lane:
         if self._inbox or self._stopping or seconds <= 0:
             await asyncio.sleep(0)
             return
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            pass
 
     async def _open_anew(self, moved: FenceMovedError) -> None:
         if moved.found < moved.expected:

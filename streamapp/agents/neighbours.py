@@ -29,7 +29,7 @@ from streamapp.transport.publisher import Publisher
 from streamapp.transport.records import Offsets, RecordBatch
 
 _LATE_S = 1.0
-"""While deltas are waiting, lists are published this often: what is late gains nothing from haste."""
+"""Seconds between publications while deltas wait: what is late gains nothing from haste."""
 
 _SHARE = 10
 """A checkpoint rests ten times as long as the last one took, so that it costs a tenth at most."""
@@ -96,7 +96,7 @@ class Neighbours:
         if now >= self._published_at + interval:
             await self._publish()
             self._published_at = time.monotonic()
-        refreshed = await self._refresh.step(busy)
+        refreshed = await self._refresh.step()
         if now >= self._checkpoint_at:
             await self._checkpoint()
         due = [refreshed, self._checkpoint_at - time.monotonic()]

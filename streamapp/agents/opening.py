@@ -40,8 +40,8 @@ async def open_slot(slot: Slot, tp: TP, offsets: Offsets, results: str) -> Head:
         )
     if head.position > offsets.end:
         raise StateError(
-            f"{where}: the state is at offset {head.position}, but the topic ends at {offsets.end}; "
-            "was it made anew? Use another GROUP_ID and STATE_PREFIX to start anew"
+            f"{where}: the state is at offset {head.position}, but the topic ends at "
+            f"{offsets.end}; was it made anew? Use another GROUP_ID and STATE_PREFIX to start anew"
         )
     if head.position < offsets.beginning:
         raise StateError(

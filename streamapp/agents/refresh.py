@@ -50,7 +50,7 @@ class Refresh:
             pending[: len(self._moved)] |= self._moved
         return pending
 
-    async def step(self, busy: bool) -> float:
+    async def step(self) -> float:
         """Look at some rows if it is time; return the seconds until the next step."""
         if not len(self._queue):
             if time.monotonic() < self._due_at or not self._shard.norms.moved.any():

@@ -7,6 +7,7 @@ the histories it tells of (ADR-0003).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -101,7 +102,7 @@ def encode_deltas(
                                 revisions.after, revisions.as_of, owners, shard))  # fmt: skip
         for part, blocks in enumerate(_parts(whole)):
             used, changed, kept = _compact(blocks.changed, blocks.kept, scratch)
-            columns = [blocks.changed_ends, changed, blocks.before, blocks.after,
+            columns: list[Any] = [blocks.changed_ends, changed, blocks.before, blocks.after,
                        blocks.kept_ends, kept, blocks.rating, blocks.as_of]  # fmt: skip
             ids = registry.ids
             yield (
@@ -170,10 +171,10 @@ def _select(
         if changes == first:
             continue
         for entry in range(starts[user], starts[user + 1]):
-            if before[entry] == after[entry] and after[entry] > 0:
-                if owned or owners[item[entry]] == shard:
-                    kept[keeps], rating[keeps] = item[entry], after[entry]
-                    keeps += 1
+            stays = before[entry] == after[entry] and after[entry] > 0
+            if stays and (owned or owners[item[entry]] == shard):
+                kept[keeps], rating[keeps] = item[entry], after[entry]
+                keeps += 1
         changed_ends[blocks], kept_ends[blocks] = changes, keeps
         newest[blocks] = as_of[user]
         blocks += 1

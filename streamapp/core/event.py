@@ -42,14 +42,10 @@ CODES = {
 class Record(Protocol):
     """A record as a Kafka client hands it over."""
 
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +139,8 @@ class EventReader:
             raise BadEventError("key_mismatch", CODES["key_mismatch"])
         known = self._types.get(name)
         if known is None:
-            return Event(user, item, name, False, ts)
-        return Event(user, item, known, True, ts)
+            return Event(user, item, name, known=False, ts=ts)
+        return Event(user, item, known, known=True, ts=ts)
 
 
 def raw_elements(value: bytes) -> list[bytes]:

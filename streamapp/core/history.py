@@ -7,6 +7,7 @@ smallest (time, item id) is evicted.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class Revisions:
         packed["ts"] = self.ts[alive]
         ends = np.concatenate(([0], np.cumsum(alive)))[self.starts] * ENTRY.itemsize
         whole, cuts = packed.tobytes(), ends.tolist()
-        return [whole[start:end] for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
+        return [whole[start:end] for start, end in pairwise(cuts)]
 
 
 def revise(

@@ -16,7 +16,7 @@ class Norms:
     """What the norm of every item rests on.
 
     Attributes:
-        sum_sq: float64, shape (>= items,). Sum over users of rating squared; exactly 0 without users.
+        sum_sq: float64, shape (>= items,). Sum over users of rating squared; 0 without users.
         users: int64, shape (>= items,). Users whose history holds the item.
         moved: bool. Items whose `sum_sq` changed since `settle`.
         fell: bool. Those of them whose `sum_sq` became smaller at least once.

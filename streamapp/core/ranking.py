@@ -55,7 +55,7 @@ class Ranking:
 
 
 def rank(numbers: Ints, rows: Rows, norms: Norms, registry: Registry, rule: Rule) -> Ranking:
-    """Rank the rows `numbers`, all of which must be present. Cost: O(cells) and the entries moved."""
+    """Rank the rows `numbers`, all of which must be present. Cost: O(cells + entries moved)."""
     return Ranking(
         *_rank(
             numbers,
@@ -65,7 +65,7 @@ def rank(numbers: Ints, rows: Rows, norms: Norms, registry: Registry, rule: Rule
             rule.top_n,
             rule.damping,
             rule.min_support,
-        )  # fmt: skip
+        )
     )
 
 
@@ -139,7 +139,7 @@ def _digest(item: Ints, score: Floats, support: Ints) -> int:
         ):
             total = (total ^ word) * np.uint64(1099511628211)
             total ^= total >> np.uint64(29)
-    return np.int64(total)
+    return np.int64(total)  # type: ignore[return-value]
 
 
 @compiled

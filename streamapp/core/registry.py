@@ -34,7 +34,7 @@ class Registry:
         return len(self.ids)
 
     def number(self, ids: Sequence[str]) -> Ints:
-        """Return the numbers of `ids`, int32, in their order; unknown ids get the next free ones."""
+        """Return the numbers of `ids`, int32, in order; unknown ids get the next free numbers."""
         get = self._number.get
         numbers = [get(item, -1) for item in ids]
         if -1 in numbers:

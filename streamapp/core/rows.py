@@ -75,7 +75,7 @@ class Rows:
         cells["dot"] = self._dot[place]
         return cells.tobytes()
 
-    def drop(self, numbers: Sequence[int] | Ints) -> None:
+    def drop(self, numbers: Ints | Longs) -> None:
         """Let go of rows; their memory is reclaimed when the arena is packed."""
         self.present[numbers] = False
         self.size[numbers] = 0

@@ -108,7 +108,8 @@ class Shard:
 
     def differs(self, numbers: Ints, ranking: Ranking) -> Bools:
         """Say of each line whether it is another list than the one remembered, or none is."""
-        return ~self.known[numbers] | (self.digest[numbers] != ranking.digest)
+        changed: Bools = ~self.known[numbers] | (self.digest[numbers] != ranking.digest)
+        return changed
 
     def outdated(self, moved: Bools, fell: Bools) -> Ints:
         """Return the rows whose list may differ because norms moved, and those not remembered.
@@ -126,7 +127,8 @@ class Shard:
     def touching(self, numbers: Ints, moved: Bools) -> Bools:
         """Say of each row that is present whether it holds an item that moved."""
         starts, sizes, items, _, _ = self.rows.cells
-        return neighbouring(numbers, starts, sizes, items, moved)
+        found: Bools = neighbouring(numbers, starts, sizes, items, moved)
+        return found
 
     def shrink(self, limit_bytes: int) -> None:
         """Drop the rows that were idle longest, until the rest fits into `limit_bytes`."""

@@ -13,12 +13,16 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     AuthenticationError,
     ClusterDownError,
-    ConnectionError as RedisConnectionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
-    TimeoutError as RedisTimeoutError,
     TryAgainError,
+)
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+)
+from redis.exceptions import (
+    TimeoutError as RedisTimeoutError,
 )
 
 from streamapp.errors import ConfigError
@@ -67,7 +71,7 @@ async def opened(settings: Settings, attempts: int = 1) -> AsyncIterator[Redis]:
     redis = connect(settings, attempts)
     try:
         try:
-            await redis.ping()  # type: ignore[misc]
+            await redis.ping()
         except RedisError as error:
             where = urlsplit(settings.redis_url)
             place = f"{where.hostname or where.path}:{where.port or 6379}"

@@ -17,8 +17,8 @@ async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, in
     key = f"{settings.state_prefix}layout"
     topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
     for topic in topics:
-        await redis.hsetnx(key, topic, str(counts[topic]))  # type: ignore[misc]
-    stored = await redis.hgetall(key)  # type: ignore[misc]
+        await redis.hsetnx(key, topic, str(counts[topic]))
+    stored = await redis.hgetall(key)
     for topic in topics:
         begun_with = int(stored[topic.encode()])
         if begun_with != counts[topic]:

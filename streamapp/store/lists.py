@@ -53,8 +53,8 @@ class Lists:
 
     async def get(self, kind: str, name: str) -> bytes | None:
         """Return the list of `kind` for `name`, or None."""
-        found = await self._redis.get(self.key(kind, name))
-        return found if found is None else bytes(found)
+        found: bytes | None = await self._redis.get(self.key(kind, name))  # type: ignore[assignment]
+        return found
 
 
 def lists_of(redis: Redis, list_prefix: str, state_prefix: str, cluster: bool) -> Lists:

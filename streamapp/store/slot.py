@@ -13,6 +13,7 @@ believe to own the slot write the same things, and the slower one only finds tha
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -58,12 +59,12 @@ class Slot:
         first = {**fields, "position": position}
         async with self._redis.pipeline(transaction=True) as pipe:
             for name, value in first.items():
-                pipe.hsetnx(self.keys.head, name, value)  # type: ignore[arg-type]
+                pipe.hsetnx(self.keys.head, name, value)
             await pipe.execute()
 
     async def head(self) -> Head | None:
         """Return the head, or None if the slot does not exist."""
-        stored = await self._redis.hgetall(self.keys.head)  # type: ignore[misc]
+        stored: Any = await self._redis.hgetall(self.keys.head)
         if b"position" not in stored:
             return None
         fields = {name.decode(): value for name, value in stored.items()}
@@ -76,28 +77,32 @@ class Slot:
     async def registry(self) -> Registry:
         """Return the items that the slot has seen."""
         registry, step = Registry(), 5_000
-        while ids := await self._redis.lrange(
-            self.keys.items, len(registry), len(registry) + step - 1
-        ):  # type: ignore[misc]
+        while True:
+            start = len(registry)
+            ids: Any = await self._redis.lrange(self.keys.items, start, start + step - 1)
+            if not ids:
+                return registry
             registry.number([item.decode() for item in ids])
-        return registry
 
     async def norms(self) -> bytes:
         """Return the packed norms."""
-        parts, step = [], 1_000_000
-        while part := await self._redis.getrange(
-            self.keys.norms, len(parts) * step, (len(parts) + 1) * step - 1
-        ):
-            parts.append(part)
-        return b"".join(parts)
+        packed, step = b"", 1_000_000
+        while True:
+            start = len(packed)
+            part: Any = await self._redis.getrange(self.keys.norms, start, start + step - 1)
+            if not part:
+                return packed
+            packed += part
 
     async def read(self, names: Sequence[str | int]) -> list[tuple[int, bytes] | None]:
         """Return (position, content) of each blob, or None where there is none."""
         found: list[tuple[int, bytes] | None] = []
         for start in range(0, len(names), _READ_KEYS):
             keys = [self.keys.blob(name) for name in names[start : start + _READ_KEYS]]
-            for blob in await self._redis.mget(keys):
-                found.append((_POSITION.unpack_from(blob)[0], blob[8:]) if blob else None)
+            blobs: Any = await self._redis.mget(keys)
+            found += [
+                (_POSITION.unpack_from(blob)[0], blob[8:]) if blob else None for blob in blobs
+            ]
         return found
 
     async def put(self, position: int, blobs: Iterable[tuple[str | int, bytes]]) -> int:
@@ -140,7 +145,7 @@ class Slot:
             patches: (byte offset, bytes) to write into the norms.
 
         Raises:
-            FenceMovedError: the position is neither `expected` nor the new one; nothing was written.
+            FenceMovedError: the position is neither `expected` nor the new one; nothing is written.
         """
         fields: list[Value] = []
         for source, place in head.fences.items():

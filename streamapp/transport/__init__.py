@@ -1,2 +1,5 @@
-"""The Kafka room: record batches in, confirmed messages out. Every private name of Faust and
-aiokafka that the project uses is used here, and pinned by `tests/contract`."""
+"""The Kafka room: record batches in, confirmed messages out.
+
+Every private name of Faust and aiokafka that the project uses is used here or in `streamapp.app`,
+and is pinned by a contract test.
+"""

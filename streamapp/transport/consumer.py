@@ -7,7 +7,7 @@ holds.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import aiokafka
 import faust
@@ -42,7 +42,7 @@ class PartitionOwner(Protocol):
         ...
 
 
-class Records(faust.Schema):  # type: ignore[misc]
+class Records(faust.Schema[None, RecordBatch]):
     """Passes a record batch through Faust untouched."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> None:
@@ -53,22 +53,25 @@ class Records(faust.Schema):  # type: ignore[misc]
         return message.value
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Runs aiokafka; adds the settings that Faust does not pass on."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = self.app.settings.fetch_max_wait_ms
+        app: Any = self.app
+        # Faust passes 1500 and offers no way to change it.
+        consumer._fetch_max_wait_ms = app.settings.fetch_max_wait_ms  # noqa: SLF001
         return cast("aiokafka.AIOKafkaConsumer", consumer)
 
 
-class Consumer(driver.Consumer):  # type: ignore[misc]
+class Consumer(driver.Consumer):
     """Reads record batches for the app's `PartitionOwner`."""
 
     @property
     def owner(self) -> PartitionOwner:
         """Whoever processes what is read."""
-        return cast("PartitionOwner", self.app.lanes)
+        app: Any = self.app
+        return cast("PartitionOwner", app.lanes)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -76,7 +79,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     async def perform_seek(self) -> None:
         """Open the assigned partitions and start reading each where its state ends."""
         committed = {TP(*tp): offset for tp, offset in (await self.seek_to_committed()).items()}
-        offsets = await read_offsets(self.app.settings, self.assignment(), committed)
+        app: Any = self.app
+        offsets = await read_offsets(app.settings, self.assignment(), committed)
         await self.seek_to(await self.owner.open(offsets))
 
     async def seek_to(self, positions: Mapping[TP, int]) -> None:
@@ -85,10 +89,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             await self.seek_wait(positions)
             self._committed_offset.update(positions)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+    async def getmany(  # the signature is Faust's
+        self,
+        timeout: float,  # noqa: ASYNC109
+    ) -> AsyncIterator[tuple[TP, Message]]:
         """Yield one message per partition that has records and room for them."""
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+            await self.can_resume_flow.wait()
         assigned = self._get_active_partitions()
         hungry = self.owner.hungry(assigned)
         if not hungry:
@@ -105,9 +112,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 yield tp, self._batch_message(tp, records, epochs[tp])
 
     def _batch_message(self, tp: TP, records: list[Any], epoch: int) -> Message:
-        message = self._to_message(tp, records[-1])
+        message: Any = self._to_message(tp, records[-1])
         message.value = RecordBatch(TP(*tp), records, epoch)
-        return message
+        return cast("Message", message)
 
     def _new_offset(self, tp: TP) -> int | None:
         self._acked[tp].clear()
@@ -118,7 +125,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """A batch spans many offsets, and what is committed does not come from acknowledgements."""
 
 
-class Transport(driver.Transport):  # type: ignore[misc]
+class Transport(driver.Transport):
     """Faust's aiokafka transport with this consumer."""
 
-    Consumer: type[ConsumerT] = Consumer
+    Consumer: ClassVar[type[ConsumerT]] = Consumer

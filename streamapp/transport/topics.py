@@ -95,7 +95,7 @@ async def ensure_topics(
                     topic_configs=topic.config,
                 )
                 for topic in missing
-            ]  # fmt: skip
+            ]
         )
         for name, code, *detail in answer.topic_errors:
             error = for_code(code)
