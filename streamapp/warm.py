@@ -1,0 +1,45 @@
+"""Hallway. Compiles the kernels ahead of the first event: `python -m streamapp.warm`.
+
+The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the second run takes no time.
+"""
+
+import numpy as np
+
+from streamapp.core.delta import decode_delta, encode_deltas
+from streamapp.core.fence import Fences
+from streamapp.core.history import Interactions, revise
+from streamapp.core.norms import Norms
+from streamapp.core.ranking import Rule
+from streamapp.core.registry import Registry
+from streamapp.core.shard import Shard
+
+
+def warm() -> None:
+    """Run every kernel once on two users and three items, one of which is evicted."""
+    registry = Registry()
+    shard = Shard(0, 1, Rule(top_n=2), 0, Registry(), Norms.unpack(b""), Fences())
+    histories = [b"", b""]
+    for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
+        interactions = Interactions(
+            starts=np.array([0, 2, 4], np.int64),
+            item=registry.number(names),
+            weight=np.ones(4),
+            ts=np.zeros(4),
+        )
+        revisions = revise(histories, interactions, registry, cap=2)
+        histories = revisions.histories()
+        for _, value in encode_deltas(revisions, registry, 1, 0, offset):
+            blocks = shard.admit(decode_delta(value))
+            if blocks is None:
+                raise RuntimeError("a new delta was taken for an old one")
+            absent = shard.absent([blocks])
+            shard.load(absent, [None] * len(absent))
+            shard.apply(blocks, offset)
+        numbers = np.flatnonzero(shard.rows.present).astype(np.int32)
+        shard.remember(numbers, shard.rank(numbers))
+        shard.outdated(shard.norms.moved, shard.norms.fell)
+        shard.norms.packed_changes()
+
+
+if __name__ == "__main__":
+    warm()
