@@ -1,0 +1,141 @@
+"""Private names of Faust and aiokafka that the project uses: there, and shaped as expected.
+
+A failure here means that a pinned version changed: read `streamapp/transport/consumer.py` and
+`streamapp/app.py` before raising the pin.
+"""
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import aiokafka
+import faust
+import faust.streams
+import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder
+from faust.app.base import BootStrategy
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streamapp.app import App, create_app
+from streamapp.settings import Settings
+from streamapp.transport.consumer import Consumer
+from streamapp.transport.records import RecordBatch
+
+PINNED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
+
+SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
+    (driver.Consumer._new_consumer_thread, ["self"]),
+    (driver.Consumer.perform_seek, ["self"]),
+    (driver.Consumer.getmany, ["self", "timeout"]),
+    (driver.Consumer._getmany, ["self", "active_partitions", "timeout"]),
+    (driver.Consumer._get_active_partitions, ["self"]),
+    (driver.Consumer._new_offset, ["self", "tp"]),
+    (driver.Consumer._add_gap, ["self", "tp", "offset_from", "offset_to"]),
+    (driver.Consumer._to_message, ["self", "tp", "record"]),
+    (driver.Consumer.seek_to_committed, ["self"]),
+    (driver.Consumer.seek_wait, ["self", "partitions"]),
+    (driver.AIOKafkaConsumerThread._create_worker_consumer, ["self", "transport"]),
+    (BootStrategy._should_enable_web, ["self"]),
+    (faust.App._on_agent_error, ["self", "agent", "exc"]),
+    (faust.Schema.loads_value, ["self", "app", "message", "loads", "serializer"]),
+    (aiokafka.AIOKafkaProducer.create_batch, ["self"]),
+    (aiokafka.AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
+    (BatchBuilder.append, ["self", "timestamp", "key", "value", "headers"]),
+]
+
+
+@pytest.fixture
+def app() -> App:
+    """An app that never connects."""
+    return create_app(Settings(event_topics=("clicks", "purchases")))
+
+
+@pytest.fixture
+async def consumer(app: App) -> Consumer:
+    """The app's consumer, not started."""
+    app.finalize()
+    made = app.consumer
+    assert isinstance(made, Consumer)
+    return made
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_the_versions_are_those_whose_private_names_were_read(name: str) -> None:
+    """A new version is a decision, not an accident."""
+    assert version(name) == PINNED[name]
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"), SIGNATURES, ids=[f.__qualname__ for f, _ in SIGNATURES]
+)
+def test_a_private_name_has_the_parameters_it_had(
+    function: Callable[..., Any], parameters: list[str]
+) -> None:
+    """Overriding or calling with other parameters would go wrong at run time."""
+    assert list(inspect.signature(function).parameters) == parameters
+
+
+def test_the_compiled_stream_iterator_is_in_use() -> None:
+    """Without it, messages of an earlier generation are acknowledged when they are skipped."""
+    assert faust.streams._CStreamIterator is not None
+
+
+async def test_the_bookkeeping_of_acknowledgements_has_the_names_it_had(
+    consumer: Consumer,
+) -> None:
+    """`_new_offset` and `seek_to` touch them."""
+    tp = TP("clicks", 0)
+    assert consumer._acked[tp] == []
+    assert consumer._acked_index[tp] == set()
+    assert consumer._committed_offset[tp] is None
+    assert consumer.flow_active
+    assert not consumer.can_resume_flow.is_set()
+
+
+async def test_what_is_committed_is_the_fence_and_not_what_was_acknowledged(
+    app: App, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acknowledged offsets, gaps included, never move the commit."""
+    tp = TP("clicks", 0)
+    monkeypatch.setattr(app.lanes, "fence", lambda _: 17)
+    consumer._acked[tp] = [20, 21, 22]
+    assert consumer._new_offset(tp) == 17
+    assert consumer._acked[tp] == []
+    monkeypatch.setattr(app.lanes, "fence", lambda _: None)
+    assert consumer._new_offset(tp) is None
+
+
+async def test_a_record_batch_passes_through_a_topic_untouched(
+    app: App, consumer: Consumer
+) -> None:
+    """The agents' streams yield what the consumer put into the message."""
+
+    class Record:
+        topic, partition, offset, timestamp, timestamp_type = "clicks", 0, 5, 1_000, 0
+        headers: tuple[()] = ()
+        key, value, checksum, serialized_key_size, serialized_value_size = b"", b"", None, 0, 0
+
+    message = consumer._batch_message(TP("clicks", 0), [Record()], 3)
+    (agent,) = (agent for agent in app.agents.values() if "intake" in agent.name)
+    event = await agent.channel.decode(message)  # type: ignore[attr-defined]
+    assert isinstance(event.value, RecordBatch)
+    assert (event.value.tp, event.value.epoch, event.value.end) == (TP("clicks", 0), 3, 6)
+
+
+def test_the_worker_takes_its_fetch_wait_from_the_settings(app: App) -> None:
+    """Aiokafka still keeps it under the name that is set."""
+    parameters = inspect.signature(aiokafka.AIOKafkaConsumer.__init__).parameters
+    assert "fetch_max_wait_ms" in parameters
+    assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(
+        aiokafka.AIOKafkaConsumer.__init__
+    )
+
+
+def test_faust_assigns_partitions_with_its_own_assignor_and_opens_no_web_port(app: App) -> None:
+    """Round robin would tear topics apart; the web server would listen on all interfaces."""
+    assert app.conf.table_standby_replicas > 0
+    assert app.boot_strategy._should_enable_web() is False
+    app.conf.web_enabled = True
+    assert app.boot_strategy._should_enable_web() is False

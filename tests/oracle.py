@@ -1,0 +1,61 @@
+"""The slow truth: histories by the rule, counts as a dense product, lists by sorting everything.
+
+Nothing here is fast, and nothing here comes from the code under test.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Act(NamedTuple):
+    """One interaction, as plain values."""
+
+    user: str
+    item: str
+    weight: float
+    ts: float
+
+
+def histories(acts: list[Act], cap: int) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return each user's history, item -> (rating, last time)."""
+    kept: dict[str, dict[str, tuple[float, float]]] = {}
+    for act in acts:
+        history = kept.setdefault(act.user, {})
+        rating, ts = history.get(act.item, (0.0, -math.inf))
+        history[act.item] = max(rating, act.weight), max(ts, act.ts)
+        while len(history) > cap:
+            del history[min(history, key=lambda item: (history[item][1], item.encode()))]
+    return kept
+
+
+def gram(acts: list[Act], cap: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return (items, R^T R, B^T B): all dots and supports, dense, norms on the diagonal."""
+    kept = histories(acts, cap)
+    items = sorted({item for history in kept.values() for item in history}, key=str.encode)
+    ratings = np.zeros((len(kept), len(items)))
+    for row, history in enumerate(kept.values()):
+        for item, (rating, _) in history.items():
+            ratings[row, items.index(item)] = rating
+    held = (ratings > 0).astype(float)
+    return items, ratings.T @ ratings, held.T @ held
+
+
+def lists(
+    acts: list[Act], cap: int, top_n: int, damping: float = 0.0, min_support: int = 1
+) -> dict[str, list[tuple[str, float, int]]]:
+    """Return the list of every item that has neighbours: (item, score, support), best first."""
+    items, dots, supports = gram(acts, cap)
+    result: dict[str, list[tuple[str, float, int]]] = {}
+    for i, item in enumerate(items):
+        scored = [
+            (other, dots[i, j] / np.sqrt((dots[i, i] + damping) * (dots[j, j] + damping)),
+             int(supports[i, j]))
+            for j, other in enumerate(items)
+            if i != j and supports[i, j] >= min_support
+        ]  # fmt: skip
+        scored.sort(key=lambda entry: (-entry[1], entry[0].encode()))
+        if scored:
+            result[item] = scored[:top_n]
+    return result

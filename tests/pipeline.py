@@ -1,0 +1,125 @@
+"""The kernels joined as the agents join them, with dictionaries for Redis and lists for Kafka."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streamapp.core.delta import decode_delta, encode_deltas
+from streamapp.core.event import Event
+from streamapp.core.fence import Fences
+from streamapp.core.history import revise
+from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
+from streamapp.core.norms import Norms
+from streamapp.core.ranking import Rule
+from streamapp.core.registry import Registry
+from streamapp.core.shard import Shard
+from tests.oracle import Act
+
+
+@dataclass
+class Pipeline:
+    """Acts in, rows and lists out."""
+
+    shards: int
+    cap: int
+    rule: Rule
+    log: list[list[bytes]] = field(default_factory=list)
+    offset: int = 0
+    taken: int = 0
+
+    def __post_init__(self) -> None:
+        self.registry, self.fences = Registry(), Fences()
+        self.histories: dict[str, bytes] = {}
+        self.log = [[] for _ in range(self.shards)]
+        self.read = [0] * self.shards
+        self.rows: list[Shard] = [
+            Shard(number, self.shards, self.rule, 0, Registry(), Norms.unpack(b""), Fences())
+            for number in range(self.shards)
+        ]
+        self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]
+
+    def take(self, acts: list[Act]) -> None:
+        """Apply one cut."""
+        builder = CutBuilder()
+        for act in acts:
+            builder.add(0, self.taken, Event(act.user, act.item, str(act.weight), True, act.ts))  # noqa: FBT003
+            self.taken += 1
+        cut = decode_cut(builder.encode([Source("clicks", 0, self.taken)]))
+        weights = {name: float(name) for name in cut.types}
+        news = admit(cut, self.fences, self.registry, weights)
+        if news.users:
+            revisions = revise(
+                [self.histories.get(user, b"") for user in news.users],
+                news.interactions,
+                self.registry,
+                self.cap,
+            )
+            self.histories.update(zip(news.users, revisions.histories(), strict=True))
+            for shard, value in encode_deltas(
+                revisions, self.registry, self.shards, 0, self.offset
+            ):
+                self.log[shard].append(value)
+        self.offset += 1
+
+    def drain(self, number: int) -> None:
+        """Apply what the log of a shard holds beyond its position, all at once."""
+        shard, log = self.rows[number], self.log[number]
+        admitted = [
+            (offset, shard.admit(decode_delta(log[offset])))
+            for offset in range(self.read[number], len(log))
+        ]
+        some = [(offset, blocks) for offset, blocks in admitted if blocks is not None]
+        self.load(number, shard.absent([blocks for _, blocks in some]))
+        for offset, blocks in some:
+            shard.apply(blocks, offset)
+        self.read[number] = shard.position = len(log)
+
+    def load(self, number: int, numbers: np.ndarray) -> None:
+        """Bring rows of a shard into memory."""
+        stored = self.stored[number]
+        if len(numbers):
+            self.rows[number].load(numbers, [stored.get(row) for row in numbers.tolist()])
+
+    def store(self, number: int, *, forget: bool) -> None:
+        """Write the rows that changed, as a checkpoint does; maybe drop them from memory."""
+        shard = self.rows[number]
+        changed = np.flatnonzero(shard.unsaved)
+        for row in changed.tolist():
+            self.stored[number][row] = shard.position, shard.packed(row)
+        shard.unsaved[changed] = False
+        if forget:
+            shard.rows.drop(np.flatnonzero(shard.rows.present))
+
+    def counts(self) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], int]]:
+        """Return all dots and supports by pair of ids; norms and user counts as pairs of one."""
+        dots: dict[tuple[str, str], float] = {}
+        supports: dict[tuple[str, str], int] = {}
+        for number, shard in enumerate(self.rows):
+            self.load(number, np.flatnonzero(shard.owned & ~shard.rows.present).astype(np.int32))
+            ids = shard.registry.ids
+            starts, sizes, items, cell_supports, cell_dots = shard.rows.cells
+            for row in np.flatnonzero(shard.owned).tolist():
+                if shard.norms.users[row]:
+                    dots[ids[row], ids[row]] = float(shard.norms.sum_sq[row])
+                    supports[ids[row], ids[row]] = int(shard.norms.users[row])
+                for cell in range(starts[row], starts[row] + sizes[row]):
+                    pair = ids[row], ids[items[cell]]
+                    dots[pair], supports[pair] = float(cell_dots[cell]), int(cell_supports[cell])
+        return dots, supports
+
+    def lists(self) -> dict[str, list[tuple[str, float, int]]]:
+        """Return the list of every item that has neighbours."""
+        result: dict[str, list[tuple[str, float, int]]] = {}
+        for number, shard in enumerate(self.rows):
+            owned = np.flatnonzero(shard.owned).astype(np.int32)
+            self.load(number, owned[~shard.rows.present[owned]])
+            ranking = shard.rank(owned)
+            ids = shard.registry.ids
+            for line, row in enumerate(owned.tolist()):
+                if size := int(ranking.size[line]):
+                    result[ids[row]] = [
+                        (ids[ranking.item[line, place]], float(ranking.score[line, place]),
+                         int(ranking.support[line, place]))
+                        for place in range(size)
+                    ]  # fmt: skip
+        return result

@@ -1,0 +1,126 @@
+"""The incremental counts and lists equal the batch truth, at every prefix and however they are cut."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from streamapp.core.ranking import Rule
+from tests import oracle
+from tests.oracle import Act
+from tests.pipeline import Pipeline
+from tests.strategies import portions, streams
+
+
+def assert_equal_to_truth(pipeline: Pipeline, acts: list[Act]) -> None:
+    items, dots, supports = oracle.gram(acts, pipeline.cap)
+    got_dots, got_supports = pipeline.counts()
+    want = {
+        (left, right): (dots[i, j], supports[i, j])
+        for i, left in enumerate(items)
+        for j, right in enumerate(items)
+        if supports[i, j]
+    }
+    assert {pair: (dot, got_supports[pair]) for pair, dot in got_dots.items()} == want
+    rule = pipeline.rule
+    assert pipeline.lists() == oracle.lists(
+        acts, pipeline.cap, rule.top_n, rule.damping, rule.min_support
+    )
+
+
+@given(st.data(), streams(), st.integers(1, 6), st.integers(1, 3))
+def test_counts_and_lists_equal_the_batch_truth_at_every_prefix(
+    data: st.DataObject, acts: list[Act], cap: int, shards: int
+) -> None:
+    """Counts to the last integer, lists in their total order, also while histories overflow."""
+    pipeline = Pipeline(shards, cap, Rule(top_n=data.draw(st.integers(1, 5))))
+    done: list[Act] = []
+    for part in data.draw(portions(acts)):
+        pipeline.take(part)
+        done += part
+        for shard in range(shards):
+            pipeline.drain(shard)
+        assert_equal_to_truth(pipeline, done)
+
+
+@given(streams(), st.integers(1, 4))
+def test_events_one_by_one_give_what_one_batch_gives(acts: list[Act], cap: int) -> None:
+    """The grouping of events into cuts is not visible in the counts."""
+    single, whole = Pipeline(2, cap, Rule(5)), Pipeline(2, cap, Rule(5))
+    for act in acts:
+        single.take([act])
+    whole.take(acts)
+    for pipeline in (single, whole):
+        for shard in range(2):
+            pipeline.drain(shard)
+    assert single.counts() == whole.counts()
+    assert single.lists() == whole.lists()
+
+
+@given(st.data(), streams(), st.integers(1, 4))
+def test_rows_that_come_and_go_keep_their_counts(
+    data: st.DataObject, acts: list[Act], cap: int
+) -> None:
+    """A row that was stored, dropped from memory and loaded again goes on where it was."""
+    pipeline = Pipeline(2, cap, Rule(5))
+    for part in data.draw(portions(acts)):
+        pipeline.take(part)
+        shard = data.draw(st.integers(0, 1))
+        pipeline.drain(shard)
+        pipeline.store(shard, forget=data.draw(st.booleans()))
+    for shard in range(2):
+        pipeline.drain(shard)
+    assert_equal_to_truth(pipeline, acts)
+
+
+@given(st.data(), streams(), st.permutations(range(4)))
+def test_without_eviction_the_order_of_users_does_not_matter(
+    data: st.DataObject, acts: list[Act], ranks: list[int]
+) -> None:
+    """Any interleaving of users gives the same counts, while nothing is evicted."""
+    users = sorted({act.user for act in acts})
+    rank = dict(zip(users, ranks, strict=False))
+    shuffled = sorted(acts, key=lambda act: rank[act.user])
+    pipelines = [Pipeline(1, 100, Rule(5)), Pipeline(1, 100, Rule(5))]
+    for pipeline, stream in zip(pipelines, (acts, shuffled), strict=True):
+        for part in data.draw(portions(stream)):
+            pipeline.take(part)
+        pipeline.drain(0)
+        assert_equal_to_truth(pipeline, acts)
+
+
+@given(streams(), st.sampled_from([0.0, 0.5, 20.0]), st.integers(1, 3))
+def test_damping_and_minimum_support_follow_the_formula(
+    acts: list[Act], damping: float, min_support: int
+) -> None:
+    """Lists under the options equal the dense recomputation under the same options."""
+    pipeline = Pipeline(2, 100, Rule(4, damping, min_support))
+    pipeline.take(acts)
+    for shard in range(2):
+        pipeline.drain(shard)
+    assert_equal_to_truth(pipeline, acts)
+
+
+@given(streams(), st.integers(1, 4))
+def test_similarities_stay_in_bounds_and_no_item_neighbours_itself(
+    acts: list[Act], cap: int
+) -> None:
+    """A cosine is at most 1 up to rounding, and a list never holds its own item."""
+    pipeline = Pipeline(1, cap, Rule(5))
+    pipeline.take(acts)
+    pipeline.drain(0)
+    for item, entries in pipeline.lists().items():
+        assert all(0 < score <= 1 + 1e-12 for _, score, _ in entries)
+        assert item not in {other for other, _, _ in entries}
+
+
+@pytest.mark.parametrize("weight", [0.1, 1 / 3])
+def test_fractional_weights_leave_nothing_behind_when_a_pair_is_gone(weight: float) -> None:
+    """Support decides when a pair ends, so a rounding residue cannot keep it alive."""
+    pipeline = Pipeline(1, 2, Rule(5))
+    pipeline.take([Act("u", name, weight, ts) for ts, name in enumerate("abcdef", 10**9)])
+    pipeline.drain(0)
+    dots, supports = pipeline.counts()
+    assert set(dots) == {("e", "e"), ("f", "f"), ("e", "f"), ("f", "e")}
+    assert supports["e", "f"] == 1
+    assert np.isclose(dots["e", "f"], weight * weight)

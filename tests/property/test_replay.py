@@ -1,0 +1,86 @@
+"""A message that comes twice, a batch that is cut anew, a crash: the counts are those of once."""
+
+import hypothesis.strategies as st
+from hypothesis import given
+
+from streamapp.core.fence import Fences
+from streamapp.core.interactions import Source, admit, decode_cut
+from streamapp.core.norms import Norms
+from streamapp.core.ranking import Rule
+from streamapp.core.registry import Registry
+from streamapp.core.shard import Shard
+from tests.oracle import Act
+from tests.pipeline import Pipeline
+from tests.strategies import portions, streams
+
+
+@given(st.data(), streams(), st.integers(1, 4))
+def test_deltas_sent_again_change_nothing(data: st.DataObject, acts: list[Act], cap: int) -> None:
+    """Copies of earlier deltas anywhere later in the log are dropped by the fences."""
+    once, twice = Pipeline(1, cap, Rule(5)), Pipeline(1, cap, Rule(5))
+    for part in data.draw(portions(acts)):
+        once.take(part)
+        twice.take(part)
+        if twice.log[0]:
+            start = data.draw(st.integers(0, len(twice.log[0])))
+            twice.log[0] += twice.log[0][start:]
+        twice.drain(0)
+    once.drain(0)
+    assert once.counts() == twice.counts()
+
+
+@given(st.data(), streams(), st.integers(1, 4))
+def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
+    data: st.DataObject, acts: list[Act], cap: int
+) -> None:
+    """Rows stored ahead of the fence skip what they hold when the log is read again."""
+    pipeline = Pipeline(1, cap, Rule(5))
+    for part in data.draw(portions(acts)):
+        pipeline.take(part)
+    fence = data.draw(st.integers(0, len(pipeline.log[0])))
+    whole = pipeline.log[0]
+    pipeline.log[0] = whole[:fence]
+    pipeline.drain(0)
+    pipeline.store(0, forget=False)
+    shard = pipeline.rows[0]
+    saved = (
+        list(shard.registry.ids),
+        b"".join(packed for _, packed in shard.norms.packed_changes()),
+        shard.fences.as_dict(),
+    )
+    pipeline.log[0] = whole[: data.draw(st.integers(fence, len(whole)))]
+    pipeline.drain(0)
+    pipeline.store(0, forget=False)
+
+    reborn = Pipeline(1, cap, Rule(5))
+    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
+    ids, norms, fences = saved
+    reborn.rows[0] = Shard(0, 1, Rule(5), fence, Registry(ids), Norms.unpack(norms), Fences(fences))
+    reborn.drain(0)
+
+    straight = Pipeline(1, cap, Rule(5))
+    straight.log[0] = whole
+    straight.drain(0)
+    assert reborn.counts() == straight.counts()
+
+
+@given(streams(), st.data())
+def test_a_cut_below_the_fence_brings_nothing_and_one_across_it_brings_the_rest(
+    acts: list[Act], data: st.DataObject
+) -> None:
+    """Events are admitted by their offset, whatever the message they come in."""
+    from streamapp.core.event import Event  # noqa: PLC0415
+    from streamapp.core.interactions import CutBuilder  # noqa: PLC0415
+
+    fence = data.draw(st.integers(0, len(acts)))
+    builder = CutBuilder()
+    for offset, act in enumerate(acts):
+        builder.add(0, offset, Event(act.user, act.item, "click", known=True, ts=act.ts))
+    cut = decode_cut(builder.encode([Source("clicks", 3, len(acts))]))
+    fences = Fences({"clicks/3": fence})
+    news = admit(cut, fences, Registry(), {"click": 1.0})
+    assert news.applied == len(acts) - fence
+    assert news.replayed == fence
+    assert set(news.users) == {act.user for act in acts[fence:]}
+    assert fences["clicks/3"] == len(acts)
+    assert admit(cut, fences, Registry(), {"click": 1.0}).applied == 0

@@ -1,0 +1,67 @@
+"""Settings: every impossible value stops the program with a line that helps."""
+
+import pytest
+from pydantic import ValidationError
+
+from streamapp.errors import ConfigError
+from streamapp.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    """Load anew in every test, away from any `.env` file."""
+    monkeypatch.chdir(str(tmp_path))
+    load_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("STREAMAPP_HISTORY_CAP", "0", "greater than or equal to 1"),
+        ("STREAMAPP_TOP_N", "many", "valid integer"),
+        ("STREAMAPP_BROKER_URL", "localhost:9092", "kafka://host:port"),
+        ("STREAMAPP_REDIS_URL", "http://localhost", "redis://host:port/db"),
+        ("STREAMAPP_EVENT_WEIGHTS", "click=0", "over 0"),
+        ("STREAMAPP_EVENT_WEIGHTS", '{"click": ', "not JSON"),
+        ("STREAMAPP_EVENT_TOPICS", "clicks,clicks", "distinct"),
+        ("STREAMAPP_EVENT_ALIASES", "look=glance", "no weight for glance"),
+        ("STREAMAPP_STATE_PREFIX", "a{b}", "pattern"),
+        ("STREAMAPP_LIST_PREFIX", "streamapp:lists:", "must not lie under"),
+    ],
+)
+def test_an_impossible_value_names_the_variable_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str
+) -> None:
+    """One line: the variable where there is one, the value, and what is allowed."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=hint) as caught:
+        load_settings()
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_lists_and_pairs_are_written_with_commas_or_as_json(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both spellings mean the same."""
+    monkeypatch.setenv("STREAMAPP_EVENT_TOPICS", "web, app")
+    monkeypatch.setenv("STREAMAPP_EVENT_WEIGHTS", "click=1, purchase=4.5,add_to_cart=2")
+    settings = load_settings()
+    assert settings.event_topics == ("web", "app")
+    assert settings.event_weights == {"click": 1, "purchase": 4.5, "add_to_cart": 2}
+    monkeypatch.setenv("STREAMAPP_EVENT_WEIGHTS", '{"click": 1, "purchase": 4.5, "add_to_cart": 2}')
+    load_settings.cache_clear()
+    assert load_settings() == settings
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    """What was validated stays valid."""
+    with pytest.raises(ValidationError):
+        Settings().top_n = 3  # type: ignore[misc]
+
+
+def test_an_alias_of_a_type_without_weight_stays_unknown() -> None:
+    """Leaving a type out of the weights means not to count it."""
+    rules = Settings(event_weights={"click": 1.0}).event_rules
+    assert rules.types["view"] == "click"
+    assert "buy" not in rules.types
