@@ -124,8 +124,8 @@ async def test_a_record_batch_passes_through_a_topic_untouched(
     assert (event.value.tp, event.value.epoch, event.value.end) == (TP("clicks", 0), 3, 6)
 
 
-def test_the_worker_takes_its_fetch_wait_from_the_settings(app: App) -> None:
-    """Aiokafka still keeps it under the name that is set."""
+def test_aiokafka_keeps_its_fetch_wait_under_the_name_that_is_set() -> None:
+    """Faust offers no way to change it."""
     parameters = inspect.signature(aiokafka.AIOKafkaConsumer.__init__).parameters
     assert "fetch_max_wait_ms" in parameters
     assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(

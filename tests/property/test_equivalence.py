@@ -1,4 +1,4 @@
-"""The incremental counts and lists equal the batch truth, at every prefix and however they are cut."""
+"""Incremental counts and lists equal the batch truth at every prefix, however it is cut."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -13,6 +13,7 @@ from tests.strategies import portions, streams
 
 
 def assert_equal_to_truth(pipeline: Pipeline, acts: list[Act]) -> None:
+    """Compare everything that the pipeline holds with the oracle."""
     items, dots, supports = oracle.gram(acts, pipeline.cap)
     got_dots, got_supports = pipeline.counts()
     want = {

@@ -7,6 +7,7 @@ from streamapp.core.registry import Registry
 
 
 def revised(acts: list[tuple[str, float, float]], cap: int, before: bytes = b"") -> Revisions:
+    """Apply (item, weight, ts) acts of one user to a stored history."""
     registry = Registry(["a", "b", "c", "d"])
     interactions = Interactions(
         starts=np.array([0, len(acts)], np.int64),
@@ -18,6 +19,7 @@ def revised(acts: list[tuple[str, float, float]], cap: int, before: bytes = b"")
 
 
 def history(revisions: Revisions) -> dict[str, tuple[float, float]]:
+    """Return the one user's history after, item -> (rating, ts)."""
     (packed,) = revisions.histories()
     return {
         "abcd"[entry["item"]]: (float(entry["rating"]), float(entry["ts"]))

@@ -13,6 +13,7 @@ from streamapp.core.rows import CELL, Rows
 def ranked(
     cells: list[tuple[str, float, int]], sum_sq: dict[str, float], rule: Rule
 ) -> list[tuple[str, float]]:
+    """Rank one row of (item, dot, support) cells; the row's own sum of squares is 1."""
     registry = Registry(["row", *sum_sq])
     norms = Norms.unpack(
         np.array([(1.0, 1), *((value, 1) for value in sum_sq.values())], NORM).tobytes()
