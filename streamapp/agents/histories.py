@@ -85,6 +85,10 @@ class Histories:
         """Histories are stored as they are applied; nothing waits for its time."""
         return 3600.0
 
+    async def verify(self) -> None:
+        """Compare the position."""
+        await self._slot.check(self._state.position)
+
     async def finish(self) -> None:
         """Everything that was applied is already stored."""
 

@@ -81,6 +81,10 @@ class Intake:
         """Intake has nothing to do but to read."""
         return 3600.0
 
+    async def verify(self) -> None:
+        """Compare every position."""
+        await asyncio.gather(*(self._slots[tp].check(at) for tp, at in self._positions.items()))
+
     async def finish(self) -> None:
         """Everything that was applied is already sent."""
 

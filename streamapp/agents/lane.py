@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -11,6 +12,9 @@ from streamapp.errors import FenceMovedError
 from streamapp.transport.records import RecordBatch
 
 logger = logging.getLogger(__name__)
+
+_VERIFY_S = 2.0
+"""An idle lane looks this often whether the state is still where it left it."""
 
 _ROOM_BATCHES = 16
 """Batches that may wait; a batch is what one read brought, so at most a few megabytes."""
@@ -76,14 +80,17 @@ class Lane:
 
     async def _run(self) -> None:
         try:
-            wait = 0.0
+            wait, verified_at = 0.0, time.monotonic()
             while not (self._stopping and not self._inbox):
-                await self._pause(wait)
+                await self._pause(min(wait, _VERIFY_S))
                 batches = list(self._inbox)
                 self._inbox.clear()
                 try:
                     if batches:
                         await self.stage.apply(batches)
+                    elif time.monotonic() > verified_at + _VERIFY_S:
+                        await self.stage.verify()
+                        verified_at = time.monotonic()
                     wait = await self.stage.work(busy=bool(self._inbox))
                 except FenceMovedError as moved:
                     await self._open_anew(moved)

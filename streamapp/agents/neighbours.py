@@ -104,6 +104,10 @@ class Neighbours:
             due.append(self._published_at + settings.publish_interval - time.monotonic())
         return max(0.0, min(due))
 
+    async def verify(self) -> None:
+        """Compare the position."""
+        await self._slot.check(self._stored)
+
     async def finish(self) -> None:
         """Publish and store everything."""
         await self._publish()

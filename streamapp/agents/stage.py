@@ -39,6 +39,14 @@ class Stage(Protocol):
         """
         ...
 
+    async def verify(self) -> None:
+        """Look whether the stored state is where this stage left it, when nothing else does.
+
+        Raises:
+            FenceMovedError: it is not; Redis went back in time, or there is another owner.
+        """
+        ...
+
     async def finish(self) -> None:
         """Bring everything that was applied to the store and to its readers, at once."""
         ...

@@ -74,6 +74,17 @@ class Slot:
         head.fields = fields
         return head
 
+    async def check(self, expected: int) -> None:
+        """Look whether the position is where this process left it.
+
+        Raises:
+            FenceMovedError: it is not.
+        """
+        stored: Any = await self._redis.hget(self.keys.head, "position")
+        found = -1 if stored is None else int(stored)
+        if found != expected:
+            raise FenceMovedError(expected, found)
+
     async def registry(self) -> Registry:
         """Return the items that the slot has seen."""
         registry, step = Registry(), 5_000
