@@ -7,7 +7,7 @@ import has no effects.
 import logging
 import os
 import sys
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Mapping
 from typing import Any, cast
 
 import faust
@@ -23,6 +23,7 @@ from streamapp.agents.stage import Stage
 from streamapp.errors import StreamappError
 from streamapp.settings import Settings, load_settings
 from streamapp.store.connection import check_policy, connect, opened
+from streamapp.store.identity import redis_identity
 from streamapp.store.layout import check_layout
 from streamapp.store.lists import lists_of
 from streamapp.transport.consumer import Consumer, Records, Transport
@@ -30,10 +31,13 @@ from streamapp.transport.offsets import read_offsets
 from streamapp.transport.publisher import Publisher
 from streamapp.transport.records import Offsets, RecordBatch
 from streamapp.transport.topics import administration, ensure_topics
+from streamapp.warm import warm
 
 logger = logging.getLogger(__name__)
 
 _INTAKE = "intake"
+
+_WATCH_S = 2.0
 
 
 class _Quiet(faust.Monitor):
@@ -102,7 +106,8 @@ class App(faust.App):
         os._exit(getattr(error, "exit_code", 1))
 
     async def on_start(self) -> None:
-        """Check that Kafka and Redis are fit for use, before anything is read."""
+        """Load the kernels, and check that Kafka and Redis are fit for use."""
+        warm()
         try:
             async with opened(self.settings) as redis:
                 await check_policy(redis)
@@ -117,6 +122,11 @@ class App(faust.App):
             self.fail(error)
         await super().on_start()
 
+    async def on_started_init_extra_tasks(self) -> None:
+        """Watch Redis from here on."""
+        await super().on_started_init_extra_tasks()
+        self.add_future(self._watch_redis())
+
     async def on_stop(self) -> None:
         """Finish what was read, store it, and commit."""
         await self.lanes.finish()
@@ -130,6 +140,17 @@ class App(faust.App):
     async def _drop_lanes(self, *_: Any, **__: Any) -> None:
         await self.lanes.drop()
 
+    async def _watch_redis(self) -> None:
+        """Let the lanes read their state anew when another Redis answers than before."""
+        known = await redis_identity(self.redis)
+        while not self.should_stop:
+            await self.sleep(_WATCH_S)
+            found = await redis_identity(self.redis)
+            if found != known:
+                logger.warning("redis was restarted or replaced; reading the state anew")
+                self.lanes.doubt()
+                known = found
+
     def _lane_of(self, tp: TP) -> str:
         return _INTAKE if tp.topic in self.settings.event_topics else f"{tp.topic}/{tp.partition}"
 
@@ -142,8 +163,8 @@ class App(faust.App):
             return Histories(settings, self.redis, self.publisher, int(partition))
         return Neighbours(settings, self.redis, self.lists, self.publisher, int(partition))
 
-    async def _offsets(self, tps: Iterable[TP]) -> Mapping[TP, Offsets]:
-        return await read_offsets(self.settings, tps, {})
+    async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
+        return await read_offsets(self.settings, stored, stored)
 
     async def _seek(self, positions: Mapping[TP, int]) -> None:
         await cast("Consumer", self.consumer).seek_to(positions)

@@ -11,11 +11,11 @@ import numpy as np
 from faust.types import TP
 from redis.asyncio import Redis
 
-from streamapp.agents.opening import open_slot
+from streamapp.agents.opening import decoded, open_slot
 from streamapp.core.delta import encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
-from streamapp.core.interactions import Admitted, admit, decode_cut
+from streamapp.core.interactions import Admitted, Cut, admit, decode_cut
 from streamapp.core.registry import Registry
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, histories_tag
@@ -47,7 +47,7 @@ class Histories:
         self._state: _State
         self._shards = 0
 
-    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
+    async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the head and the registry."""
         self._shards = await self._publisher.partitions(self._settings.deltas_topic)
         ((tp, known),) = offsets.items()
@@ -65,9 +65,10 @@ class Histories:
         """Apply the cuts of the batches."""
         state = self._state
         known = len(state.registry)
-        records = [record for batch in batches for record in batch.records]
         admitted = [
-            (record.offset, self._admit(decode_cut(record.value), state)) for record in records
+            (record.offset, self._admit(decoded(decode_cut, batch.tp, record), state))
+            for batch in batches
+            for record in batch.records
         ]
         deltas, histories = await self._revise(admitted, state.registry)
         await self._publisher.deliver(deltas)
@@ -96,8 +97,8 @@ class Histories:
         """Return the first offset that is not stored."""
         return self._state.position
 
-    def _admit(self, cut: object, state: _State) -> Admitted:
-        news = admit(cut, state.fences, state.registry, self._settings.event_weights)  # type: ignore[arg-type]
+    def _admit(self, cut: Cut, state: _State) -> Admitted:
+        news = admit(cut, state.fences, state.registry, self._settings.event_weights)
         found = {"applied": news.applied, "dead": news.dead}
         found |= {f"skipped:{name}": count for name, count in news.skipped.items()}
         for name, count in found.items():

@@ -55,7 +55,7 @@ class Intake:
         self._partitions = 0
         self._letter_partitions: dict[str, int] = {}
 
-    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
+    async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the positions in the event partitions."""
         self._partitions = await self._publisher.partitions(self._settings.interactions_topic)
         for tp, known in offsets.items():

@@ -25,23 +25,23 @@ class Lane:
 
     Args:
         stage: What to run.
-        reopen: Called when the stored state moved under the stage; opens it and seeks.
+        reopen: Called with the lane when its state must be read anew; opens the stage and seeks.
         fail: Called with whatever else ends the lane.
     """
 
     def __init__(
         self,
         stage: Stage,
-        reopen: Callable[["Lane"], Awaitable[None]],
+        reopen: Callable[..., Awaitable[None]],
         fail: Callable[[BaseException], None],
     ) -> None:
         self.stage = stage
-        self.rolled_back = 0
         self._reopen = reopen
         self._fail = fail
         self._inbox: deque[RecordBatch] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._doubt = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -57,6 +57,11 @@ class Lane:
     def clear(self) -> None:
         """Forget what waits; it will be read again."""
         self._inbox.clear()
+
+    def doubt(self) -> None:
+        """Read the state anew before anything else: Redis may have lost writes."""
+        self._doubt = True
+        self._wake.set()
 
     @property
     def has_room(self) -> bool:
@@ -86,14 +91,17 @@ class Lane:
                 batches = list(self._inbox)
                 self._inbox.clear()
                 try:
-                    if batches:
+                    if self._doubt:
+                        await self._open_anew()
+                    elif batches:
                         await self.stage.apply(batches)
                     elif time.monotonic() > verified_at + _VERIFY_S:
                         await self.stage.verify()
                         verified_at = time.monotonic()
                     wait = await self.stage.work(busy=bool(self._inbox))
                 except FenceMovedError as moved:
-                    await self._open_anew(moved)
+                    logger.warning("%s; reading the state anew", moved)
+                    await self._open_anew()
                     wait = 0.0
             await self.stage.finish()
         except asyncio.CancelledError:
@@ -110,9 +118,7 @@ class Lane:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
 
-    async def _open_anew(self, moved: FenceMovedError) -> None:
-        if moved.found < moved.expected:
-            self.rolled_back += moved.expected - moved.found
-        logger.warning("%s; reading the state anew", moved)
+    async def _open_anew(self) -> None:
+        doubt, self._doubt = self._doubt, False
         self.clear()
-        await self._reopen(self)
+        await self._reopen(self, doubt=doubt)

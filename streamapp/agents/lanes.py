@@ -16,7 +16,7 @@ class Lanes:
     Args:
         stage_for: Makes the stage for some partitions of one topic group.
         group_of: Says which partitions share a lane: those with the same name.
-        offsets: Asks Kafka about partitions.
+        offsets: Asks Kafka about partitions, given what is known to be stored of them.
         seek: Makes the consumer go on reading elsewhere.
         fail: Called with whatever ends a lane.
     """
@@ -25,7 +25,7 @@ class Lanes:
         self,
         stage_for: Callable[[str], Stage],
         group_of: Callable[[TP], str],
-        offsets: Callable[[Iterable[TP]], Awaitable[Mapping[TP, Offsets]]],
+        offsets: Callable[[Mapping[TP, int | None]], Awaitable[Mapping[TP, Offsets]]],
         seek: Callable[[Mapping[TP, int]], Awaitable[None]],
         fail: Callable[[BaseException], None],
     ) -> None:
@@ -47,7 +47,7 @@ class Lanes:
         for name, members in groups.items():
             lane = Lane(self._stage_for(name), self._reopen, self._fail)
             try:
-                positions.update(await lane.stage.open(members))
+                positions.update(await lane.stage.open(members, doubt=False))
             except Exception as error:
                 self._fail(error)
                 raise
@@ -63,6 +63,11 @@ class Lanes:
         lanes = set(self._lanes.values())
         self._lanes.clear()
         await asyncio.gather(*(lane.drop() for lane in lanes))
+
+    def doubt(self) -> None:
+        """Let every lane read its state anew: Redis may have lost writes."""
+        for lane in set(self._lanes.values()):
+            lane.doubt()
 
     async def finish(self) -> None:
         """Bring what waits in every lane to the store, and end the lanes."""
@@ -87,9 +92,10 @@ class Lanes:
         lane = self._lanes.get(tp)
         return None if lane is None else lane.stage.fence(tp)
 
-    async def _reopen(self, lane: Lane) -> None:
+    async def _reopen(self, lane: Lane, *, doubt: bool) -> None:
         members = [tp for tp, one in self._lanes.items() if one is lane]
-        positions = await lane.stage.open(await self._offsets(members))
+        fences = {tp: lane.stage.fence(tp) for tp in members}
+        positions = await lane.stage.open(await self._offsets(fences), doubt=doubt)
         for tp in members:
             self._epochs[tp] += 1
         await self._seek(positions)

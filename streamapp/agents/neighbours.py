@@ -13,7 +13,7 @@ import numpy as np
 from faust.types import TP
 from redis.asyncio import Redis
 
-from streamapp.agents.opening import open_slot
+from streamapp.agents.opening import decoded, open_slot, went_back
 from streamapp.agents.publication import Publication
 from streamapp.agents.refresh import Refresh
 from streamapp.core.arrays import Ints
@@ -51,10 +51,11 @@ class Neighbours:
         self._stored = 0
         self._stored_items = 0
         self._stored_pending = b"", b""
+        self._republish_at: int | None = None
         self._published_at = 0.0
         self._checkpoint_at = 0.0
 
-    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
+    async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read head, registry and norms; rows come when they are needed."""
         await self._publication.open()
         ((tp, known),) = offsets.items()
@@ -72,6 +73,8 @@ class Neighbours:
                                 self._settings.refresh_interval)  # fmt: skip
         self._stored, self._stored_items = head.position, len(registry)
         self._stored_pending = pending
+        self._republish_at = known.end if doubt or went_back(head, known) else None
+        self._republish()
         return {tp: head.position}
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
@@ -80,13 +83,14 @@ class Neighbours:
         admitted = []
         for batch in batches:
             for record in batch.records:
-                blocks = shard.admit(decode_delta(record.value))
+                blocks = shard.admit(decoded(decode_delta, batch.tp, record))
                 if blocks is not None:
                     admitted.append((record.offset, blocks))
         await self._load(shard.absent([blocks for _, blocks in admitted]))
         for offset, blocks in admitted:
             shard.apply(blocks, offset)
         shard.position = batches[-1].end
+        self._republish()
 
     async def work(self, busy: bool) -> float:
         """Publish, refresh and checkpoint what is due."""
@@ -116,6 +120,18 @@ class Neighbours:
     def fence(self, tp: TP) -> int:
         """Return the first offset that is not stored."""
         return self._stored
+
+    def _republish(self) -> None:
+        """Publish every list again once the shard has caught up with a Redis that lost writes.
+
+        Lists may have been lost with them, and the output topic may hold records of a later `seq`
+        than the keys; from the old end of the log on, `seq` is above them all.
+        """
+        shard = self._shard
+        if self._republish_at is not None and shard.position >= self._republish_at:
+            shard.dirty[shard.alive()] = True
+            shard.known[:] = False
+            self._republish_at = None
 
     async def _load(self, numbers: Ints) -> None:
         if len(numbers):

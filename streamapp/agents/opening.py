@@ -1,10 +1,39 @@
 """Agents. Where to start reading a partition, and when not to start at all."""
 
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
 from faust.types import TP
 
 from streamapp.errors import StateError
 from streamapp.store.slot import Head, Slot
-from streamapp.transport.records import Offsets
+from streamapp.transport.records import KafkaRecord, Offsets
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+def went_back(head: Head, offsets: Offsets) -> bool:
+    """Say whether Redis went back in time: offsets are committed after the state is stored."""
+    return offsets.committed is not None and offsets.committed > head.position
+
+
+def decoded(decode: Callable[[bytes], T], tp: TP, record: KafkaRecord) -> T:
+    """Return what an internal record holds.
+
+    Raises:
+        StateError: someone else wrote to the internal topic.
+    """
+    try:
+        return decode(record.value or b"")
+    except msgspec.DecodeError as error:
+        raise StateError(
+            f"{tp.topic}[{tp.partition}] offset {record.offset}: not a message of this app "
+            f"({error}); only streamapp may write to this topic"
+        ) from None
 
 
 async def open_slot(slot: Slot, tp: TP, offsets: Offsets, results: str) -> Head:
@@ -48,4 +77,9 @@ async def open_slot(slot: Slot, tp: TP, offsets: Offsets, results: str) -> Head:
             f"{where}: the state is at offset {head.position}, but the topic begins at "
             f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
         )
+    if went_back(head, offsets):
+        logger.warning(
+            "%s: redis went back from offset %d to %d; reading it again from there",
+            where, offsets.committed, head.position,
+        )  # fmt: skip
     return head

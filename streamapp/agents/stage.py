@@ -15,8 +15,12 @@ class Stage(Protocol):
     without acknowledging anything, so a stage may leave its memory in any state when it raises.
     """
 
-    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
+    async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the stored state anew; return the position of each partition.
+
+        Args:
+            offsets: What Kafka says of each partition.
+            doubt: Whether Redis may have lost writes, lists included.
 
         Raises:
             StateError: state and topic do not fit each other.

@@ -111,18 +111,23 @@ class Shard:
         changed: Bools = ~self.known[numbers] | (self.digest[numbers] != ranking.digest)
         return changed
 
+    def alive(self) -> Ints:
+        """Return the items of this shard that are in someone's history."""
+        users = self.norms.users[: len(self.owned)]
+        return np.flatnonzero(self.owned & (users > 0)).astype(np.int32)
+
     def outdated(self, moved: Bools, fell: Bools) -> Ints:
         """Return the rows whose list may differ because norms moved, and those not remembered.
 
         An item whose norm rises falls in every list, so only the lists that hold it can change. An
         item whose norm falls may enter any list whose row holds it.
         """
-        alive = np.flatnonzero(self.owned & (self.norms.users[: len(self.owned)] > 0))
+        alive = self.alive()
         outdated = ~self.known[alive] | holding(self.listed[alive], moved)
         if fell.any():
             outdated |= ~self.rows.present[alive]
-            outdated |= self.touching(alive.astype(np.int32), fell)
-        return alive[outdated].astype(np.int32)
+            outdated |= self.touching(alive, fell)
+        return alive[outdated]
 
     def touching(self, numbers: Ints, moved: Bools) -> Bools:
         """Say of each row that is present whether it holds an item that moved."""
