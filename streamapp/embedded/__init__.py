@@ -1,0 +1,11 @@
+"""Embedded. A broker and a Redis-compatible server from wheels, on loopback, without Docker.
+
+Used by `streamapp embedded`, by the demo and by the tests; no worker needs it.
+"""
+
+from streamapp.embedded.serve import serve
+from streamapp.embedded.server import Server
+from streamapp.embedded.tansu import Tansu
+from streamapp.embedded.valkey import Valkey
+
+__all__ = ["Server", "Tansu", "Valkey", "serve"]

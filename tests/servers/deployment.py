@@ -1,0 +1,131 @@
+"""Tests. A deployment: one namespace of topics, group and keys on servers that tests share."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+
+from redis import Redis
+
+from streamapp.settings import Settings
+from streamapp.transport.topics import administration
+from tests.servers.lane import Servers
+from tests.servers.worker import Worker
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass
+class Deployment:
+    """What the settings of one test have in common.
+
+    Attributes:
+        servers: Where it lives.
+        folder: Where its processes run, and leave their logs.
+        name: What all its names begin with.
+        env: Its settings, as environment variables.
+        workers: Every worker that was made in it.
+    """
+
+    servers: Servers
+    folder: Path
+    name: str = field(default_factory=lambda: f"it-{token_hex(4)}")
+    env: dict[str, str] = field(init=False)
+    workers: list[Worker] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        name = self.name
+        self.env = {
+            "STREAMAPP_BROKER_URL": self.servers.broker.url,
+            "STREAMAPP_REDIS_URL": self.servers.redis_url,
+            "STREAMAPP_GROUP_ID": name,
+            "STREAMAPP_EVENT_TOPICS": f"{name}-clicks,{name}-purchases",
+            "STREAMAPP_TOPIC_TYPES": f"{name}-clicks=click,{name}-purchases=purchase",
+            "STREAMAPP_INTERACTIONS_TOPIC": f"{name}-interactions",
+            "STREAMAPP_DELTAS_TOPIC": f"{name}-deltas",
+            "STREAMAPP_LISTS_TOPIC": f"{name}-lists",
+            "STREAMAPP_LIST_PREFIX": f"{name}:recs:v1:",
+            "STREAMAPP_STATE_PREFIX": f"{name}:state:",
+            # The shortest that Kafka itself takes: a killed worker's partitions move soon.
+            "STREAMAPP_SESSION_TIMEOUT": "6",
+        }
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of a process of this deployment."""
+        prefix = "STREAMAPP_"
+        values = {name.removeprefix(prefix).lower(): value for name, value in self.env.items()}
+        return Settings(_env_file=None, **values)  # type: ignore[arg-type]
+
+    @property
+    def process_env(self) -> dict[str, str]:
+        """The environment of a process of this deployment."""
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("STREAMAPP_")
+        }
+        return inherited | {"PYTHONPATH": str(PROJECT), **self.env}
+
+    def redis(self) -> Redis:
+        """Return a client, which the caller closes."""
+        return Redis.from_url(self.servers.redis_url)
+
+    def keys(self) -> list[bytes]:
+        """Return all keys of this deployment."""
+        with self.redis() as redis:
+            return sorted(redis.scan_iter(f"{self.name}:*", count=10_000))
+
+    def run(
+        self, module: str, *arguments: str, within_s: float = 60.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `python -m MODULE ARGUMENTS` in this deployment to its end, and return what it said.
+
+        Args:
+            module: `streamapp` or `loadtest`.
+            arguments: Its command line.
+            within_s: Seconds after which it is killed, and the test fails.
+        """
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.folder,
+            env=self.process_env,
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
+        )
+
+    def worker(self, name: str = "worker", **settings: str) -> Worker:
+        """Make a worker and start it; return it when it is ready.
+
+        Args:
+            name: What its log is called.
+            settings: More settings, by their names without the prefix: `history_cap="5"`.
+        """
+        more = {f"STREAMAPP_{key.upper()}": value for key, value in settings.items()}
+        made = Worker(name, self.folder, self.process_env | more)
+        self.workers.append(made)
+        made.start()
+        return made
+
+    def end(self) -> None:
+        """Kill its workers, and print their logs: pytest shows them where the test failed."""
+        for worker in self.workers:
+            worker.kill()
+            print(f"--- {worker.name} ---\n{worker.log.read_text(errors='replace')}")  # noqa: T201
+
+    def remove(self) -> None:
+        """End it, and delete its topics and keys; a group without members goes by itself."""
+        self.end()
+        asyncio.run(self._delete_topics())
+        with self.redis() as redis:
+            for key in redis.scan_iter(f"{self.name}:*", count=10_000):
+                redis.unlink(key)
+
+    async def _delete_topics(self) -> None:
+        async with administration(self.settings) as admin:
+            mine = [name for name in await admin.list_topics() if name.startswith(self.name)]
+            if mine:
+                await admin.delete_topics(mine)

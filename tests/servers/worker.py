@@ -1,0 +1,98 @@
+"""Tests. A worker as a process of its own, so that it can die like one."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.servers.deadline import wait_until
+
+_READY = "Worker ready"
+_READY_S = 60.0
+_STOP_S = 30.0
+
+
+class Worker:
+    """`python -m streamapp worker`.
+
+    Attributes:
+        name: What its log is called.
+        log: The file it writes to, over all its starts.
+    """
+
+    def __init__(self, name: str, folder: Path, env: Mapping[str, str]) -> None:
+        """Make it, without starting it.
+
+        Args:
+            name: What its log is called.
+            folder: Where it runs and leaves its log.
+            env: Its environment.
+        """
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self._folder = folder
+        self._env = env
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read_from = 0
+
+    @property
+    def pid(self) -> int:
+        """The process of the last start."""
+        assert self._process is not None, "the worker was not started"
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        """What it wrote since the last start."""
+        with self.log.open("rb") as log:
+            log.seek(self._read_from)
+            return log.read().decode(errors="replace")
+
+    def launch(self) -> None:
+        """Start its process."""
+        with self.log.open("ab") as log:
+            self._read_from = log.tell()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "streamapp", "worker"],
+                cwd=self._folder,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def start(self) -> None:
+        """Start it, and return when it is ready.
+
+        Raises:
+            AssertionError: it ended, or took too long.
+        """
+        self.launch()
+        wait_until(
+            lambda: _READY in self.output or not self.running,
+            _READY_S,
+            lambda: f"{self.name} is ready; it said: {self.output}",
+        )
+        assert self.running, f"{self.name} ended instead of working; it said: {self.output}"
+
+    def wait(self, within_s: float = _STOP_S) -> int:
+        """Return its exit code when it has ended by itself."""
+        assert self._process is not None, "the worker was not started"
+        return self._process.wait(within_s)
+
+    def terminate(self) -> int:
+        """Ask it to end (SIGTERM), and return its exit code."""
+        assert self._process is not None, "the worker was not started"
+        self._process.terminate()
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL), if it still runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
