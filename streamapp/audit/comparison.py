@@ -1,0 +1,149 @@
+"""Audit. Compares counts, those of the truth with those of Redis.
+
+Sums of integer weights are exact whatever their order, so they must be equal to the bit. Sums of
+other weights may differ in their last digits, by the order in which they were made.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from streamapp.core.arrays import Bools, Floats, Ints, Longs
+from streamapp.store.snapshot import Counts
+
+EXAMPLES = 5
+"""How many differences of a kind are named."""
+
+_ROUNDING = 1e-9
+
+
+class Difference(NamedTuple):
+    """One difference, for people."""
+
+    where: str
+    found: str
+    expected: str
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What a comparison of one kind of thing came to.
+
+    Attributes:
+        compared: How many things the truth has.
+        different: How many differ, those included that only Redis has.
+        examples: The first of those that differ.
+    """
+
+    compared: int = 0
+    different: int = 0
+    examples: list[Difference] = field(default_factory=list)
+
+
+def tolerance_of(weights: Mapping[str, float]) -> float:
+    """Return how much of itself a sum of products of these weights may be off."""
+    return 0.0 if all(weight.is_integer() for weight in weights.values()) else _ROUNDING
+
+
+def aligned(truth: Counts, stored: Counts, known: Iterable[str]) -> tuple[Counts, Counts]:
+    """Return both under one numbering, that of all items which they have or which are `known`."""
+    items = sorted({*truth.items, *stored.items, *known})
+    return _over(truth, items), _over(stored, items)
+
+
+def compare_norms(
+    truth: Counts, stored: Counts, disputed: list[str], tolerance: float
+) -> Comparison:
+    """Compare every item's sum of squares and number of users.
+
+    Args:
+        truth: The counts as they should be.
+        stored: The counts as Redis has them, under the same numbering.
+        disputed: Items on which the shards do not agree; each counts as different.
+        tolerance: How much of itself a sum may be off.
+    """
+    apart = set(disputed)
+    wrong = _differs(stored.sum_sq, truth.sum_sq, tolerance) | (stored.users != truth.users)
+    wrong |= np.array([item in apart for item in truth.items], np.bool_)
+    result = Comparison(int((truth.users > 0).sum()), int(wrong.sum()))
+    for place in np.flatnonzero(wrong)[:EXAMPLES].tolist():
+        item = truth.items[place]
+        note = " (not in all shards)" if item in apart else ""
+        found, expected = (
+            f"{counts.sum_sq[place]:.17g} of {counts.users[place]} users"
+            for counts in (stored, truth)
+        )
+        result.examples.append(Difference(f"sum of squares of {item}", found + note, expected))
+    return result
+
+
+def compare_dots(truth: Counts, stored: Counts, tolerance: float) -> Comparison:
+    """Compare the dot and the support of every pair, in both of its rows.
+
+    Args:
+        truth: The counts as they should be.
+        stored: The counts as Redis has them, under the same numbering.
+        tolerance: How much of itself a dot may be off.
+
+    Cost: O(n log n) for n cells.
+    """
+    size = len(truth.items)
+    keys = [counts.rows.astype(np.int64) * size + counts.indices for counts in (truth, stored)]
+    merged = np.sort(np.concatenate(keys), kind="stable")
+    every = merged[np.diff(merged, prepend=-1) != 0]
+    (dot, support), (found_dot, found_support) = (
+        _looked_up(counts, key, every) for counts, key in zip((truth, stored), keys, strict=True)
+    )
+    wrong = _differs(found_dot, dot, tolerance) | (found_support != support)
+    wrong[np.searchsorted(every, keys[1][1:][np.diff(keys[1]) == 0])] = True
+    result = Comparison(len(keys[0]), int(wrong.sum()))
+    for place in np.flatnonzero(wrong)[:EXAMPLES].tolist():
+        row, other = divmod(int(every[place]), size)
+        result.examples.append(
+            Difference(
+                f"dot of {truth.items[row]} with {truth.items[other]}",
+                f"{found_dot[place]:.17g} of {found_support[place]} users",
+                f"{dot[place]:.17g} of {support[place]} users",
+            )
+        )
+    return result
+
+
+def compare_numbers(what: str, found: int, expected: int) -> Comparison:
+    """Compare two numbers of `what`; as many differ as one has more than the other."""
+    different = abs(found - expected)
+    examples = [Difference(f"number of {what}", str(found), str(expected))] if different else []
+    return Comparison(expected, different, examples)
+
+
+def _over(counts: Counts, items: list[str]) -> Counts:
+    """Return the same counts numbered by `items`, which has all of theirs, in the same order."""
+    number = {item: place for place, item in enumerate(items)}
+    places = np.array([number[item] for item in counts.items], np.int32)
+    sum_sq, users = np.zeros(len(items)), np.zeros(len(items), np.int64)
+    sizes = np.zeros(len(items) + 1, np.int64)
+    sum_sq[places], users[places] = counts.sum_sq, counts.users
+    sizes[places + 1] = np.diff(counts.indptr)
+    return replace(
+        counts,
+        items=items,
+        sum_sq=sum_sq,
+        users=users,
+        indptr=np.cumsum(sizes),
+        indices=places[counts.indices],
+    )
+
+
+def _looked_up(counts: Counts, keys: Longs, every: Longs) -> tuple[Floats, Ints]:
+    """Return dot and support of the cells `every`, 0 where `counts` has none."""
+    dot, support = np.zeros(len(every)), np.zeros(len(every), np.int32)
+    places = np.searchsorted(every, keys)
+    dot[places], support[places] = counts.dot, counts.support
+    return dot, support
+
+
+def _differs(found: Floats, expected: Floats, tolerance: float) -> Bools:
+    """Say where two arrays differ by more than `tolerance` times what is expected, or by NaN."""
+    return ~(np.abs(found - expected) <= tolerance * np.abs(expected))

@@ -1,0 +1,78 @@
+"""Audit. The entries of lists, read back from the JSON that frontends get."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+
+from streamapp.core.arrays import Floats, Ints, Longs
+from streamapp.core.listing import VERSION
+
+KIND = "item"
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The entries of many lists, one list behind the other.
+
+    Attributes:
+        broken: Why a list cannot be read, by the number of its item.
+        names: Ids of the items in the lists, one an entry.
+        row: int32, shape (entries,). Number of the item whose list it is.
+        place: int32. Place in the list, from 0.
+        other: int32. Number of the item in the list; -1 for one without a number.
+        score: float64.
+        support: int64; -1 where it is left out.
+    """
+
+    broken: dict[int, str]
+    names: list[str]
+    row: Ints
+    place: Ints
+    other: Ints
+    score: Floats
+    support: Longs
+
+
+def parse_lists(items: Sequence[str], lists: Sequence[bytes | None]) -> Entries:
+    """Return the entries of the lists of `items`; None stands for a list that is not there."""
+    number = {item: place for place, item in enumerate(items)}
+    broken: dict[int, str] = {}
+    entries: list[tuple[str, int, int, int, float, int]] = []
+    for row, content in enumerate(lists):
+        if content is None:
+            continue
+        try:
+            entries += _parse(content, row, items[row], number)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            broken[row] = f"unreadable ({type(error).__name__}: {error})"
+    columns = list(zip(*entries, strict=True)) if entries else [()] * 6
+    return Entries(
+        broken,
+        list(columns[0]),
+        np.array(columns[1], np.int32),
+        np.array(columns[2], np.int32),
+        np.array(columns[3], np.int32),
+        np.array(columns[4], np.float64),
+        np.array(columns[5], np.int64),
+    )
+
+
+def _parse(
+    content: bytes, row: int, item: str, number: dict[str, int]
+) -> list[tuple[str, int, int, int, float, int]]:
+    value = orjson.loads(content)
+    if (value["v"], value["kind"], value["id"]) != (VERSION, KIND, item):
+        raise ValueError("v, kind and id are not what the key says")
+    return [
+        (
+            entry["id"],
+            row,
+            place,
+            number.get(entry["id"], -1),
+            float(entry["score"]),
+            int(entry.get("support", -1)),
+        )
+        for place, entry in enumerate(value["items"])
+    ]

@@ -1,0 +1,136 @@
+"""Audit. Lag: how far the state is behind the topics, and waiting until it is not.
+
+Heads are read before the ends of the topics. What a stage sends is with the broker before its
+position moves, so positions at or beyond ends that were read later leave nothing in between.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from faust.types import TP
+from redis.asyncio import Redis
+
+from streamapp.errors import StreamappError
+from streamapp.settings import Settings
+from streamapp.store.keys import SlotKeys, histories_tag, intake_tag, rows_tag
+from streamapp.store.slot import Head, Slot
+from streamapp.transport.offsets import read_offsets
+
+_POLL_INTERVAL_S = 0.2
+_NUMBER_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the app stands.
+
+    Attributes:
+        heads: What Redis says of each partition of the event topics and the internal topics; None
+            where there is no state yet.
+        positions: First offset of each partition that is not applied.
+        ends: Offset behind the last record of each partition.
+    """
+
+    heads: Mapping[TP, Head | None]
+    positions: Mapping[TP, int]
+    ends: Mapping[TP, int]
+
+    @property
+    def lag_events(self) -> int:
+        """Records beyond the fences."""
+        return sum(max(0, self.ends[tp] - position) for tp, position in self.positions.items())
+
+    @property
+    def pending_lists(self) -> int:
+        """Lists that are still to be published for a row that changed."""
+        return self._numbers("dirty")
+
+    @property
+    def moved_items(self) -> int:
+        """Items whose norm moved and is not yet in all lists; each shard counts its own."""
+        return self._numbers("moved")
+
+    @property
+    def drained(self) -> bool:
+        """Whether all records are applied and all lists are as the counts say."""
+        return not (self.lag_events or self.pending_lists or self.moved_items)
+
+    def number(self, topic: str, field: str) -> int:
+        """Return the sum of a counter over the partitions of a topic."""
+        return sum(head.number(field) for head in self.of(topic))
+
+    def of(self, topic: str) -> list[Head]:
+        """Return the heads of a topic's partitions, as far as there are any."""
+        return [head for tp, head in self.heads.items() if tp.topic == topic and head]
+
+    def _numbers(self, field: str) -> int:
+        heads = [head for head in self.heads.values() if head]
+        return sum(len(head.fields.get(field, b"")) for head in heads) // _NUMBER_BYTES
+
+
+async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, int]) -> Standing:
+    """Return where the app stands.
+
+    Args:
+        redis: A client that answers in bytes.
+        settings: Where the state and the topics are.
+        layout: Number of partitions by topic, of the event topics and the internal topics.
+
+    Raises:
+        StateError: Kafka does not answer.
+    """
+    heads: dict[TP, Head | None] = {}
+    for topic in (*settings.event_topics, settings.interactions_topic, settings.deltas_topic):
+        for partition in range(layout[topic]):
+            keys = SlotKeys(settings.state_prefix, _tag(settings, topic, partition))
+            heads[TP(topic, partition)] = await Slot(redis, keys).head()
+    offsets = await read_offsets(settings, heads, {})
+    return Standing(
+        heads,
+        {tp: head.position if head else offsets[tp].beginning for tp, head in heads.items()},
+        {tp: offsets[tp].end for tp in heads},
+    )
+
+
+async def wait_until_drained(
+    redis: Redis,
+    settings: Settings,
+    layout: Mapping[str, int],
+    timeout_s: float,
+    tell: Callable[[Standing], None],
+) -> Standing:
+    """Wait until every record is applied and every list is published.
+
+    Args:
+        redis: A client that answers in bytes.
+        settings: Where the state and the topics are.
+        layout: Number of partitions by topic.
+        timeout_s: How long to wait.
+        tell: Told again and again where the app stands.
+
+    Raises:
+        StreamappError: it takes longer.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        standing = await read_standing(redis, settings, layout)
+        tell(standing)
+        if standing.drained:
+            return standing
+        if time.monotonic() >= deadline:
+            raise StreamappError(
+                f"not drained after {timeout_s:g} s: {standing.lag_events} records to apply, "
+                f"{standing.pending_lists} lists to publish, {standing.moved_items} norms to "
+                "bring into lists; is a worker running, and has the input stopped?"
+            )
+        await asyncio.sleep(_POLL_INTERVAL_S)
+
+
+def _tag(settings: Settings, topic: str, partition: int) -> str:
+    if topic == settings.interactions_topic:
+        return histories_tag(partition)
+    if topic == settings.deltas_topic:
+        return rows_tag(partition)
+    return intake_tag(topic, partition)

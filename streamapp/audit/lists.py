@@ -1,0 +1,147 @@
+"""Audit. Compares the lists that frontends read with the top-N of the true counts.
+
+The score of items i and j is the literal `dot / sqrt(sum_sq_i * sum_sq_j)`. Another order of the
+same operations rounds differently, so entries whose true scores tie within `TIE` may stand in
+either order; scores that a list itself gives as equal must stand in the order of ids.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
+from streamapp.audit.entries import Entries, parse_lists
+from streamapp.core.arrays import Floats, Ints, Longs
+from streamapp.core.ranking import Rule
+from streamapp.store.snapshot import Counts
+
+TIE = 1e-12
+SCORE_TOLERANCE = 1e-9
+LARGEST_SCORE = 1 + 1e-12
+
+_REASONS = (
+    "is no item",
+    "is the item itself",
+    "shares too few users with it",
+    "is there twice",
+    "scores over 1",
+    "has another score",
+    "has another support",
+    "does not belong in this place",
+    "stands behind one that it should precede",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What the true counts make of lists.
+
+    Attributes:
+        size: int64, shape (items,). Entries of each list.
+        best: float64, shape (items, top_n). Scores of each list, falling; 0 beyond its end.
+        key: int64, shape (cells + 1,). Row and column of every cell in one number, rising; the
+            last one is beyond all.
+        score: float64, shape (cells + 1,). Score of every cell; NaN where none is shown.
+        support: int32, shape (cells + 1,). Users behind every cell.
+    """
+
+    size: Longs
+    best: Floats
+    key: Longs
+    score: Floats
+    support: Ints
+
+
+def compare_lists(truth: Counts, lists: Sequence[bytes | None], rule: Rule) -> Comparison:
+    """Compare every list with the true one.
+
+    Args:
+        truth: The counts.
+        lists: What lies under the key of each item of `truth`, in the same order.
+        rule: What makes a list.
+
+    Cost: O(cells), and a Python step for every list and entry.
+    """
+    expected, entries = _expect(truth, rule), parse_lists(truth.items, lists)
+    problems = {
+        row: Difference(f"list of {truth.items[row]}", why, f"{expected.size[row]} entries")
+        for row, why in entries.broken.items()
+    }
+    size = np.bincount(entries.row, minlength=len(truth.items))
+    for row in np.flatnonzero(size != expected.size).tolist():
+        problems.setdefault(
+            row,
+            Difference(
+                f"list of {truth.items[row]}",
+                f"{size[row]} entries",
+                f"{expected.size[row]} entries",
+            ),
+        )
+    fault = _faults(truth, entries, expected, rule)
+    for entry in np.flatnonzero(fault).tolist():
+        row, place = int(entries.row[entry]), int(entries.place[entry])
+        found = (
+            f"{entries.names[entry]} {entries.score[entry]:.17g} of {entries.support[entry]} users"
+        )
+        problems.setdefault(
+            row,
+            Difference(
+                f"list of {truth.items[row]}, entry {place + 1}",
+                f"{found}, which {_REASONS[fault[entry] - 1]}",
+                f"score {expected.best[row, min(place, rule.top_n - 1)]:.17g}",
+            ),
+        )
+    examples = [problems[row] for row in sorted(problems)[:EXAMPLES]]
+    return Comparison(int((expected.size > 0).sum()), len(problems), examples)
+
+
+def _expect(truth: Counts, rule: Rule) -> _Expected:
+    items, row, sum_sq = len(truth.items), truth.rows, truth.sum_sq + rule.damping
+    score = truth.dot / np.sqrt(sum_sq[row] * sum_sq[truth.indices])
+    score[truth.support < rule.min_support] = np.nan
+    size, best = np.zeros(items, np.int64), np.zeros((items, rule.top_n))
+    ends = truth.indptr.tolist()
+    for number in range(items):
+        some = score[ends[number] : ends[number + 1]]
+        some = some[~np.isnan(some)]
+        if len(some) > rule.top_n:
+            some = np.partition(some, len(some) - rule.top_n)[-rule.top_n :]
+        size[number] = len(some)
+        best[number, : len(some)] = np.sort(some)[::-1]
+    key = row.astype(np.int64) * items + truth.indices
+    return _Expected(
+        size,
+        best,
+        np.append(key, np.iinfo(np.int64).max),
+        np.append(score, np.nan),
+        np.append(truth.support, np.int32(0)),
+    )
+
+
+def _faults(truth: Counts, entries: Entries, expected: _Expected, rule: Rule) -> Longs:
+    """Return for each entry which of `_REASONS` holds for it first, from 1; 0 if it is right."""
+    row, place, other = entries.row, entries.place, entries.other
+    key = row.astype(np.int64) * len(truth.items) + other
+    cell = np.searchsorted(expected.key, key)
+    score = np.where(expected.key[cell] == key, expected.score[cell], np.nan)
+    wanted = expected.best[row, np.minimum(place, rule.top_n - 1)]
+    _, first = np.unique(key, return_index=True)
+    again = np.ones(len(key), np.bool_)
+    again[first] = False
+    follows = (row[1:] == row[:-1]) & (
+        (entries.score[1:] > entries.score[:-1])
+        | ((entries.score[1:] == entries.score[:-1]) & (other[1:] < other[:-1]))
+    )
+    holds = [
+        other < 0,
+        other == row,
+        np.isnan(score),
+        again,
+        ~(entries.score <= LARGEST_SCORE),
+        ~(np.abs(entries.score - score) <= SCORE_TOLERANCE),
+        entries.support != expected.support[cell],
+        ~(np.abs(score - wanted) <= TIE),
+        np.append(np.zeros(min(1, len(row)), np.bool_), follows),
+    ]
+    return np.select(holds, range(1, len(holds) + 1), 0)

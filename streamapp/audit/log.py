@@ -1,0 +1,102 @@
+"""Audit. The interactions of an event log: its events, judged by the rules that the app has."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from streamapp.core.arrays import Floats, Ints
+from streamapp.core.event import EventReader, EventRules
+from streamapp.errors import BadEventError, ConfigError
+from streamapp.eventlog import LoggedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class LogInteractions:
+    """What the events of a log say, in the order of the log.
+
+    Attributes:
+        users: Number of users; they are numbered by first appearance.
+        items: Item ids by number, in order of first appearance.
+        user: int32, shape (interactions,). User numbers.
+        item: int32. Item numbers.
+        weight: float64, > 0.
+        ts: float64. Event time in seconds.
+        skipped: Events of unknown type, by type.
+        refused: Events that the app makes dead letters of, by error code.
+    """
+
+    users: int
+    items: list[str]
+    user: Ints
+    item: Ints
+    weight: Floats
+    ts: Floats
+    skipped: dict[str, int]
+    refused: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Unkeyed:
+    """Stands for the record of a logged event, which has a time of its own and no key."""
+
+    offset: int = 0
+    timestamp: int = 0
+    key: bytes | None = None
+    value: bytes | None = None
+
+
+def read_interactions(
+    events: Iterable[LoggedEvent],
+    rules: EventRules,
+    weights: Mapping[str, float],
+    topic: str,
+    latest_ts: float,
+) -> LogInteractions:
+    """Return the interactions of `events`.
+
+    Args:
+        events: The log.
+        rules: How the app reads events; keys are taken to be right.
+        weights: Weight by canonical type.
+        topic: Where events that leave out their type were sent; it implies one.
+        latest_ts: Newest event time allowed, in seconds.
+
+    Raises:
+        ConfigError: an event leaves out its time, so that the log does not say when it was.
+
+    Cost: about 1.5 us and 24 bytes an event, beside the ids.
+    """
+    reader, record = EventReader(replace(rules, check_keys=False), topic), _Unkeyed()
+    users: dict[str, int] = {}
+    items: dict[str, int] = {}
+    user, item, weight, ts = array("i"), array("i"), array("d"), array("d")
+    skipped: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    for place, event in enumerate(events, 1):
+        if event.ts is None:
+            raise ConfigError(f"event {place} of the log has no ts, so its time is not known")
+        try:
+            one = reader.event(event._asdict(), record, latest_ts)
+        except BadEventError as refusal:
+            refused[refusal.code] += 1
+            continue
+        if not one.known:
+            skipped[one.type] += 1
+            continue
+        user.append(users.setdefault(one.user, len(users)))
+        item.append(items.setdefault(one.item, len(items)))
+        weight.append(weights[one.type])
+        ts.append(one.ts)
+    return LogInteractions(
+        len(users),
+        list(items),
+        np.frombuffer(user, np.int32),
+        np.frombuffer(item, np.int32),
+        np.frombuffer(weight, np.float64),
+        np.frombuffer(ts, np.float64),
+        dict(skipped),
+        dict(refused),
+    )
