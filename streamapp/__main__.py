@@ -1,0 +1,5 @@
+"""Hallway. `python -m streamapp` is `streamapp`."""
+
+from streamapp.cli.main import main
+
+main()

@@ -1,0 +1,155 @@
+"""Cli. `streamapp audit`: what is in Redis, compared with the batch truth of event logs."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from streamapp.audit.comparison import (
+    Comparison,
+    aligned,
+    compare_dots,
+    compare_norms,
+    compare_numbers,
+    tolerance_of,
+)
+from streamapp.audit.lag import Standing, wait_until_drained
+from streamapp.audit.lists import compare_lists
+from streamapp.audit.log import LogInteractions, read_interactions
+from streamapp.audit.truth import gram, live_ratings
+from streamapp.cli.console import Step, print_json, print_table, progress
+from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.eventlog import read_log
+from streamapp.settings import Settings, load_settings
+from streamapp.store.snapshot import Counts, check_still, read_lists, read_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit came to.
+
+    Attributes:
+        log: The interactions of the log.
+        applied: Interactions that the app applied.
+        comparisons: One for each kind of thing.
+    """
+
+    log: LogInteractions
+    applied: int
+    comparisons: dict[str, Comparison]
+
+    @property
+    def differences(self) -> int:
+        """How many things differ."""
+        return sum(one.different for one in self.comparisons.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON has it."""
+        return {
+            "interactions": len(self.log.user),
+            "applied_events": self.applied,
+            "skipped": self.log.skipped,
+            "refused": self.log.refused,
+            "compared": {name: one.compared for name, one in self.comparisons.items()},
+            "different": {name: one.different for name, one in self.comparisons.items()},
+            "differences": self.differences,
+            "examples": [
+                {"kind": name, **difference._asdict()}
+                for name, one in self.comparisons.items()
+                for difference in one.examples
+            ],
+        }
+
+
+def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
+    """Compare the state with the truth of `files`, and print what differs.
+
+    Args:
+        files: Event logs, in the order in which they were produced.
+        timeout_s: How long to wait for the app to be drained.
+        as_json: Whether to print JSON.
+
+    Raises:
+        ConfigError: a log cannot be read.
+        StreamappError: the app is not drained in time, or its state cannot be read.
+        typer.Exit: with code 1 where something differs.
+    """
+    settings = load_settings()
+    with progress() as begin:
+        log, truth = _truth(files, settings, begin)
+        report = asyncio.run(_compare(log, truth, settings, timeout_s, begin))
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _print(report)
+    if report.differences:
+        raise typer.Exit(1)
+
+
+def _truth(
+    files: Sequence[Path], settings: Settings, begin: Callable[[str], Step]
+) -> tuple[LogInteractions, Counts]:
+    begin("reading the log")
+    log = read_interactions(
+        read_log(files),
+        settings.event_rules,
+        settings.event_weights,
+        settings.event_topics[0],
+        time.time() + settings.max_ahead_s,
+    )
+    begin("counting")
+    return log, gram(live_ratings(log, settings.history_cap), log.users, log.items)
+
+
+async def _compare(
+    log: LogInteractions,
+    truth: Counts,
+    settings: Settings,
+    timeout_s: float,
+    begin: Callable[[str], Step],
+) -> Report:
+    async with redis_session(settings) as redis:
+        layout = await existing_partitions(settings, state_topics(settings))
+        wait = begin("waiting for the app")
+
+        def tell(standing: Standing) -> None:
+            wait(standing.lag_events, None)
+
+        await wait_until_drained(redis, settings, layout, timeout_s, tell)
+        snapshot = await read_snapshot(redis, settings, begin("reading rows"))
+        expected, stored = aligned(truth, snapshot.counts, log.items)
+        keys = [f"{settings.list_prefix}item:{item}" for item in expected.items]
+        lists = await read_lists(redis, keys, begin("reading lists"))
+        await check_still(redis, settings, snapshot.positions)
+    tolerance = tolerance_of(settings.event_weights)
+    begin("comparing")
+    return Report(
+        log,
+        snapshot.applied,
+        {
+            "histories": compare_numbers("histories", snapshot.histories, log.users),
+            "norms": compare_norms(expected, stored, snapshot.disputed, tolerance),
+            "dots": compare_dots(expected, stored, tolerance),
+            "lists": compare_lists(expected, lists, settings.rule),
+        },
+    )
+
+
+def _print(report: Report) -> None:
+    log = report.log
+    print_table(
+        f"{len(log.user):,} interactions in the log, {report.applied:,} applied by the app",
+        ("what", "compared", "different"),
+        ((name, one.compared, one.different) for name, one in report.comparisons.items()),
+    )
+    for note, counts in (("skipped, unknown type", log.skipped), ("refused", log.refused)):
+        for name, count in counts.items():
+            typer.echo(f"{note} {name}: {count:,}")
+    examples = [difference for one in report.comparisons.values() for difference in one.examples]
+    if examples:
+        print_table("First differences", ("where", "redis", "truth"), examples)
+    typer.echo(f"{report.differences:,} differences")

@@ -1,0 +1,162 @@
+"""Cli. The commands: their names, arguments and help.
+
+A command imports what it needs when it runs: Faust and Numba take a second that `--help` need not.
+"""
+# ruff: noqa: PLC0415 - imports inside the commands, for the reason above
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamapp import __version__
+from streamapp.cli.outcome import run
+
+app = typer.Typer(
+    name="streamapp",
+    help="Real-time item recommendations from click and purchase events, exact per event.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+show = typer.Typer(help="Show a list as frontends read it.")
+app.add_typer(show, name="show")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+ListJson = Annotated[bool, typer.Option("--json", help="Print the bytes of the key.")]
+Timeout = Annotated[
+    float, typer.Option(min=0, help="Seconds to wait for the app to be drained.", metavar="S")
+]
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker until it is told to stop."""
+    from streamapp.cli.worker import run_worker
+
+    run_worker()
+
+
+@app.command()
+def topics(*, as_json: Json = False) -> None:
+    """Create the topics that the app needs; say which existed already."""
+    from streamapp.cli.topics import make_topics
+
+    make_topics(as_json)
+
+
+@app.command()
+def embedded(
+    kafka_port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the broker.")] = 9092,
+    redis_port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of Redis.")] = 6379,
+) -> None:
+    """Run a broker and a Redis on loopback until Ctrl-C.
+
+    Both come from wheels, so neither Docker nor Java is needed; nothing outlives the command.
+    """
+    from streamapp.embedded import serve
+
+    serve(kafka_port, redis_port)
+
+
+@show.command()
+def item(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False) -> None:
+    """Show the neighbours of an item."""
+    from streamapp.cli.show import show_list
+
+    show_list("item", id_, as_json)
+
+
+@show.command()
+def user(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False) -> None:
+    """Show the list for a user."""
+    from streamapp.cli.show import show_list
+
+    show_list("user", id_, as_json)
+
+
+@show.command()
+def trending(*, as_json: ListJson = False) -> None:
+    """Show what is popular now."""
+    from streamapp.cli.show import show_list
+
+    show_list("trending", None, as_json)
+
+
+@app.command()
+def explain(
+    left: Annotated[str, typer.Argument(metavar="ITEM")],
+    right: Annotated[str, typer.Argument(metavar="ITEM")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the counts behind the score of two items."""
+    from streamapp.cli.explain import explain_pair
+
+    explain_pair(left, right, as_json)
+
+
+@app.command()
+def status(*, as_json: Json = False) -> None:
+    """Show how far the app is, and how much it holds."""
+    from streamapp.cli.status import show_status
+
+    show_status(as_json)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE.npz", dir_okay=False)],
+    timeout: Timeout = 120.0,
+) -> None:
+    """Write the counts of a drained app as numpy arrays.
+
+    `items` are the ids in byte order, `sum_sq` belongs to them, and `data`, `indices`, `indptr`
+    are the symmetric CSR matrix of their dots, without a diagonal.
+    """
+    from streamapp.cli.export import export_counts
+
+    export_counts(file, timeout)
+
+
+@app.command()
+def audit(
+    log: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE...", help="Event logs in the order they were produced."),
+    ],
+    more: Annotated[list[Path] | None, typer.Argument(metavar="FILE", hidden=True)] = None,
+    timeout: Timeout = 120.0,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Compare the state with event logs; exit 1 if it differs.
+
+    Counts and lists are recomputed from the logs, which must hold everything that was produced.
+    """
+    from streamapp.cli.audit import audit_state
+
+    if more and len(log) > 1:
+        raise typer.BadParameter("name all logs behind one --log, or each behind its own")
+    audit_state([*log, *(more or [])], timeout, as_json)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """Run the command that the arguments name, and end the process."""
+    run(app, "streamapp")

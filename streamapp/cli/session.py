@@ -1,0 +1,61 @@
+"""Cli. A session: the settings, and Redis and Kafka as a command needs them.
+
+A command is for people and for scripts, so unlike a worker it does not wait for a server that is
+not there: it says so and ends.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from streamapp.errors import ConfigError, StreamappError
+from streamapp.settings import Settings
+from streamapp.store.connection import opened
+from streamapp.transport.topics import administration, partition_counts
+
+
+@asynccontextmanager
+async def redis_session(settings: Settings) -> AsyncIterator[Redis]:
+    """Yield a Redis client; what goes wrong with Redis or Kafka meanwhile is said in one line.
+
+    Raises:
+        StreamappError: Redis or Kafka cannot be reached, or fails.
+    """
+    with readable():
+        async with opened(settings) as redis:
+            yield redis
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn errors of Redis and Kafka into one readable line."""
+    try:
+        yield
+    except RedisError as error:
+        raise StreamappError(f"redis failed: {error}") from None
+    except KafkaError as error:
+        raise StreamappError(f"kafka failed: {error}") from None
+
+
+async def existing_partitions(settings: Settings, topics: Iterable[str]) -> dict[str, int]:
+    """Return the number of partitions of each of `topics`.
+
+    Raises:
+        ConfigError: Kafka cannot be reached, or a topic does not exist.
+    """
+    async with administration(settings) as admin:
+        counts = await partition_counts(admin)
+    wanted = list(topics)
+    if missing := [topic for topic in wanted if topic not in counts]:
+        raise ConfigError(
+            f"kafka has no topic {', '.join(missing)}; make the topics with `streamapp topics`"
+        )
+    return {topic: counts[topic] for topic in wanted}
+
+
+def state_topics(settings: Settings) -> list[str]:
+    """Return the topics whose records end up in the state."""
+    return [*settings.event_topics, settings.interactions_topic, settings.deltas_topic]

@@ -1,0 +1,84 @@
+"""Cli. `streamapp status`: how far the app is, and how much it holds."""
+
+import asyncio
+from typing import Any
+
+import numpy as np
+from redis.asyncio import Redis
+
+from streamapp.audit.lag import Standing, read_standing
+from streamapp.cli.console import print_json, print_table
+from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.core.norms import NORM
+from streamapp.core.rows import CELL
+from streamapp.settings import Settings, load_settings
+from streamapp.store.keys import SlotKeys, rows_tag
+from streamapp.store.slot import Slot
+
+_ROW_HEADER_BYTES = 16
+_SKIPPED = "skipped:"
+
+
+def show_status(as_json: bool) -> None:
+    """Print the status."""
+    found = asyncio.run(_status(load_settings()))
+    if as_json:
+        print_json(found)
+        return
+    partitions = found.pop("partitions")
+    skipped = found.pop("skipped")
+    lines = [(name.replace("_", " "), value) for name, value in found.items()]
+    lines += [(f"skipped, type {name}", count) for name, count in skipped.items()]
+    print_table("Status", ("what", "value"), lines)
+    columns = ("topic", "partition", "position", "end", "lag_events")
+    print_table("Partitions", columns, ([one[name] for name in columns] for one in partitions))
+
+
+async def _status(settings: Settings) -> dict[str, Any]:
+    async with redis_session(settings) as redis:
+        layout = await existing_partitions(settings, state_topics(settings))
+        standing = await read_standing(redis, settings, layout)
+        items = await _items(redis, settings)
+    histories, rows = settings.interactions_topic, settings.deltas_topic
+    row_bytes, row_count = standing.number(rows, "blob_bytes"), standing.number(rows, "blobs")
+    return {
+        "lag_events": standing.lag_events,
+        "applied_events": standing.number(histories, "applied"),
+        "dead_letters": standing.number(histories, "dead"),
+        "users": standing.number(histories, "blobs"),
+        "items": items,
+        "pairs": (row_bytes - _ROW_HEADER_BYTES * row_count) // CELL.itemsize // 2,
+        "rows": row_count,
+        "history_bytes": standing.number(histories, "blob_bytes"),
+        "row_bytes": row_bytes,
+        "pending_lists": standing.pending_lists,
+        "moved_items": standing.moved_items,
+        "skipped": _skipped(standing, histories),
+        "partitions": [
+            {
+                "topic": tp.topic,
+                "partition": tp.partition,
+                "position": position,
+                "end": standing.ends[tp],
+                "lag_events": max(0, standing.ends[tp] - position),
+            }
+            for tp, position in standing.positions.items()
+        ],
+    }
+
+
+def _skipped(standing: Standing, topic: str) -> dict[str, int]:
+    """Return the number of events of each unknown type."""
+    names = {name for head in standing.of(topic) for name in head.fields}
+    return {
+        name.removeprefix(_SKIPPED): standing.number(topic, name)
+        for name in sorted(names)
+        if name.startswith(_SKIPPED)
+    }
+
+
+async def _items(redis: Redis, settings: Settings) -> int:
+    """Return the number of items with a user; every shard has the norms of all items."""
+    slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
+    norms = np.frombuffer(await slot.norms(), NORM)
+    return int((norms["users"] > 0).sum())

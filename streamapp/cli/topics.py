@@ -1,0 +1,34 @@
+"""Cli. `streamapp topics`: makes the topics that the app needs."""
+
+import asyncio
+
+from streamapp.cli.console import print_json, print_table
+from streamapp.cli.session import readable
+from streamapp.settings import Settings, load_settings
+from streamapp.transport.topics import Topic, administration, ensure_topics
+
+
+def make_topics(as_json: bool) -> None:
+    """Make the topics that are missing, and print all that are needed."""
+    topics = asyncio.run(_ensure(load_settings()))
+    lines = [
+        {"topic": topic.name, "partitions": count, "purpose": topic.purpose, "made": made}
+        for topic, count, made in topics
+    ]
+    if as_json:
+        print_json(lines)
+        return
+    print_table(
+        "Topics",
+        ("topic", "partitions", "purpose", ""),
+        (
+            (topic.name, count, topic.purpose, "made" if made else "exists")
+            for topic, count, made in topics
+        ),
+    )
+
+
+async def _ensure(settings: Settings) -> list[tuple[Topic, int, bool]]:
+    with readable():
+        async with administration(settings) as admin:
+            return await ensure_topics(admin, settings)
