@@ -1,0 +1,1 @@
+"""The load test: replays event logs to Kafka."""

@@ -1,0 +1,174 @@
+"""Load test. Replay: the events of a log -> the event topics, each keyed by its user.
+
+Events go out in bundles of record batches, one bundle on the way while the next is filled. A
+partition's batch is sent when the one before is acknowledged, so each user's events stay in order.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import orjson
+from aiokafka.partitioner import DefaultPartitioner
+
+from loadtest.schedule import Schedule
+from streamapp.eventlog import LoggedEvent
+from streamapp.settings import Settings
+from streamapp.transport.publisher import Outgoing, Publisher
+
+_BUNDLE_EVENTS = 10_000
+_TICK_S = 0.002
+"""What falls due within a tick goes out together."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a replay came to.
+
+    Attributes:
+        events: Events that the broker acknowledged, by topic.
+        elapsed_s: Seconds from the first event due to the last acknowledgement.
+        latest_s: How far behind its time the latest event went out; 0 where no time was set.
+    """
+
+    events: dict[str, int] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+    latest_s: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """All events."""
+        return sum(self.events.values())
+
+    @property
+    def events_per_s(self) -> float:
+        """Events a second, from the first to the last acknowledgement."""
+        return self.total / self.elapsed_s if self.elapsed_s else 0.0
+
+
+class Router:
+    """Says where an event goes.
+
+    By default an event goes to the topic that implies its type, and one of another type to the
+    first event topic.
+
+    Args:
+        settings: The event topics and types.
+        topic: Where all events go instead; None for the default.
+    """
+
+    def __init__(self, settings: Settings, topic: str | None) -> None:
+        implied = {
+            kind: name
+            for name, kind in reversed(settings.topic_types.items())
+            if name in settings.event_topics
+        }
+        self._topic = topic
+        self._first = settings.event_topics[0]
+        self._by_name = {
+            name: implied.get(kind, self._first)
+            for name, kind in settings.event_rules.types.items()
+        }
+
+    @property
+    def topics(self) -> list[str]:
+        """Every topic that an event may go to."""
+        if self._topic is not None:
+            return [self._topic]
+        return sorted({self._first, *self._by_name.values()})
+
+    def topic(self, event: LoggedEvent) -> str:
+        """Return the topic of an event."""
+        if self._topic is not None:
+            return self._topic
+        return self._by_name.get(event.type or "", self._first)
+
+
+class Replay:
+    """Sends a log.
+
+    Args:
+        publisher: Started.
+        router: Where events go.
+        partitions: Number of partitions by topic.
+        tell: Told how many events were acknowledged so far.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        router: Router,
+        partitions: Mapping[str, int],
+        tell: Callable[[int], None],
+    ) -> None:
+        self._publisher = publisher
+        self._router = router
+        self._partitions = {topic: list(range(count)) for topic, count in partitions.items()}
+        self._tell = tell
+        self._known: dict[str, dict[str, int]] = {topic: {} for topic in partitions}
+        self._partition_of = DefaultPartitioner()
+        self._bundle: dict[tuple[str, int], list[Outgoing]] = {}
+        self._bundled = 0
+        self._sending: asyncio.Task[None] | None = None
+        self.summary = Summary(dict.fromkeys(partitions, 0))
+
+    async def run(self, events: Iterable[LoggedEvent], schedule: Schedule) -> Summary:
+        """Send `events` on `schedule`; return when the broker has acknowledged all of them.
+
+        Raises:
+            ConfigError: an event cannot be scheduled.
+        """
+        started = time.monotonic()
+        for place, event in enumerate(events):
+            due = schedule(place, event)
+            ahead = due - (time.monotonic() - started)
+            if due > 0 and ahead > 0:
+                await self._send()
+                await asyncio.sleep(max(_TICK_S, ahead))
+            elif due > 0:
+                self.summary.latest_s = max(self.summary.latest_s, -ahead)
+            self._add(event)
+            if self._bundled >= _BUNDLE_EVENTS:
+                await self._send()
+        await self._send()
+        await self._acknowledged()
+        self.summary.elapsed_s = time.monotonic() - started
+        return self.summary
+
+    def _add(self, event: LoggedEvent) -> None:
+        topic, key = self._router.topic(event), event.user_id.encode()
+        known = self._known[topic]
+        partition = known.get(event.user_id)
+        if partition is None:
+            partitions = self._partitions[topic]
+            partition = known[event.user_id] = self._partition_of(key, partitions, partitions)
+        message = Outgoing(encode(event), key)
+        self._bundle.setdefault((topic, partition), []).append(message)
+        self._bundled += 1
+
+    async def _send(self) -> None:
+        """Put the bundle on its way as soon as the one before has arrived."""
+        await self._acknowledged()
+        if self._bundled:
+            self._sending = asyncio.create_task(self._deliver(self._bundle))
+            self._bundle, self._bundled = {}, 0
+            await asyncio.sleep(0)
+
+    async def _acknowledged(self) -> None:
+        if self._sending is not None:
+            await self._sending
+            self._sending = None
+
+    async def _deliver(self, bundle: dict[tuple[str, int], list[Outgoing]]) -> None:
+        await self._publisher.deliver(bundle)
+        for (topic, _), messages in bundle.items():
+            self.summary.events[topic] += len(messages)
+        self._tell(self.summary.total)
+
+
+def encode(event: LoggedEvent) -> bytes:
+    """Return the value of an event record; what the event leaves out is left out."""
+    fields = {"user_id": event.user_id, "item_id": event.item_id,
+              "type": event.type, "ts": event.ts}  # fmt: skip
+    return orjson.dumps({name: value for name, value in fields.items() if value is not None})
