@@ -21,6 +21,19 @@ settings.register_profile("free", deadline=None, print_blob=True)
 settings.load_profile("free" if _FREE_SEED else "fixed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the mark of the tests that another lane repeats."""
+    config.addinivalue_line("markers", "servers: uses the servers of the lane; set by itself")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use servers of the lane, before `-m` chooses by marks."""
+    for item in items:
+        if {"servers", "own_servers"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
+
+
 def pytest_report_header() -> list[str]:
     """Say what this run stands on."""
     seed = "free" if _FREE_SEED else "fixed (STREAMAPP_TEST_FREE_SEED=1 frees them)"

