@@ -11,6 +11,7 @@ from aiokafka.admin import NewTopic
 from streamapp.transport.topics import administration
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
+from tests.servers.lane import LaneError, lane
 from tests.servers.worker import Worker
 
 CLICKS = [("u1", "a"), ("u1", "b"), ("u2", "a"), ("u2", "b"), ("u2", "c")]
@@ -61,6 +62,16 @@ def test_a_worker_turns_clicks_into_lists(
 
     wait_until(lambda: neighbours(deployment, "a") == ["b", "c"], 30, "a's list")
     assert one.terminate() == 0
+
+
+@pytest.mark.parametrize("name", ["kafka", "docker", "typo"])
+def test_a_lane_that_cannot_run_says_why(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its programs or its engine a lane gives a reason and starts nothing."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+
+    with pytest.raises(LaneError, match=r"no java|no Docker engine|STREAMAPP_TEST_LANE=typo"):
+        lane(name).check()
 
 
 def test_a_redis_that_was_killed_has_what_it_had(own_deployment: Deployment) -> None:

@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 
 from streamapp.embedded import Server, Tansu, Valkey
-from streamapp.embedded.server import HOST
+from streamapp.embedded.server import HOST, free_port
 from streamapp.embedded.tansu import cluster_at
 from streamapp.errors import ConfigError
 from tests.servers.deadline import wait_until
@@ -96,6 +96,19 @@ def test_a_taken_port_is_an_error_that_names_port_and_option(
     """A server does not start on a taken port, and says which one and what chose it."""
     with pytest.raises(ConfigError, match=rf"{kind.option} {taken}: .*Address already in use"):
         kind(taken).start()
+
+
+@KINDS
+def test_a_free_port_that_was_lost_to_somebody_else_is_replaced(
+    kind: type[Server], taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server whose free port is taken before it listens comes up on another one."""
+    ports = iter([taken, free_port()])
+    monkeypatch.setattr("streamapp.embedded.server.free_port", lambda: next(ports))
+
+    with kind() as server:
+        assert server.port != taken
+        assert server.answers()
 
 
 @KINDS
