@@ -9,7 +9,7 @@ RUN useradd --create-home streamapp \
 
 COPY pyproject.toml README.md /src/
 COPY streamapp /src/streamapp
-RUN pip install /src && rm -rf /src
+RUN pip install /src
 
 USER streamapp
 WORKDIR /home/streamapp
