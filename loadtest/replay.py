@@ -122,12 +122,13 @@ class Replay:
         started = time.monotonic()
         for place, event in enumerate(events):
             due = schedule(place, event)
-            ahead = due - (time.monotonic() - started)
-            if due > 0 and ahead > 0:
-                await self._send()
-                await asyncio.sleep(max(_TICK_S, ahead))
-            elif due > 0:
-                self.summary.latest_s = max(self.summary.latest_s, -ahead)
+            if due > 0:
+                ahead = started + due - time.monotonic()
+                if ahead > 0:
+                    await self._send()
+                    await asyncio.sleep(max(_TICK_S, ahead))
+                late = time.monotonic() - started - due
+                self.summary.latest_s = max(self.summary.latest_s, late)
             self._add(event)
             if self._bundled >= _BUNDLE_EVENTS:
                 await self._send()

@@ -96,16 +96,17 @@ def compare_dots(truth: Counts, stored: Counts, tolerance: float) -> Comparison:
     (dot, support), (found_dot, found_support) = (
         _looked_up(counts, key, every) for counts, key in zip((truth, stored), keys, strict=True)
     )
-    wrong = _differs(found_dot, dot, tolerance) | (found_support != support)
-    wrong[np.searchsorted(every, keys[1][1:][np.diff(keys[1]) == 0])] = True
+    repeated = np.zeros(len(every), np.bool_)
+    repeated[np.searchsorted(every, keys[1][1:][np.diff(keys[1]) == 0])] = True
+    wrong = _differs(found_dot, dot, tolerance) | (found_support != support) | repeated
     result = Comparison(len(keys[0]), int(wrong.sum()))
     for place in np.flatnonzero(wrong)[:EXAMPLES].tolist():
         row, other = divmod(int(every[place]), size)
         result.examples.append(
             Difference(
                 f"dot of {truth.items[row]} with {truth.items[other]}",
-                f"{found_dot[place]:.17g} of {found_support[place]} users",
-                f"{dot[place]:.17g} of {support[place]} users",
+                _cell(found_dot[place], found_support[place]) + " twice" * int(repeated[place]),
+                _cell(dot[place], support[place]),
             )
         )
     return result
@@ -142,6 +143,10 @@ def _looked_up(counts: Counts, keys: Longs, every: Longs) -> tuple[Floats, Ints]
     places = np.searchsorted(every, keys)
     dot[places], support[places] = counts.dot, counts.support
     return dot, support
+
+
+def _cell(dot: float, support: int) -> str:
+    return f"{dot:.17g} of {support} users" if support else "no users"
 
 
 def _differs(found: Floats, expected: Floats, tolerance: float) -> Bools:

@@ -65,7 +65,7 @@ def compare_lists(truth: Counts, lists: Sequence[bytes | None], rule: Rule) -> C
     """
     expected, entries = _expect(truth, rule), parse_lists(truth.items, lists)
     problems = {
-        row: Difference(f"list of {truth.items[row]}", why, f"{expected.size[row]} entries")
+        row: Difference(f"list of {truth.items[row]}", why, _entries(expected.size[row]))
         for row, why in entries.broken.items()
     }
     size = np.bincount(entries.row, minlength=len(truth.items))
@@ -73,9 +73,7 @@ def compare_lists(truth: Counts, lists: Sequence[bytes | None], rule: Rule) -> C
         problems.setdefault(
             row,
             Difference(
-                f"list of {truth.items[row]}",
-                f"{size[row]} entries",
-                f"{expected.size[row]} entries",
+                f"list of {truth.items[row]}", _entries(size[row]), _entries(expected.size[row])
             ),
         )
     fault = _faults(truth, entries, expected, rule)
@@ -94,6 +92,10 @@ def compare_lists(truth: Counts, lists: Sequence[bytes | None], rule: Rule) -> C
         )
     examples = [problems[row] for row in sorted(problems)[:EXAMPLES]]
     return Comparison(int((expected.size > 0).sum()), len(problems), examples)
+
+
+def _entries(size: int) -> str:
+    return f"{size} entries" if size else "no list"
 
 
 def _expect(truth: Counts, rule: Rule) -> _Expected:

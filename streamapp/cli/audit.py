@@ -152,4 +152,4 @@ def _print(report: Report) -> None:
     examples = [difference for one in report.comparisons.values() for difference in one.examples]
     if examples:
         print_table("First differences", ("where", "redis", "truth"), examples)
-    typer.echo(f"{report.differences:,} differences")
+    typer.echo(f"differences: {report.differences:,}")

@@ -14,11 +14,14 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 Step = Callable[[int, int | None], None]
 """Told how much of a step is done, and of how much (None if that is not known)."""
@@ -33,24 +36,44 @@ def print_json(value: Any) -> None:
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print a table; numbers are set to the right, nothing is cut off."""
     lines = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for place, name in enumerate(columns):
         numeric = bool(lines) and all(isinstance(line[place], int | float) for line in lines)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for line in lines:
         table.add_row(*(_text(value) for value in line))
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    console.print(title, style="bold", soft_wrap=True)
+    console.print(table)
+
+
+class _Speed(ProgressColumn):
+    """Steps a second, as soon as that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Return the speed of a task."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], Step]]:
-    """Yield a function that begins a step with a line of its own, and returns how to tell of it."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeElapsedColumn())  # fmt: skip
+    """Yield a function that begins the next step, in place of the last, and returns its `Step`."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Speed(),
+        TimeElapsedColumn(),
+    )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
 
         def begin(description: str) -> Step:
+            for last in bars.task_ids:
+                bars.remove_task(last)
             task = bars.add_task(description, total=None)
 
             def tell(done: int, total: int | None) -> None:
