@@ -1,0 +1,130 @@
+"""Comparing lists: the true ones pass, in any order of ties, and each fault is found."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamapp.audit.comparison import Comparison
+from streamapp.audit.lists import compare_lists
+from streamapp.core.ranking import Rule
+from streamapp.store.snapshot import Counts
+from tests import oracle
+from tests.oracle import Act
+from tests.strategies import streams
+
+
+def counts_of(acts: list[Act], cap: int) -> Counts:
+    """Return the oracle's counts in the form of a snapshot."""
+    items, dots, supports = oracle.gram(acts, cap)
+    pairs = supports - np.diag(supports.diagonal())
+    rows, others = np.nonzero(pairs)
+    return Counts(
+        items=items,
+        sum_sq=dots.diagonal(),
+        users=supports.diagonal().astype(np.int64),
+        indptr=np.concatenate(([0], np.cumsum((pairs > 0).sum(axis=1)))).astype(np.int64),
+        indices=others.astype(np.int32),
+        dot=dots[rows, others],
+        support=supports[rows, others].astype(np.int32),
+    )
+
+
+def encoded(item: str, entries: list[tuple[str, float, int]]) -> bytes:
+    """Return a list as frontends read it."""
+    items = [{"id": one, "score": score, "support": support} for one, score, support in entries]
+    return json.dumps({"v": 1, "kind": "item", "id": item, "seq": 1, "items": items}).encode()
+
+
+ACTS = [
+    Act(user, item, 1.0, 1.0)
+    for user, items in {"u": "abc", "v": "abd", "w": "abe", "x": "ab", "y": "f"}.items()
+    for item in items
+]
+COUNTS = counts_of(ACTS, 100)
+RULE = Rule(top_n=3)
+
+
+def compare(item: str, entries: Any, rule: Rule = RULE) -> Comparison:
+    """Compare the true lists, but that of `item` replaced by `entries`."""
+    true = oracle.lists(ACTS, 100, rule.top_n, rule.damping, rule.min_support)
+    lists = {name: encoded(name, some) for name, some in true.items()}
+    lists[item] = encoded(item, entries) if isinstance(entries, list) else entries
+    return compare_lists(COUNTS, [lists.get(name) for name in COUNTS.items], rule)
+
+
+def true_list(item: str) -> list[tuple[str, float, int]]:
+    """Return the true list of an item: b, then c before d before e, which tie."""
+    return oracle.lists(ACTS, 100, RULE.top_n)[item]
+
+
+@given(streams(), st.integers(1, 6), st.integers(1, 5), st.integers(1, 2), st.sampled_from([0, 2]))
+def test_true_lists_have_no_differences(
+    acts: list[Act], cap: int, top_n: int, min_support: int, damping: float
+) -> None:
+    """Whatever the options are; items without neighbours have no list."""
+    counts = counts_of(acts, cap)
+    true = oracle.lists(acts, cap, top_n, damping, min_support)
+    lists = [encoded(item, true[item]) if item in true else None for item in counts.items]
+
+    result = compare_lists(counts, lists, Rule(top_n, damping, min_support))
+    assert (result.compared, result.examples) == (len(true), [])
+
+
+def test_scores_that_tie_but_for_rounding_may_change_places() -> None:
+    """Another order of the same operations puts d in front of c by its last digit."""
+    b, c, d = true_list("a")
+    assert (c[0], d[0], c[1]) == ("c", "d", d[1])
+
+    assert compare("a", [b, (d[0], np.nextafter(d[1], 1), d[2]), c]).different == 0
+    assert compare("a", [b, (d[0], d[1] + 1e-13, d[2]), ("e", c[1], 1)]).different == 0
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        ([("b", 1.0, 4), ("d", 0.5, 1), ("c", 0.5, 1)], "c 0.5 of 1 users, which stands behind"),
+        ([("b", 1.0, 4), ("c", 0.5 + 1e-8, 1), ("d", 0.5, 1)], "has another score"),
+        ([("b", 1.0, 4), ("c", 0.5, 2), ("d", 0.5, 1)], "has another support"),
+        ([("c", 0.5, 1), ("b", 1.0, 4), ("d", 0.5, 1)], "does not belong in this place"),
+        ([("a", 1.0, 4), ("c", 0.5, 1), ("d", 0.5, 1)], "is the item itself"),
+        ([("b", 1.0, 4), ("b", 1.0, 4), ("d", 0.5, 1)], "is there twice"),
+        ([("b", 1.1, 4), ("c", 0.5, 1), ("d", 0.5, 1)], "scores over 1"),
+        ([("b", 1.0, 4), ("f", 0.5, 1), ("d", 0.5, 1)], "shares too few users with it"),
+        ([("b", 1.0, 4), ("zz", 0.5, 1), ("d", 0.5, 1)], "is no item"),
+        ([("b", 1.0, 4), ("c", 0.5, 1)], "2 entries"),
+        ([("b", 1.0, 4), ("c", 0.5, 1), ("d", 0.5, 1), ("e", 0.5, 1)], "4 entries"),
+        (None, "no list"),
+        (b"{", "unreadable (JSONDecodeError"),
+        (encoded("b", []), "unreadable (ValueError: v, kind and id are not what the key says)"),
+        (b'{"v": 1, "kind": "item", "id": "a"}', "unreadable (KeyError: 'items')"),
+    ],
+)
+def test_a_fault_is_found_and_named(entries: Any, found: str) -> None:
+    """Exactly one list differs, that of a."""
+    result = compare("a", entries)
+
+    assert result.different == 1
+    (difference,) = result.examples
+    assert difference.where.startswith("list of a")
+    assert found in difference.found
+
+
+def test_a_list_that_should_not_be_there_is_found() -> None:
+    """Nobody who has f has anything else."""
+    result = compare("f", [("a", 0.1, 1)])
+
+    assert [(one.where, one.found, one.expected) for one in result.examples] == [
+        ("list of f", "1 entries", "no list")
+    ]
+
+
+def test_a_pair_below_the_minimum_support_does_not_belong() -> None:
+    """Where two users are needed, a and b have only each other."""
+    rule = Rule(top_n=3, min_support=2)
+
+    assert compare("a", [("b", 1.0, 4)], rule).different == 0
+    assert compare("a", [("c", 0.5, 1)], rule).different == 1

@@ -1,0 +1,134 @@
+"""Event logs: every form is read alike, and a malformed line is named."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from streamapp.errors import ConfigError
+from streamapp.eventlog import LoggedEvent, read_log
+
+HEADER = "user_id,item_id,type,ts\n"
+
+
+def test_csv_needs_four_columns_in_any_order_and_ignores_more(tmp_path: Path) -> None:
+    """A real log has an id of its own in front."""
+    log = tmp_path / "log.csv"
+    log.write_text('event_id,ts,item_id,user_id,type\ne1,1700000000,"a,b",u1,view\n\n')
+
+    assert list(read_log([log])) == [LoggedEvent("u1", "a,b", "view", 1_700_000_000.0)]
+
+
+def test_an_empty_type_is_left_out(tmp_path: Path) -> None:
+    """The topic implies it."""
+    log = tmp_path / "log.csv"
+    log.write_text(HEADER + "u1,a,,1700000000\n")
+
+    assert [event.type for event in read_log([log])] == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "ts"),
+    [
+        ("1700000000", 1_700_000_000.0),
+        ("1700000000.25", 1_700_000_000.25),
+        ("1700000000250", 1_700_000_000.25),
+        ("2023-11-14T22:13:20Z", 1_700_000_000.0),
+        ("2023-11-14T22:13:20", 1_700_000_000.0),
+        ("2023-11-15T00:13:20+02:00", 1_700_000_000.0),
+    ],
+)
+def test_times_become_seconds(tmp_path: Path, text: str, ts: float) -> None:
+    """Seconds, milliseconds and ISO 8601, in CSV and in JSON."""
+    log, lines = tmp_path / "log.csv", tmp_path / "log.jsonl"
+    log.write_text(f"{HEADER}u1,a,click,{text}\n")
+    value = json.dumps(text) if "-" in text else text
+    lines.write_text(f'{{"user_id": "u1", "item_id": "a", "ts": {value}}}\n')
+
+    assert [event.ts for event in read_log([log, lines])] == [ts, ts]
+
+
+def test_json_lines_hold_events_arrays_and_envelopes(tmp_path: Path) -> None:
+    """Whatever a tracker may send in one record; unknown fields are ignored."""
+    log = tmp_path / "log.ndjson"
+    event = {"user_id": "u1", "item_id": 7, "type": "click", "ts": 1_700_000_000, "page": "x"}
+    lines = [event, [event, event], {"events": [event]}, {"user_id": "u1"}, []]
+    log.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+
+    whole = LoggedEvent("u1", "7", "click", 1_700_000_000.0)
+    assert list(read_log([log])) == [whole] * 4 + [LoggedEvent("u1", "", None, None)]
+
+
+def test_files_follow_each_other_compressed_or_not(tmp_path: Path) -> None:
+    """Their order is the order of the events."""
+    first, second = tmp_path / "b.csv.gz", tmp_path / "a.jsonl.gz"
+    first.write_bytes(gzip.compress(f"\ufeff{HEADER}u1,a,click,1\n".encode()))
+    second.write_bytes(gzip.compress(b'{"user_id": "u2", "item_id": "b", "ts": 2}\n'))
+
+    assert [event.user_id for event in read_log([first, second])] == ["u1", "u2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "hint"),
+    [
+        ("a.csv", "user_id,item_id,ts\n", 1, "the header lacks type"),
+        ("a.csv", "", 1, "the header lacks user_id, item_id, type, ts"),
+        ("a.csv", HEADER + "u1,a,click\n", 2, "3 fields under a header of 4"),
+        ("a.csv", HEADER + "u1,a,click,1\nu1,a,click,1,5\n", 3, "5 fields"),
+        ("a.csv", HEADER + "u1,a,click,yesterday\n", 2, "ts is neither a number nor an ISO 8601"),
+        ("a.csv", HEADER + "u1,a,click,nan\n", 2, "ts is not finite"),
+        ("a.csv", HEADER + f"u1,{'a' * 200_000},click,1\n", 2, "field larger than field limit"),
+        ("a.json", "{}\n{\n", 2, "not JSON"),
+        ("a.json", "3\n", 1, "neither an event nor an array"),
+        ("a.json", "[[{}]]\n", 1, "neither an event nor an array"),
+        ("a.json", '{"user_id": true}\n', 1, "user_id is neither a string nor an integer"),
+        ("a.json", '{"type": 3}\n', 1, "type is not a string"),
+        ("a.json", '{"ts": []}\n', 1, "ts is neither a number nor an ISO 8601 date"),
+        ("a.json", '{"ts": "1700000000.5"}\n', 1, "ts is neither a number nor an ISO 8601 date"),
+    ],
+)
+def test_a_malformed_line_is_named(
+    tmp_path: Path, name: str, content: str, line: int, hint: str
+) -> None:
+    """One line of text: the file, the line and what is wrong with it."""
+    log = tmp_path / name
+    log.write_text(content)
+
+    with pytest.raises(ConfigError, match=hint) as caught:
+        list(read_log([log]))
+    assert str(caught.value).startswith(f"{log}, line {line}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    """Although the file is decoded in larger pieces."""
+    log = tmp_path / "log.csv"
+    log.write_bytes(HEADER.encode() + b"u1,a,click,1\n" * 20 + b"u1,\xff,click,1\n")
+
+    with pytest.raises(ConfigError, match="line 22: not UTF-8"):
+        list(read_log([log]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("a.csv", None, "cannot be read: No such file"),
+        ("a.csv.gz", b"no gzip", "cannot be read: Not a gzipped file"),
+        ("a.csv.gz", gzip.compress(HEADER.encode())[:-9], "cannot be read"),
+        ("a.parquet", b"", "ends in one of .csv, .jsonl, .ndjson, .json"),
+        ("a.gz", b"", "ends in one of"),
+    ],
+)
+def test_a_file_that_is_no_log_is_named(
+    tmp_path: Path, name: str, content: bytes | None, hint: str
+) -> None:
+    """Missing, cut off, or of a kind that is not read."""
+    log = tmp_path / name
+    if content is not None:
+        log.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=hint) as caught:
+        list(read_log([log]))
+    assert str(log) in str(caught.value)
+    assert caught.value.exit_code == 2
