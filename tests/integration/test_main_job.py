@@ -1,0 +1,122 @@
+"""The main job: events go into Kafka, exact lists come out of Redis and of the output topic."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.integration.traffic import (
+    Sent,
+    audited,
+    event,
+    produce,
+    redis_lists,
+    succeeded,
+    synthetic,
+    topic_as_keys,
+    write_log,
+)
+from tests.servers.deadline import wait_until
+from tests.servers.deployment import Deployment
+from tests.servers.worker import Worker
+
+StartWorker = Callable[..., Worker]
+
+
+def list_of(deployment: Deployment, item: str) -> dict[str, object]:
+    """Return the list of an item; empty while there is none."""
+    value = redis_lists(deployment).get(f"item:{item}")
+    return orjson.loads(value) if value else {}
+
+
+async def test_a_click_changes_what_the_next_shopper_sees(
+    deployment: Deployment, worker: StartWorker
+) -> None:
+    """Two items of one user become neighbours; the key has the documented form, to the byte."""
+    worker()
+    await produce(deployment, [event("u1", "a"), event("u1", "b", ts=1_700_000_001.5)])
+    wait_until(lambda: list_of(deployment, "b"), 20, lambda: "item b has a list")
+    assert list_of(deployment, "a")["items"] == [{"id": "b", "score": 1.0, "support": 1}]
+
+    await produce(deployment, [event("u2", "a"), event("u2", "c")])
+    wait_until(lambda: list_of(deployment, "c"), 20, lambda: "item c has a list")
+    raw = redis_lists(deployment)["item:a"]
+    got = orjson.loads(raw)
+    assert list(got) == ["v", "kind", "id", "seq", "as_of", "items"]
+    assert (got["v"], got["kind"], got["id"], got["as_of"]) == (1, "item", "a", 1_700_000_001.5)
+    assert got["items"] == [
+        {"id": "b", "score": 1 / 2**0.5, "support": 1},
+        {"id": "c", "score": 1 / 2**0.5, "support": 1},
+    ]
+    assert raw == orjson.dumps(got)
+
+
+async def test_every_shape_of_an_event_counts_and_status_says_what_was_done(
+    deployment: Deployment, worker: StartWorker
+) -> None:
+    """Arrays, envelopes, aliases, implied types; unknown types are skipped and counted by type."""
+    worker()
+    many = [orjson.loads(event("u1", item).value or b"") for item in "abc"]
+    await produce(
+        deployment,
+        [
+            Sent(orjson.dumps(many), b"u1"),
+            Sent(orjson.dumps({"events": many[:2]}), b"u1"),
+            event("u1", "d", type="addtocart"),
+            event("u1", "e", type="scroll"),
+            Sent(event("u1", "a").value, b"u1", "purchases"),
+        ],
+    )
+    await asyncio.to_thread(
+        wait_until,
+        lambda: (
+            orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))["applied_events"]
+            >= 7
+        ),
+        30,
+        lambda: "seven interactions are applied",
+    )
+    status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))
+    assert (status["users"], status["items"], status["pairs"]) == (1, 4, 6)
+    assert (status["applied_events"], status["dead_letters"]) == (7, 0)
+    assert status["skipped"] == {"scroll": 1}
+    explained = orjson.loads(succeeded(deployment, "streamapp", "explain", "a", "d", "--json"))
+    assert (explained["dot"], explained["support"]) == (15, 1)
+
+
+@pytest.mark.parametrize("cap", [100, 5])
+def test_a_synthetic_shop_is_counted_exactly_and_the_topic_equals_the_keys(
+    deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int
+) -> None:
+    """The audit finds no difference, and the output topic read into a dict is what Redis holds."""
+    deployment.env["STREAMAPP_HISTORY_CAP"] = str(cap)
+    log = write_log(tmp_path / "shop.csv", synthetic(seed=cap, events=20_000))
+    worker()
+    one_topic = ("--topic", f"{deployment.name}-clicks") if cap < 100 else ()
+    succeeded(deployment, "loadtest", "replay", str(log), "--max", *one_topic)
+    report = audited(deployment, [log])
+    assert report["applied_events"] == 20_000
+    assert asyncio.run(topic_as_keys(deployment)) == redis_lists(deployment)
+
+
+REAL = [
+    (name, cap)
+    for name in ("rsc15-100k", "online-retail", "otto-mini")
+    for cap in ("100000", "100", "10")
+]
+
+
+@pytest.mark.parametrize(("name", "cap"), REAL, ids=[f"{name}-cap-{cap}" for name, cap in REAL])
+def test_a_real_log_is_counted_exactly_and_the_topic_equals_the_keys(
+    deployment: Deployment, worker: StartWorker, event_logs: Path, name: str, cap: str
+) -> None:
+    """Real events with every cap; where histories overflow, in one topic, so that order counts."""
+    deployment.env["STREAMAPP_HISTORY_CAP"] = cap
+    log = event_logs / name / "events.csv.gz"
+    worker()
+    one_topic = ("--topic", f"{deployment.name}-clicks") if cap == "10" else ()
+    succeeded(deployment, "loadtest", "replay", str(log), "--max", *one_topic)
+    audited(deployment, [log])
+    assert asyncio.run(topic_as_keys(deployment)) == redis_lists(deployment)

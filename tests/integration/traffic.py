@@ -1,0 +1,136 @@
+"""Tests. What goes into the topics and what comes out of them."""
+
+import csv
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from tests.servers.deployment import Deployment
+
+
+class Sent(NamedTuple):
+    """A record to produce."""
+
+    value: bytes | None
+    key: bytes | None
+    topic: str = "clicks"
+
+
+def event(user: str, item: str, **fields: object) -> Sent:
+    """Return a good event of a user, keyed as it should be."""
+    value = {"user_id": user, "item_id": item, "ts": 1_700_000_000, **fields}
+    return Sent(orjson.dumps(value), user.encode())
+
+
+async def produce(deployment: Deployment, records: Iterable[Sent]) -> None:
+    """Send records, in order, and return when the broker has them."""
+    async with AIOKafkaProducer(
+        bootstrap_servers=deployment.servers.bootstrap, max_request_size=4_194_304
+    ) as producer:
+        sent = [
+            await producer.send(f"{deployment.name}-{topic}", value, key)
+            for value, key, topic in records
+        ]
+        for one in sent:
+            await one
+
+
+async def read_topic(deployment: Deployment, topic: str) -> list[ConsumerRecord]:
+    """Return all records of a topic, partition by partition."""
+    async with AIOKafkaConsumer(
+        bootstrap_servers=deployment.servers.bootstrap, fetch_max_wait_ms=100
+    ) as consumer:
+        await consumer.topics()
+        partitions = [
+            TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
+        ]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        records: list[ConsumerRecord] = []
+        while True:
+            for some in (await consumer.getmany(timeout_ms=500)).values():
+                records += some
+            behind = 0
+            for tp in partitions:
+                high = consumer.highwater(tp)
+                behind += high is None or await consumer.position(tp) < high
+            if not behind:
+                return records
+
+
+async def topic_as_keys(deployment: Deployment) -> dict[str, bytes]:
+    """Return the output topic read into a dict: the value with the highest `seq` of each key."""
+    newest: dict[str, tuple[int, bytes | None]] = {}
+    for record in await read_topic(deployment, f"{deployment.name}-lists"):
+        key = record.key.decode()
+        seq = orjson.loads(record.value)["seq"] if record.value else newest[key][0]
+        if key not in newest or seq >= newest[key][0]:
+            newest[key] = seq, record.value
+    return {key: value for key, (_, value) in newest.items() if value is not None}
+
+
+def redis_lists(deployment: Deployment) -> dict[str, bytes]:
+    """Return every list in Redis, under the key it has on the output topic."""
+    prefix = deployment.env["STREAMAPP_LIST_PREFIX"]
+    with deployment.redis() as redis:
+        keys = list(redis.scan_iter(f"{prefix}*", count=10_000))
+        values = redis.mget(keys) if keys else []
+    return {
+        key.decode().removeprefix(prefix): value
+        for key, value in zip(keys, values, strict=True)
+        if value is not None
+    }
+
+
+class Act(NamedTuple):
+    """A line of an event log."""
+
+    user: str
+    item: str
+    type: str
+    ts: float
+
+
+def synthetic(seed: int, events: int, users: int = 400, items: int = 90) -> Iterator[Act]:
+    """Yield a seeded shop: popular items, several types, repeats, some late events.
+
+    It has fewer items than a history by default, so that two topics may be read in any order.
+    """
+    chance = random.Random(seed)  # noqa: S311 - a shop, not a secret
+    for number in range(events):
+        yield Act(
+            user=f"u{int(users * chance.random() ** 2)}",
+            item=f"sku-{int(items * chance.random() ** 3)}",
+            type=chance.choices(("click", "add_to_cart", "purchase"), (8, 1, 1))[0],
+            ts=1_600_000_000.0 + number - (chance.randrange(5_000) if not number % 17 else 0),
+        )
+
+
+def write_log(path: Path, acts: Iterable[Act]) -> Path:
+    """Write an event log."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("user_id", "item_id", "type", "ts"))
+        writer.writerows(acts)
+    return path
+
+
+def succeeded(deployment: Deployment, module: str, *arguments: str, within_s: float = 300) -> str:
+    """Run a command that must exit 0, and return what it printed."""
+    done = deployment.run(module, *arguments, within_s=within_s)
+    assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def audited(deployment: Deployment, logs: Sequence[Path]) -> dict[str, object]:
+    """Run the audit, which must find no difference, and return its report."""
+    names = [argument for log in logs for argument in ("--log", str(log))]
+    report: dict[str, object] = orjson.loads(
+        succeeded(deployment, "streamapp", "audit", *names, "--json", "--timeout", "200")
+    )
+    assert report["differences"] == 0
+    return report
