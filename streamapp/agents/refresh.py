@@ -82,7 +82,8 @@ class Refresh:
         await self._load(numbers[~shard.rows.present[numbers]])
         ranking = shard.rank(numbers)
         fresh = shard.known[numbers]
-        unseen = ~fresh & ~shard.touching(numbers, self._resized(self._moved))
+        moved = self._resized(self._moved)
+        unseen = ~fresh & ~moved[numbers] & ~shard.touching(numbers, moved)
         changed = shard.differs(numbers, ranking) & ~unseen
         if unseen.any():
             lines = np.flatnonzero(unseen)

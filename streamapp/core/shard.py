@@ -119,11 +119,12 @@ class Shard:
     def outdated(self, moved: Bools, fell: Bools) -> Ints:
         """Return the rows whose list may differ because norms moved, and those not remembered.
 
-        An item whose norm rises falls in every list, so only the lists that hold it can change. An
-        item whose norm falls may enter any list whose row holds it.
+        An item's own norm moves all scores of its list. An item whose norm rises falls in every
+        list, so only the lists that hold it can change. An item whose norm falls may enter any list
+        whose row holds it.
         """
         alive = self.alive()
-        outdated = ~self.known[alive] | holding(self.listed[alive], moved)
+        outdated = ~self.known[alive] | moved[alive] | holding(self.listed[alive], moved)
         if fell.any():
             outdated |= ~self.rows.present[alive]
             outdated |= self.touching(alive, fell)

@@ -34,7 +34,8 @@ _PASSING = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyE
             ClusterDownError, TryAgainError)  # fmt: skip
 """Errors that pass: a worker waits for Redis, because every call of it may be repeated."""
 
-_FOR_EVER = -1
+_FOR_EVER = 1_000_000_000
+"""Attempts; the client of a cluster has no number that means no end."""
 
 
 class _Patience(ExponentialBackoff):
@@ -76,7 +77,7 @@ async def opened(settings: Settings, attempts: int = 1) -> AsyncIterator[Redis]:
             where = urlsplit(settings.redis_url)
             place = f"{where.hostname or where.path}:{where.port or 6379}"
             reason = "refuses the credentials" if isinstance(error, AuthenticationError) else error
-            raise ConfigError(f"STREAMAPP_REDIS_URL: redis at {place} {reason}") from None
+            raise ConfigError(f"STREAMAPP_REDIS_URL: redis at {place}: {reason}") from None
         yield redis
     finally:
         await redis.aclose()

@@ -67,8 +67,9 @@ async def topic_as_keys(deployment: Deployment) -> dict[str, bytes]:
     newest: dict[str, tuple[int, bytes | None]] = {}
     for record in await read_topic(deployment, f"{deployment.name}-lists"):
         key = record.key.decode()
-        seq = orjson.loads(record.value)["seq"] if record.value else newest[key][0]
-        if key not in newest or seq >= newest[key][0]:
+        before = newest.get(key, (0, None))[0]
+        seq = orjson.loads(record.value)["seq"] if record.value else before
+        if seq >= before:
             newest[key] = seq, record.value
     return {key: value for key, (_, value) in newest.items() if value is not None}
 
