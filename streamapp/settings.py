@@ -1,6 +1,9 @@
 """Hallway. The one frozen settings object, and the only reader of the environment."""
 
 import json
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -13,6 +16,8 @@ from streamapp.core.ranking import Rule
 from streamapp.errors import ConfigError
 
 PREFIX = "STREAMAPP_"
+TEST_PREFIX = "STREAMAPP_TEST_"
+"""Variables of the test lanes, which are no settings."""
 
 _ALIASES = {
     "view": "click",
@@ -65,7 +70,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", frozen=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
     )
 
     broker_url: str = "kafka://127.0.0.1:9092"
@@ -118,6 +128,9 @@ class Settings(BaseSettings):
     """Added to both sums of squares of a similarity. Changes results."""
     min_support: int = Field(1, ge=1)
     """Fewest users behind a pair that a list shows. Changes results."""
+    half_life: float = Field(0.0, ge=0, le=0)
+    """Seconds after which an interaction counts half; 0 is off, and nothing else is supported yet.
+    Changes results."""
 
     list_prefix: KeyPrefix = "recs:v1:"
     """Prefix of the keys that frontends read."""
@@ -219,10 +232,21 @@ def load_settings() -> Settings:
     Raises:
         ConfigError: a value is impossible; names the variable, the value and what is allowed.
     """
+    _refuse_unknown(os.environ)
     try:
         return Settings()
     except ValidationError as error:
         raise ConfigError(_readable(error)) from None
+
+
+def _refuse_unknown(environment: Iterable[str]) -> None:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for name in environment:
+        if name.startswith(PREFIX) and name not in known and not name.startswith(TEST_PREFIX):
+            near = get_close_matches(name, known, 1)
+            raise ConfigError(
+                f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+            )
 
 
 def _readable(error: ValidationError) -> str:

@@ -215,7 +215,9 @@ class _Collection:
             setattr(self, name, grown(getattr(self, name), len(numbers)))
         new = self._seen[places] == 0
         self._first[places[new]] = norms[new]
-        self._disputed[places] |= self._first[places] != norms
+        first = self._first[places]
+        same = np.isclose(first["sum_sq"], norms["sum_sq"], rtol=1e-9, atol=1e-12)
+        self._disputed[places] |= ~same | (first["users"] != norms["users"])
         self._seen[places] += 1
         self._norms[places[owned]] = norms[owned]
         self._places = places

@@ -40,6 +40,15 @@ def test_an_impossible_value_names_the_variable_and_what_is_allowed(
     assert caught.value.exit_code == 2
 
 
+def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A setting that nobody reads would be believed to work."""
+    monkeypatch.setenv("STREAMAPP_HISTORYCAP", "5")
+    with pytest.raises(ConfigError, match="did you mean STREAMAPP_HISTORY_CAP"):
+        load_settings()
+
+
 def test_lists_and_pairs_are_written_with_commas_or_as_json(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
