@@ -19,8 +19,10 @@ from streamapp.agents.histories import Histories
 from streamapp.agents.intake import Intake
 from streamapp.agents.lanes import Lanes
 from streamapp.agents.neighbours import Neighbours
+from streamapp.agents.outside import Outside
 from streamapp.agents.stage import Stage
 from streamapp.errors import StreamappError
+from streamapp.failpoints import Failpoints
 from streamapp.settings import Settings, load_settings
 from streamapp.store.connection import check_policy, connect, opened
 from streamapp.store.identity import redis_identity
@@ -87,13 +89,18 @@ class App(faust.App):
             web_enabled=False,
         )
         self.transport = Transport(self.conf.broker_consumer, self)
-        self.redis: Redis = connect(settings)
-        self.publisher = Publisher(settings)
-        self.lists = lists_of(
-            self.redis, settings.list_prefix, settings.state_prefix, settings.redis_cluster
+        redis: Redis = connect(settings)
+        lists = lists_of(redis, settings.list_prefix, settings.state_prefix, settings.redis_cluster)
+        self.outside = Outside(
+            settings, redis, lists, Publisher(settings), Failpoints(settings.failpoint)
         )
         self.lanes = Lanes(self._stage, self._lane_of, self._offsets, self._seek, self.fail)
         self.on_partitions_revoked.connect(self._drop_lanes)
+
+    def take(self, batch: RecordBatch) -> None:
+        """Give a batch to its lane."""
+        self.outside.failpoints.reach("agent.batch-taken")
+        self.lanes.put(batch)
 
     def fail(self, error: BaseException) -> None:
         """End the process without acknowledging anything: what was not stored is read again."""
@@ -117,7 +124,7 @@ class App(faust.App):
             for topic, count, made in topics:
                 if made:
                     logger.info("made the topic %s with %d partitions", topic.name, count)
-            await self.publisher.start()
+            await self.outside.publisher.start()
         except StreamappError as error:
             self.fail(error)
         await super().on_start()
@@ -131,8 +138,8 @@ class App(faust.App):
         """Finish what was read, store it, and commit."""
         await self.lanes.finish()
         await super().on_stop()
-        await self.publisher.stop()
-        await self.redis.aclose()
+        await self.outside.publisher.stop()
+        await self.outside.redis.aclose()
 
     async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
         self.fail(exc)
@@ -142,10 +149,10 @@ class App(faust.App):
 
     async def _watch_redis(self) -> None:
         """Let the lanes read their state anew when another Redis answers than before."""
-        known = await redis_identity(self.redis)
+        known = await redis_identity(self.outside.redis)
         while not self.should_stop:
             await self.sleep(_WATCH_S)
-            found = await redis_identity(self.redis)
+            found = await redis_identity(self.outside.redis)
             if found != known:
                 logger.warning("redis was restarted or replaced; reading the state anew")
                 self.lanes.doubt()
@@ -155,13 +162,12 @@ class App(faust.App):
         return _INTAKE if tp.topic in self.settings.event_topics else f"{tp.topic}/{tp.partition}"
 
     def _stage(self, lane: str) -> Stage:
-        settings = self.settings
         if lane == _INTAKE:
-            return Intake(settings, self.redis, self.publisher)
+            return Intake(self.outside)
         topic, _, partition = lane.rpartition("/")
-        if topic == settings.interactions_topic:
-            return Histories(settings, self.redis, self.publisher, int(partition))
-        return Neighbours(settings, self.redis, self.lists, self.publisher, int(partition))
+        if topic == self.settings.interactions_topic:
+            return Histories(self.outside, int(partition))
+        return Neighbours(self.outside, int(partition))
 
     async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
         return await read_offsets(self.settings, stored, stored)
@@ -177,17 +183,17 @@ def create_app(settings: Settings) -> App:
     async def intake(batches: AsyncIterable[RecordBatch]) -> None:
         """Event records -> interactions, in the partition of their user."""
         async for batch in batches:
-            app.lanes.put(batch)
+            app.take(batch)
 
     async def histories(batches: AsyncIterable[RecordBatch]) -> None:
         """Interactions -> histories, and deltas to the shards of their items."""
         async for batch in batches:
-            app.lanes.put(batch)
+            app.take(batch)
 
     async def neighbours(batches: AsyncIterable[RecordBatch]) -> None:
         """Deltas -> rows, and lists to Redis and the output topic."""
         async for batch in batches:
-            app.lanes.put(batch)
+            app.take(batch)
 
     for agent, topics in (
         (intake, settings.event_topics),

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from streamapp.core.event import EventRules
 from streamapp.core.ranking import Rule
 from streamapp.errors import ConfigError
+from streamapp.failpoints import NAMES
 
 PREFIX = "STREAMAPP_"
 TEST_PREFIX = "STREAMAPP_TEST_"
@@ -154,6 +155,8 @@ class Settings(BaseSettings):
     """Most records that one read of Kafka hands on."""
     redis_timeout: Seconds = 10.0
     """Seconds after which a Redis call counts as failed."""
+    failpoint: str = Field("", pattern=rf"^(({'|'.join(NAMES)}):[1-9][0-9]*)?$")
+    """For tests only: `place:n` kills the worker when it comes to a place for the n-th time."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much the worker says."""
 

@@ -9,18 +9,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from faust.types import TP
-from redis.asyncio import Redis
 
 from streamapp.agents.opening import decoded, open_slot
+from streamapp.agents.outside import Outside
 from streamapp.core.delta import encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
 from streamapp.core.interactions import Admitted, Cut, admit, decode_cut
 from streamapp.core.registry import Registry
-from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, histories_tag
 from streamapp.store.slot import Head, Slot
-from streamapp.transport.publisher import Outgoing, Publisher
+from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import Offsets, RecordBatch
 
 
@@ -37,13 +36,13 @@ class _State:
 class Histories:
     """The stage of one interactions partition."""
 
-    def __init__(
-        self, settings: Settings, redis: Redis, publisher: Publisher, partition: int
-    ) -> None:
-        self._settings = settings
-        self._publisher = publisher
+    def __init__(self, outside: Outside, partition: int) -> None:
+        self._settings = outside.settings
+        self._publisher = outside.publisher
+        self._failpoints = outside.failpoints
         self._partition = partition
-        self._slot = Slot(redis, SlotKeys(settings.state_prefix, histories_tag(partition)))
+        keys = SlotKeys(outside.settings.state_prefix, histories_tag(partition))
+        self._slot = Slot(outside.redis, keys)
         self._state: _State
         self._shards = 0
 
@@ -72,8 +71,10 @@ class Histories:
         ]
         deltas, histories = await self._revise(admitted, state.registry)
         await self._publisher.deliver(deltas)
+        self._failpoints.reach("histories.deltas-sent")
         end = batches[-1].end
         await self._slot.put(end, histories.items())
+        self._failpoints.reach("histories.blobs-put")
         await self._slot.commit(
             state.position,
             Head(end, state.fences.as_dict(), {**_encoded(state.counters)}),
@@ -81,6 +82,7 @@ class Histories:
             state.registry.ids[known:],
         )
         state.position = end
+        self._failpoints.reach("histories.position-moved")
 
     async def work(self, busy: bool) -> float:
         """Histories are stored as they are applied; nothing waits for its time."""

@@ -11,17 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from faust.types import TP
-from redis.asyncio import Redis
 
 from streamapp import __version__
 from streamapp.agents.opening import open_slot
+from streamapp.agents.outside import Outside
 from streamapp.core.event import EventReader, raw_elements
 from streamapp.core.interactions import CutBuilder, Source, partition_of
 from streamapp.errors import BadEventError
-from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, intake_tag
 from streamapp.store.slot import Head, Slot
-from streamapp.transport.publisher import Outgoing, Publisher
+from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import KafkaRecord, Offsets, RecordBatch
 
 _CUT_BYTES = 2_000_000
@@ -43,10 +42,12 @@ class _Cut:
 class Intake:
     """The stage of all event partitions that a worker has."""
 
-    def __init__(self, settings: Settings, redis: Redis, publisher: Publisher) -> None:
+    def __init__(self, outside: Outside) -> None:
+        settings = outside.settings
         self._settings = settings
-        self._redis = redis
-        self._publisher = publisher
+        self._redis = outside.redis
+        self._publisher = outside.publisher
+        self._failpoints = outside.failpoints
         self._slots: dict[TP, Slot] = {}
         self._positions: dict[TP, int] = {}
         self._readers = {
@@ -153,8 +154,10 @@ class Intake:
             value = builder.encode(cut.sources)
             messages[self._settings.interactions_topic, partition] = [Outgoing(value)]
         await self._publisher.deliver(messages)
+        self._failpoints.reach("intake.cut-sent")
         ends = {TP(source.topic, source.partition): source.end for source in cut.sources}
         await asyncio.gather(*(self._move(tp, end) for tp, end in ends.items()))
+        self._failpoints.reach("intake.position-moved")
 
     async def _move(self, tp: TP, end: int) -> None:
         await self._slots[tp].commit(self._positions[tp], Head(end))

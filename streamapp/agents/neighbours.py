@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from faust.types import TP
-from redis.asyncio import Redis
 
 from streamapp.agents.opening import decoded, open_slot, went_back
+from streamapp.agents.outside import Outside
 from streamapp.agents.publication import Publication
 from streamapp.agents.refresh import Refresh
 from streamapp.core.arrays import Ints
@@ -21,11 +21,8 @@ from streamapp.core.delta import decode_delta
 from streamapp.core.fence import Fences
 from streamapp.core.norms import NORM, Norms
 from streamapp.core.shard import Shard
-from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, rows_tag
-from streamapp.store.lists import Lists
 from streamapp.store.slot import Head, Slot
-from streamapp.transport.publisher import Publisher
 from streamapp.transport.records import Offsets, RecordBatch
 
 _LATE_S = 1.0
@@ -38,14 +35,14 @@ _SHARE = 10
 class Neighbours:
     """The stage of one deltas partition."""
 
-    def __init__(
-        self, settings: Settings, redis: Redis, lists: Lists, publisher: Publisher, number: int
-    ) -> None:
-        self._settings = settings
-        self._publisher = publisher
+    def __init__(self, outside: Outside, number: int) -> None:
+        self._settings = outside.settings
+        self._publisher = outside.publisher
+        self._failpoints = outside.failpoints
         self._number = number
-        self._slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(number)))
-        self._publication = Publication(lists, publisher, settings.lists_topic)
+        keys = SlotKeys(outside.settings.state_prefix, rows_tag(number))
+        self._slot = Slot(outside.redis, keys)
+        self._publication = Publication(outside)
         self._shard: Shard
         self._refresh: Refresh
         self._stored = 0
@@ -90,6 +87,7 @@ class Neighbours:
         for offset, blocks in admitted:
             shard.apply(blocks, offset)
         shard.position = batches[-1].end
+        self._failpoints.reach("neighbours.deltas-applied")
         self._republish()
 
     async def work(self, busy: bool) -> float:
@@ -158,6 +156,7 @@ class Neighbours:
             await self._slot.put(
                 shard.position, ((number, shard.packed(number)) for number in numbers)
             )
+            self._failpoints.reach("neighbours.rows-put")
             await self._slot.commit(
                 self._stored,
                 Head(shard.position, shard.fences.as_dict(),
@@ -166,6 +165,7 @@ class Neighbours:
                 shard.registry.ids[self._stored_items :],
                 [(number * NORM.itemsize, norm) for number, norm in shard.norms.packed_changes()],
             )  # fmt: skip
+            self._failpoints.reach("neighbours.position-moved")
             shard.unsaved[numbers] = False
             self._stored, self._stored_items = shard.position, len(shard.registry)
             self._stored_pending = pending

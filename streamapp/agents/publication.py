@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from aiokafka.partitioner import DefaultPartitioner
 
+from streamapp.agents.outside import Outside
 from streamapp.core.arrays import Bools, Ints
 from streamapp.core.listing import encode_item_lists
 from streamapp.core.ranking import Ranking
 from streamapp.core.shard import Shard
-from streamapp.store.lists import Lists
-from streamapp.transport.publisher import Outgoing, Publisher
+from streamapp.transport.publisher import Outgoing
 
 KIND = "item"
 
@@ -23,10 +23,11 @@ KIND = "item"
 class Publication:
     """Publishes the lists of one shard."""
 
-    def __init__(self, lists: Lists, publisher: Publisher, topic: str) -> None:
-        self._lists = lists
-        self._publisher = publisher
-        self._topic = topic
+    def __init__(self, outside: Outside) -> None:
+        self._lists = outside.lists
+        self._publisher = outside.publisher
+        self._failpoints = outside.failpoints
+        self._topic = outside.settings.lists_topic
         self._partitions: list[int] = []
         self._partition_of = DefaultPartitioner()
 
@@ -46,7 +47,9 @@ class Publication:
             encode_item_lists(rows.tolist(), some, shard.position, shard.rows.as_of, shard.registry)
         )
         standing = await self._lists.replace(KIND, lists, shard.position)
+        self._failpoints.reach("publication.lists-replaced")
         await self._publisher.deliver(self._messages(lists, standing))
+        self._failpoints.reach("publication.lists-sent")
         done = np.flatnonzero([content is not None for content in standing])
         shard.remember(rows[done], some.only(done))
         shard.dirty[rows[done]] = False

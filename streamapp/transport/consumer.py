@@ -119,6 +119,8 @@ class Consumer(driver.Consumer):
     def _new_offset(self, tp: TP) -> int | None:
         self._acked[tp].clear()
         self._acked_index[tp].clear()
+        app: Any = self.app
+        app.outside.failpoints.reach("consumer.commit-due")
         return self.owner.fence(tp)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:

@@ -1,0 +1,29 @@
+"""Agents. What every stage works with."""
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from streamapp.failpoints import Failpoints
+from streamapp.settings import Settings
+from streamapp.store.lists import Lists
+from streamapp.transport.publisher import Publisher
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Settings and connections of a worker.
+
+    Attributes:
+        settings: What the operator set.
+        redis: The state.
+        lists: The lists that frontends read, in the same Redis.
+        publisher: Sends messages to Kafka.
+        failpoints: Where this worker is to die, in tests.
+    """
+
+    settings: Settings
+    redis: Redis
+    lists: Lists
+    publisher: Publisher
+    failpoints: Failpoints

@@ -1,0 +1,41 @@
+"""Hallway. Failpoints: named places where a worker can be made to die, for tests of what survives.
+
+`STREAMAPP_FAILPOINT=name:n` kills the process, as SIGKILL does, when it reaches the place for the
+n-th time. Without the setting, a place costs one comparison.
+"""
+
+import os
+import signal
+
+NAMES = (
+    "agent.batch-taken",
+    "intake.cut-sent",
+    "intake.position-moved",
+    "histories.deltas-sent",
+    "histories.blobs-put",
+    "histories.position-moved",
+    "neighbours.deltas-applied",
+    "neighbours.rows-put",
+    "neighbours.position-moved",
+    "publication.lists-replaced",
+    "publication.lists-sent",
+    "consumer.commit-due",
+)
+"""Every place, in the order in which an event passes them."""
+
+
+class Failpoints:
+    """The place where this process is to die, if any."""
+
+    def __init__(self, setting: str = "") -> None:
+        name, _, count = setting.partition(":")
+        self._name = name
+        self._left = int(count or 1)
+
+    def reach(self, name: str) -> None:
+        """Die here if this is the place and the time."""
+        if name != self._name:
+            return
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)

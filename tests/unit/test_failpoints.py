@@ -1,0 +1,43 @@
+"""Failpoints: off unless set, and each of them is somewhere in the code."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamapp.failpoints import NAMES, Failpoints
+from streamapp.settings import Settings
+
+PACKAGE = Path(__file__).parents[2] / "streamapp"
+
+
+def test_without_the_setting_nothing_dies() -> None:
+    """A worker in production has no failpoint."""
+    assert Settings.model_fields["failpoint"].default == ""
+    failpoints = Failpoints(Settings().failpoint)
+    for name in NAMES:
+        failpoints.reach(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_failpoint_is_reached_somewhere(name: str) -> None:
+    """A name that no code reaches would make its test pass for nothing."""
+    sources = [path.read_text() for path in PACKAGE.rglob("*.py")]
+    assert sum(f'reach("{name}")' in source for source in sources) == 1
+
+
+def test_the_process_dies_at_the_nth_time() -> None:
+    """Twice is survived, the third time is not."""
+    program = (
+        "from streamapp.failpoints import Failpoints\n"
+        "points = Failpoints('intake.cut-sent:3')\n"
+        "for number in range(5):\n"
+        "    print(number, flush=True)\n"
+        "    points.reach('intake.position-moved')\n"
+        "    points.reach('intake.cut-sent')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert done.stdout == b"0\n1\n2\n"
