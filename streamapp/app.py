@@ -29,9 +29,9 @@ from streamapp.store.identity import redis_identity
 from streamapp.store.layout import check_layout
 from streamapp.store.lists import lists_of
 from streamapp.transport.consumer import Consumer, Records, Transport
-from streamapp.transport.offsets import read_offsets
+from streamapp.transport.offsets import check_marks, read_offsets
 from streamapp.transport.publisher import Publisher
-from streamapp.transport.records import Offsets, RecordBatch
+from streamapp.transport.records import Mark, Offsets, RecordBatch
 from streamapp.transport.topics import administration, ensure_topics
 from streamapp.warm import warm
 
@@ -94,7 +94,9 @@ class App(faust.App):
         self.outside = Outside(
             settings, redis, lists, Publisher(settings), Failpoints(settings.failpoint)
         )
-        self.lanes = Lanes(self._stage, self._lane_of, self._offsets, self._seek, self.fail)
+        self.lanes = Lanes(
+            self._stage, self._lane_of, self._offsets, self._seek, self._check, self.fail
+        )
         self.on_partitions_revoked.connect(self._drop_lanes)
 
     def take(self, batch: RecordBatch) -> None:
@@ -171,6 +173,9 @@ class App(faust.App):
 
     async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
         return await read_offsets(self.settings, stored, stored)
+
+    async def _check(self, marks: Mapping[TP, Mark | None]) -> None:
+        await check_marks(self.settings, {tp: mark for tp, mark in marks.items() if mark})
 
     async def _seek(self, positions: Mapping[TP, int]) -> None:
         await cast("Consumer", self.consumer).seek_to(positions)

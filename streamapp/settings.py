@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import asdict
 from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -220,6 +221,11 @@ class Settings(BaseSettings):
     def rule(self) -> Rule:
         """What makes a list."""
         return Rule(self.top_n, self.damping, self.min_support)
+
+    @property
+    def rule_text(self) -> str:
+        """What makes a list, as canonical JSON; shards carry it."""
+        return json.dumps(asdict(self.rule), sort_keys=True, separators=(",", ":"))
 
     @property
     def results(self) -> str:

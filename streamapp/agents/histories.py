@@ -20,7 +20,7 @@ from streamapp.core.registry import Registry
 from streamapp.store.keys import SlotKeys, histories_tag
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
-from streamapp.transport.records import Offsets, RecordBatch
+from streamapp.transport.records import Mark, Offsets, RecordBatch
 
 
 @dataclass(slots=True)
@@ -44,6 +44,7 @@ class Histories:
         keys = SlotKeys(outside.settings.state_prefix, histories_tag(partition))
         self._slot = Slot(outside.redis, keys)
         self._state: _State
+        self._mark: Mark | None = None
         self._shards = 0
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
@@ -54,8 +55,9 @@ class Histories:
         counters = {
             name: int(value)
             for name, value in head.fields.items()
-            if name in {"applied", "dead"} or name.startswith("skipped:")
+            if name in {"applied", "dead", "replayed"} or name.startswith("skipped:")
         }
+        self._mark = Mark.decode(head.fields.get("mark", b""))
         registry = await self._slot.registry()
         self._state = _State(head.position, Fences(head.fences), registry, counters)
         return {tp: head.position}
@@ -73,11 +75,13 @@ class Histories:
         await self._publisher.deliver(deltas)
         self._failpoints.reach("histories.deltas-sent")
         end = batches[-1].end
+        fields = {name: str(count).encode() for name, count in state.counters.items()}
+        fields["mark"] = Mark.of(batches[-1].records[-1]).encode()
         await self._slot.put(end, histories.items())
         self._failpoints.reach("histories.blobs-put")
         await self._slot.commit(
             state.position,
-            Head(end, state.fences.as_dict(), {**_encoded(state.counters)}),
+            Head(end, state.fences.as_dict(), fields),
             known,
             state.registry.ids[known:],
         )
@@ -95,13 +99,21 @@ class Histories:
     async def finish(self) -> None:
         """Everything that was applied is already stored."""
 
+    def position(self, tp: TP) -> int:
+        """Return the first offset that is not applied."""
+        return self._state.position
+
+    def mark(self, tp: TP) -> Mark | None:
+        """Return the last record that is stored, as of `open`."""
+        return self._mark
+
     def fence(self, tp: TP) -> int:
         """Return the first offset that is not stored."""
         return self._state.position
 
     def _admit(self, cut: Cut, state: _State) -> Admitted:
         news = admit(cut, state.fences, state.registry, self._settings.event_weights)
-        found = {"applied": news.applied, "dead": news.dead}
+        found = {"applied": news.applied, "dead": news.dead, "replayed": news.replayed}
         found |= {f"skipped:{name}": count for name, count in news.skipped.items()}
         for name, count in found.items():
             state.counters[name] = state.counters.get(name, 0) + count
@@ -155,7 +167,3 @@ def _without(news: Admitted, users: set[str]) -> Admitted:
             some.ts[events],
         ),
     )
-
-
-def _encoded(counters: Mapping[str, int]) -> dict[str, bytes]:
-    return {name: str(count).encode() for name, count in counters.items()}

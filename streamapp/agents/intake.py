@@ -21,7 +21,7 @@ from streamapp.errors import BadEventError
 from streamapp.store.keys import SlotKeys, intake_tag
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
-from streamapp.transport.records import KafkaRecord, Offsets, RecordBatch
+from streamapp.transport.records import KafkaRecord, Mark, Offsets, RecordBatch
 
 _CUT_BYTES = 2_000_000
 """Bytes of event records that make one cut at most, so that a cut fits into a message."""
@@ -34,6 +34,7 @@ class _Cut:
     sources: list[Source] = field(default_factory=list)
     builders: dict[int, CutBuilder] = field(default_factory=dict)
     letters: dict[tuple[str, int], list[Outgoing]] = field(default_factory=dict)
+    marks: dict[TP, Mark] = field(default_factory=dict)
 
     def builder(self, partition: int) -> CutBuilder:
         return self.builders.setdefault(partition, CutBuilder())
@@ -50,6 +51,7 @@ class Intake:
         self._failpoints = outside.failpoints
         self._slots: dict[TP, Slot] = {}
         self._positions: dict[TP, int] = {}
+        self._marks: dict[TP, Mark | None] = {}
         self._readers = {
             topic: EventReader(settings.event_rules, topic) for topic in settings.event_topics
         }
@@ -64,6 +66,7 @@ class Intake:
             self._slots[tp] = Slot(self._redis, keys)
             head = await open_slot(self._slots[tp], tp, known, "")
             self._positions[tp] = head.position
+            self._marks[tp] = Mark.decode(head.fields.get("mark", b""))
         return dict(self._positions)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
@@ -89,6 +92,14 @@ class Intake:
     async def finish(self) -> None:
         """Everything that was applied is already sent."""
 
+    def position(self, tp: TP) -> int:
+        """Return the first offset that was not sent."""
+        return self._positions[tp]
+
+    def mark(self, tp: TP) -> Mark | None:
+        """Return the last record that was sent, as of `open`."""
+        return self._marks[tp]
+
     def fence(self, tp: TP) -> int:
         """Return the first offset that was not sent."""
         return self._positions[tp]
@@ -96,6 +107,7 @@ class Intake:
     def _read(self, cut: _Cut, tp: TP, records: Sequence[KafkaRecord]) -> int:
         reader, source = self._readers[tp.topic], len(cut.sources)
         cut.sources.append(Source(tp.topic, tp.partition, records[-1].offset + 1))
+        cut.marks[tp] = Mark.of(records[-1])
         latest_ts, size = time.time() + self._settings.max_ahead_s, 0
         partitions, builder = self._partitions, cut.builder
         for record in records:
@@ -155,13 +167,13 @@ class Intake:
             messages[self._settings.interactions_topic, partition] = [Outgoing(value)]
         await self._publisher.deliver(messages)
         self._failpoints.reach("intake.cut-sent")
-        ends = {TP(source.topic, source.partition): source.end for source in cut.sources}
-        await asyncio.gather(*(self._move(tp, end) for tp, end in ends.items()))
+        await asyncio.gather(*(self._move(tp, mark) for tp, mark in cut.marks.items()))
         self._failpoints.reach("intake.position-moved")
 
-    async def _move(self, tp: TP, end: int) -> None:
-        await self._slots[tp].commit(self._positions[tp], Head(end))
-        self._positions[tp] = end
+    async def _move(self, tp: TP, mark: Mark) -> None:
+        head = Head(mark.offset + 1, fields={"mark": mark.encode()})
+        await self._slots[tp].commit(self._positions[tp], head)
+        self._positions[tp] = head.position
 
 
 def _portions(records: Sequence[KafkaRecord]) -> list[tuple[int, int]]:

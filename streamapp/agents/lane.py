@@ -4,11 +4,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from faust.types import TP
+
 from streamapp.agents.stage import Stage
-from streamapp.errors import FenceMovedError
+from streamapp.errors import FenceMovedError, StateError
 from streamapp.transport.records import RecordBatch
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ class Lane:
     Args:
         stage: What to run.
         reopen: Called with the lane when its state must be read anew; opens the stage and seeks.
+        beginning: Asks Kafka for the first offset of a partition.
         fail: Called with whatever else ends the lane.
     """
 
@@ -33,10 +36,12 @@ class Lane:
         self,
         stage: Stage,
         reopen: Callable[..., Awaitable[None]],
+        beginning: Callable[[TP], Awaitable[int]],
         fail: Callable[[BaseException], None],
     ) -> None:
         self.stage = stage
         self._reopen = reopen
+        self._beginning = beginning
         self._fail = fail
         self._inbox: deque[RecordBatch] = deque()
         self._wake = asyncio.Event()
@@ -94,6 +99,7 @@ class Lane:
                     if self._doubt:
                         await self._open_anew()
                     elif batches:
+                        await self._check_sequence(batches)
                         await self.stage.apply(batches)
                     elif time.monotonic() > verified_at + _VERIFY_S:
                         await self.stage.verify()
@@ -108,6 +114,32 @@ class Lane:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the process must not go on
             self._fail(error)
+
+    async def _check_sequence(self, batches: Sequence[RecordBatch]) -> None:
+        """Look whether the batches go on where the stage is.
+
+        Offsets may be missing where a producer used transactions or a topic was compacted, but not
+        because the broker has already dropped records.
+
+        Raises:
+            StateError: records came again that were applied, or records are lost.
+        """
+        expected: dict[TP, int] = {}
+        for batch in batches:
+            at = expected.get(batch.tp, self.stage.position(batch.tp))
+            first = batch.records[0].offset
+            where = f"{batch.tp.topic}[{batch.tp.partition}]"
+            if first < at:
+                raise StateError(
+                    f"{where} went back from offset {at} to {first}: was the topic made anew? "
+                    "Use another GROUP_ID and STATE_PREFIX to start anew"
+                )
+            if first > at and (await self._beginning(batch.tp)) > at:
+                raise StateError(
+                    f"{where} no longer holds the records from offset {at} to {first}: they were "
+                    "dropped before they were read, so counts cannot be exact"
+                )
+            expected[batch.tp] = batch.end
 
     async def _pause(self, seconds: float) -> None:
         """Wait for a batch, `finish` or the time to pass, and let others run in any case."""

@@ -7,7 +7,7 @@ from faust.types import TP
 
 from streamapp.agents.lane import Lane
 from streamapp.agents.stage import Stage
-from streamapp.transport.records import Offsets, RecordBatch
+from streamapp.transport.records import Mark, Offsets, RecordBatch
 
 
 class Lanes:
@@ -18,6 +18,7 @@ class Lanes:
         group_of: Says which partitions share a lane: those with the same name.
         offsets: Asks Kafka about partitions, given what is known to be stored of them.
         seek: Makes the consumer go on reading elsewhere.
+        check: Looks whether partitions still hold the records that were applied.
         fail: Called with whatever ends a lane.
     """
 
@@ -27,12 +28,14 @@ class Lanes:
         group_of: Callable[[TP], str],
         offsets: Callable[[Mapping[TP, int | None]], Awaitable[Mapping[TP, Offsets]]],
         seek: Callable[[Mapping[TP, int]], Awaitable[None]],
+        check: Callable[[Mapping[TP, Mark | None]], Awaitable[None]],
         fail: Callable[[BaseException], None],
     ) -> None:
         self._stage_for = stage_for
         self._group_of = group_of
         self._offsets = offsets
         self._seek = seek
+        self._check = check
         self._fail = fail
         self._lanes: dict[TP, Lane] = {}
         self._epochs: dict[TP, int] = {}
@@ -40,22 +43,29 @@ class Lanes:
     async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
         """Take over these partitions and no others; return where to start reading each."""
         await self.drop()
+        try:
+            positions = await self._open(offsets)
+        except Exception as error:
+            self._fail(error)
+            raise
+        for lane in set(self._lanes.values()):
+            lane.start()
+        return positions
+
+    async def _open(self, offsets: Mapping[TP, Offsets]) -> dict[TP, int]:
         groups: dict[str, dict[TP, Offsets]] = {}
         for tp, known in offsets.items():
             groups.setdefault(self._group_of(tp), {})[tp] = known
         positions: dict[TP, int] = {}
+        lanes: dict[TP, Lane] = {}
         for name, members in groups.items():
-            lane = Lane(self._stage_for(name), self._reopen, self._fail)
-            try:
-                positions.update(await lane.stage.open(members, doubt=False))
-            except Exception as error:
-                self._fail(error)
-                raise
-            for tp in members:
-                self._lanes[tp] = lane
-                self._epochs[tp] = self.epoch(tp) + 1
-        for lane in set(self._lanes.values()):
-            lane.start()
+            lane = Lane(self._stage_for(name), self._reopen, self._beginning, self._fail)
+            positions.update(await lane.stage.open(members, doubt=False))
+            lanes.update(dict.fromkeys(members, lane))
+        await self._check({tp: lane.stage.mark(tp) for tp, lane in lanes.items()})
+        self._lanes = lanes
+        for tp in lanes:
+            self._epochs[tp] = self.epoch(tp) + 1
         return positions
 
     async def drop(self) -> None:
@@ -92,10 +102,15 @@ class Lanes:
         lane = self._lanes.get(tp)
         return None if lane is None else lane.stage.fence(tp)
 
+    async def _beginning(self, tp: TP) -> int:
+        return (await self._offsets({tp: None}))[tp].beginning
+
     async def _reopen(self, lane: Lane, *, doubt: bool) -> None:
         members = [tp for tp, one in self._lanes.items() if one is lane]
         fences = {tp: lane.stage.fence(tp) for tp in members}
-        positions = await lane.stage.open(await self._offsets(fences), doubt=doubt)
+        offsets = await self._offsets(fences)
+        positions = await lane.stage.open(offsets, doubt=doubt)
+        await self._check({tp: lane.stage.mark(tp) for tp in members})
         for tp in members:
             self._epochs[tp] += 1
         await self._seek(positions)

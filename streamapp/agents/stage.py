@@ -5,7 +5,7 @@ from typing import Protocol
 
 from faust.types import TP
 
-from streamapp.transport.records import Offsets, RecordBatch
+from streamapp.transport.records import Mark, Offsets, RecordBatch
 
 
 class Stage(Protocol):
@@ -53,6 +53,14 @@ class Stage(Protocol):
 
     async def finish(self) -> None:
         """Bring everything that was applied to the store and to its readers, at once."""
+        ...
+
+    def position(self, tp: TP) -> int:
+        """Return the first offset of `tp` that is not applied, stored or not."""
+        ...
+
+    def mark(self, tp: TP) -> Mark | None:
+        """Return the last record of `tp` that the stored state holds, as of `open`."""
         ...
 
     def fence(self, tp: TP) -> int:

@@ -19,6 +19,9 @@ from streamapp.core.registry import Registry
 PART_BITS = 20
 """A delta's place in its source: the offset, shifted by this, plus the number of the part."""
 
+_NOBODY = -1
+"""The source of a delta that no interactions caused."""
+
 PART_ENTRIES = 40_000
 """Most entries of one delta message (a single user's block may be larger)."""
 
@@ -119,6 +122,12 @@ def encode_deltas(
                     )
                 ),
             )
+
+
+def encode_nudge(place: int) -> bytes:
+    """Return a delta that changes nothing but the position of its shard; `place` must rise."""
+    columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
+    return _encode(Delta(_NOBODY, place, [], columns))
 
 
 def _parts(whole: Blocks) -> Iterator[Blocks]:

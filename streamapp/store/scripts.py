@@ -7,7 +7,9 @@ from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
+
+from streamapp.errors import StateError
 
 Value = bytes | str | int | float
 
@@ -19,9 +21,16 @@ def _source(name: str) -> tuple[str, str]:
 
 
 async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Value]) -> Any:
-    """Run the script `lua/<name>.lua`, and load it where the server does not have it."""
+    """Run the script `lua/<name>.lua`, and load it where the server does not have it.
+
+    Raises:
+        StateError: Redis refuses, for instance because a key is of another type.
+    """
     digest, text = _source(name)
     try:
-        return await redis.evalsha(digest, len(keys), *keys, *arguments)
-    except NoScriptError:
-        return await redis.eval(text, len(keys), *keys, *arguments)
+        try:
+            return await redis.evalsha(digest, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await redis.eval(text, len(keys), *keys, *arguments)
+    except ResponseError as error:
+        raise StateError(f"redis refuses to run {name} on {keys[0]} and others: {error}") from None

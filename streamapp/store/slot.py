@@ -56,11 +56,8 @@ class Slot:
 
     async def create(self, position: int, fields: Mapping[str, Value]) -> None:
         """Make the slot at `position` if it does not exist."""
-        first = {**fields, "position": position}
-        async with self._redis.pipeline(transaction=True) as pipe:
-            for name, value in first.items():
-                pipe.hsetnx(self.keys.head, name, value)
-            await pipe.execute()
+        for name, value in {**fields, "position": position}.items():
+            await self._redis.hsetnx(self.keys.head, name, value)
 
     async def head(self) -> Head | None:
         """Return the head, or None if the slot does not exist."""

@@ -9,7 +9,7 @@ from faust.types import TP
 
 from streamapp.errors import StateError
 from streamapp.settings import Settings
-from streamapp.transport.records import Offsets
+from streamapp.transport.records import Mark, Offsets
 
 _PATIENCE_S = 30.0
 
@@ -22,6 +22,7 @@ async def observer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         auto_offset_reset="none",
         enable_auto_commit=False,
+        max_partition_fetch_bytes=65_536,
     )
     await consumer.start()
     try:
@@ -57,3 +58,31 @@ async def read_offsets(
     except TimeoutError:
         raise StateError(f"kafka does not say where {wanted[0].topic} ends") from None
     return {TP(*tp): Offsets(beginnings[tp], ends[tp], committed.get(TP(*tp))) for tp in wanted}
+
+
+async def check_marks(settings: Settings, marks: Mapping[TP, Mark]) -> None:
+    """Refuse partitions whose record at a mark is another one than was applied.
+
+    A record that the topic no longer keeps cannot be compared and is taken for granted.
+
+    Raises:
+        StateError: a topic was made anew under its old name.
+    """
+    if not marks:
+        return
+    async with asyncio.timeout(_PATIENCE_S), observer(settings) as consumer:
+        beginnings = await consumer.beginning_offsets([TopicPartition(*tp) for tp in marks])
+        left = {TopicPartition(*tp): mark for tp, mark in marks.items()
+                if mark.offset >= beginnings[TopicPartition(*tp)]}  # fmt: skip
+        consumer.assign(list(left))
+        for tp, mark in left.items():
+            consumer.seek(tp, mark.offset)
+        while left:
+            fetched = await consumer.getmany(*left, timeout_ms=settings.fetch_max_wait_ms)
+            for tp, records in fetched.items():
+                if Mark.of(records[0]) != left.pop(tp):
+                    raise StateError(
+                        f"{tp.topic}[{tp.partition}] holds another record at offset "
+                        f"{marks[TP(*tp)].offset} than the one that was applied: the topic was "
+                        "made anew. Use another GROUP_ID and STATE_PREFIX to start anew"
+                    )

@@ -1,12 +1,19 @@
 """Transport. A record batch: what one read of Kafka brought from one partition."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+from zlib import crc32
 
-from aiokafka import ConsumerRecord
 from faust.types import TP
 
-KafkaRecord = ConsumerRecord[bytes | None, bytes | None]
+from streamapp.core.event import Record
+
+
+class KafkaRecord(Record, Protocol):
+    """A record as aiokafka hands it over."""
+
+    headers: Sequence[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,35 @@ class RecordBatch:
     def end(self) -> int:
         """The offset behind the last record."""
         return int(self.records[-1].offset) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The last record that was applied: tells a topic from one made anew under its name.
+
+    Attributes:
+        offset: Its offset.
+        checksum: CRC-32 over its time, key and value.
+    """
+
+    offset: int
+    checksum: int
+
+    @classmethod
+    def of(cls, record: KafkaRecord) -> "Mark":
+        """Return the mark of a record."""
+        head = b"%d %d " % (record.timestamp, len(record.key or b""))
+        return cls(record.offset, crc32(head + (record.key or b"") + (record.value or b"")))
+
+    @classmethod
+    def decode(cls, text: bytes) -> "Mark | None":
+        """Return the mark that `encode` wrote; None of an empty text."""
+        offset, _, checksum = text.partition(b":")
+        return cls(int(offset), int(checksum)) if offset else None
+
+    def encode(self) -> bytes:
+        """Return the mark as a head carries it."""
+        return b"%d:%d" % (self.offset, self.checksum)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,118 @@
+"""Agents. Checkpoint: a shard in memory -> its slot in Redis.
+
+Rows that changed are written first, each with the position it is complete for; then one script
+moves the fence, with the norms, the new items and what is still to be published.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamapp.agents.outside import Outside
+from streamapp.core.arrays import Bools
+from streamapp.core.fence import Fences
+from streamapp.core.norms import NORM, Norms
+from streamapp.core.shard import Shard
+from streamapp.store.slot import Head, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What readers do not have yet, as the head of a slot carries it.
+
+    Attributes:
+        dirty: Numbers of rows whose list changed, packed.
+        moved: Numbers of items whose norm moved and is not yet in all lists, packed.
+        republish: Position from which every list is to be published again; b"" for none.
+    """
+
+    dirty: bytes = b""
+    moved: bytes = b""
+    republish: bytes = b""
+
+    @classmethod
+    def of(cls, dirty: Bools, moved: Bools, republish_at: int | None) -> "Pending":
+        """Return what is pending; `dirty` and `moved` are bool by number."""
+        dirty_numbers, moved_numbers = (
+            np.flatnonzero(flags).astype("<i4").tobytes() for flags in (dirty, moved)
+        )
+        republish = b"" if republish_at is None else str(republish_at).encode()
+        return cls(dirty_numbers, moved_numbers, republish)
+
+    @classmethod
+    def from_head(cls, head: Head) -> "Pending":
+        """Return what a head says is pending."""
+        return cls(*(head.fields.get(name, b"") for name in ("dirty", "moved", "republish")))
+
+    def restore(self, shard: Shard) -> None:
+        """Note on a shard that was just read what is pending."""
+        shard.dirty[np.frombuffer(self.dirty, "<i4")] = True
+        moved = np.frombuffer(self.moved, "<i4")
+        shard.norms.moved[moved] = shard.norms.fell[moved] = True
+
+    @property
+    def republish_at(self) -> int | None:
+        """Position from which every list is to be published again."""
+        return int(self.republish) if self.republish else None
+
+
+class Checkpoint:
+    """Reads and writes one shard.
+
+    Attributes:
+        position: The position that is stored.
+    """
+
+    def __init__(self, outside: Outside, slot: Slot, head: Head) -> None:
+        self.position = head.position
+        self._failpoints = outside.failpoints
+        self._rule = outside.settings.rule_text.encode()
+        self._slot = slot
+        self._head = head
+        self._items = 0
+        self._pending = Pending.from_head(head)
+
+    async def load(self, number: int, count: int, outside: Outside) -> Shard:
+        """Return the shard as it is stored; its rows are absent."""
+        registry = await self._slot.registry()
+        self._items = len(registry)
+        norms = Norms.unpack(await self._slot.norms())
+        shard = Shard(number, count, outside.settings.rule, self.position, registry, norms,
+                      Fences(self._head.fences))  # fmt: skip
+        self._pending.restore(shard)
+        return shard
+
+    async def write(self, shard: Shard, pending: Pending, about: Mapping[str, bytes]) -> None:
+        """Store the shard, if anything of it changed.
+
+        Args:
+            shard: What to store.
+            pending: What readers do not have yet.
+            about: More fields of the head.
+
+        Raises:
+            FenceMovedError: another owner moved the fence, or Redis went back in time.
+        """
+        if (shard.position, pending) == (self.position, self._pending):
+            return
+        numbers = np.flatnonzero(shard.unsaved).tolist()
+        await self._slot.put(shard.position, ((row, shard.packed(row)) for row in numbers))
+        self._failpoints.reach("neighbours.rows-put")
+        fields = {
+            "dirty": pending.dirty,
+            "moved": pending.moved,
+            "republish": pending.republish,
+            "rule": self._rule,
+            **about,
+        }
+        await self._slot.commit(
+            self.position,
+            Head(shard.position, shard.fences.as_dict(), fields),
+            self._items,
+            shard.registry.ids[self._items :],
+            [(number * NORM.itemsize, norm) for number, norm in shard.norms.packed_changes()],
+        )
+        self._failpoints.reach("neighbours.position-moved")
+        shard.unsaved[numbers] = False
+        self.position, self._items, self._pending = shard.position, len(shard.registry), pending
