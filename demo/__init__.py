@@ -1,0 +1,1 @@
+"""The demo: events of real people through the whole app, on this machine, in under a minute."""
