@@ -24,7 +24,7 @@ _QUICK_START = {"SESSION_TIMEOUT": "3"}
 """The embedded broker lets a group form for half of this before it hands out partitions."""
 
 _READY = "Worker ready"
-_READY_S = 40.0
+_READY_S = 60.0
 _STOP_S = 5.0
 _LOOK_INTERVAL_S = 0.02
 _LAST_LINES = 15
