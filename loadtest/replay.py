@@ -119,6 +119,13 @@ class Replay:
         Raises:
             ConfigError: an event cannot be scheduled.
         """
+        try:
+            return await self._run(events, schedule)
+        finally:
+            if self._sending is not None:
+                self._sending.cancel()
+
+    async def _run(self, events: Iterable[LoggedEvent], schedule: Schedule) -> Summary:
         started = time.monotonic()
         for place, event in enumerate(events):
             due = schedule(place, event)

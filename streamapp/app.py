@@ -99,6 +99,9 @@ class App(faust.App):
         )
         self.on_partitions_revoked.connect(self._drop_lanes)
 
+    def _create_directories(self) -> None:
+        """Faust's folders are for tables, and this app has none."""
+
     def take(self, batch: RecordBatch) -> None:
         """Give a batch to its lane."""
         self.outside.failpoints.reach("agent.batch-taken")

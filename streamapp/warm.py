@@ -5,7 +5,7 @@ The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the secon
 
 import numpy as np
 
-from streamapp.core.delta import decode_delta, encode_deltas
+from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
 from streamapp.core.norms import Norms
@@ -17,7 +17,7 @@ from streamapp.core.shard import Shard
 def warm() -> None:
     """Run every kernel once on two users and three items, one of which is evicted."""
     registry = Registry()
-    shard = Shard(0, 1, Rule(top_n=2), 0, Registry(), Norms.unpack(b""), Fences())
+    shard = Shard(0, 1, Rule(top_n=2), "", 0, Registry(), Norms.unpack(b""), Fences())
     histories = [b"", b""]
     for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
         interactions = Interactions(
@@ -28,7 +28,7 @@ def warm() -> None:
         )
         revisions = revise(histories, interactions, registry, cap=2)
         histories = revisions.histories()
-        for _, value in encode_deltas(revisions, registry, 1, 0, offset):
+        for _, value in encode_deltas(revisions, registry, 1, Origin("", 0, offset)):
             blocks = shard.admit(decode_delta(value))
             if blocks is None:
                 raise RuntimeError("a new delta was taken for an old one")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamapp.core.delta import decode_delta, encode_deltas
+from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.event import Event
 from streamapp.core.fence import Fences
 from streamapp.core.history import revise
@@ -33,7 +33,7 @@ class Pipeline:
         self.log = [[] for _ in range(self.shards)]
         self.read = [0] * self.shards
         self.rows: list[Shard] = [
-            Shard(number, self.shards, self.rule, 0, Registry(), Norms.unpack(b""), Fences())
+            Shard(number, self.shards, self.rule, "g", 0, Registry(), Norms.unpack(b""), Fences())
             for number in range(self.shards)
         ]
         self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]
@@ -44,7 +44,7 @@ class Pipeline:
         for act in acts:
             builder.add(0, self.taken, Event(act.user, act.item, str(act.weight), True, act.ts))  # noqa: FBT003
             self.taken += 1
-        cut = decode_cut(builder.encode([Source("clicks", 0, self.taken)]))
+        cut = decode_cut(builder.encode("g", [Source("clicks", 0, self.taken)]))
         weights = {name: float(name) for name in cut.types}
         news = admit(cut, self.fences, self.registry, weights)
         if news.users:
@@ -56,7 +56,7 @@ class Pipeline:
             )
             self.histories.update(zip(news.users, revisions.histories(), strict=True))
             for shard, value in encode_deltas(
-                revisions, self.registry, self.shards, 0, self.offset
+                revisions, self.registry, self.shards, Origin("g", 0, self.offset)
             ):
                 self.log[shard].append(value)
         self.offset += 1

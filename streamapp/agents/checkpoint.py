@@ -78,8 +78,10 @@ class Checkpoint:
         registry = await self._slot.registry()
         self._items = len(registry)
         norms = Norms.unpack(await self._slot.norms())
-        shard = Shard(number, count, outside.settings.rule, self.position, registry, norms,
-                      Fences(self._head.fences))  # fmt: skip
+        shard = Shard(
+            number, count, outside.settings.rule, self._slot.generation, self.position, registry,
+            norms, Fences(self._head.fences),
+        )  # fmt: skip
         self._pending.restore(shard)
         return shard
 

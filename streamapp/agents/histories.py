@@ -12,7 +12,7 @@ from faust.types import TP
 
 from streamapp.agents.opening import decoded, open_slot
 from streamapp.agents.outside import Outside
-from streamapp.core.delta import encode_deltas
+from streamapp.core.delta import Origin, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
 from streamapp.core.interactions import Admitted, Cut, admit, decode_cut
@@ -37,6 +37,7 @@ class Histories:
     """The stage of one interactions partition."""
 
     def __init__(self, outside: Outside, partition: int) -> None:
+        self._outside = outside
         self._settings = outside.settings
         self._publisher = outside.publisher
         self._failpoints = outside.failpoints
@@ -51,7 +52,7 @@ class Histories:
         """Read the head and the registry."""
         self._shards = await self._publisher.partitions(self._settings.deltas_topic)
         ((tp, known),) = offsets.items()
-        head = await open_slot(self._slot, tp, known, self._settings.results)
+        head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
         counters = {
             name: int(value)
             for name, value in head.fields.items()
@@ -66,10 +67,15 @@ class Histories:
         """Apply the cuts of the batches."""
         state = self._state
         known = len(state.registry)
-        admitted = [
-            (record.offset, self._admit(decoded(decode_cut, batch.tp, record), state))
+        cuts = [
+            (record.offset, decoded(decode_cut, batch.tp, record))
             for batch in batches
             for record in batch.records
+        ]
+        admitted = [
+            (offset, self._admit(cut, state))
+            for offset, cut in cuts
+            if cut.generation == self._slot.generation
         ]
         deltas, histories = await self._revise(admitted, state.registry)
         await self._publisher.deliver(deltas)
@@ -141,9 +147,8 @@ class Histories:
                 self._settings.history_cap,
             )
             histories.update(zip(todo.users, revisions.histories(), strict=True))
-            for shard, value in encode_deltas(
-                revisions, registry, self._shards, self._partition, offset
-            ):
+            origin = Origin(self._slot.generation, self._partition, offset)
+            for shard, value in encode_deltas(revisions, registry, self._shards, origin):
                 target = self._settings.deltas_topic, shard
                 deltas.setdefault(target, []).append(Outgoing(value))
         return deltas, histories

@@ -45,6 +45,7 @@ class Intake:
 
     def __init__(self, outside: Outside) -> None:
         settings = outside.settings
+        self._outside = outside
         self._settings = settings
         self._redis = outside.redis
         self._publisher = outside.publisher
@@ -55,6 +56,7 @@ class Intake:
         self._readers = {
             topic: EventReader(settings.event_rules, topic) for topic in settings.event_topics
         }
+        self._generation = ""
         self._partitions = 0
         self._letter_partitions: dict[str, int] = {}
 
@@ -64,7 +66,8 @@ class Intake:
         for tp, known in offsets.items():
             keys = SlotKeys(self._settings.state_prefix, intake_tag(tp.topic, tp.partition))
             self._slots[tp] = Slot(self._redis, keys)
-            head = await open_slot(self._slots[tp], tp, known, "")
+            head = await open_slot(self._outside, self._slots[tp], tp, known, "")
+            self._generation = self._slots[tp].generation
             self._positions[tp] = head.position
             self._marks[tp] = Mark.decode(head.fields.get("mark", b""))
         return dict(self._positions)
@@ -163,7 +166,7 @@ class Intake:
             target = topic, partition % self._letter_partitions[topic]
             messages.setdefault(target, []).extend(letters)
         for partition, builder in cut.builders.items():
-            value = builder.encode(cut.sources)
+            value = builder.encode(self._generation, cut.sources)
             messages[self._settings.interactions_topic, partition] = [Outgoing(value)]
         await self._publisher.deliver(messages)
         self._failpoints.reach("intake.cut-sent")

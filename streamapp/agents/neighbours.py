@@ -56,7 +56,7 @@ class Neighbours:
         """Read head, registry and norms; rows come when they are needed."""
         await self._publication.open()
         ((tp, known),) = offsets.items()
-        head = await open_slot(self._slot, tp, known, self._settings.results)
+        head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
         count = await self._outside.publisher.partitions(self._settings.deltas_topic)
         self._checkpoint = Checkpoint(self._outside, self._slot, head)
         self._shard = await self._checkpoint.load(self._number, count, self._outside)
@@ -132,7 +132,7 @@ class Neighbours:
         """
         rule = head.fields.get("rule")
         if rule is not None and rule.decode() != self._settings.rule_text:
-            message = Outgoing(encode_nudge(known.end))
+            message = Outgoing(encode_nudge(self._slot.generation, known.end))
             await self._outside.publisher.deliver({(tp.topic, tp.partition): [message]})
             self._republish_at = known.end + 1
         elif doubt or went_back(head, known):

@@ -7,7 +7,9 @@ from typing import TypeVar
 import msgspec
 from faust.types import TP
 
+from streamapp.agents.outside import Outside
 from streamapp.errors import StateError
+from streamapp.store.layout import read_generation
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.records import KafkaRecord, Offsets
 
@@ -36,11 +38,12 @@ def decoded(decode: Callable[[bytes], T], tp: TP, record: KafkaRecord) -> T:
         ) from None
 
 
-async def open_slot(slot: Slot, tp: TP, offsets: Offsets, results: str) -> Head:
+async def open_slot(outside: Outside, slot: Slot, tp: TP, offsets: Offsets, results: str) -> Head:
     """Return the head of the slot that follows `tp`; make the slot if the group is new.
 
     Args:
-        slot: The slot.
+        outside: Settings and connections.
+        slot: The slot; it is told its generation.
         tp: The partition whose records it applies.
         offsets: What Kafka says of the partition.
         results: The settings that change counts.
@@ -49,23 +52,29 @@ async def open_slot(slot: Slot, tp: TP, offsets: Offsets, results: str) -> Head:
         StateError: the state is gone, was made under other settings, or names offsets that the
             partition does not have.
     """
+    slot.generation = await read_generation(outside.redis, outside.settings)
     head = await slot.head()
     where = f"{tp.topic}[{tp.partition}]"
     if head is None:
         if offsets.committed:
             raise StateError(
                 f"{where}: the group has committed offset {offsets.committed}, but Redis holds no "
-                f"state for it ({slot.keys.head} is missing); restore Redis from a backup, or use "
-                "another GROUP_ID and STATE_PREFIX to start anew"
+                f"state for it ({slot.keys.head} is missing); restore Redis from a backup, or "
+                "count again from the first event with `streamapp rebuild`"
             )
         await slot.create(offsets.beginning, {"results": results})
         head = await slot.head()
         if head is None:
             raise StateError(f"{where}: Redis lost {slot.keys.head} right after it was made")
+    if head.fields.get("generation", b"").decode() != slot.generation:
+        raise StateError(
+            f"{where}: {slot.keys.head} belongs to another state than the rest under "
+            f"{outside.settings.state_prefix}; count again with `streamapp rebuild`"
+        )
     if (made_under := head.fields.get("results", b"").decode()) != results:
         raise StateError(
             f"{where}: the state was made under {made_under}, the settings are {results}; set them "
-            "back, or use another GROUP_ID and STATE_PREFIX to start anew"
+            "back, or count again from the first event with `streamapp rebuild`"
         )
     if head.position > offsets.end:
         raise StateError(
@@ -79,7 +88,7 @@ async def open_slot(slot: Slot, tp: TP, offsets: Offsets, results: str) -> Head:
         )
     if went_back(head, offsets):
         logger.warning(
-            "%s: redis went back from offset %d to %d; reading it again from there",
+            "%s: offset %d was stored once, the state is at %d; reading on from there",
             where, offsets.committed, head.position,
         )  # fmt: skip
     return head

@@ -84,7 +84,7 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
     heads: dict[TP, Head | None] = {}
     for topic in (*settings.event_topics, settings.interactions_topic, settings.deltas_topic):
         for partition in range(layout[topic]):
-            keys = SlotKeys(settings.state_prefix, _tag(settings, topic, partition))
+            keys = SlotKeys(settings.state_prefix, tag_of(settings, topic, partition))
             heads[TP(topic, partition)] = await Slot(redis, keys).head()
     offsets = await read_offsets(settings, heads, {})
     return Standing(
@@ -128,7 +128,8 @@ async def wait_until_drained(
         await asyncio.sleep(_POLL_INTERVAL_S)
 
 
-def _tag(settings: Settings, topic: str, partition: int) -> str:
+def tag_of(settings: Settings, topic: str, partition: int) -> str:
+    """Return the tag of the slot that follows a partition."""
     if topic == settings.interactions_topic:
         return histories_tag(partition)
     if topic == settings.deltas_topic:

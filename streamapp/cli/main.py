@@ -141,6 +141,24 @@ def audit(
     audit_state([*log, *(more or [])], timeout, as_json)
 
 
+@app.command()
+def rebuild(
+    *,
+    drop_lists: Annotated[
+        bool,
+        typer.Option("--drop-lists", help="Remove the lists too; readers miss them for a while."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Begin the state anew, to be counted from the first event that Kafka holds.
+
+    Lists stay readable meanwhile. A worker that ends because of it is to be started again.
+    """
+    from streamapp.cli.rebuild import rebuild_state
+
+    rebuild_state(drop_lists, as_json)
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(__version__)

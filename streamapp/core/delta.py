@@ -7,7 +7,7 @@ the histories it tells of (ADR-0003).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -58,12 +58,14 @@ class Delta(msgspec.Struct, array_like=True, frozen=True):
     """A delta on the wire.
 
     Attributes:
+        generation: Of the state that it is for; a rebuilt state ignores older deltas.
         partition: Partition of the interactions that caused it.
         place: Offset of the interactions << PART_BITS, plus the part.
         ids: Item ids; the columns name items by their position here.
         columns: The arrays of `Blocks`, little endian, in order.
     """
 
+    generation: str
     partition: int
     place: int
     ids: list[str]
@@ -89,8 +91,22 @@ def decode_delta(value: bytes) -> Delta:
     return _decode(value)
 
 
+class Origin(NamedTuple):
+    """Where a delta comes from.
+
+    Attributes:
+        generation: Of the state.
+        partition: Partition of the interactions that caused it.
+        offset: Their offset.
+    """
+
+    generation: str
+    partition: int
+    offset: int
+
+
 def encode_deltas(
-    revisions: Revisions, registry: Registry, shards: int, partition: int, offset: int
+    revisions: Revisions, registry: Registry, shards: int, origin: Origin
 ) -> Iterator[tuple[int, bytes]]:
     """Yield (shard, message) for every shard that `revisions` concern, parts in order.
 
@@ -112,8 +128,9 @@ def encode_deltas(
                 shard,
                 _encode(
                     Delta(
-                        partition,
-                        (offset << PART_BITS) + part,
+                        origin.generation,
+                        origin.partition,
+                        (origin.offset << PART_BITS) + part,
                         [ids[number] for number in used.tolist()],
                         [
                             column.astype(dtype, copy=False).tobytes()
@@ -124,10 +141,10 @@ def encode_deltas(
             )
 
 
-def encode_nudge(place: int) -> bytes:
+def encode_nudge(generation: str, place: int) -> bytes:
     """Return a delta that changes nothing but the position of its shard; `place` must rise."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
-    return _encode(Delta(_NOBODY, place, [], columns))
+    return _encode(Delta(generation, _NOBODY, place, [], columns))
 
 
 def _parts(whole: Blocks) -> Iterator[Blocks]:

@@ -37,6 +37,7 @@ class Cut(msgspec.Struct, array_like=True, frozen=True):
     """Interactions on the wire.
 
     Attributes:
+        generation: Of the state that they are for; a rebuilt state ignores older cuts.
         sources: Where they came from.
         users: User ids; columns name users by their position here.
         items: Item ids, likewise.
@@ -46,6 +47,7 @@ class Cut(msgspec.Struct, array_like=True, frozen=True):
         skipped: (source, offset, type) of every event of an unknown type.
     """
 
+    generation: str
     sources: list[Source]
     users: list[str]
     items: list[str]
@@ -104,11 +106,12 @@ class CutBuilder:
         """Whether there is nothing to send."""
         return not (self._rows or self._dead or self._skipped)
 
-    def encode(self, sources: list[Source]) -> bytes:
+    def encode(self, generation: str, sources: list[Source]) -> bytes:
         """Return the message; `sources` are those that `add` and `bury` named by position."""
         columns = zip(*self._rows, strict=True) if self._rows else ((),) * len(_DTYPES)
         return _encode(
             Cut(
+                generation,
                 sources,
                 list(self._users),
                 list(self._items),

@@ -27,6 +27,7 @@ class Shard:
         number: Which shard.
         count: Of how many.
         rule: What makes a list.
+        generation: Which state this is; deltas of another are not for it.
         position: First offset of the shard's log that is not applied.
         registry: Items by number.
         norms: Sums of squares and user counts of all items.
@@ -42,6 +43,7 @@ class Shard:
     number: int
     count: int
     rule: Rule
+    generation: str
     position: int
     registry: Registry
     norms: Norms
@@ -63,7 +65,7 @@ class Shard:
         """Return the blocks of a delta that was not applied before, or None; learn its items."""
         blocks, source = delta.blocks(self.registry), str(delta.partition)
         self._reserve()
-        if delta.place < self.fences[source]:
+        if delta.generation != self.generation or delta.place < self.fences[source]:
             return None
         self.fences.advance(source, delta.place + 1)
         return blocks

@@ -1,11 +1,27 @@
-"""Store. What the state was built on: the number of partitions of every topic behind it."""
+"""Store. What the state was built on: its generation, and how many partitions every topic had."""
 
 from collections.abc import Mapping
+from secrets import token_hex
+from typing import Any
 
 from redis.asyncio import Redis
 
 from streamapp.errors import ConfigError
 from streamapp.settings import Settings
+
+_GENERATION = ":generation"
+"""A field that is no topic: the name of a topic has no colon."""
+
+
+async def read_generation(redis: Redis, settings: Settings) -> str:
+    """Return which state this is: a text that `streamapp rebuild` changes; "" if there is none."""
+    found: Any = await redis.hget(layout_key(settings), _GENERATION)
+    return "" if found is None else str(found.decode())
+
+
+def layout_key(settings: Settings) -> str:
+    """Return the key of the hash that says what the state was built on."""
+    return f"{settings.state_prefix}layout"
 
 
 async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, int]) -> None:
@@ -14,7 +30,8 @@ async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, in
     Raises:
         ConfigError: a topic has another number of partitions than when the state was begun.
     """
-    key = f"{settings.state_prefix}layout"
+    key = layout_key(settings)
+    await redis.hsetnx(key, _GENERATION, token_hex(4))
     topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
     for topic in topics:
         await redis.hsetnx(key, topic, str(counts[topic]))

@@ -48,15 +48,22 @@ class Head:
 
 
 class Slot:
-    """One slot; `redis` answers in bytes."""
+    """One slot; `redis` answers in bytes.
 
-    def __init__(self, redis: Redis, keys: SlotKeys) -> None:
+    Attributes:
+        keys: Its keys.
+        generation: Of the state that this process works on; writes to another are refused.
+    """
+
+    def __init__(self, redis: Redis, keys: SlotKeys, generation: str = "") -> None:
         self._redis = redis
         self.keys = keys
+        self.generation = generation
 
     async def create(self, position: int, fields: Mapping[str, Value]) -> None:
         """Make the slot at `position` if it does not exist."""
-        for name, value in {**fields, "position": position}.items():
+        first = {**fields, "generation": self.generation, "position": position}
+        for name, value in first.items():
             await self._redis.hsetnx(self.keys.head, name, value)
 
     async def head(self) -> Head | None:
@@ -114,7 +121,11 @@ class Slot:
         return found
 
     async def put(self, position: int, blobs: Iterable[tuple[str | int, bytes]]) -> int:
-        """Write blobs that are complete up to `position`; return how many newer ones were there."""
+        """Write blobs that are complete up to `position`; return how many newer ones were there.
+
+        Raises:
+            FenceMovedError: the slot is gone or of another generation; nothing is written.
+        """
         prefix, stale = _POSITION.pack(position), 0
         keys: list[str] = []
         values: list[bytes] = []
@@ -131,9 +142,11 @@ class Slot:
         return stale
 
     async def _put(self, position: int, keys: list[str], values: list[bytes]) -> int:
-        return int(
-            await run(self._redis, "put-blobs", [self.keys.head, *keys], [position, *values])
-        )
+        arguments: list[Value] = [self.generation, position, *values]
+        stale = int(await run(self._redis, "put-blobs", [self.keys.head, *keys], arguments))
+        if stale < 0:
+            raise FenceMovedError(position, -1)
+        return stale
 
     async def commit(
         self,
@@ -160,8 +173,8 @@ class Slot:
             fields += [_FENCE + source, place]
         for name, value in head.fields.items():
             fields += [name, value]
-        arguments: list[Value] = [expected, head.position, len(fields) // 2, *fields,
-                                  known, len(ids), *ids, len(patches)]  # fmt: skip
+        arguments: list[Value] = [self.generation, expected, head.position]
+        arguments += [len(fields) // 2, *fields, known, len(ids), *ids, len(patches)]
         for offset, content in patches:
             arguments += [offset, content]
         keys = [self.keys.head, self.keys.items, self.keys.norms]

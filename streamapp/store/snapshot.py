@@ -17,6 +17,7 @@ from streamapp.core.rows import CELL
 from streamapp.errors import StateError
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
+from streamapp.store.layout import layout_key
 from streamapp.store.slot import Head, Slot
 
 Advance = Callable[[int, int], None]
@@ -82,10 +83,9 @@ async def read_layout(redis: Redis, settings: Settings) -> dict[str, int]:
     Raises:
         StateError: there is no state.
     """
-    key = f"{settings.state_prefix}layout"
-    stored: Any = await redis.hgetall(key)
+    stored: Any = await redis.hgetall(layout_key(settings))
     topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
-    layout = {topic.decode(): int(count) for topic, count in stored.items()}
+    layout = {topic: int(stored[topic.encode()]) for topic in topics if topic.encode() in stored}
     if missing := [topic for topic in topics if topic not in layout]:
         raise StateError(
             f"redis holds no state of {missing[0]} under {settings.state_prefix}: "

@@ -39,6 +39,7 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
     (driver.AIOKafkaConsumerThread._create_worker_consumer, ["self", "transport"]),
     (BootStrategy._should_enable_web, ["self"]),
     (faust.App._on_agent_error, ["self", "agent", "exc"]),
+    (faust.App._create_directories, ["self"]),
     (faust.Schema.loads_value, ["self", "app", "message", "loads", "serializer"]),
     (aiokafka.AIOKafkaProducer.create_batch, ["self"]),
     (aiokafka.AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
@@ -79,7 +80,8 @@ def test_a_private_name_has_the_parameters_it_had(
 
 def test_the_compiled_stream_iterator_is_in_use() -> None:
     """Without it, messages of an earlier generation are acknowledged when they are skipped."""
-    assert faust.streams._CStreamIterator is not None
+    streams: Any = faust.streams
+    assert streams._CStreamIterator is not None
 
 
 async def test_the_bookkeeping_of_acknowledgements_has_the_names_it_had(
@@ -119,7 +121,7 @@ async def test_a_record_batch_passes_through_a_topic_untouched(
 
     message = consumer._batch_message(TP("clicks", 0), [Record()], 3)
     (agent,) = (agent for agent in app.agents.values() if "intake" in agent.name)
-    event = await agent.channel.decode(message)  # type: ignore[attr-defined]
+    event = await agent.channel.decode(message)
     assert isinstance(event.value, RecordBatch)
     assert (event.value.tp, event.value.epoch, event.value.end) == (TP("clicks", 0), 3, 6)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -25,7 +26,7 @@ from tests.servers.worker import Worker
 StartWorker = Callable[..., Worker]
 
 
-def list_of(deployment: Deployment, item: str) -> dict[str, object]:
+def list_of(deployment: Deployment, item: str) -> dict[str, Any]:
     """Return the list of an item; empty while there is none."""
     value = redis_lists(deployment).get(f"item:{item}")
     return orjson.loads(value) if value else {}
@@ -37,11 +38,15 @@ async def test_a_click_changes_what_the_next_shopper_sees(
     """Two items of one user become neighbours; the key has the documented form, to the byte."""
     worker()
     await produce(deployment, [event("u1", "a"), event("u1", "b", ts=1_700_000_001.5)])
-    wait_until(lambda: list_of(deployment, "b"), 20, lambda: "item b has a list")
+    wait_until(
+        lambda: list_of(deployment, "a") and list_of(deployment, "b"), 20, lambda: "both have lists"
+    )
     assert list_of(deployment, "a")["items"] == [{"id": "b", "score": 1.0, "support": 1}]
 
     await produce(deployment, [event("u2", "a"), event("u2", "c")])
-    wait_until(lambda: list_of(deployment, "c"), 20, lambda: "item c has a list")
+    wait_until(
+        lambda: len(list_of(deployment, "a")["items"]) == 2, 20, lambda: "a has two neighbours"
+    )
     raw = redis_lists(deployment)["item:a"]
     got = orjson.loads(raw)
     assert list(got) == ["v", "kind", "id", "seq", "as_of", "items"]
@@ -120,3 +125,32 @@ def test_a_real_log_is_counted_exactly_and_the_topic_equals_the_keys(
     succeeded(deployment, "loadtest", "replay", str(log), "--max", *one_topic)
     audited(deployment, [log])
     assert asyncio.run(topic_as_keys(deployment)) == redis_lists(deployment)
+
+
+def test_a_state_that_is_gone_stops_the_worker_and_rebuild_counts_again(
+    deployment: Deployment, worker: StartWorker, tmp_path: Path
+) -> None:
+    """Redis lost everything: an honest stop, one command, and exact counts with a rising `seq`."""
+    log = write_log(tmp_path / "shop.csv", synthetic(seed=31, events=5_000))
+    one = worker()
+    succeeded(deployment, "loadtest", "replay", str(log), "--max")
+    audited(deployment, [log])
+    before = redis_lists(deployment)
+    assert one.terminate() == 0
+
+    with deployment.redis() as redis:
+        for key in redis.scan_iter(f"{deployment.env['STREAMAPP_STATE_PREFIX']}*"):
+            redis.unlink(key)
+    one.launch()
+    assert one.wait(60) == 1
+    assert "streamapp rebuild" in one.output.splitlines()[-1]
+
+    done = orjson.loads(succeeded(deployment, "streamapp", "rebuild", "--json"))
+    assert done["records_to_count"] == 5_000
+    one.start()
+    report = audited(deployment, [log])
+    assert report["applied_events"] == 5_000
+    after = redis_lists(deployment)
+    assert set(after) == set(before)
+    assert all(orjson.loads(after[key])["seq"] > orjson.loads(before[key])["seq"] for key in before)
+    assert asyncio.run(topic_as_keys(deployment)) == after

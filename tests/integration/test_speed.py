@@ -57,6 +57,7 @@ def rate_of_empty_agent(deployment: Deployment, events: int) -> float:
     arguments = [deployment.settings.broker_url, topics, f"{deployment.name}-empty", str(events)]
     done = subprocess.run(
         [sys.executable, str(program), *arguments],
+        cwd=deployment.folder,
         capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     *_, last = done.stdout.splitlines()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from streamapp.transport.topics import administration, partition_counts
 from tests.servers.deployment import Deployment
 
 
@@ -41,13 +42,12 @@ async def produce(deployment: Deployment, records: Iterable[Sent]) -> None:
 
 async def read_topic(deployment: Deployment, topic: str) -> list[ConsumerRecord]:
     """Return all records of a topic, partition by partition."""
+    async with administration(deployment.settings) as admin:
+        count = (await partition_counts(admin))[topic]
     async with AIOKafkaConsumer(
         bootstrap_servers=deployment.servers.bootstrap, fetch_max_wait_ms=100
     ) as consumer:
-        await consumer.topics()
-        partitions = [
-            TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
-        ]
+        partitions = [TopicPartition(topic, number) for number in range(count)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         records: list[ConsumerRecord] = []

@@ -55,7 +55,9 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     reborn = Pipeline(1, cap, Rule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
     ids, norms, fences = saved
-    reborn.rows[0] = Shard(0, 1, Rule(5), fence, Registry(ids), Norms.unpack(norms), Fences(fences))
+    reborn.rows[0] = Shard(
+        0, 1, Rule(5), "g", fence, Registry(ids), Norms.unpack(norms), Fences(fences)
+    )
     reborn.drain(0)
 
     straight = Pipeline(1, cap, Rule(5))
@@ -76,7 +78,7 @@ def test_a_cut_below_the_fence_brings_nothing_and_one_across_it_brings_the_rest(
     builder = CutBuilder()
     for offset, act in enumerate(acts):
         builder.add(0, offset, Event(act.user, act.item, "click", known=True, ts=act.ts))
-    cut = decode_cut(builder.encode([Source("clicks", 3, len(acts))]))
+    cut = decode_cut(builder.encode("g", [Source("clicks", 3, len(acts))]))
     fences = Fences({"clicks/3": fence})
     news = admit(cut, fences, Registry(), {"click": 1.0})
     assert news.applied == len(acts) - fence

@@ -1,5 +1,7 @@
 """The audit's truth: the counts of a log, by hand and against the oracle."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,7 +29,7 @@ def read(events: list[LoggedEvent]) -> LogInteractions:
     )
 
 
-def count(events: list[tuple[str, str, str, float]], cap: int) -> Counts:
+def count(events: Sequence[tuple[str, str, str, float]], cap: int) -> Counts:
     """Count (user, item, type, seconds after NOW - 100)."""
     log = read([LoggedEvent(user, item, kind, NOW - 100 + ts) for user, item, kind, ts in events])
     return gram(live_ratings(log, cap), log.users, log.items)

@@ -1,12 +1,14 @@
 """The history rule, by hand."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from streamapp.core.history import ENTRY, Interactions, Revisions, revise
 from streamapp.core.registry import Registry
 
 
-def revised(acts: list[tuple[str, float, float]], cap: int, before: bytes = b"") -> Revisions:
+def revised(acts: Sequence[tuple[str, float, float]], cap: int, before: bytes = b"") -> Revisions:
     """Apply (item, weight, ts) acts of one user to a stored history."""
     registry = Registry(["a", "b", "c", "d"])
     interactions = Interactions(

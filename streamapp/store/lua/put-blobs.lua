@@ -1,11 +1,13 @@
 #!lua
 -- Write blobs of one slot, each only over an older one.
 -- KEYS: 1 head, 2.. blobs.
--- ARGV: 1 position of the blobs, 2.. blobs; a blob begins with its position, 8 bytes, big endian.
--- Returns the number of blobs that were left because a newer one was there.
+-- ARGV: 1 generation, 2 position of the blobs, 3.. blobs; a blob begins with its position, 8 bytes,
+--   big endian.
+-- Returns the number of blobs that were left because a newer one was there, or -1 if the slot is
+--   gone or of another generation, and nothing was written.
 -- Types are checked by reading every key before the first write: a script has no rollback.
-local position = tonumber(ARGV[1])
-redis.call('HLEN', KEYS[1])
+if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
+local position = tonumber(ARGV[2])
 local sizes, stale = {}, {}
 for i = 2, #KEYS do
   sizes[i] = redis.call('STRLEN', KEYS[i])
@@ -18,9 +20,9 @@ for i = 2, #KEYS do
   if stale[i] then
     kept = kept + 1
   else
-    redis.call('SET', KEYS[i], ARGV[i])
+    redis.call('SET', KEYS[i], ARGV[i + 1])
     if sizes[i] == 0 then count = count + 1 end
-    bytes = bytes + #ARGV[i] - sizes[i]
+    bytes = bytes + #ARGV[i + 1] - sizes[i]
   end
 end
 if count ~= 0 then redis.call('HINCRBY', KEYS[1], 'blobs', count) end

@@ -1,0 +1,38 @@
+"""Store. Removes all state of an app, and begins it anew at chosen positions."""
+
+from collections.abc import Mapping
+
+from redis.asyncio import Redis
+
+from streamapp.settings import Settings
+from streamapp.store.keys import SlotKeys
+from streamapp.store.layout import read_generation
+from streamapp.store.slot import Slot
+
+_AT_ONCE = 500
+
+
+async def remove_keys(redis: Redis, prefix: str) -> int:
+    """Remove every key that begins with `prefix`, some at a time; return how many there were."""
+    removed, keys = 0, []
+    async for key in redis.scan_iter(f"{prefix}*", count=_AT_ONCE):
+        keys.append(key)
+        if len(keys) == _AT_ONCE:
+            removed, keys = removed + await _unlink(redis, keys), []
+    return removed + await _unlink(redis, keys)
+
+
+async def begin_at(redis: Redis, settings: Settings, positions: Mapping[str, int]) -> None:
+    """Make empty slots, by tag, at these positions of their logs; the layout must be there."""
+    generation = await read_generation(redis, settings)
+    for tag, position in positions.items():
+        slot = Slot(redis, SlotKeys(settings.state_prefix, tag), generation)
+        results = "" if tag.startswith("e:") else settings.results
+        await slot.create(position, {"results": results})
+
+
+async def _unlink(redis: Redis, keys: list[bytes]) -> int:
+    """Remove keys one by one: on a cluster each lies in a slot of its own."""
+    for key in keys:
+        await redis.unlink(key)
+    return len(keys)
