@@ -45,7 +45,7 @@ class Revisions:
         before: float64. Rating before; 0 if the item was not in the history.
         after: float64. Rating after; 0 if the item is no longer in the history.
         ts: float64. Last event time of the entry in seconds.
-        as_of: float64, shape (users,). Newest event time among the interactions applied.
+        as_of: float64, shape (users,). Newest event time of each history after.
     """
 
     starts: Longs
@@ -126,7 +126,6 @@ def _revise(
             end += 1
             alive += 1
         for event in range(new_starts[user], new_starts[user + 1]):
-            as_of[user] = max(as_of[user], new_ts[event])
             entry = start
             while entry < end and item[entry] != new_item[event]:
                 entry += 1
@@ -142,6 +141,9 @@ def _revise(
             while alive > cap:
                 after[_oldest(item, after, ts, start, end, text, ends)] = 0
                 alive -= 1
+        for entry in range(start, end):
+            if after[entry] > 0:
+                as_of[user] = max(as_of[user], ts[entry])
         starts[user + 1] = end
     return starts, item[:end], before[:end], after[:end], ts[:end], as_of
 
