@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
-from streamapp.core.event import Event
 from streamapp.core.fence import Fences
 from streamapp.core.history import revise
 from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
@@ -41,10 +40,11 @@ class Pipeline:
     def take(self, acts: list[Act]) -> None:
         """Apply one cut."""
         builder = CutBuilder()
+        builder.begin(Source("clicks", 0, self.taken + len(acts)))
         for act in acts:
-            builder.add(0, self.taken, Event(act.user, act.item, str(act.weight), True, act.ts))  # noqa: FBT003
+            builder.add(self.taken, act.user, act.item, str(act.weight), act.ts)
             self.taken += 1
-        cut = decode_cut(builder.encode("g", [Source("clicks", 0, self.taken)]))
+        cut = decode_cut(builder.encode("g", partitions=1)[0])
         weights = {name: float(name) for name in cut.types}
         news = admit(cut, self.fences, self.registry, weights)
         if news.users:

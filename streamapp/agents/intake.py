@@ -9,15 +9,15 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from faust.types import TP
 
 from streamapp import __version__
 from streamapp.agents.opening import open_slot
 from streamapp.agents.outside import Outside
-from streamapp.core.event import EventReader, raw_elements
-from streamapp.core.interactions import CutBuilder, Source, partition_of
-from streamapp.errors import BadEventError
+from streamapp.core.event import EventReader, Refusal
+from streamapp.core.interactions import CutBuilder, Source
 from streamapp.store.keys import SlotKeys, intake_tag
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
@@ -31,13 +31,9 @@ _CUT_BYTES = 2_000_000
 class _Cut:
     """A cut in the making."""
 
-    sources: list[Source] = field(default_factory=list)
-    builders: dict[int, CutBuilder] = field(default_factory=dict)
+    builder: CutBuilder = field(default_factory=CutBuilder)
     letters: dict[tuple[str, int], list[Outgoing]] = field(default_factory=dict)
     marks: dict[TP, Mark] = field(default_factory=dict)
-
-    def builder(self, partition: int) -> CutBuilder:
-        return self.builders.setdefault(partition, CutBuilder())
 
 
 class Intake:
@@ -81,7 +77,7 @@ class Intake:
                 if size >= _CUT_BYTES:
                     await self._send(cut)
                     cut, size = _Cut(), 0
-        if cut.sources:
+        if cut.marks:
             await self._send(cut)
 
     async def work(self, busy: bool) -> float:
@@ -108,55 +104,15 @@ class Intake:
         return self._positions[tp]
 
     def _read(self, cut: _Cut, tp: TP, records: Sequence[KafkaRecord]) -> int:
-        reader, source = self._readers[tp.topic], len(cut.sources)
-        cut.sources.append(Source(tp.topic, tp.partition, records[-1].offset + 1))
+        """Read records into the cut; return how many bytes they have."""
+        cut.builder.begin(Source(tp.topic, tp.partition, records[-1].offset + 1))
         cut.marks[tp] = Mark.of(records[-1])
-        latest_ts, size = time.time() + self._settings.max_ahead_s, 0
-        partitions, builder = self._partitions, cut.builder
-        for record in records:
-            size += len(record.value or b"")
-            try:
-                elements = reader.elements(record)
-            except BadEventError as refusal:
-                self._bury(cut, tp, source, record, record.value, refusal)
-                continue
-            for place, element in enumerate(elements):
-                try:
-                    event = reader.event(element, record, latest_ts)
-                except BadEventError as refusal:
-                    raw = raw_elements(record.value or b"")[place]
-                    self._bury(cut, tp, source, record, raw, refusal)
-                else:
-                    builder(partition_of(event.user, partitions)).add(source, record.offset, event)
-        return size
-
-    def _bury(
-        self,
-        cut: _Cut,
-        tp: TP,
-        source: int,
-        record: KafkaRecord,
-        value: bytes | None,
-        refusal: BadEventError,
-    ) -> None:
-        """Make a dead letter of a record or of one element of it."""
-        about = {
-            "error.code": refusal.code,
-            "error.message": str(refusal),
-            "source.topic": tp.topic,
-            "source.partition": str(tp.partition),
-            "source.offset": str(record.offset),
-            "source.timestamp": str(record.timestamp),
-            "app.version": __version__,
-        }
-        letter = Outgoing(
-            value,
-            record.key,
-            headers=[*record.headers, *((name, text.encode()) for name, text in about.items())],
-        )
-        topic = tp.topic + self._settings.dead_letter_suffix
-        cut.letters.setdefault((topic, tp.partition), []).append(letter)
-        cut.builder(tp.partition % self._partitions).bury(source, record.offset)
+        latest_ts = time.time() + self._settings.max_ahead_s
+        for refusal in self._readers[tp.topic].read(records, latest_ts, cut.builder):
+            cut.builder.bury(refusal.record.offset)
+            topic = tp.topic + self._settings.dead_letter_suffix
+            cut.letters.setdefault((topic, tp.partition), []).append(_letter(tp, refusal))
+        return sum(len(record.value or b"") for record in records)
 
     async def _send(self, cut: _Cut) -> None:
         messages: dict[tuple[str, int], list[Outgoing]] = {}
@@ -165,8 +121,8 @@ class Intake:
                 self._letter_partitions[topic] = await self._publisher.partitions(topic)
             target = topic, partition % self._letter_partitions[topic]
             messages.setdefault(target, []).extend(letters)
-        for partition, builder in cut.builders.items():
-            value = builder.encode(self._generation, cut.sources)
+        values = cut.builder.encode(self._generation, self._partitions)
+        for partition, value in values.items():
             messages[self._settings.interactions_topic, partition] = [Outgoing(value)]
         await self._publisher.deliver(messages)
         self._failpoints.reach("intake.cut-sent")
@@ -177,6 +133,22 @@ class Intake:
         head = Head(mark.offset + 1, fields={"mark": mark.encode()})
         await self._slots[tp].commit(self._positions[tp], head)
         self._positions[tp] = head.position
+
+
+def _letter(tp: TP, refusal: Refusal) -> Outgoing:
+    """Return the dead letter of a record or of one element of it."""
+    record: Any = refusal.record
+    about = {
+        "error.code": refusal.error.code,
+        "error.message": str(refusal.error),
+        "source.topic": tp.topic,
+        "source.partition": str(tp.partition),
+        "source.offset": str(record.offset),
+        "source.timestamp": str(record.timestamp),
+        "app.version": __version__,
+    }
+    added = [(name, text.encode()) for name, text in about.items()]
+    return Outgoing(refusal.value, record.key, headers=[*record.headers, *added])
 
 
 def _portions(records: Sequence[KafkaRecord]) -> list[tuple[int, int]]:

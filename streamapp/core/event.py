@@ -5,7 +5,7 @@ array is refused alone. Whatever the bytes, reading raises nothing but `BadEvent
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn, Protocol
@@ -69,14 +69,28 @@ class EventRules:
     check_keys: bool
 
 
-class Event(NamedTuple):
-    """A decoded element; `type` is canonical, or the unknown name as it came."""
+class Sink(Protocol):
+    """Takes what was read."""
 
-    user: str
-    item: str
-    type: str
-    known: bool
-    ts: float
+    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+        """Take an interaction; `kind` is its canonical type."""
+
+    def skip(self, offset: int, user: str, kind: str) -> None:
+        """Take an event of a type that nobody knows."""
+
+
+class Refusal(NamedTuple):
+    """A record, or one element of it, that cannot be counted.
+
+    Attributes:
+        record: The record.
+        value: What cannot be counted, byte for byte.
+        error: Why.
+    """
+
+    record: Record
+    value: bytes | None
+    error: BadEventError
 
 
 class EventReader:
@@ -87,13 +101,33 @@ class EventReader:
         self._types = dict(rules.types)
         self._implied = rules.implied.get(topic, "")
 
-    def elements(self, record: Record) -> list[Any]:
-        """Return the elements of a record's value, not yet looked at.
+    def read(self, records: Iterable[Record], latest_ts: float, sink: Sink) -> list[Refusal]:
+        """Give what the records say to `sink`, in order; return what is refused.
 
-        Raises:
-            BadEventError: the record as a whole cannot be used.
+        Args:
+            records: Records of one partition.
+            latest_ts: Newest event time allowed, in seconds.
+            sink: Takes interactions and unknown types.
         """
-        value = record.value
+        refusals: list[Refusal] = []
+        take = self.take
+        for record in records:
+            try:
+                elements = self._elements(record.value)
+            except BadEventError as error:
+                refusals.append(Refusal(record, record.value, error))
+                continue
+            raw: list[bytes] = []
+            for place, element in enumerate(elements):
+                try:
+                    take(element, record, latest_ts, sink)
+                except BadEventError as error:
+                    raw = raw or raw_elements(record.value or b"")
+                    refusals.append(Refusal(record, raw[place], error))
+        return refusals
+
+    def _elements(self, value: bytes | None) -> Sequence[Any]:
+        """Return the elements of a record's value, not yet looked at."""
         if value is None:
             raise BadEventError("null_value", CODES["null_value"])
         if len(value) > self._rules.max_record_bytes:
@@ -103,23 +137,24 @@ class EventReader:
         except orjson.JSONDecodeError as error:
             _explain(value, error)
         if type(decoded) is dict:
-            events = decoded.get("events")
-            if type(events) is list and "item_id" not in decoded:
-                return events
-            return [decoded]
+            if "events" in decoded and "item_id" not in decoded:
+                events = decoded["events"]
+                if type(events) is list:
+                    return events
+            return (decoded,)
         if type(decoded) is list:
             return decoded
         raise BadEventError("not_an_event", CODES["not_an_event"])
 
-    def event(self, element: Any, record: Record, latest_ts: float) -> Event:
-        """Return what one element says; `latest_ts` is the newest event time allowed.
+    def take(self, element: Any, record: Record, latest_ts: float, sink: Sink) -> None:
+        """Give what one element of a record says to `sink`.
 
         Raises:
             BadEventError: the element cannot be counted.
         """
         if type(element) is not dict:
             raise BadEventError("not_an_event", CODES["not_an_event"])
-        get = element.get
+        get, rules = element.get, self._rules
         user, item, name, ts = get("user_id"), get("item_id"), get("type"), get("ts")
         if type(user) is not str or not user or len(user) > 128:
             user = _checked_id("user_id", user)
@@ -133,24 +168,26 @@ class EventReader:
             ts = _seconds(ts, record)
         if ts > MILLISECONDS_FROM:
             ts /= 1000.0
-        if not self._rules.earliest_ts <= ts <= latest_ts:
+        if not rules.earliest_ts <= ts <= latest_ts:
             raise BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
-        if self._rules.check_keys and record.key != user.encode():
+        if rules.check_keys and record.key != user.encode():
             raise BadEventError("key_mismatch", CODES["key_mismatch"])
-        known = self._types.get(name)
-        if known is None:
-            return Event(user, item, name, known=False, ts=ts)
-        return Event(user, item, known, known=True, ts=ts)
+        kind = self._types.get(name)
+        if kind is None:
+            sink.skip(record.offset, user, name)
+        else:
+            sink.add(record.offset, user, item, kind, ts)
 
 
 def raw_elements(value: bytes) -> list[bytes]:
     """Return the elements of a value that was read before, each byte for byte as it came."""
-    if value.lstrip()[:1] == b"[":
-        return [bytes(raw) for raw in msgspec.json.decode(value, type=list[msgspec.Raw])]
-    envelope = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
-    if "events" not in envelope or "item_id" in envelope:
-        return [value]
-    return [bytes(raw) for raw in msgspec.json.decode(envelope["events"], type=list[msgspec.Raw])]
+    array = value
+    if value.lstrip()[:1] == b"{":
+        envelope = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+        array = bytes(envelope.get("events", b""))
+        if array[:1] != b"[" or "item_id" in envelope:
+            return [value]
+    return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
 
 
 def _checked_id(field: str, value: Any) -> str:

@@ -5,14 +5,15 @@ belongs to one partition. Its boundaries are fixed once it is in the log, which 
 later step repeatable (ADR-0002).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from zlib import crc32
 
 import msgspec
 import numpy as np
 
 from streamapp.core.arrays import Floats, Ints, Longs
-from streamapp.core.event import Event
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions
 from streamapp.core.registry import Registry
@@ -72,58 +73,86 @@ def partition_of(user: str, partitions: int) -> int:
 
 
 class CutBuilder:
-    """Collects what one partition gets of a cut."""
+    """Collects what was read of the event topics, and splits it by the partition of the user."""
 
     def __init__(self) -> None:
+        self._sources: list[Source] = []
         self._users: dict[str, int] = {}
         self._items: dict[str, int] = {}
         self._types: dict[str, int] = {}
-        self._rows: list[tuple[int, int, int, int, int, float]] = []
+        self._columns: tuple[list[Any], ...] = tuple([] for _ in _DTYPES)
         self._dead: list[tuple[int, int]] = []
-        self._skipped: list[tuple[int, int, str]] = []
+        self._skipped: list[tuple[int, int, str, int]] = []
 
-    def add(self, source: int, offset: int, event: Event) -> None:
-        """Add an event; one of unknown type is only counted."""
-        if not event.known:
-            self._skipped.append((source, offset, event.type))
-            return
+    def begin(self, source: Source) -> None:
+        """Say where what comes next is from, and where the cut through it ends."""
+        self._sources.append(source)
+
+    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+        """Take an interaction."""
         users, items, types = self._users, self._items, self._types
-        self._rows.append((
-            source,
-            offset,
-            users.setdefault(event.user, len(users)),
-            items.setdefault(event.item, len(items)),
-            types.setdefault(event.type, len(types)),
-            event.ts,
-        ))  # fmt: skip
+        sources, offsets, user_column, item_column, type_column, ts_column = self._columns
+        sources.append(len(self._sources) - 1)
+        offsets.append(offset)
+        user_column.append(users.setdefault(user, len(users)))
+        item_column.append(items.setdefault(item, len(items)))
+        type_column.append(types.setdefault(kind, len(types)))
+        ts_column.append(ts)
 
-    def bury(self, source: int, offset: int) -> None:
+    def skip(self, offset: int, user: str, kind: str) -> None:
+        """Count an event of a type that nobody knows."""
+        number = self._users.setdefault(user, len(self._users))
+        self._skipped.append((len(self._sources) - 1, offset, kind, number))
+
+    def bury(self, offset: int) -> None:
         """Count a dead letter."""
-        self._dead.append((source, offset))
+        self._dead.append((len(self._sources) - 1, offset))
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to send."""
-        return not (self._rows or self._dead or self._skipped)
+    def encode(self, generation: str, partitions: int) -> dict[int, bytes]:
+        """Return the message of each partition that gets anything.
 
-    def encode(self, generation: str, sources: list[Source]) -> bytes:
-        """Return the message; `sources` are those that `add` and `bury` named by position."""
-        columns = zip(*self._rows, strict=True) if self._rows else ((),) * len(_DTYPES)
-        return _encode(
-            Cut(
-                generation,
-                sources,
-                list(self._users),
-                list(self._items),
-                list(self._types),
-                [
-                    np.array(column, dtype).tobytes()
-                    for column, dtype in zip(columns, _DTYPES, strict=True)
-                ],
-                self._dead,
-                self._skipped,
+        A dead letter is counted in the partition with the number of its source.
+        """
+        homes = np.array([partition_of(user, partitions) for user in self._users], np.int32)
+        columns = [
+            np.array(column, dtype) for column, dtype in zip(self._columns, _DTYPES, strict=True)
+        ]
+        home = homes[columns[2]]
+        dead: dict[int, list[tuple[int, int]]] = {}
+        for place, offset in self._dead:
+            target = self._sources[place].partition % partitions
+            dead.setdefault(target, []).append((place, offset))
+        skipped: dict[int, list[tuple[int, int, str]]] = {}
+        for place, offset, kind, user in self._skipped:
+            skipped.setdefault(int(homes[user]), []).append((place, offset, kind))
+        names = list(self._users), list(self._items), list(self._types)
+        return {
+            partition: _encode(
+                Cut(
+                    generation,
+                    self._sources,
+                    *_compacted(names, [column[home == partition] for column in columns]),
+                    dead.get(partition, []),
+                    skipped.get(partition, []),
+                )
             )
-        )
+            for partition in sorted({*np.unique(home).tolist(), *dead, *skipped})
+        }
+
+
+def _compacted(
+    names: Sequence[list[str]], columns: list[Any]
+) -> tuple[list[str], list[str], list[str], list[bytes]]:
+    """Return the users, items and types that columns use, and the columns renumbered to them."""
+    used: list[list[str]] = []
+    for place, every in zip((2, 3, 4), names, strict=True):
+        numbers, columns[place] = np.unique(columns[place], return_inverse=True)
+        used.append([every[number] for number in numbers.tolist()])
+    packed = [
+        column.astype(dtype, copy=False).tobytes()
+        for column, dtype in zip(columns, _DTYPES, strict=True)
+    ]
+    return used[0], used[1], used[2], packed
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from streamapp.core.fence import Fences
-from streamapp.core.interactions import Source, admit, decode_cut
+from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
 from streamapp.core.norms import Norms
 from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
@@ -71,14 +71,12 @@ def test_a_cut_below_the_fence_brings_nothing_and_one_across_it_brings_the_rest(
     acts: list[Act], data: st.DataObject
 ) -> None:
     """Events are admitted by their offset, whatever the message they come in."""
-    from streamapp.core.event import Event  # noqa: PLC0415
-    from streamapp.core.interactions import CutBuilder  # noqa: PLC0415
-
     fence = data.draw(st.integers(0, len(acts)))
     builder = CutBuilder()
+    builder.begin(Source("clicks", 3, len(acts)))
     for offset, act in enumerate(acts):
-        builder.add(0, offset, Event(act.user, act.item, "click", known=True, ts=act.ts))
-    cut = decode_cut(builder.encode("g", [Source("clicks", 3, len(acts))]))
+        builder.add(offset, act.user, act.item, "click", act.ts)
+    cut = decode_cut(builder.encode("g", partitions=1)[0])
     fences = Fences({"clicks/3": fence})
     news = admit(cut, fences, Registry(), {"click": 1.0})
     assert news.applied == len(acts) - fence

@@ -1,13 +1,14 @@
 """Reading events: what the contract allows is understood, everything else has its own code."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.event import CODES, Event, EventReader, EventRules, raw_elements
+from streamapp.core.event import CODES, EventReader, EventRules, raw_elements
 from streamapp.errors import BadEventError
 
 NOW = 1_700_000_000.0
@@ -32,11 +33,39 @@ class Record:
     timestamp: int = 1_600_000_000_500
 
 
+class Event(NamedTuple):
+    """What the reader said."""
+
+    user: str
+    item: str
+    type: str
+    known: bool
+    ts: float
+
+
+@dataclass
+class Sink:
+    """Remembers what it is given."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+        """Take an interaction."""
+        assert offset == Record.offset
+        self.events.append(Event(user, item, kind, known=True, ts=ts))
+
+    def skip(self, offset: int, user: str, kind: str) -> None:
+        """Take an event of unknown type."""
+        self.events.append(Event(user, "", kind, known=False, ts=0.0))
+
+
 def read(value: object, key: bytes | None = b"u1", reader: EventReader = READER) -> list[Event]:
     """Return the events of a value; what is not bytes is sent as JSON."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    record = Record(raw, key)
-    return [reader.event(one, record, NOW + 86_400) for one in reader.elements(record)]
+    sink = Sink()
+    for refusal in reader.read([Record(raw, key)], NOW + 86_400, sink):
+        raise refusal.error
+    return sink.events
 
 
 def outcome(value: bytes) -> str:
@@ -86,7 +115,7 @@ def test_the_topic_implies_a_missing_type_and_aliases_are_understood() -> None:
     del without["type"]
     assert read(without)[0].type == "click"
     assert read(event(type="view"))[0].type == "click"
-    assert read(event(type="scroll"))[0] == Event("u1", "sku-9", "scroll", known=False, ts=NOW)
+    assert read(event(type="scroll"))[0] == Event("u1", "", "scroll", known=False, ts=0.0)
 
 
 def test_an_integer_id_is_its_decimal_string_and_unknown_fields_are_ignored() -> None:
@@ -125,10 +154,9 @@ def test_each_kind_of_bad_event_has_its_own_code(code: str) -> None:
     value = BAD[code]
     raw = value if value is None or isinstance(value, bytes) else json.dumps(value).encode()
     record = Record(raw)
-    with pytest.raises(BadEventError) as caught:
-        READER.event(READER.elements(record)[0], record, NOW + 86_400)
-    assert caught.value.code == code
-    assert "sku-9" not in str(caught.value)
+    (refusal,) = READER.read([record], NOW + 86_400, Sink())
+    assert (refusal.record, refusal.value, refusal.error.code) == (record, raw, code)
+    assert "sku-9" not in str(refusal.error)
 
 
 @pytest.mark.parametrize(
@@ -197,3 +225,12 @@ def test_a_bad_element_is_cut_out_byte_for_byte() -> None:
     assert raw_elements(array) == elements
     assert raw_elements(b'{"v": 1, "events": ' + array + b"}") == elements
     assert raw_elements(elements[0]) == [elements[0]]
+
+
+@given(json_values)
+def test_the_refused_elements_of_any_json_are_parts_of_it(value: object) -> None:
+    """Whatever the shape, what is refused can be written to the dead letters."""
+    raw = json.dumps(value).encode()
+    for refusal in READER.read([Record(raw)], NOW + 86_400, Sink()):
+        assert refusal.value is not None
+        assert refusal.value in raw
