@@ -79,7 +79,11 @@ def redis_lists(deployment: Deployment) -> dict[str, bytes]:
     prefix = deployment.env["STREAMAPP_LIST_PREFIX"]
     with deployment.redis() as redis:
         keys = list(redis.scan_iter(f"{prefix}*", count=10_000))
-        values = redis.mget(keys) if keys else []
+        # One by one: on a cluster each lies in a slot of its own.
+        with redis.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.get(key)
+            values = pipe.execute()
     return {
         key.decode().removeprefix(prefix): value
         for key, value in zip(keys, values, strict=True)

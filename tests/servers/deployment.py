@@ -7,8 +7,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
+from typing import cast
 
 from redis import Redis
+from redis.cluster import RedisCluster
 
 from streamapp.settings import Settings
 from streamapp.transport.topics import administration
@@ -70,7 +72,10 @@ class Deployment:
 
     def redis(self) -> Redis:
         """Return a client, which the caller closes."""
-        return Redis.from_url(self.servers.redis_url)
+        url = self.env["STREAMAPP_REDIS_URL"]
+        if self.settings.redis_cluster:
+            return cast("Redis", RedisCluster.from_url(url))
+        return Redis.from_url(url)
 
     def keys(self) -> list[bytes]:
         """Return all keys of this deployment."""
@@ -104,10 +109,15 @@ class Deployment:
             name: What its log is called.
             settings: More settings, by their names without the prefix: `history_cap="5"`.
         """
+        made = self.idle_worker(name, **settings)
+        made.start()
+        return made
+
+    def idle_worker(self, name: str = "worker", **settings: str) -> Worker:
+        """Make a worker, as `worker` does, without starting it."""
         more = {f"STREAMAPP_{key.upper()}": value for key, value in settings.items()}
         made = Worker(name, self.folder, self.process_env | more)
         self.workers.append(made)
-        made.start()
         return made
 
     def end(self) -> None:
@@ -119,10 +129,14 @@ class Deployment:
     def remove(self) -> None:
         """End it, and delete its topics and keys; a group without members goes by itself."""
         self.end()
-        asyncio.run(self._delete_topics())
+        self.remove_topics()
         with self.redis() as redis:
             for key in redis.scan_iter(f"{self.name}:*", count=10_000):
                 redis.unlink(key)
+
+    def remove_topics(self) -> None:
+        """Delete its topics."""
+        asyncio.run(self._delete_topics())
 
     async def _delete_topics(self) -> None:
         async with administration(self.settings) as admin:

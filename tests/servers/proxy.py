@@ -65,6 +65,11 @@ class Proxy:
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _flows: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def redis_url(self) -> str:
+        """The value of `STREAMAPP_REDIS_URL` where the server is a Redis."""
+        return f"redis://{HOST}:{self.port}/0"
+
     def start(self) -> None:
         """Listen on a free port."""
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -125,12 +130,10 @@ class Proxy:
 
     async def _end(self) -> None:
         self._server.close()
+        self.heal()
         self._cut()
-        current = asyncio.current_task()
-        tasks = [task for task in asyncio.all_tasks() if task is not current]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _cut(self) -> None:
         for connection in self._connections:

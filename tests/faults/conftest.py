@@ -1,0 +1,35 @@
+"""Tests. What stories of a Redis that fails ask for: one of their own, and a proxy before it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.deployment import Deployment
+from tests.servers.lane import Servers
+from tests.servers.node import RedisNode
+from tests.servers.proxy import Proxy
+
+
+@pytest.fixture
+def node() -> Iterator[RedisNode]:
+    """A Redis of this test alone, which keeps its data."""
+    with RedisNode(keeps_data=True) as made:
+        yield made
+
+
+@pytest.fixture
+def proxy(node: RedisNode) -> Iterator[Proxy]:
+    """What stands before that Redis; it does nothing yet."""
+    with Proxy(node.port) as made:
+        yield made
+
+
+@pytest.fixture
+def apart(servers: Servers, node: RedisNode, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment on the shared broker and that Redis; the judge does not use the proxy."""
+    mine = Deployment(Servers(servers.lane, servers.broker, node), tmp_path)
+    mine.env["STREAMAPP_PARTITIONS"] = "2"
+    yield mine
+    mine.end()
+    mine.remove_topics()
