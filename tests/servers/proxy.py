@@ -140,7 +140,6 @@ class Proxy:
             connection.cut()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
         try:
             server = await asyncio.open_connection(HOST, self.target_port)
         except OSError:
@@ -148,6 +147,7 @@ class Proxy:
             return
         connection = _Connection((reader, writer), server)
         self._connections.add(connection)
+        self.accepted += 1
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pump(connection, connection.client, connection.server))
