@@ -1,0 +1,143 @@
+"""Tests. A shop that goes on selling while things die, and what must be true in the end."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from tests.integration.traffic import (
+    Act,
+    audited,
+    redis_lists,
+    succeeded,
+    topic_as_keys,
+    write_log,
+)
+from tests.servers.deadline import wait_until
+from tests.servers.deployment import Deployment
+
+_TICK_S = 0.02
+_PATIENCE_MS = 180_000
+
+
+class Shop:
+    """Trackers that send acts at a rate, in order, from a thread of their own.
+
+    Attributes:
+        sold: What was handed to the producer; with the broker as soon as the shop is closed.
+    """
+
+    def __init__(self, deployment: Deployment, acts: Iterable[Act], rate: float) -> None:
+        """Make it, without opening it.
+
+        Args:
+            deployment: Whose topics.
+            acts: What happens in it.
+            rate: Acts a second.
+        """
+        self.sold: list[Act] = []
+        self._deployment = deployment
+        self._acts = iter(acts)
+        self._rate = rate
+        self._closing = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def open(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Send no more; return when the broker has what was sent."""
+        self._closing.set()
+        self.join()
+
+    def join(self) -> None:
+        """Return when the broker has all acts."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._send())
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the test waits
+            self._failure = error
+
+    async def _send(self) -> None:
+        began_at = time.monotonic()
+        async with AIOKafkaProducer(
+            bootstrap_servers=self._deployment.servers.bootstrap, request_timeout_ms=_PATIENCE_MS
+        ) as producer:
+            sent = []
+            while not self._closing.is_set():
+                due = int((time.monotonic() - began_at) * self._rate) + 1 - len(self.sold)
+                acts = list(islice(self._acts, max(0, due)))
+                if due > len(acts):
+                    self._closing.set()
+                for act in acts:
+                    topic, key, value = record_of(self._deployment, [act])
+                    sent.append(await producer.send(topic, value, key))
+                    self.sold.append(act)
+                await asyncio.sleep(_TICK_S)
+            await producer.flush()
+            await asyncio.gather(*sent)
+
+
+@contextmanager
+def selling(deployment: Deployment, acts: Iterable[Act], rate: float) -> Iterator[Shop]:
+    """Make the topics and open a shop; close it at the end of the block, however it ends."""
+    succeeded(deployment, "streamapp", "topics")
+    shop = Shop(deployment, acts, rate)
+    shop.open()
+    try:
+        yield shop
+    finally:
+        shop.close()
+
+
+def record_of(deployment: Deployment, acts: Sequence[Act]) -> tuple[str, bytes, bytes]:
+    """Return topic, key and value of one record that holds acts of one user and topic."""
+    first = acts[0]
+    events = [
+        {"user_id": act.user, "item_id": act.item, "type": act.type, "ts": act.ts} for act in acts
+    ]
+    topic = "purchases" if first.type == "purchase" else "clicks"
+    value = orjson.dumps(events if len(events) > 1 else events[0])
+    return f"{deployment.name}-{topic}", first.user.encode(), value
+
+
+def total(deployment: Deployment, kind: str, field: str) -> int:
+    """Return the sum of a number over the heads of a kind: `u` histories, `i` rows."""
+    prefix = deployment.env["STREAMAPP_STATE_PREFIX"]
+    with deployment.redis() as redis:
+        heads = list(redis.scan_iter(f"{prefix}{{{kind}[0-9]*}}:head", count=10_000))
+        return sum(int(redis.hget(key, field) or 0) for key in heads)
+
+
+def wait_applied(deployment: Deployment, events: int, within_s: float = 120.0) -> None:
+    """Wait until so many interactions are in the state."""
+    wait_until(
+        lambda: total(deployment, "u", "applied") >= events,
+        within_s,
+        lambda: f"{events} applied, not {total(deployment, 'u', 'applied')}",
+    )
+
+
+def exact(deployment: Deployment, acts: Sequence[Act]) -> dict[str, Any]:
+    """Check that counts, lists and the output topic are those of `acts`, each counted once.
+
+    Returns:
+        What the audit reported.
+    """
+    log = write_log(deployment.folder / "acts.csv", acts)
+    report = audited(deployment, [log])
+    assert report["applied_events"] == len(acts)
+    assert asyncio.run(topic_as_keys(deployment)) == redis_lists(deployment)
+    return report

@@ -1,0 +1,46 @@
+"""A worker is killed at every named place of the protocol, one after another, on one state."""
+
+import random
+import signal
+
+import pytest
+
+from streamapp.failpoints import NAMES
+from tests.faults.shop import exact, selling
+from tests.integration.traffic import synthetic
+from tests.servers.deployment import Deployment
+
+_DIES_S = 90.0
+
+
+@pytest.mark.parametrize("hit", [1, 7])
+def test_a_death_at_every_failpoint_in_turn_changes_nothing(
+    deployment: Deployment, hit: int
+) -> None:
+    """SIGKILL at the first, or a later, time that each place is reached; then exact."""
+    names = random.Random(hit).sample(NAMES, len(NAMES))  # noqa: S311 - an order, not a secret
+    print(f"in the order of seed {hit}: {', '.join(names)}")  # noqa: T201 - shown on failure
+    with selling(deployment, synthetic(seed=hit, events=100_000), rate=400) as shop:
+        for name in names:
+            one = deployment.idle_worker(
+                instance_id="one", session_timeout="2", failpoint=f"{name}:{hit}"
+            )
+            one.launch()
+            assert one.wait(_DIES_S) == -signal.SIGKILL, name
+    deployment.worker(instance_id="one", session_timeout="2")
+    exact(deployment, shop.sold)
+
+
+def test_a_crash_loop_counts_nothing_twice_and_ends_when_its_cause_does(
+    deployment: Deployment,
+) -> None:
+    """A worker that dies right after it sent deltas, ten times, sends them again each time."""
+    with selling(deployment, synthetic(seed=3, events=100_000), rate=400) as shop:
+        for _ in range(10):
+            one = deployment.idle_worker(
+                instance_id="one", session_timeout="2", failpoint="histories.deltas-sent:1"
+            )
+            one.launch()
+            assert one.wait(_DIES_S) == -signal.SIGKILL
+    deployment.worker(instance_id="one", session_timeout="2")
+    exact(deployment, shop.sold)
