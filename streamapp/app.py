@@ -42,6 +42,9 @@ _INTAKE = "intake"
 
 _WATCH_S = 2.0
 
+_METADATA_MAX_AGE_MS = 30_000
+"""How soon a topic that got more partitions is noticed."""
+
 
 class _Quiet(faust.Monitor):
     """Faust's monitor without what it does for each message."""
@@ -76,6 +79,7 @@ class App(faust.App):
             stream_wait_empty=True,
             consumer_auto_offset_reset="earliest",
             consumer_max_fetch_size=4_194_304,
+            consumer_metadata_max_age_ms=_METADATA_MAX_AGE_MS,
             consumer_group_instance_id=settings.instance_id or None,
             broker_max_poll_records=settings.max_poll_records,
             broker_max_poll_interval=7 * 86_400.0,

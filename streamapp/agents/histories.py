@@ -18,6 +18,7 @@ from streamapp.core.history import Interactions, revise
 from streamapp.core.interactions import Admitted, Cut, admit, decode_cut
 from streamapp.core.registry import Registry
 from streamapp.store.keys import SlotKeys, histories_tag
+from streamapp.store.layout import begun_with
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import Mark, Offsets, RecordBatch
@@ -50,7 +51,7 @@ class Histories:
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the head and the registry."""
-        self._shards = await self._publisher.partitions(self._settings.deltas_topic)
+        self._shards = await begun_with(self._outside.redis, self._settings, self._settings.deltas_topic)
         ((tp, known),) = offsets.items()
         head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
         counters = {
@@ -94,7 +95,7 @@ class Histories:
         state.position = end
         self._failpoints.reach("histories.position-moved")
 
-    async def work(self, busy: bool) -> float:
+    async def work(self) -> float:
         """Histories are stored as they are applied; nothing waits for its time."""
         return 3600.0
 

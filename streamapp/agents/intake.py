@@ -19,6 +19,7 @@ from streamapp.agents.outside import Outside
 from streamapp.core.event import EventReader, Refusal
 from streamapp.core.interactions import CutBuilder, Source
 from streamapp.store.keys import SlotKeys, intake_tag
+from streamapp.store.layout import begun_with
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import KafkaRecord, Mark, Offsets, RecordBatch
@@ -58,7 +59,7 @@ class Intake:
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the positions in the event partitions."""
-        self._partitions = await self._publisher.partitions(self._settings.interactions_topic)
+        self._partitions = await begun_with(self._redis, self._settings, self._settings.interactions_topic)
         for tp, known in offsets.items():
             keys = SlotKeys(self._settings.state_prefix, intake_tag(tp.topic, tp.partition))
             self._slots[tp] = Slot(self._redis, keys)
@@ -80,7 +81,7 @@ class Intake:
         if cut.marks:
             await self._send(cut)
 
-    async def work(self, busy: bool) -> float:
+    async def work(self) -> float:
         """Intake has nothing to do but to read."""
         return 3600.0
 

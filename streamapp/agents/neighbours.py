@@ -21,15 +21,16 @@ from streamapp.core.arrays import Ints
 from streamapp.core.delta import decode_delta, encode_nudge
 from streamapp.core.shard import Shard
 from streamapp.store.keys import SlotKeys, rows_tag
+from streamapp.store.layout import begun_with
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import Mark, Offsets, RecordBatch
 
-_LATE_S = 1.0
-"""Seconds between publications while deltas wait: what is late gains nothing from haste."""
-
-_SHARE = 10
+_STORE_REST = 10
 """A checkpoint rests ten times as long as the last one took, so that it costs a tenth at most."""
+
+_PUBLISH_REST = 3
+"""Publication likewise: the more lists change at once, the more changes each of them joins."""
 
 
 class Neighbours:
@@ -48,16 +49,15 @@ class Neighbours:
         self._replayed = 0
         self._mark: Mark | None = None
         self._republish_at: int | None = None
-        self._published_at = 0.0
-        self._stored_at = 0.0
-        self._rest_s = 0.0
+        self._publish_at = 0.0
+        self._store_at = 0.0
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read head, registry and norms; rows come when they are needed."""
         await self._publication.open()
         ((tp, known),) = offsets.items()
         head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
-        count = await self._outside.publisher.partitions(self._settings.deltas_topic)
+        count = await begun_with(self._outside.redis, self._settings, self._settings.deltas_topic)
         self._checkpoint = Checkpoint(self._outside, self._slot, head)
         self._shard = await self._checkpoint.load(self._number, count, self._outside)
         self._refresh = Refresh(self._shard, self._publication, self._load,
@@ -87,19 +87,17 @@ class Neighbours:
         self._outside.failpoints.reach("neighbours.deltas-applied")
         self._republish()
 
-    async def work(self, busy: bool) -> float:
+    async def work(self) -> float:
         """Publish, refresh and checkpoint what is due."""
-        now, settings = time.monotonic(), self._settings
-        interval = max(settings.publish_interval, _LATE_S) if busy else settings.publish_interval
-        if now >= self._published_at + interval:
+        now = time.monotonic()
+        if now >= self._publish_at:
             await self._publish()
-            self._published_at = time.monotonic()
         refreshed = await self._refresh.step()
-        if now >= self._stored_at + self._rest_s:
+        if now >= self._store_at:
             await self._store()
-        due = [refreshed, self._stored_at + self._rest_s - time.monotonic()]
+        due = [refreshed, self._store_at - time.monotonic()]
         if self._shard.dirty.any():
-            due.append(self._published_at + settings.publish_interval - time.monotonic())
+            due.append(self._publish_at - time.monotonic())
         return max(0.0, min(due))
 
     async def verify(self) -> None:
@@ -154,7 +152,7 @@ class Neighbours:
             self._shard.load(numbers, stored)
 
     async def _publish(self) -> None:
-        shard = self._shard
+        shard, began_at = self._shard, time.monotonic()
         numbers = np.flatnonzero(shard.dirty).astype(np.int32)
         if not len(numbers):
             return
@@ -163,15 +161,20 @@ class Neighbours:
         changed = shard.differs(numbers, ranking)
         shard.dirty[numbers[~changed]] = False
         await self._publication.publish(shard, numbers, ranking, changed)
+        self._publish_at = _rested(began_at, _PUBLISH_REST, self._settings.publish_interval)
 
     async def _store(self) -> None:
-        shard, started_at = self._shard, time.monotonic()
+        shard, began_at = self._shard, time.monotonic()
         pending = Pending.of(shard.dirty, self._refresh.pending, self._republish_at)
         about = {"replayed": str(self._replayed).encode()}
         if self._mark is not None:
             about["mark"] = self._mark.encode()
         await self._checkpoint.write(shard, pending, about)
         shard.shrink(self._settings.row_cache_bytes)
-        self._stored_at = time.monotonic()
-        took_s = self._stored_at - started_at
-        self._rest_s = max(self._settings.checkpoint_interval, _SHARE * took_s)
+        self._store_at = _rested(began_at, _STORE_REST, self._settings.checkpoint_interval)
+
+
+def _rested(began_at: float, rest: float, interval_s: float) -> float:
+    """Return when to do again what began at `began_at` and ended now."""
+    now = time.monotonic()
+    return now + max(interval_s, rest * (now - began_at))

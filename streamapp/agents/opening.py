@@ -9,7 +9,7 @@ from faust.types import TP
 
 from streamapp.agents.outside import Outside
 from streamapp.errors import StateError
-from streamapp.store.layout import read_generation
+from streamapp.store.layout import begun_with, check_partitions, read_generation
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.records import KafkaRecord, Offsets
 
@@ -49,9 +49,13 @@ async def open_slot(outside: Outside, slot: Slot, tp: TP, offsets: Offsets, resu
         results: The settings that change counts.
 
     Raises:
+        ConfigError: the partition was added after the state was begun.
         StateError: the state is gone, was made under other settings, or names offsets that the
             partition does not have.
     """
+    begun = await begun_with(outside.redis, outside.settings, tp.topic)
+    if tp.partition >= begun:
+        check_partitions(tp.topic, tp.partition + 1, begun)
     slot.generation = await read_generation(outside.redis, outside.settings)
     head = await slot.head()
     where = f"{tp.topic}[{tp.partition}]"

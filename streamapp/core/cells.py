@@ -30,12 +30,14 @@ def expand(
     owned: Bools,
     position: Longs,
     offset: int,
+    count: Longs,
 ) -> tuple[Ints, Longs, Ints, Ints, Floats]:
     """Spell blocks out as cells, grouped by row.
 
     Within a block, the dot of two changed items goes from the product of their ratings before to
     that of their ratings after; the dot of a changed and a kept item moves by the change of the one
     times the rating of the other. Rows that are not owned or are beyond `offset` get no cells.
+    `count`, by item number, is zero before and after.
 
     Returns:
         (rows, starts, item, support, dot): int32 rows in order of first appearance; those of
@@ -44,7 +46,6 @@ def expand(
 
     Cost: O(cells), twice over the blocks.
     """
-    count = np.zeros(len(owned), np.int64)
     rows = np.empty(len(changed) + len(kept), np.int32)
     found = 0
     first, lead = 0, 0
@@ -99,6 +100,8 @@ def expand(
                     count[other] += 1
                     item[cell], support[cell], dot[cell] = row, gained, change
         first, lead = changed_ends[block], kept_ends[block]
+    for row in rows[:found]:
+        count[row] = 0
     return rows[:found], starts, item, support, dot
 
 

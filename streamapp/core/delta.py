@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays import Floats, Ints, Longs, compiled
+from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled
 from streamapp.core.history import Revisions
 from streamapp.core.registry import Registry
 
@@ -114,13 +114,12 @@ def encode_deltas(
     of all shards. What was kept goes where it is needed: all of it to the owners of changed items,
     and to other shards only their own items.
     """
-    owners = registry.shards(shards)
-    scratch = np.zeros(len(registry), np.int32)
+    owner = registry.shards(shards, revisions.item)
     for shard in range(shards):
         whole = Blocks(*_select(revisions.starts, revisions.item, revisions.before,
-                                revisions.after, revisions.as_of, owners, shard))  # fmt: skip
+                                revisions.after, revisions.as_of, owner == shard))  # fmt: skip
         for part, blocks in enumerate(_parts(whole)):
-            used, changed, kept = _compact(blocks.changed, blocks.kept, scratch)
+            used, changed, kept = _compact(blocks.changed, blocks.kept, registry.scratch)
             columns: list[Any] = [blocks.changed_ends, changed, blocks.before, blocks.after,
                        blocks.kept_ends, kept, blocks.rating, blocks.as_of]  # fmt: skip
             ids = registry.ids
@@ -177,8 +176,7 @@ def _select(
     before: Floats,
     after: Floats,
     as_of: Floats,
-    owners: Ints,
-    shard: int,
+    owned: Bools,
 ) -> tuple[Longs, Ints, Floats, Floats, Longs, Ints, Floats, Floats]:
     users = len(starts) - 1
     changed_ends, kept_ends = np.empty(users, np.int64), np.empty(users, np.int64)
@@ -187,18 +185,18 @@ def _select(
     newest = np.empty(users)
     blocks = changes = keeps = 0
     for user in range(users):
-        first, owned = changes, False
+        first, concerns = changes, False
         for entry in range(starts[user], starts[user + 1]):
             if before[entry] != after[entry]:
                 changed[changes], old[changes] = item[entry], before[entry]
                 new[changes] = after[entry]
                 changes += 1
-                owned = owned or owners[item[entry]] == shard
+                concerns = concerns or owned[entry]
         if changes == first:
             continue
         for entry in range(starts[user], starts[user + 1]):
             stays = before[entry] == after[entry] and after[entry] > 0
-            if stays and (owned or owners[item[entry]] == shard):
+            if stays and (concerns or owned[entry]):
                 kept[keeps], rating[keeps] = item[entry], after[entry]
                 keeps += 1
         changed_ends[blocks], kept_ends[blocks] = changes, keeps

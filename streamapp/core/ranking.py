@@ -14,6 +14,9 @@ from streamapp.core.norms import Norms
 from streamapp.core.registry import Registry, precedes
 from streamapp.core.rows import Rows
 
+_BELOW = 1 - 1e-9
+"""Below this share of the square of the last score, no rounding lifts a score to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -96,9 +99,12 @@ def _rank(
     item, score = np.full((lines, top_n), -1, np.int32), np.zeros((lines, top_n))
     support, digest = np.zeros((lines, top_n), np.int32), np.empty(lines, np.int64)
     for line in range(lines):
-        row, full = numbers[line], 0
+        row, full, hopeless = numbers[line], 0, -1.0
+        own = sum_sq[row] + damping
         for cell in range(starts[row], starts[row] + sizes[row]):
             other = items[cell]
+            if dots[cell] * dots[cell] < hopeless * (sum_sq[other] + damping):
+                continue
             value = similarity(dots[cell], sum_sq[row], sum_sq[other], damping)
             if supports[cell] < min_support or (full == top_n and value < score[line, full - 1]):
                 continue
@@ -122,6 +128,8 @@ def _rank(
                 support[line, after] = support[line, after - 1]
             item[line, place], score[line, place] = other, value
             support[line, place] = supports[cell]
+            if full == top_n:
+                hopeless = score[line, full - 1] ** 2 * own * _BELOW
         size[line] = full
         digest[line] = _digest(item[line, :full], score[line, :full], support[line, :full])
     return size, item, score, support, digest

@@ -18,9 +18,11 @@ class Registry:
 
     Attributes:
         ids: Item ids; the position of an id is its number.
+        scratch: int32 by number, all zero; who writes to it leaves it so.
     """
 
     ids: list[str]
+    scratch: Ints
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self.ids = []
@@ -28,6 +30,7 @@ class Registry:
         self._text: Bytes = np.zeros(0, np.uint8)
         self._ends: Longs = np.zeros(1, np.int64)
         self._hashes = np.zeros(0, np.uint32)
+        self.scratch = np.zeros(0, np.int32)
         self.number(list(ids))
 
     def __len__(self) -> int:
@@ -51,9 +54,9 @@ class Registry:
         """The ids as UTF-8 in one array, and where each one ends (entry 0 is the start, 0)."""
         return self._text, self._ends
 
-    def shards(self, count: int, start: int = 0) -> Ints:
-        """Return the shard of `count` that owns each item from number `start` on, int32."""
-        return (self._hashes[start : len(self.ids)] % np.uint32(count)).astype(np.int32)
+    def shards(self, count: int, numbers: Ints) -> Ints:
+        """Return the shard of `count` that owns each of the items `numbers`, int32."""
+        return (self._hashes[numbers] % np.uint32(count)).astype(np.int32)
 
     def _append(self, ids: list[str]) -> None:
         for item in ids:
@@ -64,6 +67,7 @@ class Registry:
             self._text = grown(self._text, start + len(encoded))
             self._ends = grown(self._ends, number + 2)
             self._hashes = grown(self._hashes, number + 1)
+            self.scratch = grown(self.scratch, number + 1)
             self._text[start : start + len(encoded)] = np.frombuffer(encoded, np.uint8)
             self._ends[number + 1] = start + len(encoded)
             self._hashes[number] = crc32(encoded)

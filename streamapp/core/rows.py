@@ -41,11 +41,12 @@ class Rows:
         self._scratch_dot: Floats = np.zeros(0)
         self._scratch_support: Ints = np.zeros(0, np.int32)
         self._scratch_mark: Longs = np.zeros(0, np.int64)
+        self._scratch_count: Longs = np.zeros(0, np.int64)
 
     def reserve(self, items: int) -> None:
         """Make room for the numbers below `items`."""
-        for name in ("size", "present", "position", "as_of", "_start", "_room",
-                     "_scratch_dot", "_scratch_support", "_scratch_mark"):  # fmt: skip
+        for name in ("size", "present", "position", "as_of", "_start", "_room", "_scratch_dot",
+                     "_scratch_support", "_scratch_mark", "_scratch_count"):  # fmt: skip
             setattr(self, name, resized(getattr(self, name), items))
 
     @property
@@ -96,6 +97,7 @@ class Rows:
         touched, starts, item, support, dot = expand(
             blocks.changed_ends, blocks.changed, blocks.before, blocks.after,
             blocks.kept_ends, blocks.kept, blocks.rating, owned, self.position, offset,
+            self._scratch_count,
         )  # fmt: skip
         new = merge(touched, starts, item, support, dot, self._start, self.size,
                      self._item, self._support, self._dot,

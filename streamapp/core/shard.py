@@ -73,10 +73,8 @@ class Shard:
     def absent(self, blocks: Sequence[Blocks]) -> Ints:
         """Return the rows that `apply` of these blocks needs and that are not here."""
         items = [items for some in blocks for items in (some.changed, some.kept)]
-        needed = np.zeros(len(self.owned), np.bool_)
-        for some in items:
-            needed[some] = True
-        return np.flatnonzero(needed & self.owned & ~self.rows.present).astype(np.int32)
+        needed = np.concatenate([np.zeros(0, np.int32), *items])
+        return np.unique(needed[self.owned[needed] & ~self.rows.present[needed]])
 
     def apply(self, blocks: Blocks, offset: int) -> None:
         """Apply the delta at `offset` of the shard's log; its rows must be present."""
@@ -163,6 +161,6 @@ class Shard:
             self.norms.reserve(room)
             for name in ("owned", "dirty", "unsaved", "known", "listed", "digest"):
                 setattr(self, name, resized(getattr(self, name), room))
-        new = slice(self._numbered, len(self.registry))
-        self.owned[new] = self.registry.shards(self.count, self._numbered) == self.number
+        new = np.arange(self._numbered, len(self.registry), dtype=np.int32)
+        self.owned[new] = self.registry.shards(self.count, new) == self.number
         self._numbered = len(self.registry)

@@ -19,6 +19,12 @@ async def read_generation(redis: Redis, settings: Settings) -> str:
     return "" if found is None else str(found.decode())
 
 
+async def begun_with(redis: Redis, settings: Settings, topic: str) -> int:
+    """Return how many partitions a topic had when the state was begun."""
+    found: Any = await redis.hget(layout_key(settings), topic)
+    return int(found or 0)
+
+
 def layout_key(settings: Settings) -> str:
     """Return the key of the hash that says what the state was built on."""
     return f"{settings.state_prefix}layout"
@@ -37,10 +43,18 @@ async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, in
         await redis.hsetnx(key, topic, str(counts[topic]))
     stored = await redis.hgetall(key)
     for topic in topics:
-        begun_with = int(stored[topic.encode()])
-        if begun_with != counts[topic]:
-            raise ConfigError(
-                f"{topic} has {counts[topic]} partitions, the state was begun with {begun_with}: "
-                "users or items would change their partition. Make the topic with "
-                f"{begun_with} partitions, or use another GROUP_ID and STATE_PREFIX to start anew"
-            )
+        check_partitions(topic, counts[topic], int(stored[topic.encode()]))
+
+
+def check_partitions(topic: str, found: int, begun: int) -> None:
+    """Refuse a topic that has another number of partitions than when the state was begun.
+
+    Raises:
+        ConfigError: it has.
+    """
+    if found != begun:
+        raise ConfigError(
+            f"{topic} has {found} partitions, the state was begun with {begun}: "
+            "users or items would change their partition. Make the topic with "
+            f"{begun} partitions, or use another GROUP_ID and STATE_PREFIX to start anew"
+        )

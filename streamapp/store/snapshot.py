@@ -183,7 +183,8 @@ async def _read_ids(slot: Slot, shard: int, collection: "_Collection") -> Ints:
     norms = np.zeros(len(registry), NORM)
     stored = np.frombuffer(await slot.norms(), NORM)[: len(registry)]
     norms[: len(stored)] = stored
-    owned = np.flatnonzero(registry.shards(collection.shards) == shard).astype(np.int32)
+    numbers: Ints = np.arange(len(registry), dtype=np.int32)
+    owned: Ints = numbers[registry.shards(collection.shards, numbers) == shard]
     collection.enter(registry.ids, norms, owned)
     return owned
 
