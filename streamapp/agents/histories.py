@@ -51,7 +51,9 @@ class Histories:
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the head and the registry."""
-        self._shards = await begun_with(self._outside.redis, self._settings, self._settings.deltas_topic)
+        self._shards = await begun_with(
+            self._outside.redis, self._settings, self._settings.deltas_topic
+        )
         ((tp, known),) = offsets.items()
         head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
         counters = {

@@ -59,7 +59,9 @@ class Intake:
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the positions in the event partitions."""
-        self._partitions = await begun_with(self._redis, self._settings, self._settings.interactions_topic)
+        self._partitions = await begun_with(
+            self._redis, self._settings, self._settings.interactions_topic
+        )
         for tp, known in offsets.items():
             keys = SlotKeys(self._settings.state_prefix, intake_tag(tp.topic, tp.partition))
             self._slots[tp] = Slot(self._redis, keys)
