@@ -8,6 +8,7 @@ what it holds.
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 from faust.types import TP
@@ -20,6 +21,7 @@ from streamapp.agents.refresh import Refresh
 from streamapp.core.arrays import Ints
 from streamapp.core.delta import decode_delta, encode_nudge
 from streamapp.core.shard import Shard
+from streamapp.errors import FenceMovedError
 from streamapp.store.keys import SlotKeys, rows_tag
 from streamapp.store.layout import begun_with
 from streamapp.store.slot import Head, Slot
@@ -56,10 +58,7 @@ class Neighbours:
         """Read head, registry and norms; rows come when they are needed."""
         await self._publication.open()
         ((tp, known),) = offsets.items()
-        head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
-        count = await begun_with(self._outside.redis, self._settings, self._settings.deltas_topic)
-        self._checkpoint = Checkpoint(self._outside, self._slot, head)
-        self._shard = await self._checkpoint.load(self._number, count, self._outside)
+        head = await self._read(tp, known)
         self._refresh = Refresh(self._shard, self._publication, self._load,
                                 self._settings.refresh_interval)  # fmt: skip
         self._replayed = head.number("replayed")
@@ -146,6 +145,17 @@ class Neighbours:
             shard.known[:] = False
             self._republish_at = None
 
+    async def _read(self, tp: TP, known: Offsets) -> Head:
+        """Read checkpoint and shard, again if another owner wrote to the slot in between."""
+        count = await begun_with(self._outside.redis, self._settings, self._settings.deltas_topic)
+        while True:
+            head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
+            self._checkpoint = Checkpoint(self._outside, self._slot, head)
+            self._shard = await self._checkpoint.load(self._number, count, self._outside)
+            with suppress(FenceMovedError):
+                await self._slot.check(head.position)
+                return head
+
     async def _load(self, numbers: Ints) -> None:
         if len(numbers):
             stored = await self._slot.read(numbers.tolist())
@@ -157,6 +167,7 @@ class Neighbours:
         if not len(numbers):
             return
         await self._load(numbers[~shard.rows.present[numbers]])
+        numbers = numbers[~shard.ahead(numbers)]
         ranking = shard.rank(numbers)
         changed = shard.differs(numbers, ranking)
         shard.dirty[numbers[~changed]] = False

@@ -80,6 +80,9 @@ class Refresh:
         if not len(numbers):
             return
         await self._load(numbers[~shard.rows.present[numbers]])
+        ahead = shard.ahead(numbers)
+        shard.dirty[numbers[ahead]] = True
+        numbers = numbers[~ahead]
         ranking = shard.rank(numbers)
         fresh = shard.known[numbers]
         moved = self._resized(self._moved)

@@ -111,6 +111,15 @@ class Shard:
         changed: Bools = ~self.known[numbers] | (self.digest[numbers] != ranking.digest)
         return changed
 
+    def ahead(self, numbers: Ints) -> Bools:
+        """Say of each row that is present whether it was stored at a later position than this one.
+
+        Such a row was written by an owner that came further. It has no list until this shard has
+        come as far, because its cells and the norms here belong to different positions.
+        """
+        ahead: Bools = self.rows.position[numbers] > self.position
+        return ahead
+
     def alive(self) -> Ints:
         """Return the items of this shard that are in someone's history."""
         users = self.norms.users[: len(self.owned)]
