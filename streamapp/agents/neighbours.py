@@ -44,7 +44,7 @@ class Neighbours:
         self._number = number
         keys = SlotKeys(outside.settings.state_prefix, rows_tag(number))
         self._slot = Slot(outside.redis, keys)
-        self._publication = Publication(outside)
+        self._publication = Publication(outside, self._slot)
         self._shard: Shard
         self._refresh: Refresh
         self._checkpoint: Checkpoint
@@ -56,9 +56,9 @@ class Neighbours:
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read head, registry and norms; rows come when they are needed."""
-        await self._publication.open()
         ((tp, known),) = offsets.items()
         head = await self._read(tp, known)
+        await self._publication.open()
         self._refresh = Refresh(self._shard, self._publication, self._load,
                                 self._settings.refresh_interval)  # fmt: skip
         self._replayed = head.number("replayed")

@@ -51,6 +51,15 @@ class Lists:
                 standing.append(reply if isinstance(reply, bytes) else content if reply else None)
         return standing
 
+    async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
+        """Return the lists that stand now; b"" where there is none."""
+        found: list[bytes] = []
+        for start in range(0, len(names), self._at_once):
+            keys = [self.key(kind, name) for name in names[start : start + self._at_once]]
+            values: list[bytes | None] = await self._redis.mget(keys)  # type: ignore[assignment]
+            found += [value or b"" for value in values]
+        return found
+
     async def get(self, kind: str, name: str) -> bytes | None:
         """Return the list of `kind` for `name`, or None."""
         found: bytes | None = await self._redis.get(self.key(kind, name))  # type: ignore[assignment]

@@ -26,6 +26,7 @@ _POSITION = struct.Struct(">Q")
 _PUT_BYTES = 1_000_000
 _READ_KEYS = 500
 _FENCE = "fence:"
+_OWNER = "owner"
 
 
 @dataclass(slots=True)
@@ -88,6 +89,15 @@ class Slot:
         found = -1 if stored is None else int(stored)
         if found != expected:
             raise FenceMovedError(expected, found)
+
+    async def claim(self, owner: str) -> None:
+        """Note who works on the slot from now on; whoever did so before finds another name."""
+        await self._redis.hset(self.keys.head, _OWNER, owner)
+
+    async def claimed_by(self, owner: str) -> bool:
+        """Say whether nobody claimed the slot after `owner` did."""
+        found: Any = await self._redis.hget(self.keys.head, _OWNER)
+        return found is not None and bool(found.decode() == owner)
 
     async def registry(self) -> Registry:
         """Return the items that the slot has seen."""
