@@ -1,7 +1,8 @@
 """Hallway. Failpoints: named places where a worker can be made to die, for tests of what survives.
 
 `STREAMAPP_FAILPOINT=name:n` kills the process, as SIGKILL does, when it reaches the place for the
-n-th time. Without the setting, a place costs one comparison.
+n-th time; `name:n:stop` lets it sleep there until SIGCONT, and `name:n:raise` raises an exception.
+Without the setting, a place costs one comparison.
 """
 
 import os
@@ -28,14 +29,23 @@ class Failpoints:
     """The place where this process is to die, if any."""
 
     def __init__(self, setting: str = "") -> None:
-        name, _, count = setting.partition(":")
+        name, _, rest = setting.partition(":")
+        count, _, action = rest.partition(":")
         self._name = name
         self._left = int(count or 1)
+        self._action = action
 
     def reach(self, name: str) -> None:
-        """Die here if this is the place and the time."""
+        """Die here if this is the place and the time.
+
+        Raises:
+            RuntimeError: the setting says so.
+        """
         if name != self._name:
             return
         self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self._left:
+            return
+        if self._action == "raise":
+            raise RuntimeError(f"failpoint {name}")
+        os.kill(os.getpid(), signal.SIGSTOP if self._action == "stop" else signal.SIGKILL)

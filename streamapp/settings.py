@@ -156,8 +156,9 @@ class Settings(BaseSettings):
     """Most records that one read of Kafka hands on."""
     redis_timeout: Seconds = 10.0
     """Seconds after which a Redis call counts as failed."""
-    failpoint: str = Field("", pattern=rf"^(({'|'.join(NAMES)}):[1-9][0-9]*)?$")
-    """For tests only: `place:n` kills the worker when it comes to a place for the n-th time."""
+    failpoint: str = Field("", pattern=rf"^(({'|'.join(NAMES)}):[1-9][0-9]*(:stop|:raise)?)?$")
+    """For tests only: `place:n` kills the worker when it comes to a place for the n-th time;
+    `place:n:stop` makes it sleep there, `place:n:raise` fail."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much the worker says."""
 

@@ -1,5 +1,6 @@
 """Failpoints: off unless set, and each of them is somewhere in the code."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -41,3 +42,19 @@ def test_the_process_dies_at_the_nth_time() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     assert done.stdout == b"0\n1\n2\n"
+
+
+def test_a_place_may_raise_or_sleep_instead() -> None:
+    """A planted exception is seen by whoever called; a sleep ends with SIGCONT."""
+    with pytest.raises(RuntimeError, match=r"intake\.cut-sent"):
+        Failpoints("intake.cut-sent:1:raise").reach("intake.cut-sent")
+    program = (
+        "from streamapp.failpoints import Failpoints\n"
+        "Failpoints('intake.cut-sent:1:stop').reach('intake.cut-sent')\n"
+        "print('awake')\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        process.send_signal(signal.SIGCONT)
+        assert process.communicate(timeout=20)[0] == b"awake\n"
