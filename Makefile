@@ -8,12 +8,12 @@ BIN := $(VENV)/bin
 # Real event logs, where they lie beside the project; tests that need them are skipped elsewhere.
 export STREAMAPP_TEST_DATA ?= $(wildcard $(CURDIR)/../shared/data)
 
-# More arguments for pytest: make test ARGS='-k lists -x'
+# More arguments for pytest or the benchmark: make test ARGS='-k lists -x'
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lint types test test-kafka test-docker demo clean
+.PHONY: help setup lint types test test-kafka test-docker demo bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ test-docker: $(VENV)/.checks ## Run the tests that use servers on containers, wh
 demo: $(VENV)/.app ## Replay real events through the app and show its lists
 	$(BIN)/python -m demo
 
+bench: $(VENV)/.bench ## Run the benchmark; its report goes to build/bench.html
+	mkdir -p build
+	$(BIN)/python -m loadtest bench --json build/bench.json --html build/bench.html $(ARGS)
+
 clean: ## Remove all that make made
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -59,4 +63,9 @@ $(VENV)/.app: pyproject.toml
 $(VENV)/.checks: $(VENV)/.app
 	$(BIN)/python -m pip install --quiet --no-compile --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --no-compile --group lint --group test
+	@touch $@
+
+# Quix Streams holds back versions of pydantic; the app and its checks work with those too.
+$(VENV)/.bench: $(VENV)/.checks
+	$(BIN)/pip install --quiet --no-compile --group bench
 	@touch $@

@@ -1,7 +1,8 @@
-"""Load test. The commands: `python -m loadtest replay FILE`."""
+"""Load test. The commands: `python -m loadtest replay FILE` and `python -m loadtest bench`."""
 
 import asyncio
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from loadtest.schedule import Schedule, choose
 from streamapp.cli.console import print_json, print_table, progress
 from streamapp.cli.outcome import run
 from streamapp.cli.session import existing_partitions, readable
+from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
 from streamapp.settings import Settings, load_settings
 from streamapp.transport.publisher import Publisher
@@ -69,6 +71,81 @@ def replay(
     ]
     lines += [("events a second", summary.events_per_s), ("latest event, s late", summary.latest_s)]
     print_table(title, ("what", "value"), lines)
+
+
+@app.command()
+def bench(
+    scenarios: Annotated[
+        list[str] | None, typer.Argument(metavar="SCENARIO...", help="Which ones; default all.")
+    ] = None,
+    *,
+    log: Annotated[
+        list[Path] | None, typer.Option(help="Event log; default a made-up shop. Repeatable.")
+    ] = None,
+    events: Annotated[int, typer.Option(min=1_000, help="Events of the made-up shop.")] = 400_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything made up.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of a case; the median counts.")] = 5,
+    slow_events: Annotated[
+        int, typer.Option(min=100, help="Events for competitors that are slow.")
+    ] = 5_000,
+    events_per_record: Annotated[
+        int, typer.Option(min=1, max=1_000, help="Events of one record; over 1 an array.")
+    ] = 1,
+    freshness: Annotated[
+        float, typer.Option(min=0.001, metavar="S", help="Seconds between periodic rebuilds.")
+    ] = 0.5,
+    rates: Annotated[
+        str,
+        typer.Option(metavar="R,...", help="Up to 1: shares of the full rate; else events/s."),
+    ] = "0.25,0.8",
+    duration: Annotated[
+        float, typer.Option(min=1, metavar="S", help="Seconds of load at a rate.")
+    ] = 20.0,
+    clients: Annotated[int, typer.Option(min=1, max=10_000, help="Readers at once.")] = 32,
+    sizes: Annotated[
+        str, typer.Option(metavar="ITEMSxUSERS,...", help="Shops of the scenario growth.")
+    ] = "10000x10000,100000x100000,1000000x1000000,10000x1000000",
+    partners: Annotated[int, typer.Option(min=100, help="Partners of the hot item.")] = 100_000,
+    servers: Annotated[
+        str, typer.Option(metavar="own|given", help="Embedded ones, or those of the settings.")
+    ] = "own",
+    timeout: Annotated[float, typer.Option(metavar="S", help="Longest run, seconds.")] = 900.0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write a report for programs.")
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a report for people.")
+    ] = None,
+) -> None:
+    """Run benchmarks on servers of their own: throughput latency readers growth hot scale.
+
+    Exits with 1 where a run is invalid or its audit finds differences.
+    """
+    if servers not in {"own", "given"}:
+        raise ConfigError(f"--servers {servers}: own or given is needed")
+    try:
+        command = import_module("loadtest.bench.command")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the benchmark needs {error.name}: run `make bench`, or install the group `bench`"
+        ) from None
+    options = {
+        "files": [file.resolve() for file in log or []],
+        "events": events,
+        "seed": seed,
+        "repeats": repeats,
+        "slow_events": slow_events,
+        "events_per_record": events_per_record,
+        "freshness_s": freshness,
+        "duration_s": duration,
+        "rates": command.rates_of(rates),
+        "clients": clients,
+        "sizes": command.sizes_of(sizes),
+        "hot_partners": partners,
+        "own_servers": servers == "own",
+        "timeout_s": timeout,
+    }
+    command.run_scenarios(scenarios or [], options, json_file, html_file)
 
 
 async def _replay(

@@ -6,7 +6,7 @@ partition's batch is sent when the one before is acknowledged, so each user's ev
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -93,6 +93,8 @@ class Replay:
         router: Where events go.
         partitions: Number of partitions by topic.
         tell: Told how many events were acknowledged so far.
+        events_per_record: Events of a partition that go into one record, an array without a key,
+            which the app takes where `STREAMAPP_KEY_MISMATCH=accept`. With 1 a record is an event.
     """
 
     def __init__(
@@ -101,8 +103,10 @@ class Replay:
         router: Router,
         partitions: Mapping[str, int],
         tell: Callable[[int], None],
+        events_per_record: int = 1,
     ) -> None:
         self._publisher = publisher
+        self._events_per_record = events_per_record
         self._router = router
         self._partitions = {topic: list(range(count)) for topic, count in partitions.items()}
         self._tell = tell
@@ -169,7 +173,12 @@ class Replay:
             self._sending = None
 
     async def _deliver(self, bundle: dict[tuple[str, int], list[Outgoing]]) -> None:
-        await self._publisher.deliver(bundle)
+        size = self._events_per_record
+        await self._publisher.deliver(
+            bundle
+            if size == 1
+            else {target: bundled(some, size) for target, some in bundle.items()}
+        )
         for (topic, _), messages in bundle.items():
             self.summary.events[topic] += len(messages)
         self._tell(self.summary.total)
@@ -180,3 +189,12 @@ def encode(event: LoggedEvent) -> bytes:
     fields = {"user_id": event.user_id, "item_id": event.item_id,
               "type": event.type, "ts": event.ts}  # fmt: skip
     return orjson.dumps({name: value for name, value in fields.items() if value is not None})
+
+
+def bundled(messages: Sequence[Outgoing], size: int) -> list[Outgoing]:
+    """Return records of `size` events each, as arrays without a key; the last may hold fewer."""
+    values = [message.value or b"null" for message in messages]
+    return [
+        Outgoing(b"[" + b",".join(values[start : start + size]) + b"]")
+        for start in range(0, len(values), size)
+    ]

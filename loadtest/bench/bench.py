@@ -1,0 +1,75 @@
+"""Load test. What the scenarios of one call have in common: options, CPUs, seeds and progress."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadtest.bench.cpus import available_cpus, divide
+from loadtest.bench.shop import Shop
+from loadtest.bench.source import Source, given, made_up
+from loadtest.bench.stage import Stage, open_stage
+from streamapp.cli.console import Step
+
+
+@dataclass(slots=True)
+class Bench:
+    """One call of the benchmark.
+
+    Attributes:
+        begin: Begins a step of the progress bar.
+        files: Event logs; none for a made-up shop.
+        events: Events of a made-up shop.
+        seed: Of everything made up.
+        repeats: Runs of a case, of which the median counts.
+        slow_events: First events of the log that slow competitors work on.
+        events_per_record: Events of one Kafka record.
+        freshness_s: How old a list of a periodic rebuild may be.
+        duration_s: How long load is kept up at a rate.
+        rates: Events a second of `latency` and `hot`, as shares of what `throughput` measured,
+            or absolute where over 1.
+        clients: Readers at once.
+        sizes: Items and users of the shops of `growth`.
+        hot_partners: Partners of the hot item.
+        own_servers: Whether to start embedded servers.
+        timeout_s: How long a run may take.
+        full_rate: What `throughput` measured in this call, events a second.
+    """
+
+    begin: Callable[[str], Step]
+    files: list[Path] = field(default_factory=list)
+    events: int = 400_000
+    seed: int = 1
+    repeats: int = 5
+    slow_events: int = 5_000
+    events_per_record: int = 1
+    freshness_s: float = 0.5
+    duration_s: float = 20.0
+    rates: tuple[float, ...] = (0.25, 0.8)
+    clients: int = 32
+    sizes: tuple[tuple[int, int], ...] = ((10_000, 10_000), (100_000, 100_000))
+    hot_partners: int = 100_000
+    own_servers: bool = True
+    timeout_s: float = 900.0
+    full_rate: float | None = None
+
+    @contextmanager
+    def stage(self, measured: int = 1, **settings: str) -> Iterator[Stage]:
+        """Yield a stage with CPUs for `measured` processes and `settings` for all its runs."""
+        common = {"partitions": "4", **settings}
+        if self.events_per_record > 1:
+            common["key_mismatch"] = "accept"
+        cpus = divide(available_cpus(), measured)
+        with open_stage(cpus, own_servers=self.own_servers, common=common) as stage:
+            yield stage
+
+    def source(self, folder: Path) -> Source:
+        """Return the log: the one that was given, else a shop of sessions of a few events."""
+        if self.files:
+            return given(self.files)
+        self.begin("making a shop")
+        return made_up(self.shop(self.events), folder)
+
+    def shop(self, events: int) -> Shop:
+        """Return a shop whose users have four events each, among 5,000 items."""
+        return Shop(events, users=max(1, events // 4), items=5_000, seed=self.seed)

@@ -1,0 +1,111 @@
+"""Load test. `python -m loadtest bench`: runs scenarios, shows tables, writes the reports."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from loadtest.bench import latency, throughput
+from loadtest.bench.bench import Bench
+from loadtest.bench.machine import describe
+from loadtest.bench.report import as_html, as_json
+from loadtest.bench.result import Result
+from streamapp.cli.console import print_table, progress
+from streamapp.cli.session import readable
+from streamapp.errors import ConfigError
+
+SCENARIOS: dict[str, Callable[[Bench], Result]] = {
+    throughput.ID: throughput.run,
+    latency.ID: latency.run,
+}
+"""By permanent id, in the order in which they run: later ones use what earlier ones measured."""
+
+
+def run_scenarios(
+    names: Sequence[str],
+    options: dict[str, Any],
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """Run scenarios, print what they came to, and write the reports.
+
+    Args:
+        names: Which ones; all if none is named.
+        options: Of the benchmark, by the names of `Bench`.
+        json_file: Where the report for programs goes, if anywhere.
+        html_file: Where the report for people goes, if anywhere.
+
+    Raises:
+        ConfigError: there is no such scenario, or a report cannot be written.
+        StreamappError: a process ends, or the audit of a run finds differences.
+        typer.Exit: with code 1 where a run is invalid.
+    """
+    if unknown := sorted(set(names) - set(SCENARIOS)):
+        raise ConfigError(f"no scenario {', '.join(unknown)}: there are {', '.join(SCENARIOS)}")
+    for file in (json_file, html_file):
+        if file is not None and not file.parent.is_dir():
+            raise ConfigError(f"{file}: there is no folder {file.parent}")
+    about = {
+        "machine": describe(),
+        "options": {**options, "files": [file.name for file in options["files"]]},
+    }
+    typer.echo(f"seed {options['seed']}")
+    results = []
+    with readable(), progress() as begin:
+        bench = Bench(begin, **options)
+        for name, scenario in SCENARIOS.items():
+            if not names or name in names:
+                results.append(scenario(bench))
+                _print(results[-1])
+                _write(results, about, json_file, html_file)
+    if any(result.faults for result in results):
+        raise typer.Exit(1)
+
+
+def rates_of(text: str) -> tuple[float, ...]:
+    """Return the numbers of `--rates`.
+
+    Raises:
+        ConfigError: one is not a number over 0.
+    """
+    try:
+        rates = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        rates = (0.0,)
+    if not all(0 < rate < float("inf") for rate in rates):
+        raise ConfigError(f"--rates {text}: numbers over 0 are needed, such as 0.25,0.8 or 5000")
+    return rates
+
+
+def sizes_of(text: str) -> tuple[tuple[int, int], ...]:
+    """Return the items and users of `--sizes`.
+
+    Raises:
+        ConfigError: they are not two whole numbers over 0 each.
+    """
+    found = [re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", part) for part in text.split(",")]
+    sizes = tuple((int(one[1]), int(one[2])) for one in found if one)
+    if len(sizes) < len(found):
+        raise ConfigError(f"--sizes {text}: ITEMSxUSERS,... is needed, such as 10000x50000")
+    return sizes
+
+
+def _print(result: Result) -> None:
+    for table in result.tables:
+        print_table(f"{result.scenario}: {table.title}", table.columns, table.rows)
+    for note in result.notes:
+        typer.echo(f"- {note}")
+    for fault in result.faults:
+        typer.echo(f"INVALID: {fault}")
+
+
+def _write(
+    results: Sequence[Result], about: dict[str, Any], json_file: Path | None, html_file: Path | None
+) -> None:
+    """Write the reports of the scenarios so far, so that a later failure loses none."""
+    if json_file is not None:
+        json_file.write_bytes(as_json(results, about))
+    if html_file is not None:
+        html_file.write_text(as_html(results, about))

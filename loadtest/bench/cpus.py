@@ -1,0 +1,64 @@
+"""Load test. CPUs: what is measured has its own, servers and load share the rest.
+
+A child inherits the CPUs of the thread that starts it, with all its threads. So this process keeps
+to the rest, and moves over for the moment in which it starts what is measured.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_CAN_PIN = hasattr(os, "sched_setaffinity")
+
+
+@dataclass(frozen=True, slots=True)
+class Cpus:
+    """Who runs where.
+
+    Attributes:
+        measured: CPUs of the processes that are measured, one each as far as they go.
+        rest: CPUs of the servers and the load.
+    """
+
+    measured: tuple[int, ...]
+    rest: tuple[int, ...]
+
+    @property
+    def apart(self) -> bool:
+        """Whether what is measured has CPUs of its own."""
+        return not set(self.measured) & set(self.rest)
+
+    def of(self, place: int) -> tuple[int, ...]:
+        """Return the CPUs of the process number `place` that is measured."""
+        return (self.measured[place % len(self.measured)],) if self.apart else self.measured
+
+
+def divide(available: set[int], wanted: int) -> Cpus:
+    """Return a division of `available` with `wanted` CPUs for what is measured.
+
+    Where fewer than `wanted` and one more are there, nothing is kept apart.
+    """
+    numbers = tuple(sorted(available))
+    if len(numbers) <= wanted:
+        return Cpus(numbers, numbers)
+    return Cpus(numbers[-wanted:], numbers[:-wanted])
+
+
+def available_cpus() -> set[int]:
+    """Return the CPUs that this process may use."""
+    return os.sched_getaffinity(0) if _CAN_PIN else set(range(os.cpu_count() or 1))
+
+
+@contextmanager
+def kept_to(cpus: tuple[int, ...]) -> Iterator[None]:
+    """Keep this thread, and what it starts meanwhile, to `cpus`, where the system can."""
+    if not _CAN_PIN:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -1,0 +1,44 @@
+"""Load test. A program that watches keys: when each probe shows in Redis, as a frontend would see.
+
+It asks for all lists that are due in one pipeline, a millisecond after the last answer. A duration
+is up to the answer, so it is too long by at most one round trip and that millisecond.
+"""
+
+import time
+from typing import Any
+
+from redis import Redis
+
+from loadtest.bench.program import asked, heard, say
+from loadtest.bench.sighting import Sightings
+from streamapp.settings import load_settings
+
+_PAUSE_S = 0.001
+
+
+def watch(spec: dict[str, Any]) -> None:
+    """Watch until all probes were seen, or it takes too long."""
+    settings = load_settings()
+    sightings = Sightings(spec["due_s"], spec["shared"])
+    with Redis.from_url(settings.redis_url) as redis:
+        redis.ping()
+        say({"ready": True})
+        start_s = heard()["start_s"]
+        while not sightings.done:
+            now_s = time.monotonic() - start_s
+            if now_s > spec["until_s"]:
+                break
+            if wanted := sightings.wanted(now_s):
+                with redis.pipeline(transaction=False) as pipe:
+                    for item in wanted:
+                        pipe.get(f"{settings.list_prefix}item:{item}")
+                    values = pipe.execute()
+                now_s = time.monotonic() - start_s
+                for item, value in zip(wanted, values, strict=True):
+                    sightings.look(item, value, now_s)
+            time.sleep(_PAUSE_S)
+    say(sightings.as_dict())
+
+
+if __name__ == "__main__":
+    watch(asked())

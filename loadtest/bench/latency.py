@@ -1,0 +1,90 @@
+"""Load test. Scenario `latency`: from when an event was due to when others can see it."""
+
+from loadtest.bench.bench import Bench
+from loadtest.bench.open_run import Load, OpenRun, open_run
+from loadtest.bench.probes import spread
+from loadtest.bench.result import Plot, Result, Table
+from loadtest.bench.source import made_up
+from loadtest.bench.stage import Stage
+from loadtest.bench.throughput import measured_rate
+
+ID = "latency"
+_WARM_UP_S = 3.0
+_PROBES_EACH_S = 25
+_IDLE_EVERY_S = 0.5
+_COLUMNS = ("case", "events/s", "to", "probes", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms",
+            "load late p99 ms")  # fmt: skip
+
+
+def run(bench: Bench) -> Result:
+    """Measure single events while idle, then events under load at each rate."""
+    result = Result(ID)
+    runs = {}
+    idle_s = _WARM_UP_S + bench.duration_s
+    with bench.stage() as stage:
+        runs["idle"] = _run(bench, stage, "idle", 0.0, idle_s, _IDLE_EVERY_S)
+    for asked in bench.rates:
+        rate = asked if asked > 1 else asked * measured_rate(bench)
+        name = f"rate{asked:g}" if asked > 1 else f"share{round(asked * 100)}"
+        bench.begin(f"{name}, {rate:,.0f} events a second")
+        with bench.stage() as stage:
+            runs[name] = _run(bench, stage, name, rate, idle_s, 1 / _PROBES_EACH_S)
+    show(result, runs)
+    result.notes += [
+        (
+            "latency is counted from the moment at which an event was due, so a load or a broker "
+            "that falls behind makes it longer; a run whose load was late is invalid"
+        ),
+        (
+            "a probe is an event on an item of its own, by a user who clicked a popular one "
+            "before; it shows when that item has a list"
+        ),
+        "keys are looked at every millisecond; the first seconds are warm-up and have no probes",
+    ]
+    return result
+
+
+def _run(
+    bench: Bench, stage: Stage, run: str, rate: float, duration_s: float, every_s: float
+) -> OpenRun:
+    stage.make_topics(run)
+    probes = spread(
+        f"{run}-probe",
+        count=round((duration_s - _WARM_UP_S) / every_s),
+        from_s=_WARM_UP_S,
+        every_s=every_s,
+        beside="sku-0",
+        shared=False,
+        seed=bench.seed,
+    )
+    files = bench.files
+    if rate and not files:
+        events = round(rate * duration_s) + 1
+        files = list(made_up(bench.shop(events), stage.folder).files)
+    return open_run(bench, stage, run, Load(rate, duration_s, files), probes, [])
+
+
+def show(result: Result, runs: dict[str, OpenRun]) -> None:
+    """Add what open-loop runs came to."""
+    rows = []
+    for name, one in runs.items():
+        late = one.figures["load"]["lateness"]["p99_ms"]
+        for where, found in (("Redis key", one.key), ("output topic", one.topic)):
+            named = found.as_dict()
+            rows.append((
+                name, round(one.figures["rate"]), where, found.count, named["p50_ms"],
+                named["p90_ms"], named["p99_ms"], named["p99_9_ms"], named["max_ms"], late,
+            ))  # fmt: skip
+        result.cases.append({"id": f"{result.scenario}/{name}", **one.figures})
+        result.faults += one.faults
+    result.tables.append(Table("Latency from the intended moment", _COLUMNS, rows))
+    result.plots.append(
+        Plot(
+            "Latency to the Redis key by percentile (10: 90 %, 100: 99 %)",
+            "1 / (1 - quantile)",
+            "ms",
+            {name: one.key.curve() for name, one in runs.items()},
+            log_x=True,
+            log_y=True,
+        )
+    )

@@ -1,0 +1,63 @@
+"""Load test. Probes: events whose effect can be told from that of all others.
+
+A probe is two events of a user who does nothing else. First one on an item of the shop, so that
+there is a pair to come; later the probe proper, on an item that nobody else touches.
+"""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from streamapp.eventlog import LoggedEvent
+
+_LEAD_S = 1.0
+"""How long before the probe its user's first event is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What is sent and what is then looked for.
+
+    Attributes:
+        schedule: Both events of every probe as (seconds after the start, event), in that order.
+        due_s: Intended moment of each probe proper, by its item.
+        shared: The item whose list names all probes, or empty.
+    """
+
+    schedule: list[tuple[float, LoggedEvent]]
+    due_s: dict[str, float]
+    shared: str = ""
+
+    def watched(self, until_s: float) -> dict[str, Any]:
+        """Return what a watcher is told."""
+        return {"due_s": self.due_s, "shared": self.shared, "until_s": until_s}
+
+
+def spread(
+    name: str, *, count: int, from_s: float, every_s: float, beside: str, shared: bool, seed: int
+) -> Probes:
+    """Return probes at random moments, one in each interval, so that no cycle keeps step with them.
+
+    Args:
+        name: Part of the names of users and items.
+        count: How many.
+        from_s: Where the first interval begins, at least `_LEAD_S` after the start.
+        every_s: Length of an interval.
+        beside: The item of the users' first events; with `shared` they buy it.
+        shared: Whether the probes are looked for in the list of `beside`. Their ids fall and sort
+            before those of all others, so the newest comes first among equal scores.
+        seed: Of the moments.
+    """
+    chance = Random(seed)  # noqa: S311 - moments, no secrets
+    kind = "purchase" if shared else "click"
+    schedule: list[tuple[float, LoggedEvent]] = []
+    due_s: dict[str, float] = {}
+    for number in range(count):
+        at_s = from_s + (number + chance.random()) * every_s
+        user, item = f"{name}-{number}", f"!{name}-{10**7 - number}"
+        schedule += [
+            (at_s - _LEAD_S, LoggedEvent(user, beside, kind, None)),
+            (at_s, LoggedEvent(user, item, "click", None)),
+        ]
+        due_s[item] = at_s
+    return Probes(sorted(schedule), due_s, beside if shared else "")

@@ -1,0 +1,75 @@
+"""Load test. Results: what a scenario came to, for people, for programs and for the report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Points = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+"""By name of a series: its x and its y, of the same length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table for people.
+
+    Attributes:
+        title: What it shows.
+        columns: Names, with their units.
+        rows: Numbers and short texts.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A plot of one or more series.
+
+    Attributes:
+        title: What it shows.
+        x_label: What is to the right, with its unit.
+        y_label: What is upward, with its unit.
+        series: The points.
+        log_x: Whether x rises by factors.
+        log_y: Whether y rises by factors.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    series: Points
+    log_x: bool = False
+    log_y: bool = False
+
+
+@dataclass(slots=True)
+class Result:
+    """What a scenario came to.
+
+    Attributes:
+        scenario: Its permanent id.
+        cases: One object for each case, as JSON has it; each has its permanent `id`.
+        tables: For people.
+        plots: For the report.
+        notes: What a reader must know about these figures.
+        faults: Why the run is invalid; empty where it counts.
+    """
+
+    scenario: str
+    cases: list[dict[str, Any]] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a program reads."""
+        return {
+            "scenario": self.scenario,
+            "valid": not self.faults,
+            "faults": self.faults,
+            "notes": self.notes,
+            "cases": self.cases,
+        }

@@ -1,0 +1,47 @@
+"""Load test. A lap: what a rival took from its first batch to its last, printed as JSON."""
+
+import os
+import time
+from typing import Any
+
+import orjson
+
+from loadtest.bench.program import say
+
+
+class Lap:
+    """Starts with the first batch, so that joining the group and fetching it cost nothing.
+
+    Attributes:
+        seen: Events so far.
+    """
+
+    def __init__(self, expected: int) -> None:
+        """Make it for so many events."""
+        self.seen = 0
+        self._expected = expected
+        self._began_s = 0.0
+        self._cpu_s = 0.0
+
+    def begin(self) -> None:
+        """Start the clock, if it does not run."""
+        if not self._began_s:
+            self._began_s, self._cpu_s = time.monotonic(), time.process_time()
+
+    def count(self, events: int) -> bool:
+        """Count events that are done with; say whether all are."""
+        self.seen += events
+        return self.seen >= self._expected
+
+    def finish(self, **more: Any) -> None:
+        """Print what it came to and end the process: a framework need not say goodbye."""
+        elapsed_s = time.monotonic() - self._began_s
+        cpu_s = time.process_time() - self._cpu_s
+        say({"events": self.seen, "elapsed_s": elapsed_s, "cpu_s": cpu_s, **more})
+        os._exit(0)
+
+
+def events_in(value: bytes) -> list[dict[str, Any]]:
+    """Return the events of a record: one, or an array of them."""
+    decoded = orjson.loads(value)
+    return decoded if isinstance(decoded, list) else [decoded]

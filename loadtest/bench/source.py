@@ -1,0 +1,84 @@
+"""Load test. The source: the event log of a scenario, and the topic that is filled with it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from faust.types import TP
+
+from loadtest.bench.shop import Shop
+from loadtest.bench.stage import Stage
+from loadtest.replay import Replay, Router
+from loadtest.schedule import at_once
+from streamapp.cli.console import Step
+from streamapp.cli.session import existing_partitions
+from streamapp.eventlog import LoggedEvent, read_log
+from streamapp.transport.offsets import read_offsets
+from streamapp.transport.publisher import Publisher
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An event log.
+
+    Attributes:
+        files: Its files.
+        events: How many events they hold.
+        about: What it is, as JSON has it.
+    """
+
+    files: Sequence[Path]
+    events: int
+    about: dict[str, Any]
+
+    def head(self, events: int) -> list[LoggedEvent]:
+        """Return the first events."""
+        return list(islice(read_log(self.files), events))
+
+
+def given(files: Sequence[Path]) -> Source:
+    """Return the source of files that somebody has.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    events = sum(1 for _ in read_log(files))
+    return Source(files, events, {"files": [file.name for file in files], "events": events})
+
+
+def made_up(shop: Shop, folder: Path, name: str = "shop") -> Source:
+    """Return the source of a made-up shop, written to `folder`."""
+    path = shop.write(folder / f"{name}.csv")
+    return Source([path], shop.events, {"made_up": shop.as_dict()})
+
+
+def fill(stage: Stage, run: str, source: Source, events_per_record: int, tell: Step) -> int:
+    """Produce a source to the event topic, keyed by user, as fast as the broker takes it.
+
+    Returns:
+        How many records the topic holds.
+    """
+    return asyncio.run(_fill(stage, run, source, events_per_record, tell))
+
+
+async def _fill(stage: Stage, run: str, source: Source, events_per_record: int, tell: Step) -> int:
+    settings = stage.settings(run)
+    partitions = await existing_partitions(settings, [stage.topic])
+    publisher = Publisher(settings)
+    await publisher.start()
+    try:
+        replay = Replay(
+            publisher,
+            Router(settings, stage.topic),
+            partitions,
+            lambda done: tell(done, source.events),
+            events_per_record,
+        )
+        await replay.run(read_log(source.files), at_once)
+    finally:
+        await publisher.stop()
+    tps = [TP(stage.topic, number) for number in range(partitions[stage.topic])]
+    return sum(known.end for known in (await read_offsets(settings, tps, {})).values())

@@ -1,0 +1,181 @@
+"""Load test. Scenario `throughput`: the app and its rivals, on the same full topic."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from loadtest.bench.app_run import AppRun, audited, drain
+from loadtest.bench.bench import Bench
+from loadtest.bench.result import Plot, Result, Table
+from loadtest.bench.source import Source, fill
+from loadtest.bench.stage import Stage
+
+ID = "throughput"
+_FIRST = "fill"
+_RIVALS = {
+    "empty-agent": "a Faust agent that does nothing",
+    "plain-consumer": "aiokafka and orjson, decoding only",
+    "naive": "a Faust agent, one event at a time",
+    "quix": "the same job on Quix Streams",
+    "rebuild": "everything anew with scipy, periodically",
+}
+_SLOW = {"naive", "quix"}
+_APP = "streamapp"
+
+
+def run(bench: Bench) -> Result:
+    """Measure each case `repeats` times; every run is a fresh process and a fresh state."""
+    result = Result(ID)
+    with bench.stage() as stage:
+        source = bench.source(stage.folder)
+        stage.make_topics(_FIRST)
+        records = fill(stage, _FIRST, source, bench.events_per_record, bench.begin("filling"))
+        runs = [_app(bench, stage, source, number) for number in range(bench.repeats)]
+        rate = median(run.events_per_s for run in runs)
+        bench.full_rate = rate
+        rivals = {
+            name: [
+                _rival(bench, stage, source, records, name, number)
+                for number in range(bench.repeats)
+            ]
+            for name in _RIVALS
+        }
+        for one in rivals["rebuild"]:
+            one.update(_periodic(one.pop("curve"), rate, bench.freshness_s))
+    result.cases = [
+        {"id": f"{ID}/{name}", "source": source.about, **_summary(found)}
+        for name, found in [(_APP, [run.as_dict() for run in runs]), *rivals.items()]
+    ]
+    _show(result, runs, bench)
+    return result
+
+
+def _app(bench: Bench, stage: Stage, source: Source, number: int) -> AppRun:
+    bench.begin(f"{_APP}, run {number + 1} of {bench.repeats}")
+    name = f"app{number}"
+    stage.make_topics(name)
+    found = drain(stage, name, bench.timeout_s)
+    bench.begin(f"{_APP}, audit {number + 1} of {bench.repeats}")
+    audited(stage, name, source.files)
+    stage.clear(name)
+    return found
+
+
+def _rival(
+    bench: Bench, stage: Stage, source: Source, records: int, name: str, number: int
+) -> dict[str, Any]:
+    bench.begin(f"{name}, run {number + 1} of {bench.repeats}")
+    run = f"{name}{number}"
+    asked = {
+        "broker_url": stage.broker_url,
+        "redis_url": stage.redis_url,
+        "topic": stage.topic,
+        "group": f"{stage.name}-{run}",
+        "records": records,
+        "events": min(bench.slow_events, source.events) if name in _SLOW else source.events,
+        "arrays": bench.events_per_record > 1,
+        "files": [str(file.resolve()) for file in source.files],
+    }
+    module = f"loadtest.bench.rivals.{name.replace('-', '_')}"
+    rival = stage.program(run, module, asked, stage.cpus.of(0))
+    try:
+        found: dict[str, Any] = rival.hear(bench.timeout_s)
+    finally:
+        rival.kill()
+    stage.clear(run)
+    if name == "empty-agent":
+        found["events"] = source.events
+    found["events_per_s"] = found["events"] / found["elapsed_s"]
+    found["cpu_us_per_event"] = found.pop("cpu_s") / found["events"] * 1e6
+    return found
+
+
+def _periodic(
+    curve: Sequence[tuple[int, float]], rate: float, freshness_s: float
+) -> dict[str, Any]:
+    """Return what rebuilding at a freshness comes to."""
+    total, last_s = curve[-1]
+    work_s = rebuilding_s(curve, max(1.0, rate * freshness_s))
+    return {
+        "one_rebuild_s": last_s,
+        "freshness_s": freshness_s,
+        "elapsed_s": work_s,
+        "events_per_s": total / work_s,
+        "cpu_us_per_event": work_s / total * 1e6,
+    }
+
+
+def rebuilding_s(curve: Sequence[tuple[int, float]], step_events: float) -> float:
+    """Return the seconds that rebuilding from scratch after every `step_events` events takes.
+
+    Args:
+        curve: (events, seconds of one rebuild), rising; in between it is taken to be straight.
+        step_events: Events from one rebuild to the next; at the end there is one more.
+    """
+    total = curve[-1][0]
+    known = [(0, 0.0), *curve]
+    work_s, events = 0.0, 0.0
+    while events < total:
+        events = min(total, events + step_events)
+        for (low, low_s), (high, high_s) in pairwise(known):
+            if low < events <= high:
+                work_s += low_s + (high_s - low_s) * (events - low) / (high - low)
+                break
+    return work_s
+
+
+def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the medians of all runs, and the runs."""
+    names = [name for name, value in runs[0].items() if isinstance(value, int | float)]
+    return {**{name: median(run[name] for run in runs) for name in names}, "runs": runs}
+
+
+def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
+    about = {_APP: "whole app: one worker, to the last list and fence", **_RIVALS}
+    base = next(one for one in result.cases if one["id"] == f"{ID}/empty-agent")["events_per_s"]
+    rows = []
+    for case in result.cases:
+        name = case["id"].partition("/")[2]
+        rates = [run["events_per_s"] for run in case["runs"]]
+        rows.append((
+            name, case["events"], round(case["events_per_s"]), round(min(rates)),
+            round(max(rates)), round(case["events_per_s"] / base, 2),
+            round(case["cpu_us_per_event"], 1),
+        ))  # fmt: skip
+    columns = ("case", "events", "events/s", "least", "most", "of empty agent",
+               "CPU us/event")  # fmt: skip
+    result.tables.append(Table(f"Throughput, median of {bench.repeats}", columns, rows))
+    result.tables.append(Table("What they are", ("case", "what"), list(about.items())))
+    middle = sorted(runs, key=lambda run: run.events_per_s)[len(runs) // 2]
+    result.plots += [
+        Plot("Throughput of the app over time", "s", "events/s", {_APP: middle.over_time()}),
+        Plot("Cost of an event over the size of the state", "events in the state",
+             "CPU us/event", {_APP: middle.over_state()}),
+    ]  # fmt: skip
+    slow = " and ".join(sorted(_SLOW))
+    result.notes += [
+        (
+            f"{slow} read only the first {bench.slow_events:,} events that the broker hands out; "
+            "their rates fall as rows grow, so the whole log would be slower"
+        ),
+        (
+            f"rebuild is what rebuilding every {bench.freshness_s:g} s would take while events "
+            "arrive as fast as the app takes them; reading the log is not counted"
+        ),
+        (
+            "the clock starts with the first record for all; every run of the app was audited "
+            "against the whole log, with 0 differences"
+        ),
+    ]
+
+
+def measured_rate(bench: Bench) -> float:
+    """Return the rate of the app on a full topic; measured by one run where that was not done."""
+    if bench.full_rate is None:
+        with bench.stage() as stage:
+            source = bench.source(stage.folder)
+            stage.make_topics(_FIRST)
+            fill(stage, _FIRST, source, bench.events_per_record, bench.begin("filling"))
+            bench.full_rate = _app(bench, stage, source, 0).events_per_s
+    return bench.full_rate

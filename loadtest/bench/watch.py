@@ -1,0 +1,166 @@
+"""Load test. The watch: samples of the state and of the workers, until all is applied and out.
+
+Samples are taken in a thread of their own, at a fixed interval. When the run turns out to be
+settled, the time is that of the first sample that was already like the last one.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Self
+
+from faust.types import TP
+from redis import Redis
+
+from loadtest.bench.process import Process
+from streamapp.audit.lag import tag_of
+from streamapp.errors import StreamappError
+from streamapp.settings import Settings
+from streamapp.store.keys import SlotKeys
+from streamapp.transport.offsets import read_offsets
+
+_INTERVAL_S = 0.02
+_STOP_S = 10.0
+_QUIET_SAMPLES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look.
+
+    Attributes:
+        at_s: When, on the monotonic clock.
+        positions: Of the event topics', the interactions' and the deltas' partitions.
+        applied: Interactions whose effect is in the state.
+        pending: Whether a list waits to be published.
+        cpu_s: CPU seconds of the workers.
+        rss_bytes: Memory of the workers.
+    """
+
+    at_s: float
+    positions: tuple[int, ...]
+    applied: int
+    pending: bool
+    cpu_s: float
+    rss_bytes: int
+
+
+class State:
+    """Where the state stands, read from the heads in one round trip."""
+
+    def __init__(self, settings: Settings, redis: Redis) -> None:
+        self._settings = settings
+        self._redis = redis
+        topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
+        self._tps = [TP(topic, number) for topic in topics for number in range(settings.partitions)]
+        self._heads = [
+            SlotKeys(settings.state_prefix, tag_of(settings, *tp)).head for tp in self._tps
+        ]
+
+    def look(self, workers: Sequence[Process] = ()) -> Sample:
+        """Return a sample."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for head in self._heads:
+                pipe.hmget(head, "position", "applied")
+                pipe.hstrlen(head, "dirty")
+            answers = pipe.execute()
+        numbers, dirty = answers[::2], answers[1::2]
+        return Sample(
+            time.monotonic(),
+            tuple(int(position or 0) for position, _ in numbers),
+            sum(int(applied or 0) for _, applied in numbers),
+            any(dirty),
+            sum(worker.cpu_s() for worker in workers),
+            sum(worker.rss_bytes() for worker in workers),
+        )
+
+    def settled(self) -> bool:
+        """Say whether every record is applied and every changed list is out; the input has stopped.
+
+        What a stage sends is with the broker before its position moves, so the end of each topic is
+        final once the stage before it is done.
+        """
+        settings = self._settings
+        for topics in (settings.event_topics, [settings.interactions_topic],
+                       [settings.deltas_topic]):  # fmt: skip
+            places = [place for place, tp in enumerate(self._tps) if tp.topic in topics]
+            known = asyncio.run(read_offsets(settings, [self._tps[at] for at in places], {}))
+            sample = self.look()
+            if any(sample.positions[at] < known[self._tps[at]].end for at in places):
+                return False
+        return not self.look().pending
+
+
+class Watch:
+    """Takes samples of a run from its start to `settled`, as a context manager."""
+
+    def __init__(self, settings: Settings, redis: Redis, workers: Sequence[Process]) -> None:
+        self._state = State(settings, redis)
+        self._workers = workers
+        self._end = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+        self._failure: Exception | None = None
+        self.samples: list[Sample] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(_STOP_S)
+
+    def settled(self, timeout_s: float) -> None:
+        """Wait until all is applied and out, and end the samples.
+
+        Raises:
+            StreamappError: a worker ended, or it takes longer.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._failure is None and not (self._quiet() and self._state.settled()):
+            for worker in self._workers:
+                worker.check()
+            if time.monotonic() > deadline:
+                raise StreamappError(f"not all events are applied after {timeout_s:g} s")
+            self._end.wait(_INTERVAL_S)
+        self._end.set()
+        self._thread.join(_STOP_S)
+        if self._failure is not None:
+            raise StreamappError(f"the run cannot be watched: {self._failure}")
+        self.samples.append(self._state.look(self._workers))
+
+    def _quiet(self) -> bool:
+        """Say whether nothing moved for a while, which costs no question to Kafka."""
+        if len(self.samples) < _QUIET_SAMPLES:
+            return False
+        before, last = self.samples[-_QUIET_SAMPLES], self.samples[-1]
+        return any(last.positions) and last.positions == before.positions and not last.pending
+
+    def _run(self) -> None:
+        try:
+            while not self._end.wait(_INTERVAL_S):
+                self.samples.append(self._state.look(self._workers))
+        except Exception as error:  # noqa: BLE001 - told by `settled`, in the main thread
+            self._failure = error
+
+
+def span(samples: Sequence[Sample]) -> tuple[Sample, Sample]:
+    """Return the last sample before anything moved, and the first that was like the last one.
+
+    Of what happened before the first record was applied nothing counts: start of the process,
+    compiled kernels, and the group finding its members.
+    """
+    first, last = samples[0], samples[-1]
+    begin = first
+    for sample in samples:
+        if sample.positions != first.positions:
+            break
+        begin = sample
+    end = last
+    for sample in reversed(samples):
+        if sample.positions != last.positions or sample.pending:
+            break
+        end = sample
+    return begin, end
