@@ -80,7 +80,7 @@ class Histories:
             for offset, cut in cuts
             if cut.generation == self._slot.generation
         ]
-        deltas, histories = await self._revise(admitted, state.registry)
+        deltas, histories = await self._revise(admitted, state)
         await self._publisher.deliver(deltas)
         self._failpoints.reach("histories.deltas-sent")
         end = batches[-1].end
@@ -129,11 +129,11 @@ class Histories:
         return news
 
     async def _revise(
-        self, admitted: Sequence[tuple[int, Admitted]], registry: Registry
+        self, admitted: Sequence[tuple[int, Admitted]], state: _State
     ) -> tuple[dict[tuple[str, int], list[Outgoing]], dict[str, bytes]]:
         """Return the deltas of the cuts, and the histories that they leave."""
         users = list({user: None for _, news in admitted for user in news.users})
-        stored = await self._slot.read(users)
+        stored = await self._slot.read_at(state.position, users)
         ahead = {user: blob[0] for user, blob in zip(users, stored, strict=True) if blob}
         histories = {
             user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)
@@ -146,12 +146,12 @@ class Histories:
             revisions = revise(
                 [histories[user] for user in todo.users],
                 todo.interactions,
-                registry,
+                state.registry,
                 self._settings.history_cap,
             )
             histories.update(zip(todo.users, revisions.histories(), strict=True))
             origin = Origin(self._slot.generation, self._partition, offset)
-            for shard, value in encode_deltas(revisions, registry, self._shards, origin):
+            for shard, value in encode_deltas(revisions, state.registry, self._shards, origin):
                 target = self._settings.deltas_topic, shard
                 deltas.setdefault(target, []).append(Outgoing(value))
         return deltas, histories

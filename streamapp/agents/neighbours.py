@@ -158,7 +158,7 @@ class Neighbours:
 
     async def _load(self, numbers: Ints) -> None:
         if len(numbers):
-            stored = await self._slot.read(numbers.tolist())
+            stored = await self._slot.read_at(self._checkpoint.position, numbers.tolist())
             self._shard.load(numbers, stored)
 
     async def _publish(self) -> None:

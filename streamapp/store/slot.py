@@ -130,6 +130,19 @@ class Slot:
             ]
         return found
 
+    async def read_at(
+        self, position: int, names: Sequence[str | int]
+    ) -> list[tuple[int, bytes] | None]:
+        """Return what `read` does, of a slot that is still at `position`.
+
+        Raises:
+            FenceMovedError: it is not. Where Redis went back in time, blobs may lack what they had,
+                and whoever goes on from them writes or sends what is wrong.
+        """
+        found = await self.read(names)
+        await self.check(position)
+        return found
+
     async def put(self, position: int, blobs: Iterable[tuple[str | int, bytes]]) -> int:
         """Write blobs that are complete up to `position`; return how many newer ones were there.
 
