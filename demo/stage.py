@@ -124,8 +124,9 @@ def open_stage() -> Iterator[Stage]:
         StreamappError: a server does not start; or what went wrong on the stage, after the last
             lines of the worker on standard error.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+    # SIGINT too: a shell lets its background jobs ignore it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     with (
         TemporaryDirectory(prefix="streamapp-demo-") as folder,
         Tansu() as broker,

@@ -142,8 +142,8 @@ def _letter(tp: TP, refusal: Refusal) -> Outgoing:
     """Return the dead letter of a record or of one element of it."""
     record: Any = refusal.record
     about = {
-        "error.code": refusal.error.code,
-        "error.message": str(refusal.error),
+        "error.code": refusal.code,
+        "error.message": refusal.message,
         "source.topic": tp.topic,
         "source.partition": str(tp.partition),
         "source.offset": str(record.offset),

@@ -85,12 +85,14 @@ class Refusal(NamedTuple):
     Attributes:
         record: The record.
         value: What cannot be counted, byte for byte.
-        error: Why.
+        code: One of `CODES`.
+        message: Why, for people.
     """
 
     record: Record
     value: bytes | None
-    error: BadEventError
+    code: str
+    message: str
 
 
 class EventReader:
@@ -115,7 +117,7 @@ class EventReader:
             try:
                 elements = self._elements(record.value)
             except BadEventError as error:
-                refusals.append(Refusal(record, record.value, error))
+                refusals.append(Refusal(record, record.value, error.code, str(error)))
                 continue
             raw: list[bytes] = []
             for place, element in enumerate(elements):
@@ -123,7 +125,7 @@ class EventReader:
                     take(element, record, latest_ts, sink)
                 except BadEventError as error:
                     raw = raw or raw_elements(record.value or b"")
-                    refusals.append(Refusal(record, raw[place], error))
+                    refusals.append(Refusal(record, raw[place], error.code, str(error)))
         return refusals
 
     def _elements(self, value: bytes | None) -> Sequence[Any]:
