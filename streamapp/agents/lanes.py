@@ -70,9 +70,9 @@ class Lanes:
 
     async def drop(self) -> None:
         """Close every lane at once; what is not stored is left to the next owner."""
-        lanes = set(self._lanes.values())
+        # A lane may be just about to read its state anew, and needs to know its partitions for it.
+        await asyncio.gather(*(lane.drop() for lane in set(self._lanes.values())))
         self._lanes.clear()
-        await asyncio.gather(*(lane.drop() for lane in lanes))
 
     def doubt(self) -> None:
         """Let every lane read its state anew: Redis may have lost writes."""
