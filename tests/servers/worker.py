@@ -47,6 +47,11 @@ class Worker:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def ready(self) -> bool:
+        """Whether it was ready since the last start."""
+        return _READY in self.output
+
+    @property
     def output(self) -> str:
         """What it wrote since the last start."""
         with self.log.open("rb") as log:
@@ -74,7 +79,7 @@ class Worker:
         """
         self.launch()
         wait_until(
-            lambda: _READY in self.output or not self.running,
+            lambda: self.ready or not self.running,
             _READY_S,
             lambda: f"{self.name} is ready; it said: {self.output}",
         )

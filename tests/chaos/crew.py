@@ -1,0 +1,168 @@
+"""Chaos. The crew: workers that are started, killed, paused and started again.
+
+A worker that ends without being told is started again after a moment, as a supervisor would; what
+it said last is noted, and where no fault explains it, it is a surprise.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tests.chaos.journal import Journal
+from tests.servers.deployment import Deployment
+from tests.servers.worker import Worker
+
+_POLL_S = 0.1
+_READY_S = 60.0
+_TERM_S = 60.0
+_RESTART_S = 1.0
+_GENERATION = re.compile(r"Joined group .* \(generation (\d+)\)")
+
+
+@dataclass
+class _Member:
+    """A worker of the crew.
+
+    Attributes:
+        worker: Its last process.
+        wanted: Whether it should run.
+        expects_death: Whether a failpoint may kill it.
+        since: When it was launched, by the monotonic clock.
+    """
+
+    worker: Worker
+    wanted: bool = False
+    expects_death: bool = False
+    since: float = 0.0
+
+
+class Crew:
+    """The workers of a run, by name.
+
+    Attributes:
+        journal: Where what happens to them is noted.
+    """
+
+    def __init__(self, deployment: Deployment, journal: Journal, *, static: bool) -> None:
+        """Make it, without any worker.
+
+        Args:
+            deployment: Where they live.
+            journal: Where what happens to them is noted.
+            static: Whether they keep their member id when they start again.
+        """
+        self.journal = journal
+        self._deployment = deployment
+        self._static = static
+        self._members: dict[str, _Member] = {}
+
+    @property
+    def rebalances(self) -> int:
+        """How many generations the group had, as far as its members saw them."""
+        logs = (one.worker.log.read_text(errors="replace") for one in self._members.values())
+        return max((int(number) for log in logs for number in _GENERATION.findall(log)), default=0)
+
+    def launch(self, name: str, failpoint: str = "") -> None:
+        """Start a worker; do not wait for it.
+
+        Args:
+            name: Which.
+            failpoint: Where it is to die, as the setting has it.
+        """
+        settings = {"failpoint": failpoint} if failpoint else {}
+        if self._static:
+            settings["instance_id"] = name
+        worker = self._deployment.idle_worker(name, **settings)
+        worker.launch()
+        self._members[name] = _Member(worker, wanted=True, since=time.monotonic(),
+                                      expects_death=bool(failpoint))  # fmt: skip
+
+    async def ready(self, name: str) -> bool:
+        """Wait until a worker is ready; say whether it is, for it may die or wait for others."""
+        deadline = time.monotonic() + _READY_S
+        while time.monotonic() < deadline:
+            member = self._members[name]
+            if member.worker.ready:
+                return True
+            if not member.wanted:
+                return False
+            await asyncio.sleep(_POLL_S)
+        return False
+
+    def kill(self, name: str) -> None:
+        """End a worker by SIGKILL."""
+        self._members[name].wanted = False
+        self._members[name].worker.kill()
+        self.journal.counts["kills"] += 1
+
+    def kill_all(self) -> None:
+        """End every worker by SIGKILL, for good."""
+        for member in self._members.values():
+            member.wanted = False
+            member.worker.kill()
+
+    async def terminate(self, name: str) -> None:
+        """Ask a worker to end; one that is ready must exit 0."""
+        member = self._members[name]
+        member.wanted = False
+        if not member.worker.running:
+            return
+        was_ready = member.worker.ready
+        self.journal.counts["terminations"] += 1
+        os.kill(member.worker.pid, signal.SIGTERM)
+        try:
+            code = await asyncio.to_thread(member.worker.wait, _TERM_S)
+        except subprocess.TimeoutExpired:
+            member.worker.kill()
+            self.journal.surprise(name, f"did not end within {_TERM_S:.0f} s of SIGTERM")
+            return
+        if was_ready and code != 0 and not member.expects_death:
+            self.journal.surprise(name, f"exit {code} on SIGTERM: {_last_line(member.worker)}")
+
+    async def pause(self, name: str, lasts_s: float) -> None:
+        """Stop a worker in its tracks (SIGSTOP), and let it go on: a zombie."""
+        worker = self._members[name].worker
+        if not worker.running:
+            return
+        self.journal.counts["pauses"] += 1
+        os.kill(worker.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(lasts_s)
+        finally:
+            os.kill(worker.pid, signal.SIGCONT)
+
+    async def dies(self, name: str, within_s: float) -> bool:
+        """Wait for a worker to end; say whether it did by SIGKILL, which nobody sent."""
+        with suppress(subprocess.TimeoutExpired):
+            code = await asyncio.to_thread(self._members[name].worker.wait, within_s)
+            return code == -signal.SIGKILL
+        return False
+
+    async def watch(self) -> None:
+        """Start workers again that ended without being told, for ever."""
+        while True:
+            for name, member in list(self._members.items()):
+                if member.wanted and not member.worker.running and not member.expects_death:
+                    self._explain(name, member)
+                    await asyncio.sleep(_RESTART_S)
+                    if member is self._members[name] and member.wanted:
+                        self.launch(name)
+            await asyncio.sleep(_POLL_S)
+
+    def _explain(self, name: str, member: _Member) -> None:
+        code, said = member.worker.wait(), _last_line(member.worker)
+        self.journal.counts["restarts"] += 1
+        if member.worker.ready:
+            self.journal.surprise(name, f"ended by itself with {code}: {said}")
+        else:
+            self.journal.note(name, f"did not start ({code}): {said}")
+
+
+def _last_line(worker: Worker) -> str:
+    lines = worker.output.strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,136 @@
+"""Chaos. The faults: how each kind of the schedule befalls a worker, the broker or Redis."""
+
+import asyncio
+from random import Random
+
+from redis import Redis
+
+from tests.chaos.crew import Crew
+from tests.chaos.journal import Journal
+from tests.chaos.schedule import BROKER, REDIS, Fault
+from tests.chaos.site import Site, silenced
+from tests.servers.proxy import Proxy
+
+_SLOW_S = 0.03
+_FULL_BYTES = 1_000_000
+_READY_AGAIN = "back"
+
+
+class Faults:
+    """Makes faults happen.
+
+    Args:
+        site: The servers.
+        crew: The workers.
+        journal: Where what is done is noted.
+    """
+
+    def __init__(self, site: Site, crew: Crew, journal: Journal) -> None:
+        self._site = site
+        self._crew = crew
+        self._journal = journal
+
+    async def run(self, track: str, faults: list[Fault]) -> None:
+        """Let the faults of one track happen, each at its time, or after the one before."""
+        for fault in faults:
+            await asyncio.sleep(fault.at_s - self._journal.now_s)
+            self._journal.note(track, _told(fault))
+            self._journal.counts["faults"] += 1
+            if track == BROKER:
+                await self._broker(fault)
+            elif track == REDIS:
+                await self._redis(fault)
+            else:
+                await self._worker(fault)
+
+    async def _worker(self, fault: Fault) -> None:
+        crew, name = self._crew, fault.track
+        match fault.kind:
+            case "kill":
+                crew.kill(name)
+                await asyncio.sleep(fault.lasts_s)
+            case "term" | "leave":
+                await crew.terminate(name)
+                await asyncio.sleep(fault.lasts_s)
+            case "pause":
+                await crew.pause(name, fault.lasts_s)
+                return
+            case "crash-loop":
+                chance = Random(f"{fault}")  # noqa: S311 - moments, not secrets
+                for _ in range(fault.count):
+                    crew.kill(name)
+                    crew.launch(name)
+                    await asyncio.sleep(chance.uniform(0.0, fault.lasts_s))
+                crew.kill(name)
+            case "failpoint":
+                crew.kill(name)
+                crew.launch(name, fault.place)
+                reached = await crew.dies(name, fault.lasts_s)
+                self._journal.note(name, "died there" if reached else "did not come there")
+                crew.kill(name)
+        crew.launch(name)
+        if await crew.ready(name):
+            self._journal.note(name, _READY_AGAIN)
+
+    async def _broker(self, fault: Fault) -> None:
+        broker, proxy = self._site.broker, self._site.broker_proxy
+        match fault.kind:
+            case "silence":
+                with silenced(broker):
+                    await asyncio.sleep(fault.lasts_s)
+            case "restart":
+                await asyncio.to_thread(broker.kill if fault.hard else broker.stop)
+                await asyncio.sleep(fault.lasts_s)
+                await asyncio.to_thread(broker.start)
+                self._journal.note(BROKER, _READY_AGAIN)
+            case _:
+                await self._network(proxy, fault)
+
+    async def _redis(self, fault: Fault) -> None:
+        redis, proxy = self._site.redis, self._site.redis_proxy
+        match fault.kind:
+            case "silence":
+                with silenced(redis.primary):
+                    await asyncio.sleep(fault.lasts_s)
+            case "restart":
+                await asyncio.to_thread(redis.kill if fault.hard else redis.stop)
+                await asyncio.sleep(fault.lasts_s)
+                await asyncio.to_thread(redis.start)
+                self._journal.note(REDIS, _READY_AGAIN)
+            case "promote":
+                await asyncio.to_thread(redis.promote, fault.lasts_s)
+                self._journal.note(REDIS, _READY_AGAIN)
+            case "flush-scripts":
+                with self._client() as client:
+                    client.script_flush()
+            case "full":
+                with self._client() as client:
+                    client.config_set("maxmemory", _FULL_BYTES)
+                    await asyncio.sleep(fault.lasts_s)
+                    client.config_set("maxmemory", 0)
+            case _:
+                await self._network(proxy, fault, b"EVALSHA")
+
+    async def _network(self, proxy: Proxy, fault: Fault, to: bytes = b"") -> None:
+        match fault.kind:
+            case "lose-replies":
+                proxy.lose_replies(fault.count, to, hangs=fault.hard)
+            case "cut":
+                proxy.cut(fault.count)
+            case "slow":
+                proxy.slow(_SLOW_S)
+        await asyncio.sleep(fault.lasts_s)
+        proxy.heal()
+
+    def _client(self) -> Redis:
+        return Redis.from_url(self._site.redis.primary.url)
+
+
+def _told(fault: Fault) -> str:
+    """Return a fault for people."""
+    parts = [fault.kind, fault.place]
+    parts += [
+        f"{fault.lasts_s:g} s" if fault.lasts_s else "",
+        f"x{fault.count}" if fault.count else "",
+    ]
+    return " ".join([*filter(None, parts), *(["hard"] if fault.hard else [])])

@@ -1,0 +1,164 @@
+"""Chaos. The judge: what the topics hold against what came out of the app.
+
+The event topics are the truth, for a producer that was not answered sends again. From them come the
+event log that `streamapp audit` compares with Redis, and the dead letters that must be there.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+from aiokafka import ConsumerRecord
+
+from streamapp.audit.lag import read_standing
+from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from tests.chaos.shop import LETTER, NUMBER
+from tests.integration.traffic import read_topic, redis_lists, topic_as_keys
+from tests.servers.deployment import Deployment
+
+_DRAIN_S = 240
+_AUDIT_S = 360.0
+_SHOWN = 5
+
+
+class _Letter(NamedTuple):
+    """A dead letter, as far as it must be what it is."""
+
+    code: str
+    topic: str
+    partition: int
+    offset: int
+    number: bytes
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass
+class Verdict:
+    """What the judge found.
+
+    Attributes:
+        differences: How many things differ.
+        examples: Some of them, for people.
+        figures: Numbers by name.
+    """
+
+    differences: int = 0
+    examples: list[str] = field(default_factory=list)
+    figures: dict[str, int] = field(default_factory=dict)
+
+    def differ(self, what: str, wrong: Iterable[object]) -> None:
+        """Note what of a kind differs, if anything."""
+        every = list(wrong)
+        self.differences += len(every)
+        self.examples += [f"{what}: {one}" for one in every[:_SHOWN]]
+
+    def compare(self, what: str, found: int, expected: int) -> None:
+        """Note a number, and whether it is what it should be."""
+        self.figures[what] = found
+        if found != expected:
+            self.differ(what, [f"{found}, expected {expected}"])
+
+
+async def judge(deployment: Deployment, topics: Iterable[str], sent: int) -> Verdict:
+    """Wait until the app is drained, and compare everything.
+
+    Args:
+        deployment: Where it ran.
+        topics: Event topics by their short names.
+        sent: How many records the broker has acknowledged, numbered from 0.
+    """
+    verdict, letters, numbers = Verdict(), list[_Letter](), set[int]()
+    log = deployment.folder / "events.jsonl"
+    with log.open("wb") as file:
+        for topic in topics:
+            for record in await read_topic(deployment, f"{deployment.name}-{topic}"):
+                headers = dict(record.headers)
+                numbers.add(int(headers[NUMBER]))
+                letters += _letters(record, headers)
+                if LETTER not in headers:
+                    file.write(record.value + b"\n")
+    verdict.figures["records"] = sent
+    verdict.differ("acknowledged, but not in its topic", sorted(set(range(sent)) - numbers))
+    report = await _audit(deployment, log, verdict)
+    if report is not None:
+        await _compare_counters(deployment, report, len(letters), verdict)
+        await _compare_letters(deployment, topics, set(letters), verdict)
+        await _compare_lists(deployment, verdict)
+    return verdict
+
+
+def _letters(record: ConsumerRecord, headers: dict[str, bytes]) -> Iterator[_Letter]:
+    """Yield the dead letters that a record must become, whole or in part."""
+
+    def letter(code: str, value: bytes | None) -> _Letter:
+        return _Letter(code, record.topic, record.partition, record.offset, headers[NUMBER],
+                       record.key, value)  # fmt: skip
+
+    if LETTER in headers:
+        yield letter(headers[LETTER].decode(), record.value)
+        return
+    content = orjson.loads(record.value)
+    for event in content if isinstance(content, list) else []:
+        if not event["item_id"]:
+            yield letter("missing_id", orjson.dumps(event))
+
+
+async def _audit(deployment: Deployment, log: Path, verdict: Verdict) -> dict[str, Any] | None:
+    """Audit the log; return the report, or None where the app does not come so far."""
+    arguments = ("audit", "--log", str(log), "--json", "--timeout", str(_DRAIN_S))
+    done = await asyncio.to_thread(
+        deployment.run, "streamapp", *arguments, within_s=_DRAIN_S + _AUDIT_S
+    )
+    if done.returncode not in {0, 1} or not done.stdout:
+        verdict.differ("audit", [done.stderr.strip()])
+        return None
+    report: dict[str, Any] = orjson.loads(done.stdout)
+    verdict.differences += report["differences"]
+    verdict.examples += [f"audit: {example}" for example in report["examples"]]
+    return report
+
+
+async def _compare_counters(
+    deployment: Deployment, report: dict[str, Any], dead: int, verdict: Verdict
+) -> None:
+    settings = deployment.settings
+    async with redis_session(settings) as redis:
+        layout = await existing_partitions(settings, state_topics(settings))
+        standing = await read_standing(redis, settings, layout)
+    histories, rows = settings.interactions_topic, settings.deltas_topic
+    verdict.compare("applied", standing.number(histories, "applied"), report["interactions"])
+    verdict.compare("dead letters", standing.number(histories, "dead"), dead)
+    for name, expected in report["skipped"].items():
+        found = standing.number(histories, f"skipped:{name}")
+        verdict.compare(f"skipped, type {name}", found, expected)
+    verdict.figures["replayed events"] = standing.number(histories, "replayed")
+    verdict.figures["replayed deltas"] = standing.number(rows, "replayed")
+
+
+async def _compare_letters(
+    deployment: Deployment, topics: Iterable[str], expected: set[_Letter], verdict: Verdict
+) -> None:
+    found: set[_Letter] = set()
+    for topic in topics:
+        for record in await read_topic(deployment, f"{deployment.name}-{topic}.dlq"):
+            about = dict(record.headers)
+            source = about["source.topic"], about["source.partition"], about["source.offset"]
+            name, partition, offset = (text.decode() for text in source)
+            code = about["error.code"].decode()
+            found.add(_Letter(code, name, int(partition), int(offset), about[NUMBER],
+                              record.key, record.value))  # fmt: skip
+    verdict.differ("no dead letter", sorted(expected - found, key=str))
+    verdict.differ("a dead letter of nothing", sorted(found - expected, key=str))
+
+
+async def _compare_lists(deployment: Deployment, verdict: Verdict) -> None:
+    topic, keys = await topic_as_keys(deployment), redis_lists(deployment)
+    verdict.figures["lists"] = len(keys)
+    wrong = sorted(key for key in {*topic, *keys} if topic.get(key) != keys.get(key))
+    verdict.differ(
+        "list", [f"{key}: topic {topic.get(key)!r}, redis {keys.get(key)!r}" for key in wrong]
+    )

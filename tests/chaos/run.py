@@ -1,0 +1,156 @@
+"""Chaos. A run: a plan carried out, everything healed, and the verdict."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from streamapp.cli.console import Step
+from tests.chaos.crew import Crew
+from tests.chaos.evidence import keep_evidence
+from tests.chaos.faults import Faults
+from tests.chaos.journal import Entry, Journal
+from tests.chaos.judge import Verdict, judge
+from tests.chaos.producer import Producer
+from tests.chaos.schedule import TRACKS, WORKERS, Plan
+from tests.chaos.shop import records
+from tests.chaos.site import Site, open_site
+from tests.servers.deployment import Deployment
+
+_SESSION_S = 6.0
+_EXPIRED_S = _SESSION_S + 2.0
+_SHOW_S = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        plan: What was to be done.
+        journal: What was done.
+        verdict: What was found.
+    """
+
+    plan: Plan
+    journal: Journal
+    verdict: Verdict
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differs, and nothing happened that no fault explains."""
+        return not (self.verdict.differences or self.journal.surprises)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON has it."""
+        plan = self.plan
+        return {
+            "seed": plan.seed,
+            "lane": plan.lane,
+            "duration_s": plan.duration_s,
+            "history_cap": plan.history_cap,
+            "partitions": plan.partitions,
+            "static_members": plan.static_members,
+            "figures": {**self.verdict.figures, **self.journal.counts},
+            "faults": [entry._asdict() for entry in self.journal.entries],
+            "surprises": self.journal.surprises,
+            "differences": self.verdict.differences,
+            "examples": self.verdict.examples,
+        }
+
+
+def carry_out(
+    plan: Plan, folder: Path, tell: Callable[[Entry], None], begin: Callable[[str], Step]
+) -> Outcome:
+    """Carry out a plan.
+
+    Args:
+        plan: What to do.
+        folder: Where processes leave their logs, and the outcome is left.
+        tell: Told what happens.
+        begin: Begins a step of the progress.
+
+    Raises:
+        LaneError: the lane cannot run on this machine.
+    """
+    begin("starting servers")
+    with open_site(plan.lane) as site:
+        deployment = Deployment(site.servers, folder)
+        deployment.env |= _settings(deployment, plan)
+        journal = Journal(tell)
+        crew = Crew(deployment, journal, static=plan.static_members)
+        try:
+            verdict = asyncio.run(_run(plan, site, deployment, crew, begin))
+        finally:
+            crew.kill_all()
+    outcome = Outcome(plan, journal, verdict)
+    (folder / "outcome.json").write_bytes(orjson.dumps(outcome.as_dict()))
+    return outcome
+
+
+def _settings(deployment: Deployment, plan: Plan) -> dict[str, str]:
+    return {
+        "STREAMAPP_EVENT_TOPICS": ",".join(f"{deployment.name}-{name}" for name in plan.topics),
+        "STREAMAPP_PARTITIONS": str(plan.partitions),
+        "STREAMAPP_HISTORY_CAP": str(plan.history_cap),
+        "STREAMAPP_SESSION_TIMEOUT": f"{_SESSION_S:g}",
+        "STREAMAPP_REDIS_TIMEOUT": "2",
+    }
+
+
+async def _run(
+    plan: Plan, site: Site, deployment: Deployment, crew: Crew, begin: Callable[[str], Step]
+) -> Verdict:
+    begin("starting workers")
+    for name in WORKERS[:-1]:
+        crew.launch(name)
+    for name in WORKERS[:-1]:
+        await crew.ready(name)
+    await asyncio.to_thread(site.redis.copy)
+    crew.launch(WORKERS[-1])
+
+    journal = crew.journal
+    producer = Producer(deployment, records(plan.seed, plan.topics), plan.events_per_s, journal)
+    faults, step = Faults(site, crew, journal), begin("chaos")
+    journal.begin()
+    async with asyncio.TaskGroup() as background:
+        watch = background.create_task(crew.watch())
+        shown = background.create_task(_show(plan, producer, step))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(producer.run(plan.duration_s))
+            for track in TRACKS:
+                some = [fault for fault in plan.faults if fault.track == track]
+                tasks.create_task(faults.run(track, some))
+        shown.cancel()
+        site.heal()
+        journal.note("everything", "healed; draining")
+        if plan.lane == "embedded":
+            await _expel_the_dead(crew)
+        begin("judging")
+        verdict = await judge(deployment, plan.topics, producer.sent)
+        watch.cancel()
+        if verdict.differences:
+            await keep_evidence(deployment, plan.topics)
+    for name in WORKERS:
+        await crew.terminate(name)
+    verdict.figures |= {"events": producer.events, "sent again": producer.repeated,
+                        "rebalances": crew.rebalances}  # fmt: skip
+    return verdict
+
+
+async def _expel_the_dead(crew: Crew) -> None:
+    """Let someone join: the embedded broker looks only then who has died."""
+    await asyncio.sleep(_EXPIRED_S)
+    await crew.terminate(WORKERS[0])
+    crew.launch(WORKERS[0])
+    await crew.ready(WORKERS[0])
+
+
+async def _show(plan: Plan, producer: Producer, step: Step) -> None:
+    total = int(plan.duration_s * plan.events_per_s)
+    while True:
+        step(producer.sent, total)
+        await asyncio.sleep(_SHOW_S)

@@ -1,0 +1,178 @@
+"""Chaos. The schedule: a seed -> the events that come in, and the faults that befall whom and when.
+
+Pure: the same seed, lane and length give the same plan, and a longer plan begins with the shorter
+one. What can have one fault at a time is a track: a worker, the broker, or Redis. Faults of one
+track never overlap; those of different tracks do.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from streamapp.failpoints import NAMES
+
+WORKERS = ("worker-1", "worker-2", "worker-3")
+BROKER = "broker"
+REDIS = "redis"
+TRACKS = (*WORKERS, BROKER, REDIS)
+LANES = ("embedded", "kafka")
+
+_CALM_S = 6.0
+"""Nothing happens before: workers have joined and made their state, so that none can be missing."""
+
+_MOST_WORKERS_HITS = 40
+"""A failpoint is hit at most so many times before it kills."""
+
+_WEIGHTS = {
+    "kill": 4,
+    "term": 2,
+    "pause": 3,
+    "failpoint": 5,
+    "crash-loop": 1,
+    "leave": 2,
+    "silence": 3,
+    "restart": 3,
+    "lose-replies": 3,
+    "cut": 2,
+    "slow": 1,
+    "flush-scripts": 1,
+    "full": 1,
+    "promote": 3,
+}
+_OF_WORKERS = ("kill", "term", "pause", "failpoint", "crash-loop", "leave")
+_OF_BROKER = ("silence", "lose-replies", "cut", "slow")
+_OF_REDIS = ("restart", "silence", "lose-replies", "cut", "slow", "flush-scripts", "full",
+             "promote")  # fmt: skip
+_LASTS_S = {
+    "kill": (0.0, 3.0),
+    "term": (0.0, 2.0),
+    "pause": (7.0, 14.0),
+    "failpoint": (8.0, 12.0),
+    "crash-loop": (1.0, 8.0),
+    "leave": (8.0, 16.0),
+    "silence": (1.0, 9.0),
+    "restart": (0.0, 3.0),
+    "lose-replies": (2.0, 4.0),
+    "cut": (0.0, 1.0),
+    "slow": (2.0, 5.0),
+    "flush-scripts": (0.0, 0.0),
+    "full": (1.0, 4.0),
+    "promote": (0.5, 5.0),
+}
+_GAPS_S = {"worker": (3.0, 16.0), BROKER: (5.0, 22.0), REDIS: (3.0, 14.0)}
+_LONG_SILENCE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What befalls one track.
+
+    Attributes:
+        at_s: When it begins, in seconds from the first event.
+        track: Whom it befalls.
+        kind: What it is; `faults` knows how.
+        lasts_s: How long it lasts, or for `promote` how far the replica is behind.
+        place: The failpoint, as its setting has it; for `failpoint` only.
+        count: How many replies are lost, or bytes pass before a cut, or processes die in a row.
+        hard: Whether the gentle or the hard form is meant: SIGTERM or SIGKILL of a server, a lost
+            reply that ends the connection or one that hangs.
+    """
+
+    at_s: float
+    track: str
+    kind: str
+    lasts_s: float
+    place: str = ""
+    count: int = 0
+    hard: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run.
+
+    Attributes:
+        seed: What all of it comes from.
+        lane: Which servers it runs on.
+        duration_s: How long events come in.
+        events_per_s: How many events come in a second.
+        history_cap: Most items of a history; with less than the shop has, there is one topic.
+        topics: Event topics by their short names.
+        partitions: Partitions of every topic.
+        static_members: Whether workers keep their member id when they start again.
+        faults: By time.
+    """
+
+    seed: int
+    lane: str
+    duration_s: float
+    events_per_s: int
+    history_cap: int
+    topics: tuple[str, ...]
+    partitions: int
+    static_members: bool
+    faults: tuple[Fault, ...]
+
+
+def plan(seed: int, lane: str, duration_s: float) -> Plan:
+    """Return what a seed means."""
+    chance = Random(f"{seed}")  # noqa: S311 - chaos, not secrets
+    overflows = chance.random() < 1 / 3
+    found = [fault for track in TRACKS for fault in _faults(seed, lane, track, duration_s)]
+    return Plan(
+        seed=seed,
+        lane=lane,
+        duration_s=duration_s,
+        events_per_s=chance.randrange(300, 801, 50),
+        history_cap=chance.randrange(3, 12) if overflows else 100,
+        topics=("clicks",) if overflows else ("clicks", "purchases"),
+        partitions=chance.choice((3, 4, 5)),
+        # The embedded broker never settles with several static members once one was expelled.
+        static_members=chance.random() < 1 / 2 and lane != "embedded",
+        faults=tuple(sorted(found, key=lambda fault: (fault.at_s, fault.track))),
+    )
+
+
+def _faults(seed: int, lane: str, track: str, duration_s: float) -> Iterator[Fault]:
+    chance = Random(f"{seed}/{lane}/{track}")  # noqa: S311
+    kinds = _kinds(track, lane)
+    gaps_s = _GAPS_S.get(track, _GAPS_S["worker"])
+    at_s = _CALM_S if track != WORKERS[-1] else 0.0
+    while True:
+        at_s = round(at_s + chance.uniform(*gaps_s), 2)
+        fault = _fault(chance, at_s, track, chance.choices(kinds, [_WEIGHTS[k] for k in kinds])[0])
+        if at_s + fault.lasts_s > duration_s:
+            return
+        yield fault
+        at_s += fault.lasts_s
+
+
+def _fault(chance: Random, at_s: float, track: str, kind: str) -> Fault:
+    """Return a fault; it draws the same number of times whatever it is."""
+    lasts_s, count, place, hits, long, hard = (
+        round(chance.uniform(*_LASTS_S[kind]), 2),
+        chance.randrange(2, 6),
+        chance.choice(NAMES),
+        chance.randrange(1, _MOST_WORKERS_HITS),
+        chance.random() < 1 / 6,
+        chance.random() < 1 / 2,
+    )
+    if kind == "silence" and track == BROKER and long:
+        lasts_s = _LONG_SILENCE_S
+    if kind == "cut":
+        count *= 20_000
+    return Fault(
+        at_s, track, kind, lasts_s,
+        place=f"{place}:{hits}" if kind == "failpoint" else "",
+        count=count if kind in {"lose-replies", "cut", "crash-loop"} else 0,
+        hard=hard and kind in {"lose-replies", "restart"},
+    )  # fmt: skip
+
+
+def _kinds(track: str, lane: str) -> tuple[str, ...]:
+    """Return what may befall a track; the embedded broker loses its data with its process."""
+    if track == REDIS:
+        return _OF_REDIS
+    if track == BROKER:
+        return (*_OF_BROKER, "restart") if lane == "kafka" else _OF_BROKER
+    return _OF_WORKERS

@@ -1,0 +1,81 @@
+"""Chaos. The shop: what trackers send. Clicks, carts, purchases, repeats, late and bad events.
+
+A record that must become a dead letter says so in a header, which dead letters keep: so whoever
+reads the topics afterwards knows what is expected without deciding by the rules under test.
+"""
+
+import random
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import orjson
+
+from tests.integration.traffic import Act, synthetic
+
+NUMBER = "chaos.number"
+"""Header: the number of the record, from 0."""
+
+LETTER = "chaos.letter"
+"""Header: the code of the dead letter that the whole record must become."""
+
+_ITEMS = 90
+_EVENTS = 10_000_000
+_STRANGE = 0.03
+"""Share of records that are not simply one good event."""
+
+_Headers = list[tuple[str, bytes]]
+
+
+class Tracked(NamedTuple):
+    """A record to produce.
+
+    Attributes:
+        topic: Short name of the topic.
+        key: The user.
+        value: The event, or something worse.
+        headers: What is known about it.
+        events: How many events it holds, good or bad.
+    """
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: _Headers
+    events: int
+
+
+def records(seed: int, topics: tuple[str, ...]) -> Iterator[Tracked]:
+    """Yield the records of a seed; there is no end."""
+    chance = random.Random(f"{seed}/shop")  # noqa: S311 - a shop, not a secret
+    for number, act in enumerate(synthetic(seed, _EVENTS, items=_ITEMS)):
+        topic = topics[-1] if act.type == "purchase" else topics[0]
+        headers = [(NUMBER, b"%d" % number)]
+        if chance.random() < _STRANGE:
+            yield _strange(chance, act, topic, headers)
+        else:
+            yield Tracked(topic, act.user.encode(), orjson.dumps(_event(act)), headers, 1)
+
+
+def _strange(chance: random.Random, act: Act, topic: str, headers: _Headers) -> Tracked:
+    """Return a record that holds several events, or none, or one that cannot be used."""
+    event, key = _event(act), act.user.encode()
+    if chance.random() < 1 / 2:
+        content, events = chance.choice((
+            ([event, event | {"type": "purchase"}], 2),
+            ({"events": [event, event]}, 2),
+            ([event, event | {"item_id": ""}], 2),
+            (event | {"type": "scroll"}, 1),
+        ))  # fmt: skip
+        return Tracked(topic, key, orjson.dumps(content), headers, events)
+    good = orjson.dumps(event)
+    code, bad_key, bad = chance.choice((
+        ("not_json", key, good[:-1]),
+        ("key_mismatch", b"nobody", good),
+        ("null_value", key, None),
+        ("ts_out_of_range", key, orjson.dumps(event | {"ts": 12.5})),
+    ))  # fmt: skip
+    return Tracked(topic, bad_key, bad, [*headers, (LETTER, code.encode())], 1)
+
+
+def _event(act: Act) -> dict[str, object]:
+    return {"user_id": act.user, "item_id": act.item, "type": act.type, "ts": act.ts}
