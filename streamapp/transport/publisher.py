@@ -59,8 +59,12 @@ class Publisher:
             await self._producer.stop()
 
     async def partitions(self, topic: str) -> int:
-        """Return how many partitions a topic has."""
-        return len(await self._connected.partitions_for(topic))
+        """Return how many partitions a topic has, as soon as it exists."""
+        while True:
+            try:
+                return len(await self._connected.partitions_for(topic))
+            except KafkaError as error:
+                logger.warning("%s is not there (%s); waiting for it", topic, type(error).__name__)
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
         """Send messages by (topic, partition); return when all of them are acknowledged."""
