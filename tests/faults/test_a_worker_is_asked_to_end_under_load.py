@@ -1,0 +1,18 @@
+"""SIGTERM while events come in: the worker finishes what it read, and hands over in order."""
+
+from tests.faults.shop import exact, selling, total, wait_applied
+from tests.integration.traffic import synthetic
+from tests.servers.deployment import Deployment
+
+
+def test_three_workers_hand_over_without_replaying_anything(deployment: Deployment) -> None:
+    """Each exits 0 under load; what it read is stored and published, and its successor goes on."""
+    with selling(deployment, synthetic(seed=41, events=100_000), rate=800) as shop:
+        for turn in range(3):
+            one = deployment.worker(f"worker-{turn}", instance_id="one")
+            wait_applied(deployment, total(deployment, "u", "applied") + 2_000)
+            assert one.terminate() == 0, one.output
+    deployment.worker("successor", instance_id="one")
+    exact(deployment, shop.sold)
+    assert total(deployment, "u", "replayed") == 0
+    assert total(deployment, "i", "replayed") == 0
