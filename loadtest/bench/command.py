@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from loadtest.bench import latency, throughput
+from loadtest.bench import growth, hot, latency, readers, scale, throughput
 from loadtest.bench.bench import Bench
 from loadtest.bench.machine import describe
 from loadtest.bench.report import as_html, as_json
@@ -19,6 +19,10 @@ from streamapp.errors import ConfigError
 SCENARIOS: dict[str, Callable[[Bench], Result]] = {
     throughput.ID: throughput.run,
     latency.ID: latency.run,
+    readers.ID: readers.run,
+    growth.ID: growth.run,
+    hot.ID: hot.run,
+    scale.ID: scale.run,
 }
 """By permanent id, in the order in which they run: later ones use what earlier ones measured."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from redis import Redis
 
-from loadtest.bench.program import asked, heard, say
+from loadtest.bench.program import heard, say
 from loadtest.bench.sighting import Sightings
 from streamapp.settings import load_settings
 
@@ -41,4 +41,4 @@ def watch(spec: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    watch(asked())
+    watch(heard())

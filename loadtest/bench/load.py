@@ -5,7 +5,6 @@ too: a load that did not keep its own schedule says nothing about the app.
 """
 
 import asyncio
-import csv
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Any, NamedTuple
 from aiokafka.partitioner import DefaultPartitioner
 
 from loadtest.bench.distribution import Distribution
-from loadtest.bench.program import asked, heard, say
+from loadtest.bench.program import heard, say
+from loadtest.bench.source import write_log
 from loadtest.replay import bundled, encode
-from streamapp.eventlog import COLUMNS, LoggedEvent, read_log
+from streamapp.eventlog import LoggedEvent, read_log
 from streamapp.settings import load_settings
 from streamapp.transport.publisher import Outgoing, Publisher
 
@@ -129,14 +129,6 @@ def background(spec: dict[str, Any]) -> Iterator[Due]:
         yield Due(place / rate, event)
 
 
-def write(path: Path, events: Sequence[LoggedEvent]) -> None:
-    """Write an event log."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(events)
-
-
 async def send(spec: dict[str, Any]) -> None:
     """Send what is asked when second 0 is told, then write the log of what was sent."""
     publisher = Publisher(load_settings())
@@ -151,7 +143,7 @@ async def send(spec: dict[str, Any]) -> None:
         elapsed_s = time.monotonic() - start_s
     finally:
         await publisher.stop()
-    write(Path(spec["sent"]), loop.sent)
+    write_log(Path(spec["sent"]), loop.sent)
     say({
         "events": len(loop.sent),
         "elapsed_s": elapsed_s,
@@ -161,4 +153,4 @@ async def send(spec: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(send(asked()))
+    asyncio.run(send(heard()))

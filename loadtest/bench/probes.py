@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from streamapp.eventlog import LoggedEvent
+Fields = tuple[str, str, str, None]
+"""User, item, type, and a time that is set when the event is sent."""
 
+_HIGHEST = 9_999_999
 _LEAD_S = 1.0
 """How long before the probe its user's first event is due."""
 
@@ -19,12 +21,12 @@ class Probes:
     """What is sent and what is then looked for.
 
     Attributes:
-        schedule: Both events of every probe as (seconds after the start, event), in that order.
+        schedule: Both events of every probe as (seconds after the start, fields), in that order.
         due_s: Intended moment of each probe proper, by its item.
         shared: The item whose list names all probes, or empty.
     """
 
-    schedule: list[tuple[float, LoggedEvent]]
+    schedule: list[tuple[float, Fields]]
     due_s: dict[str, float]
     shared: str = ""
 
@@ -50,14 +52,14 @@ def spread(
     """
     chance = Random(seed)  # noqa: S311 - moments, no secrets
     kind = "purchase" if shared else "click"
-    schedule: list[tuple[float, LoggedEvent]] = []
+    schedule: list[tuple[float, Fields]] = []
     due_s: dict[str, float] = {}
     for number in range(count):
         at_s = from_s + (number + chance.random()) * every_s
-        user, item = f"{name}-{number}", f"!{name}-{10**7 - number}"
+        user, item = f"{name}-{number}", f"!{name}-{_HIGHEST - number}"
         schedule += [
-            (at_s - _LEAD_S, LoggedEvent(user, beside, kind, None)),
-            (at_s, LoggedEvent(user, item, "click", None)),
+            (at_s - _LEAD_S, (user, beside, kind, None)),
+            (at_s, (user, item, "click", None)),
         ]
         due_s[item] = at_s
     return Probes(sorted(schedule), due_s, beside if shared else "")

@@ -1,19 +1,13 @@
 """Load test. Programs: how a child of the benchmark is told what to do, and says what it found.
 
-It gets a JSON object as its only argument, further ones as lines on standard input, and answers
-with lines on standard output.
+It hears JSON objects as lines on standard input, the first one when it starts, and answers with
+lines on standard output.
 """
 
 import sys
 from typing import Any
 
 import orjson
-
-
-def asked() -> dict[str, Any]:
-    """Return what this program is asked to do."""
-    found: dict[str, Any] = orjson.loads(sys.argv[1])
-    return found
 
 
 def say(value: dict[str, Any]) -> None:

@@ -4,15 +4,13 @@ Items are as popular as Zipf's law says. Users come in any order, each with so m
 others on average, so that the pairs of an event do not depend on the number of users or items.
 """
 
-import csv
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from streamapp.eventlog import COLUMNS, LoggedEvent
+from streamapp.eventlog import LoggedEvent
 
 _OPENED_S = 1_700_000_000.0
 _EVENTS_PER_S = 100.0
@@ -31,7 +29,6 @@ class Shop:
         items: Among so many items.
         exponent: Of Zipf's law: the item of rank k is chosen with a chance of 1 / k**exponent.
         seed: Of the generator.
-        hot_share: Share of events on one more item, `hot`.
     """
 
     events: int
@@ -39,7 +36,6 @@ class Shop:
     items: int
     exponent: float = 1.0
     seed: int = 1
-    hot_share: float = 0.0
 
     def __iter__(self) -> Iterator[LoggedEvent]:
         """Yield the events, 100 a second of event time."""
@@ -51,21 +47,12 @@ class Shop:
             size = min(_CHUNK_EVENTS, self.events - start)
             users = generator.integers(0, self.users, size)
             items = np.searchsorted(chances, generator.random(size), side="right")
-            items[generator.random(size) < self.hot_share] = self.items
             types = generator.choice(_TYPES, size, p=_SHARES).tolist()
             for place, (user, item, kind) in enumerate(
                 zip(users.tolist(), items.tolist(), types, strict=True), start
             ):
-                name = "hot" if item == self.items else f"sku-{item}"
-                yield LoggedEvent(f"u{user}", name, kind, _OPENED_S + place / _EVENTS_PER_S)
-
-    def write(self, path: Path) -> Path:
-        """Write the log as CSV, and return its path."""
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows(self)
-        return path
+                ts = _OPENED_S + place / _EVENTS_PER_S
+                yield LoggedEvent(f"u{user}", f"sku-{item}", kind, ts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what makes the log."""

@@ -1,7 +1,8 @@
 """Load test. The source: the event log of a scenario, and the topic that is filled with it."""
 
 import asyncio
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
 from streamapp.cli.console import Step
 from streamapp.cli.session import existing_partitions
-from streamapp.eventlog import LoggedEvent, read_log
+from streamapp.eventlog import COLUMNS, LoggedEvent, read_log
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.publisher import Publisher
 
@@ -34,10 +35,6 @@ class Source:
     events: int
     about: dict[str, Any]
 
-    def head(self, events: int) -> list[LoggedEvent]:
-        """Return the first events."""
-        return list(islice(read_log(self.files), events))
-
 
 def given(files: Sequence[Path]) -> Source:
     """Return the source of files that somebody has.
@@ -51,8 +48,26 @@ def given(files: Sequence[Path]) -> Source:
 
 def made_up(shop: Shop, folder: Path, name: str = "shop") -> Source:
     """Return the source of a made-up shop, written to `folder`."""
-    path = shop.write(folder / f"{name}.csv")
-    return Source([path], shop.events, {"made_up": shop.as_dict()})
+    path = folder / f"{name}.csv"
+    return Source([path], write_log(path, shop), {"made_up": shop.as_dict()})
+
+
+def halves(source: Source, folder: Path) -> tuple[Source, Source]:
+    """Return the first and the second half of a source, as logs of their own in `folder`."""
+    events = read_log(source.files)
+    parts = []
+    for name, size in (("first", source.events // 2), ("second", source.events)):
+        path = folder / f"{name}.csv"
+        parts.append(Source([path], write_log(path, islice(events, size)), {"half": name}))
+    return parts[0], parts[1]
+
+
+def write_log(path: Path, events: Iterable[LoggedEvent]) -> int:
+    """Write an event log as CSV; return how many events it holds."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        return sum(1 for event in events if writer.writerow(event))
 
 
 def fill(stage: Stage, run: str, source: Source, events_per_record: int, tell: Step) -> int:

@@ -14,7 +14,6 @@ from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import orjson
 from redis import Redis
 
 from loadtest.bench.cpus import Cpus, kept_to
@@ -108,9 +107,9 @@ class Stage:
         self, run: str, module: str, asked: dict[str, Any], cpus: tuple[int, ...] | None = None
     ) -> Process:
         """Start a program of the benchmark that is told what to do as JSON."""
-        return self.start(
-            run, module.rpartition(".")[2], [module, orjson.dumps(asked).decode()], cpus
-        )
+        started = self.start(run, module.rpartition(".")[2], [module], cpus)
+        started.say(asked)
+        return started
 
     def clear(self, run: str = "") -> None:
         """Delete the topics and keys of a run; of all runs if none is named."""

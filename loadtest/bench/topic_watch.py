@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
-from loadtest.bench.program import asked, heard, say
+from loadtest.bench.program import heard, say
 from loadtest.bench.sighting import Sightings
 from streamapp.settings import load_settings
 from streamapp.transport.offsets import read_offsets
@@ -41,4 +41,4 @@ async def watch(spec: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(watch(asked()))
+    asyncio.run(watch(heard()))

@@ -5,7 +5,7 @@ from typing import Any
 
 import faust
 
-from loadtest.bench.program import asked
+from loadtest.bench.program import heard
 from loadtest.bench.rivals.lap import Lap
 
 
@@ -41,6 +41,6 @@ def create_app(broker_url: str, topics: list[str], group: str, records: int) -> 
 
 
 if __name__ == "__main__":
-    spec = asked()
+    spec = heard()
     app = create_app(spec["broker_url"], [spec["topic"]], spec["group"], spec["records"])
     faust.Worker(app, loglevel="error").execute_from_commandline()

@@ -11,7 +11,7 @@ import faust
 import orjson
 from redis.asyncio import Redis
 
-from loadtest.bench.program import asked
+from loadtest.bench.program import heard
 from loadtest.bench.rivals.counting import apply, ranked
 from loadtest.bench.rivals.lap import Lap, events_in
 
@@ -84,4 +84,4 @@ def create_app(spec: dict[str, Any]) -> faust.App:
 
 
 if __name__ == "__main__":
-    faust.Worker(create_app(asked()), loglevel="error").execute_from_commandline()
+    faust.Worker(create_app(heard()), loglevel="error").execute_from_commandline()

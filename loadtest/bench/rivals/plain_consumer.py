@@ -5,7 +5,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
-from loadtest.bench.program import asked
+from loadtest.bench.program import heard
 from loadtest.bench.rivals.lap import Lap, events_in
 
 
@@ -31,4 +31,4 @@ async def consume(spec: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(consume(asked()))
+    asyncio.run(consume(heard()))

@@ -16,7 +16,7 @@ from quixstreams.models.topics import Topic, TopicAdmin, TopicManager
 from quixstreams.sinks.base import BatchingSink, SinkBatch
 from redis import Redis
 
-from loadtest.bench.program import asked
+from loadtest.bench.program import heard
 from loadtest.bench.rivals.counting import apply, ranked
 from loadtest.bench.rivals.lap import Lap
 
@@ -143,4 +143,4 @@ def main(spec: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(asked())
+    main(heard())

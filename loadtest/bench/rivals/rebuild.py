@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from redis import Redis
 
-from loadtest.bench.program import asked
+from loadtest.bench.program import heard
 from loadtest.bench.rivals.lap import Lap
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.truth import gram, live_ratings
@@ -79,4 +79,4 @@ def main(spec: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(asked())
+    main(heard())

@@ -1,0 +1,99 @@
+"""Load test. Scenario `growth`: memory and CPU as items and users grow, and pairs do not."""
+
+from typing import Any
+
+from loadtest.bench.app_run import AppRun, audited, drain
+from loadtest.bench.bench import Bench
+from loadtest.bench.footprint import CLASSES, measure
+from loadtest.bench.result import Plot, Result, Table
+from loadtest.bench.shop import Shop
+from loadtest.bench.source import fill, made_up
+
+ID = "growth"
+_RUN = "app"
+_EVENTS_PER_USER = 5
+_MB = 1e6
+
+
+def run(bench: Bench) -> Result:
+    """Measure a shop of each size; users have five events each, so an event has as many pairs."""
+    result, runs = Result(ID), {}
+    for items, users in bench.sizes:
+        name = f"{items}x{users}"
+        runs[name], case = _run(bench, name, items, users)
+        result.cases.append({"id": f"{ID}/{name}", **case})
+    _show(result, runs)
+    return result
+
+
+def _run(bench: Bench, name: str, items: int, users: int) -> tuple[AppRun, dict[str, Any]]:
+    shop = Shop(users * _EVENTS_PER_USER, users, items, seed=bench.seed)
+    with bench.stage() as stage:
+        stage.make_topics(_RUN)
+        bench.begin(f"{name}, making a shop of {shop.events:,} events")
+        source = made_up(shop, stage.folder)
+        fill(stage, _RUN, source, bench.events_per_record, bench.begin(f"{name}, filling"))
+        bench.begin(name)
+        found = drain(stage, _RUN, bench.timeout_s)
+        bench.begin(f"{name}, audit")
+        audited(stage, _RUN, source.files)
+        bench.begin(f"{name}, memory of keys")
+        settings = stage.settings(_RUN)
+        with stage.redis() as redis:
+            keys = measure(redis, stage.name, settings.list_prefix, settings.state_prefix)
+            used: Any = redis.info("memory")
+    case = {
+        "shop": shop.as_dict(),
+        **found.as_dict(),
+        "keys": keys,
+        "redis_used_bytes": used["used_memory"],
+        "redis_peak_bytes": used["used_memory_peak"],
+    }
+    return found, case
+
+
+def _show(result: Result, runs: dict[str, AppRun]) -> None:
+    present = [name for name in CLASSES if any(name in case["keys"] for case in result.cases)]
+    result.tables += [
+        Table(
+            "Bytes in Redis by class of keys, MB",
+            ("items x users", "events", *present, "all"),
+            [
+                (
+                    name,
+                    case["events"],
+                    *(round(case["keys"].get(one, {"bytes": 0})["bytes"] / _MB, 2)
+                      for one in present),
+                    round(case["redis_used_bytes"] / _MB, 2),
+                )
+                for name, case in zip(runs, result.cases, strict=True)
+            ],
+        ),
+        Table(
+            "The worker",
+            ("items x users", "items with a list", "events/s", "CPU us/event", "peak MB"),
+            [
+                (
+                    name,
+                    case["keys"].get("lists", {"keys": 0})["keys"],
+                    round(case["events_per_s"]),
+                    round(case["cpu_us_per_event"], 1),
+                    round(case["peak_rss_bytes"] / _MB),
+                )
+                for name, case in zip(runs, result.cases, strict=True)
+            ],
+        ),
+    ]  # fmt: skip
+    result.plots.append(
+        Plot(
+            "Cost of an event over the size of the state",
+            "events in the state",
+            "CPU us/event",
+            {name: one.over_state() for name, one in runs.items()},
+            log_x=True,
+        )
+    )
+    result.notes.append(
+        f"every user has {_EVENTS_PER_USER} events, so pairs an event are the same at all sizes; "
+        "of large classes a sample of 1,000 keys was asked for its memory"
+    )

@@ -1,0 +1,65 @@
+"""Load test. Scenario `scale`: what an event costs two workers, against one."""
+
+from loadtest.bench.app_run import AppRun, audited, outcome, workers
+from loadtest.bench.bench import Bench
+from loadtest.bench.result import Plot, Result, Table
+from loadtest.bench.source import fill
+from loadtest.bench.watch import Watch
+
+ID = "scale"
+_RUN = "app"
+_COUNTS = (1, 2)
+_PARTITIONS = "2"
+
+
+def run(bench: Bench) -> Result:
+    """Give the same log on two partitions to one worker, then to two; they start before it."""
+    result, runs = Result(ID), {}
+    apart = True
+    for count in _COUNTS:
+        runs[count], kept_apart = _run(bench, count)
+        apart = apart and kept_apart
+    for count, one in runs.items():
+        result.cases.append({"id": f"{ID}/workers{count}", **one.as_dict()})
+    base = runs[1]
+    result.tables.append(
+        Table(
+            "Workers on two partitions",
+            ("workers", "events", "events/s", "CPU us/event", "of one worker's", "peak MB"),
+            [
+                (
+                    count,
+                    one.events,
+                    round(one.events_per_s),
+                    round(one.cpu_us_per_event, 1),
+                    round(one.cpu_us_per_event / base.cpu_us_per_event, 2),
+                    round(one.peak_rss_bytes / 1e6),
+                )
+                for count, one in runs.items()
+            ],
+        )
+    )
+    series = {f"{count} workers": one.over_time() for count, one in runs.items()}
+    result.plots.append(Plot("Throughput over time", "s", "events/s", series))
+    result.notes.append(
+        "CPU an event is what scales here; events a second also depend on what servers and load "
+        "leave of the machine"
+    )
+    if not apart:
+        result.notes.append("there are too few CPUs to give each worker its own: nothing is pinned")
+    return result
+
+
+def _run(bench: Bench, count: int) -> tuple[AppRun, bool]:
+    with bench.stage(measured=count, partitions=_PARTITIONS) as stage:
+        stage.make_topics(_RUN)
+        source = bench.source(stage.folder)
+        bench.begin(f"{count} workers")
+        with stage.redis() as redis, workers(stage, _RUN, count) as started:
+            step = bench.begin(f"{count} workers, filling")
+            with Watch(stage.settings(_RUN), redis, started) as watch:
+                fill(stage, _RUN, source, bench.events_per_record, step)
+                watch.settled(bench.timeout_s)
+        bench.begin(f"{count} workers, audit")
+        audited(stage, _RUN, source.files)
+        return outcome(watch.samples), stage.cpus.apart
