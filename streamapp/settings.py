@@ -124,6 +124,9 @@ class Settings(BaseSettings):
 
     history_cap: int = Field(100, ge=1, le=100_000)
     """Most items of a user's history. Changes results."""
+    forget_after: float = Field(0.0, ge=0)
+    """Seconds of event time without an event after which a user's history begins anew; after twice
+    as long it is removed, with all that it adds to counts. 0 is off. Changes results."""
     top_n: int = Field(20, ge=1, le=200)
     """Most entries of a list. Changes results."""
     damping: float = Field(0.0, ge=0)
@@ -231,7 +234,11 @@ class Settings(BaseSettings):
     @property
     def results(self) -> str:
         """The settings that change counts, as canonical JSON; state carries it."""
-        chosen = {"event_weights": self.event_weights, "history_cap": self.history_cap}
+        chosen = {
+            "event_weights": self.event_weights,
+            "forget_after": self.forget_after,
+            "history_cap": self.history_cap,
+        }
         return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
 
 

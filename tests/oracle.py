@@ -18,11 +18,15 @@ class Act(NamedTuple):
     ts: float
 
 
-def histories(acts: list[Act], cap: int) -> dict[str, dict[str, tuple[float, float]]]:
+def histories(
+    acts: list[Act], cap: int, forget_after_s: float = math.inf
+) -> dict[str, dict[str, tuple[float, float]]]:
     """Return each user's history, item -> (rating, last time)."""
     kept: dict[str, dict[str, tuple[float, float]]] = {}
     for act in acts:
         history = kept.setdefault(act.user, {})
+        if history and act.ts - max(ts for _, ts in history.values()) > forget_after_s:
+            history.clear()
         rating, ts = history.get(act.item, (0.0, -math.inf))
         history[act.item] = max(rating, act.weight), max(ts, act.ts)
         while len(history) > cap:
@@ -30,9 +34,11 @@ def histories(acts: list[Act], cap: int) -> dict[str, dict[str, tuple[float, flo
     return kept
 
 
-def gram(acts: list[Act], cap: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+def gram(
+    acts: list[Act], cap: int, forget_after_s: float = math.inf
+) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return (items, R^T R, B^T B): all dots and supports, dense, norms on the diagonal."""
-    kept = histories(acts, cap)
+    kept = histories(acts, cap, forget_after_s)
     items = sorted({item for history in kept.values() for item in history}, key=str.encode)
     ratings = np.zeros((len(kept), len(items)))
     for row, history in enumerate(kept.values()):

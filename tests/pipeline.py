@@ -1,12 +1,13 @@
 """The kernels joined as the agents join them, with dictionaries for Redis and lists for Kafka."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
-from streamapp.core.history import revise
+from streamapp.core.history import Revisions, revise
 from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
 from streamapp.core.norms import Norms
 from streamapp.core.ranking import Rule
@@ -25,6 +26,7 @@ class Pipeline:
     log: list[list[bytes]] = field(default_factory=list)
     offset: int = 0
     taken: int = 0
+    forget_after_s: float = math.inf
 
     def __post_init__(self) -> None:
         self.registry, self.fences = Registry(), Fences()
@@ -53,13 +55,23 @@ class Pipeline:
                 news.interactions,
                 self.registry,
                 self.cap,
+                self.forget_after_s,
             )
-            self.histories.update(zip(news.users, revisions.histories(), strict=True))
-            for shard, value in encode_deltas(
-                revisions, self.registry, self.shards, Origin("g", 0, self.offset)
-            ):
-                self.log[shard].append(value)
+            self._send(news.users, revisions)
         self.offset += 1
+
+    def forget(self, users: list[str]) -> None:
+        """Forget users, as a cut of idle ones does."""
+        held = [user for user in users if self.histories.get(user)]
+        if held:
+            self._send(held, Revisions.forgetting([self.histories[user] for user in held]))
+        self.offset += 1
+
+    def _send(self, users: list[str], revisions: Revisions) -> None:
+        self.histories.update(zip(users, revisions.histories(), strict=True))
+        origin = Origin("g", 0, self.offset)
+        for shard, value in encode_deltas(revisions, self.registry, self.shards, origin):
+            self.log[shard].append(value)
 
     def drain(self, number: int) -> None:
         """Apply what the log of a shard holds beyond its position, all at once."""

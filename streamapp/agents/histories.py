@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from faust.types import TP
 
+from streamapp.agents.forgetting import Forgetting
 from streamapp.agents.opening import decoded, open_slot
 from streamapp.agents.outside import Outside
 from streamapp.core.delta import Origin, encode_deltas
 from streamapp.core.fence import Fences
-from streamapp.core.history import Interactions, revise
+from streamapp.core.history import Interactions, Revisions, newest_ts, revise
 from streamapp.core.interactions import Admitted, Cut, admit, decode_cut
 from streamapp.core.registry import Registry
 from streamapp.store.keys import SlotKeys, histories_tag
@@ -32,6 +33,7 @@ class _State:
     fences: Fences
     registry: Registry
     counters: dict[str, int]
+    newest_ts: float
 
 
 class Histories:
@@ -46,6 +48,7 @@ class Histories:
         keys = SlotKeys(outside.settings.state_prefix, histories_tag(partition))
         self._slot = Slot(outside.redis, keys)
         self._state: _State
+        self._forgetting = Forgetting(outside, self._slot, partition)
         self._mark: Mark | None = None
         self._shards = 0
 
@@ -63,7 +66,8 @@ class Histories:
         }
         self._mark = Mark.decode(head.fields.get("mark", b""))
         registry = await self._slot.registry()
-        self._state = _State(head.position, Fences(head.fences), registry, counters)
+        newest_ts = float(head.fields.get("newest_ts", "-inf"))
+        self._state = _State(head.position, Fences(head.fences), registry, counters, newest_ts)
         return {tp: head.position}
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
@@ -86,6 +90,7 @@ class Histories:
         end = batches[-1].end
         fields = {name: str(count).encode() for name, count in state.counters.items()}
         fields["mark"] = Mark.of(batches[-1].records[-1]).encode()
+        fields["newest_ts"] = repr(state.newest_ts).encode()
         await self._slot.put(end, histories.items())
         self._failpoints.reach("histories.blobs-put")
         await self._slot.commit(
@@ -98,8 +103,8 @@ class Histories:
         self._failpoints.reach("histories.position-moved")
 
     async def work(self) -> float:
-        """Histories are stored as they are applied; nothing waits for its time."""
-        return 3600.0
+        """Look for idle users; histories themselves are stored as they are applied."""
+        return await self._forgetting.step(self._state.newest_ts)
 
     async def verify(self) -> None:
         """Compare the position."""
@@ -126,13 +131,14 @@ class Histories:
         found |= {f"skipped:{name}": count for name, count in news.skipped.items()}
         for name, count in found.items():
             state.counters[name] = state.counters.get(name, 0) + count
+        state.newest_ts = max(state.newest_ts, news.newest_ts)
         return news
 
     async def _revise(
         self, admitted: Sequence[tuple[int, Admitted]], state: _State
     ) -> tuple[dict[tuple[str, int], list[Outgoing]], dict[str, bytes]]:
         """Return the deltas of the cuts, and the histories that they leave."""
-        users = list({user: None for _, news in admitted for user in news.users})
+        users = list({user: None for _, news in admitted for user in (*news.users, *news.idle)})
         stored = await self._slot.read_at(state.position, users)
         ahead = {user: blob[0] for user, blob in zip(users, stored, strict=True) if blob}
         histories = {
@@ -141,15 +147,24 @@ class Histories:
         deltas: dict[tuple[str, int], list[Outgoing]] = {}
         for offset, news in admitted:
             todo = _without(news, {user for user in news.users if ahead.get(user, 0) > offset})
-            if not todo.users:
+            idle = [
+                user
+                for user, ts in news.idle.items()
+                if histories[user] and newest_ts(histories[user]) == ts
+            ]
+            if todo.users:
+                revisions = revise(
+                    [histories[user] for user in todo.users],
+                    todo.interactions,
+                    state.registry,
+                    self._settings.history_cap,
+                    self._settings.forget_after or np.inf,
+                )
+            elif idle:
+                revisions = Revisions.forgetting([histories[user] for user in idle])
+            else:
                 continue
-            revisions = revise(
-                [histories[user] for user in todo.users],
-                todo.interactions,
-                state.registry,
-                self._settings.history_cap,
-            )
-            histories.update(zip(todo.users, revisions.histories(), strict=True))
+            histories.update(zip(todo.users or idle, revisions.histories(), strict=True))
             origin = Origin(self._slot.generation, self._partition, offset)
             for shard, value in encode_deltas(revisions, state.registry, self._shards, origin):
                 target = self._settings.deltas_topic, shard

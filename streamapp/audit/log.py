@@ -18,7 +18,7 @@ class LogInteractions:
     """What the events of a log say, in the order of the log.
 
     Attributes:
-        users: Number of users; they are numbered by first appearance.
+        users: User ids by number, in order of first appearance.
         items: Item ids by number, in order of first appearance.
         user: int32, shape (interactions,). User numbers.
         item: int32. Item numbers.
@@ -28,7 +28,7 @@ class LogInteractions:
         refused: Events that the app makes dead letters of, by error code.
     """
 
-    users: int
+    users: list[str]
     items: list[str]
     user: Ints
     item: Ints
@@ -101,7 +101,7 @@ def read_interactions(
         except BadEventError as refusal:
             refused[refusal.code] += 1
     return LogInteractions(
-        len(taken.users),
+        list(taken.users),
         list(taken.items),
         np.frombuffer(taken.user, np.int32),
         np.frombuffer(taken.item, np.int32),

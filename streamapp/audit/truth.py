@@ -1,8 +1,8 @@
 """Audit. The truth: counts of a log as the Gram matrix of its live histories.
 
-Where a history never was over the cap, the order of its events does not matter: each rating is the
-largest weight. Only the users above it are gone through event by event. Then the counts are one
-sparse product. Source: part 1 of the design, "State rule".
+Where a history never was over the cap and never began anew, the order of its events does not
+matter: each rating is the largest weight. Only the other users are gone through event by event.
+Then the counts are one sparse product. Source: part 1 of the design, "State rule".
 """
 
 from heapq import heappop, heappush
@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from streamapp.audit.log import LogInteractions
-from streamapp.core.arrays import Floats, Ints
+from streamapp.core.arrays import Bools, Floats, Ints
 from streamapp.store.snapshot import Counts
 
 
@@ -31,20 +31,23 @@ class Ratings(NamedTuple):
     rating: Floats
 
 
-def live_ratings(log: LogInteractions, cap: int) -> Ratings:
+def live_ratings(log: LogInteractions, cap: int, forget_after_s: float = np.inf) -> Ratings:
     """Return what the history rule leaves of the interactions of `log`.
 
     Args:
         log: The interactions; those of one user in the order in which they were applied.
         cap: Most entries of a history.
+        forget_after_s: An interaction that is later than the newest entry by more than this begins
+            the history anew.
 
-    Cost: O(n log n), and a Python loop over the events of users above the cap.
+    Cost: O(n log n), and a Python loop over the events of users above the cap or once idle.
     """
     whole = _largest(log)
-    crowded = np.bincount(whole.user, minlength=log.users) > cap
-    calm = ~crowded[whole.user]
+    apart = np.bincount(whole.user, minlength=len(log.users)) > cap
+    apart |= _idle_once(log, forget_after_s)
+    calm = ~apart[whole.user]
     parts = [Ratings(whole.user[calm], whole.item[calm], whole.rating[calm])]
-    events = np.flatnonzero(crowded[log.user])
+    events = np.flatnonzero(apart[log.user])
     events = events[np.argsort(log.user[events], kind="stable")]
     bounds = np.flatnonzero(np.diff(log.user[events], prepend=-1, append=-1)).tolist()
     for start, end in pairwise(bounds):
@@ -52,6 +55,7 @@ def live_ratings(log: LogInteractions, cap: int) -> Ratings:
         kept = _evicted(
             [log.items[number] for number in log.item[some].tolist()],
             log.item[some].tolist(), log.weight[some].tolist(), log.ts[some].tolist(), cap,
+            forget_after_s,
         )  # fmt: skip
         parts.append(
             Ratings(
@@ -94,6 +98,22 @@ def gram(ratings: Ratings, users: int, items: list[str]) -> Counts:
     )
 
 
+def newest_of(log: LogInteractions) -> Floats:
+    """Return the newest event time of each user in seconds, float64, shape (users,)."""
+    newest = np.full(len(log.users), -np.inf)
+    np.maximum.at(newest, log.user, log.ts)
+    return newest
+
+
+def _idle_once(log: LogInteractions, forget_after_s: float) -> Bools:
+    """Say of each user whether two of their events that follow by time are so far apart."""
+    idle = np.zeros(len(log.users), np.bool_)
+    order = np.lexsort((log.ts, log.user))
+    user, ts = log.user[order], log.ts[order]
+    idle[user[1:][(user[1:] == user[:-1]) & (np.diff(ts) > forget_after_s)]] = True
+    return idle
+
+
 def _largest(log: LogInteractions) -> Ratings:
     """Return each user's largest weight for each item, as if nothing were ever evicted."""
     key = log.user.astype(np.int64) * len(log.items) + log.item
@@ -107,7 +127,12 @@ def _largest(log: LogInteractions) -> Ratings:
 
 
 def _evicted(
-    names: list[str], items: list[int], weights: list[float], times: list[float], cap: int
+    names: list[str],
+    items: list[int],
+    weights: list[float],
+    times: list[float],
+    cap: int,
+    forget_after_s: float,
 ) -> dict[int, float]:
     """Apply the history rule to one user's interactions, one by one; return rating by item.
 
@@ -117,7 +142,11 @@ def _evicted(
     ratings: dict[int, float] = {}
     last: dict[int, float] = {}
     queue: list[tuple[float, str, int]] = []
+    newest = -np.inf
     for name, item, weight, ts in zip(names, items, weights, times, strict=True):
+        if ratings and ts - newest > forget_after_s:
+            ratings, last, queue, newest = {}, {}, [], -np.inf
+        newest = max(newest, ts)
         if item not in ratings or ts > last[item]:
             last[item] = ts
             heappush(queue, (ts, name, item))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
+from redis.asyncio import Redis
 
 from streamapp.audit.comparison import (
     Comparison,
@@ -20,12 +22,19 @@ from streamapp.audit.comparison import (
 from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.audit.lists import compare_lists
 from streamapp.audit.log import LogInteractions, read_interactions
-from streamapp.audit.truth import gram, live_ratings
+from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
 from streamapp.cli.console import Step, print_json, print_table, progress
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.core.arrays import Bools
 from streamapp.eventlog import read_log
 from streamapp.settings import Settings, load_settings
-from streamapp.store.snapshot import Counts, check_still, read_lists, read_snapshot
+from streamapp.store.snapshot import (
+    Counts,
+    check_still,
+    holds_histories,
+    read_lists,
+    read_snapshot,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +89,15 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
     """
     settings = load_settings()
     with progress() as begin:
-        log, truth = _truth(files, settings, begin)
-        report = asyncio.run(_compare(log, truth, settings, timeout_s, begin))
+        begin("reading the log")
+        log = read_interactions(
+            read_log(files),
+            settings.event_rules,
+            settings.event_weights,
+            settings.event_topics[0],
+            time.time() + settings.max_ahead_s,
+        )
+        report = asyncio.run(_compare(log, settings, timeout_s, begin))
     if as_json:
         print_json(report.as_dict())
     else:
@@ -90,24 +106,32 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _truth(
-    files: Sequence[Path], settings: Settings, begin: Callable[[str], Step]
-) -> tuple[LogInteractions, Counts]:
-    begin("reading the log")
-    log = read_interactions(
-        read_log(files),
-        settings.event_rules,
-        settings.event_weights,
-        settings.event_topics[0],
-        time.time() + settings.max_ahead_s,
-    )
-    begin("counting")
-    return log, gram(live_ratings(log, settings.history_cap), log.users, log.items)
+def _truth(log: LogInteractions, settings: Settings, forgotten: Bools) -> Counts:
+    ratings = live_ratings(log, settings.history_cap, settings.forget_after or np.inf)
+    held = ~forgotten[ratings.user]
+    live = Ratings(ratings.user[held], ratings.item[held], ratings.rating[held])
+    return gram(live, len(log.users), log.items)
+
+
+async def _forgotten(
+    redis: Redis, settings: Settings, layout: dict[str, int], log: LogInteractions
+) -> Bools:
+    """Say of each user whether the app has rightly forgotten them.
+
+    The app may do so once an event is newer by twice the time after which a history begins anew;
+    whether it has done so, it alone knows.
+    """
+    forgotten = np.zeros(len(log.users), np.bool_)
+    if settings.forget_after and len(log.ts):
+        idle = np.flatnonzero(newest_of(log) < log.ts.max() - 2 * settings.forget_after)
+        users = [log.users[number] for number in idle.tolist()]
+        held = await holds_histories(redis, settings, layout, users)
+        forgotten[idle] = ~np.array(held, np.bool_)
+    return forgotten
 
 
 async def _compare(
     log: LogInteractions,
-    truth: Counts,
     settings: Settings,
     timeout_s: float,
     begin: Callable[[str], Step],
@@ -121,6 +145,9 @@ async def _compare(
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
         snapshot = await read_snapshot(redis, settings, begin("reading rows"))
+        forgotten = await _forgotten(redis, settings, layout, log)
+        begin("counting")
+        truth = _truth(log, settings, forgotten)
         expected, stored = aligned(truth, snapshot.counts, log.items)
         keys = [f"{settings.list_prefix}item:{item}" for item in expected.items]
         lists = await read_lists(redis, keys, begin("reading lists"))
@@ -131,7 +158,7 @@ async def _compare(
         log,
         snapshot.applied,
         {
-            "histories": compare_numbers("histories", snapshot.histories, log.users),
+            "histories": compare_numbers("histories", snapshot.histories, int((~forgotten).sum())),
             "norms": compare_norms(expected, stored, snapshot.disputed, tolerance),
             "dots": compare_dots(expected, stored, tolerance),
             "lists": compare_lists(expected, lists, settings.rule),

@@ -3,11 +3,14 @@
 A history is at most `cap` distinct items, each with a rating and a last time. An interaction with
 an item of the history raises its rating to the larger of the two and its time to the later of the
 two; a new item enters with its weight; while the history is over the cap, the entry with the
-smallest (time, item id) is evicted.
+smallest (time, item id) is evicted. An interaction that comes long after the newest entry begins
+the history anew, so that a user who was idle for long may also be forgotten (ADR-0007).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +58,20 @@ class Revisions:
     ts: Floats
     as_of: Floats
 
+    @classmethod
+    def forgetting(cls, histories: Sequence[bytes]) -> "Revisions":
+        """Return what takes everything away that these histories, packed as `ENTRY`, hold."""
+        starts, stored = _unpacked(histories)
+        nothing = np.zeros(len(stored))
+        return cls(
+            starts,
+            np.ascontiguousarray(stored["item"]),
+            np.ascontiguousarray(stored["rating"]),
+            nothing,
+            np.ascontiguousarray(stored["ts"]),
+            np.full(len(histories), -np.inf),
+        )
+
     def histories(self) -> list[bytes]:
         """Return each user's history after, packed as `ENTRY` records. Cost: O(entries)."""
         alive = self.after > 0
@@ -66,8 +83,17 @@ class Revisions:
         return [whole[start:end] for start, end in pairwise(cuts)]
 
 
+def newest_ts(history: bytes) -> float:
+    """Return the newest time of a history that is packed as `ENTRY` records and not empty."""
+    return float(np.frombuffer(history, ENTRY)["ts"].max())
+
+
 def revise(
-    histories: list[bytes], interactions: Interactions, registry: Registry, cap: int
+    histories: Sequence[bytes],
+    interactions: Interactions,
+    registry: Registry,
+    cap: int,
+    forget_after_s: float = np.inf,
 ) -> Revisions:
     """Apply the history rule to the users of `interactions`, one after the other.
 
@@ -76,12 +102,12 @@ def revise(
         interactions: What to apply; as many users as `histories`.
         registry: The items' ids; they break ties of time when an entry is evicted.
         cap: Most entries of a history; > 0.
+        forget_after_s: An interaction that is later than the newest entry by more than this begins
+            the history anew.
 
     Cost: O(history) per interaction, and as much again per eviction.
     """
-    stored = np.frombuffer(b"".join(histories), ENTRY)
-    sizes = np.array([len(history) for history in histories], np.int64) // ENTRY.itemsize
-    starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+    starts, stored = _unpacked(histories)
     return Revisions(
         *_revise(
             starts,
@@ -93,9 +119,17 @@ def revise(
             interactions.weight,
             interactions.ts,
             cap,
+            forget_after_s,
             *registry.text,
         )
     )
+
+
+def _unpacked(histories: Sequence[bytes]) -> tuple[Longs, Any]:
+    """Return where each history starts, int64, shape (histories + 1,), and all entries."""
+    stored = np.frombuffer(b"".join(histories), ENTRY)
+    sizes = np.array([len(history) for history in histories], np.int64) // ENTRY.itemsize
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes))), stored
 
 
 @compiled
@@ -109,6 +143,7 @@ def _revise(
     new_weight: Floats,
     new_ts: Floats,
     cap: int,
+    forget_after_s: float,
     text: Bytes,
     ends: Longs,
 ) -> tuple[Longs, Ints, Floats, Floats, Floats, Floats]:
@@ -119,13 +154,18 @@ def _revise(
     starts, as_of = np.zeros(users + 1, np.int64), np.full(users, -np.inf)
     end = 0
     for user in range(users):
-        start, alive = end, 0
+        start, alive, newest = end, 0, -np.inf
         for entry in range(old_starts[user], old_starts[user + 1]):
             item[end], before[end], ts[end] = old_item[entry], old_rating[entry], old_ts[entry]
             after[end] = old_rating[entry]
+            newest = max(newest, ts[end])
             end += 1
             alive += 1
         for event in range(new_starts[user], new_starts[user + 1]):
+            if alive and new_ts[event] - newest > forget_after_s:
+                after[start:end] = 0
+                alive, newest = 0, -np.inf
+            newest = max(newest, new_ts[event])
             entry = start
             while entry < end and item[entry] != new_item[event]:
                 entry += 1
@@ -141,9 +181,7 @@ def _revise(
             while alive > cap:
                 after[_oldest(item, after, ts, start, end, text, ends)] = 0
                 alive -= 1
-        for entry in range(start, end):
-            if after[entry] > 0:
-                as_of[user] = max(as_of[user], ts[entry])
+        as_of[user] = newest
         starts[user + 1] = end
     return starts, item[:end], before[:end], after[:end], ts[:end], as_of
 

@@ -46,6 +46,8 @@ class Cut(msgspec.Struct, array_like=True, frozen=True):
         columns: Little-endian arrays of one length: source, offset, user, item, type, ts.
         dead: (source, offset) of every dead letter.
         skipped: (source, offset, type) of every event of an unknown type.
+        idle: (user, newest time) of histories to forget, if that is still their newest time. A cut
+            with any of them holds no interactions.
     """
 
     generation: str
@@ -56,6 +58,7 @@ class Cut(msgspec.Struct, array_like=True, frozen=True):
     columns: list[bytes]
     dead: list[tuple[int, int]]
     skipped: list[tuple[int, int, str]]
+    idle: list[tuple[str, float]] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -65,6 +68,12 @@ _decode = msgspec.msgpack.Decoder(Cut).decode
 def decode_cut(value: bytes) -> Cut:
     """Return the cut that `value` holds; raises `msgspec.DecodeError` if it holds none."""
     return _decode(value)
+
+
+def encode_idle(generation: str, idle: list[tuple[str, float]]) -> bytes:
+    """Return a cut that forgets users: (user, newest time of the history)."""
+    columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
+    return _encode(Cut(generation, [], [], [], [], columns, [], [], idle))
 
 
 def partition_of(user: str, partitions: int) -> int:
@@ -166,6 +175,8 @@ class Admitted:
         replayed: How many interactions lay below the fence.
         dead: How many dead letters.
         skipped: Events of unknown type, by type.
+        newest_ts: Newest time of an interaction in seconds; -inf without any.
+        idle: Newest time by user whose history is to be forgotten if it is that old.
     """
 
     users: list[str]
@@ -174,6 +185,8 @@ class Admitted:
     replayed: int
     dead: int
     skipped: dict[str, int]
+    newest_ts: float
+    idle: dict[str, float]
 
 
 def admit(cut: Cut, fences: Fences, registry: Registry, weights: dict[str, float]) -> Admitted:
@@ -207,6 +220,8 @@ def admit(cut: Cut, fences: Fences, registry: Registry, weights: dict[str, float
         replayed=len(offset) - len(order),
         dead=sum(at >= below[place] for place, at in cut.dead),
         skipped=skipped,
+        newest_ts=float(ts[order].max(initial=-np.inf)),
+        idle=dict(cut.idle),
     )
 
 

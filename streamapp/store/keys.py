@@ -5,7 +5,11 @@ The state of one partition of one log lies in one hash slot, named by the tag be
 position in an event partition.
 """
 
+import re
 from dataclasses import dataclass
+
+GONE_LIFETIME_S = 86_400
+"""How long what is gone is remembered by its position: longer than a worker may sleep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ def rows_tag(shard: int) -> str:
 def intake_tag(topic: str, partition: int) -> str:
     """Return the tag of the position in an event partition."""
     return f"e:{topic}:{partition}"
+
+
+def pattern_of(prefix: str) -> str:
+    """Return the pattern by which SCAN finds the keys that begin with `prefix`."""
+    return re.sub(r"([?*\[\]\\])", r"\\\1", prefix) + "*"
 
 
 def gone_key(prefix: str, list_key: str) -> str:

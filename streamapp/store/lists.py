@@ -4,11 +4,8 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from streamapp.store.keys import gone_key
+from streamapp.store.keys import GONE_LIFETIME_S, gone_key
 from streamapp.store.scripts import run
-
-GONE_LIFETIME_S = 86_400
-"""How long the last `seq` of a list that is gone is remembered: longer than a worker may sleep."""
 
 _AT_ONCE = 100
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from redis.asyncio import Redis
 
 from streamapp.settings import Settings
-from streamapp.store.keys import SlotKeys
+from streamapp.store.keys import SlotKeys, pattern_of
 from streamapp.store.layout import read_generation
 from streamapp.store.slot import Slot
 
@@ -15,7 +15,7 @@ _AT_ONCE = 500
 async def remove_keys(redis: Redis, prefix: str) -> int:
     """Remove every key that begins with `prefix`, some at a time; return how many there were."""
     removed, keys = 0, []
-    async for key in redis.scan_iter(f"{prefix}*", count=_AT_ONCE):
+    async for key in redis.scan_iter(pattern_of(prefix), count=_AT_ONCE):
         keys.append(key)
         if len(keys) == _AT_ONCE:
             removed, keys = removed + await _unlink(redis, keys), []

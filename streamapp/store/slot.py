@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
 
 from streamapp.core.registry import Registry
 from streamapp.errors import FenceMovedError
-from streamapp.store.keys import SlotKeys
+from streamapp.store.keys import GONE_LIFETIME_S, SlotKeys, pattern_of
 from streamapp.store.scripts import Value, run
 
 _POSITION = struct.Struct(">Q")
@@ -79,6 +80,11 @@ class Slot:
         head.fields = fields
         return head
 
+    async def note_rollback(self, offsets: int) -> None:
+        """Count that Redis went back so many offsets, for people; a lost reply counts twice."""
+        await self._redis.hincrby(self.keys.head, "rolled_back", 1)
+        await self._redis.hincrby(self.keys.head, "rolled_back_offsets", offsets)
+
     async def check(self, expected: int) -> None:
         """Look whether the position is where this process left it.
 
@@ -119,6 +125,18 @@ class Slot:
                 return packed
             packed += part
 
+    async def scan(self, cursor: int) -> tuple[int, list[str]]:
+        """Return the next cursor, 0 at the end, and names of some blobs from `cursor` on."""
+        prefix = self.keys.blob("")
+        options: dict[str, Any] = {"match": pattern_of(prefix), "count": _READ_KEYS}
+        if isinstance(self._redis, RedisCluster):
+            options["target_nodes"] = self._redis.get_node_from_key(self.keys.head)
+        found: Any = await self._redis.scan(cursor, **options)
+        at, keys = found
+        if isinstance(at, dict):
+            (at,) = at.values()
+        return int(at), [key.decode().removeprefix(prefix) for key in keys]
+
     async def read(self, names: Sequence[str | int]) -> list[tuple[int, bytes] | None]:
         """Return (position, content) of each blob, or None where there is none."""
         found: list[tuple[int, bytes] | None] = []
@@ -146,6 +164,8 @@ class Slot:
     async def put(self, position: int, blobs: Iterable[tuple[str | int, bytes]]) -> int:
         """Write blobs that are complete up to `position`; return how many newer ones were there.
 
+        An empty blob is gone; its position stays for a day, so that no older one takes its place.
+
         Raises:
             FenceMovedError: the slot is gone or of another generation; nothing is written.
         """
@@ -165,7 +185,7 @@ class Slot:
         return stale
 
     async def _put(self, position: int, keys: list[str], values: list[bytes]) -> int:
-        arguments: list[Value] = [self.generation, position, *values]
+        arguments: list[Value] = [self.generation, position, GONE_LIFETIME_S, *values]
         stale = int(await run(self._redis, "put-blobs", [self.keys.head, *keys], arguments))
         if stale < 0:
             raise FenceMovedError(position, -1)

@@ -12,6 +12,7 @@ import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.core.arrays import Bools, Floats, Ints, Longs, grown
+from streamapp.core.interactions import partition_of
 from streamapp.core.norms import NORM
 from streamapp.core.rows import CELL
 from streamapp.errors import StateError
@@ -167,6 +168,20 @@ async def read_lists(redis: Redis, keys: Sequence[str], advance: Advance) -> lis
             found += await pipe.execute()
         advance(len(found), len(keys))
     return found
+
+
+async def holds_histories(
+    redis: Redis, settings: Settings, layout: dict[str, int], users: Sequence[str]
+) -> list[bool]:
+    """Say of each user whether there is a history."""
+    partitions, held = layout[settings.interactions_topic], []
+    for start in range(0, len(users), _LISTS_AT_ONCE):
+        async with redis.pipeline(transaction=False) as pipe:
+            for user in users[start : start + _LISTS_AT_ONCE]:
+                tag = histories_tag(partition_of(user, partitions))
+                pipe.strlen(SlotKeys(settings.state_prefix, tag).blob(user))
+            held += [size > 8 for size in await pipe.execute()]
+    return held
 
 
 def _portions(numbers: Ints, head: Head) -> Iterator[Ints]:

@@ -1,5 +1,6 @@
 """The audit's truth: the counts of a log, by hand and against the oracle."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,7 +33,7 @@ def read(events: list[LoggedEvent]) -> LogInteractions:
 def count(events: Sequence[tuple[str, str, str, float]], cap: int) -> Counts:
     """Count (user, item, type, seconds after NOW - 100)."""
     log = read([LoggedEvent(user, item, kind, NOW - 100 + ts) for user, item, kind, ts in events])
-    return gram(live_ratings(log, cap), log.users, log.items)
+    return gram(live_ratings(log, cap), len(log.users), log.items)
 
 
 def cells(counts: Counts) -> dict[tuple[str, str], tuple[float, int]]:
@@ -111,13 +112,13 @@ def test_an_empty_log_has_no_counts() -> None:
     assert count([], cap=3).items == []
 
 
-@given(streams(), st.integers(1, 9))
-def test_counts_equal_those_of_the_oracle(acts: list[Act], cap: int) -> None:
-    """Dots, supports, sums of squares and users, also while histories overflow."""
+@given(streams(), st.integers(1, 9), st.sampled_from([5.0, math.inf]))
+def test_counts_equal_those_of_the_oracle(acts: list[Act], cap: int, forget_after_s: float) -> None:
+    """Dots, supports, sums of squares and users, also while histories overflow or begin anew."""
     log = read([LoggedEvent(act.user, act.item, TYPES[act.weight], act.ts) for act in acts])
-    counts = gram(live_ratings(log, cap), log.users, log.items)
+    counts = gram(live_ratings(log, cap, forget_after_s), len(log.users), log.items)
 
-    items, dots, supports = oracle.gram(acts, cap)
+    items, dots, supports = oracle.gram(acts, cap, forget_after_s)
     assert counts.items == items
     np.testing.assert_array_equal(counts.sum_sq, dots.diagonal())
     np.testing.assert_array_equal(counts.users, supports.diagonal())

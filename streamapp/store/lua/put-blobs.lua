@@ -1,8 +1,9 @@
 #!lua
 -- Write blobs of one slot, each only over an older one.
 -- KEYS: 1 head, 2.. blobs.
--- ARGV: 1 generation, 2 position of the blobs, 3.. blobs; a blob begins with its position, 8 bytes,
---   big endian.
+-- ARGV: 1 generation, 2 position of the blobs, 3 lifetime of a blob that is gone in seconds,
+--   4.. blobs; a blob begins with its position, 8 bytes, big endian; one that holds nothing else is
+--   gone, and only kept so that no older one takes its place.
 -- Returns the number of blobs that were left because a newer one was there, or -1 if the slot is
 --   gone or of another generation, and nothing was written.
 -- Types are checked by reading every key before the first write: a script has no rollback.
@@ -17,12 +18,17 @@ for i = 2, #KEYS do
 end
 local kept, count, bytes = 0, 0, 0
 for i = 2, #KEYS do
+  local new, old = ARGV[i + 2], sizes[i] > 8 and sizes[i] or 0
   if stale[i] then
     kept = kept + 1
+  elseif #new > 8 then
+    redis.call('SET', KEYS[i], new)
+    if old == 0 then count = count + 1 end
+    bytes = bytes + #new - old
   else
-    redis.call('SET', KEYS[i], ARGV[i + 1])
-    if sizes[i] == 0 then count = count + 1 end
-    bytes = bytes + #ARGV[i + 1] - sizes[i]
+    redis.call('SET', KEYS[i], new, 'EX', ARGV[3])
+    if old > 0 then count = count - 1 end
+    bytes = bytes - old
   end
 end
 if count ~= 0 then redis.call('HINCRBY', KEYS[1], 'blobs', count) end
