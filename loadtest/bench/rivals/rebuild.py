@@ -25,7 +25,7 @@ _STEPS = 5
 
 def rebuild(log: LogInteractions, redis: Redis, prefix: str, top_n: int, cap: int) -> int:
     """Compute and write all lists; return how many there are."""
-    counts = gram(live_ratings(log, cap), log.users, log.items)
+    counts = gram(live_ratings(log, cap), len(log.users), log.items)
     score = counts.dot / np.sqrt(counts.sum_sq[counts.rows] * counts.sum_sq[counts.indices])
     order = np.lexsort((counts.indices, -score, counts.rows))
     names, lists = counts.items, {}
