@@ -7,20 +7,13 @@ from typing import Any
 
 from loadtest.bench.app_run import AppRun, audited, drain
 from loadtest.bench.bench import Bench
+from loadtest.bench.contest import RIVALS, SLOW, compete
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.bench.source import Source, fill
 from loadtest.bench.stage import Stage
 
 ID = "throughput"
 _FIRST = "fill"
-_RIVALS = {
-    "empty-agent": "a Faust agent that does nothing",
-    "plain-consumer": "aiokafka and orjson, decoding only",
-    "naive": "a Faust agent, one event at a time",
-    "quix": "the same job on Quix Streams",
-    "rebuild": "everything anew with scipy, periodically",
-}
-_SLOW = {"naive", "quix"}
 _APP = "streamapp"
 
 
@@ -36,10 +29,10 @@ def run(bench: Bench) -> Result:
         bench.full_rate = rate
         rivals = {
             name: [
-                _rival(bench, stage, source, records, name, number)
+                compete(bench, stage, source, records, name, number)
                 for number in range(bench.repeats)
             ]
-            for name in _RIVALS
+            for name in RIVALS
         }
         for one in rivals["rebuild"]:
             one.update(_periodic(one.pop("curve"), rate, bench.freshness_s))
@@ -59,35 +52,6 @@ def _app(bench: Bench, stage: Stage, source: Source, number: int) -> AppRun:
     bench.begin(f"{_APP}, audit {number + 1} of {bench.repeats}")
     audited(stage, name, source.files)
     stage.clear(name)
-    return found
-
-
-def _rival(
-    bench: Bench, stage: Stage, source: Source, records: int, name: str, number: int
-) -> dict[str, Any]:
-    bench.begin(f"{name}, run {number + 1} of {bench.repeats}")
-    run = f"{name}{number}"
-    asked = {
-        "broker_url": stage.broker_url,
-        "redis_url": stage.redis_url,
-        "topic": stage.topic,
-        "group": f"{stage.name}-{run}",
-        "records": records,
-        "events": min(bench.slow_events, source.events) if name in _SLOW else source.events,
-        "arrays": bench.events_per_record > 1,
-        "files": [str(file.resolve()) for file in source.files],
-    }
-    module = f"loadtest.bench.rivals.{name.replace('-', '_')}"
-    rival = stage.program(run, module, asked, stage.cpus.of(0))
-    try:
-        found: dict[str, Any] = rival.hear(bench.timeout_s)
-    finally:
-        rival.kill()
-    stage.clear(run)
-    if name == "empty-agent":
-        found["events"] = source.events
-    found["events_per_s"] = found["events"] / found["elapsed_s"]
-    found["cpu_us_per_event"] = found.pop("cpu_s") / found["events"] * 1e6
     return found
 
 
@@ -132,7 +96,7 @@ def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
-    about = {_APP: "whole app: one worker, to the last list and fence", **_RIVALS}
+    about = {_APP: "whole app: one worker, to the last list and fence", **RIVALS}
     base = next(one for one in result.cases if one["id"] == f"{ID}/empty-agent")["events_per_s"]
     rows = []
     for case in result.cases:
@@ -153,7 +117,7 @@ def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
         Plot("Cost of an event over the size of the state", "events in the state",
              "CPU us/event", {_APP: middle.over_state()}),
     ]  # fmt: skip
-    slow = " and ".join(sorted(_SLOW))
+    slow = " and ".join(sorted(SLOW))
     result.notes += [
         (
             f"{slow} read only the first {bench.slow_events:,} events that the broker hands out; "

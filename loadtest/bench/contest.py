@@ -1,0 +1,60 @@
+"""Load test. The contest: rivals of the app, each a fresh process on the same full topic."""
+
+from typing import Any
+
+from loadtest.bench.bench import Bench
+from loadtest.bench.source import Source
+from loadtest.bench.stage import Stage
+
+RIVALS = {
+    "empty-agent": "a Faust agent that does nothing",
+    "plain-consumer": "aiokafka and orjson, decoding only",
+    "naive": "a Faust agent, one event at a time",
+    "quix": "the same job on Quix Streams",
+    "rebuild": "everything anew with scipy, periodically",
+}
+"""What each is, by name."""
+SLOW = {"naive", "quix"}
+"""Those that read only the first events of the log."""
+
+
+def compete(
+    bench: Bench, stage: Stage, source: Source, records: int, name: str, number: int
+) -> dict[str, Any]:
+    """Let a rival read the full event topic once; return its figures.
+
+    Args:
+        bench: For the options.
+        stage: Whose event topic is full.
+        source: What it is filled with.
+        records: How many records it holds.
+        name: One of `RIVALS`.
+        number: Of the run, from 0.
+
+    Raises:
+        StreamappError: the rival ends without an answer, or takes too long.
+    """
+    bench.begin(f"{name}, run {number + 1} of {bench.repeats}")
+    run = f"{name}{number}"
+    asked = {
+        "broker_url": stage.broker_url,
+        "redis_url": stage.redis_url,
+        "topic": stage.topic,
+        "group": f"{stage.name}-{run}",
+        "records": records,
+        "events": min(bench.slow_events, source.events) if name in SLOW else source.events,
+        "arrays": bench.events_per_record > 1,
+        "files": [str(file.resolve()) for file in source.files],
+    }
+    module = f"loadtest.bench.rivals.{name.replace('-', '_')}"
+    rival = stage.program(run, module, asked, stage.cpus.of(0))
+    try:
+        found: dict[str, Any] = rival.hear(bench.timeout_s)
+    finally:
+        rival.kill()
+    stage.clear(run)
+    if name == "empty-agent":
+        found["events"] = source.events
+    found["events_per_s"] = found["events"] / found["elapsed_s"]
+    found["cpu_us_per_event"] = found.pop("cpu_s") / found["events"] * 1e6
+    return found
