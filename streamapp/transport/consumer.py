@@ -109,6 +109,9 @@ class Consumer(driver.Consumer):
             if not self.flow_active or generation != self.app.consumer_generation_id:
                 return
             if records and self.owner.epoch(tp) == epochs[tp]:
+                # Faust drops what lies below the last offset it saw, and may note that one only
+                # after a seek went back behind it. Epochs say better what is void.
+                self._read_offset.pop(tp, None)
                 yield tp, self._batch_message(tp, records, epochs[tp])
 
     def _batch_message(self, tp: TP, records: list[Any], epoch: int) -> Message:

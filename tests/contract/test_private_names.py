@@ -87,11 +87,12 @@ def test_the_compiled_stream_iterator_is_in_use() -> None:
 async def test_the_bookkeeping_of_acknowledgements_has_the_names_it_had(
     consumer: Consumer,
 ) -> None:
-    """`_new_offset` and `seek_to` touch them."""
+    """`_new_offset`, `seek_to` and `getmany` touch them."""
     tp = TP("clicks", 0)
     assert consumer._acked[tp] == []
     assert consumer._acked_index[tp] == set()
     assert consumer._committed_offset[tp] is None
+    assert consumer._read_offset[tp] is None
     assert consumer.flow_active
     assert not consumer.can_resume_flow.is_set()
 
