@@ -20,7 +20,12 @@ logger = logging.getLogger(__name__)
 
 def went_back(head: Head, offsets: Offsets) -> bool:
     """Say whether Redis went back in time: offsets are committed after the state is stored."""
-    return offsets.committed is not None and offsets.committed > head.position
+    return rolled_back(head, offsets) > 0
+
+
+def rolled_back(head: Head, offsets: Offsets) -> int:
+    """Return how many offsets Redis went back."""
+    return max(0, (offsets.committed or 0) - head.position)
 
 
 def decoded(decode: Callable[[bytes], T], tp: TP, record: KafkaRecord) -> T:
@@ -91,6 +96,7 @@ async def open_slot(outside: Outside, slot: Slot, tp: TP, offsets: Offsets, resu
             f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
         )
     if went_back(head, offsets):
+        await slot.note_rollback(rolled_back(head, offsets))
         logger.warning(
             "%s: offset %d was stored once, the state is at %d; reading on from there",
             where, offsets.committed, head.position,

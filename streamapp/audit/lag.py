@@ -61,6 +61,10 @@ class Standing:
         """Return the sum of a counter over the partitions of a topic."""
         return sum(head.number(field) for head in self.of(topic))
 
+    def total(self, field: str) -> int:
+        """Return the sum of a counter over all partitions."""
+        return sum(head.number(field) for head in self.heads.values() if head)
+
     def of(self, topic: str) -> list[Head]:
         """Return the heads of a topic's partitions, as far as there are any."""
         return [head for tp, head in self.heads.items() if tp.topic == topic and head]

@@ -35,11 +35,18 @@ def show_status(as_json: bool) -> None:
 
 
 async def _status(settings: Settings) -> dict[str, Any]:
+    """Return what is printed.
+
+    What arrived again was dropped, by the fences: interactions by histories, messages of deltas by
+    neighbours; `deduplicated` is both. `rolled_back` is how often a slot was found behind what
+    Kafka says it stored, and `rolled_back_offsets` how far behind, all slots together.
+    """
     async with redis_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
         standing = await read_standing(redis, settings, layout)
         items = await _items(redis, settings)
     histories, rows = settings.interactions_topic, settings.deltas_topic
+    again = [standing.number(topic, "replayed") for topic in (histories, rows)]
     row_bytes, row_count = standing.number(rows, "blob_bytes"), standing.number(rows, "blobs")
     return {
         "lag_events": standing.lag_events,
@@ -53,6 +60,11 @@ async def _status(settings: Settings) -> dict[str, Any]:
         "row_bytes": row_bytes,
         "pending_lists": standing.pending_lists,
         "moved_items": standing.moved_items,
+        "replayed_interactions": again[0],
+        "replayed_deltas": again[1],
+        "deduplicated": sum(again),
+        "rolled_back": standing.total("rolled_back"),
+        "rolled_back_offsets": standing.total("rolled_back_offsets"),
         "skipped": _skipped(standing, histories),
         "partitions": [
             {

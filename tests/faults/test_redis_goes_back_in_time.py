@@ -41,6 +41,10 @@ def test_a_replica_that_is_behind_is_promoted_under_a_running_worker(
             shop.close()
             assert one.running
             exact(apart, shop.sold)
+            status = orjson.loads(succeeded(apart, "streamapp", "status", "--json"))
+            assert status["rolled_back"] > 0
+            assert status["rolled_back_offsets"] > 100
+            assert status["deduplicated"] > 0
 
 
 def test_an_older_state_is_restored_while_no_worker_runs(
