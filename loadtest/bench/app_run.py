@@ -15,6 +15,7 @@ import orjson
 from loadtest.bench.process import PROJECT, Process
 from loadtest.bench.stage import Stage
 from loadtest.bench.watch import Sample, Watch, span
+from streamapp.cli.console import Step
 from streamapp.errors import StreamappError
 
 _READY = "Worker ready"
@@ -117,13 +118,13 @@ def workers(stage: Stage, run: str, count: int = 1) -> Iterator[list[Process]]:
             worker.stop()
 
 
-def drain(stage: Stage, run: str, timeout_s: float) -> AppRun:
+def drain(stage: Stage, run: str, timeout_s: float, tell: Step) -> AppRun:
     """Let one worker work off a full event topic; samples begin before it starts."""
     with stage.redis() as redis:
         starting = stage.start(run, "worker0", ["streamapp", "worker"], stage.cpus.of(0))
         try:
             with Watch(stage.settings(run), redis, [starting]) as watch:
-                watch.settled(timeout_s)
+                watch.settled(timeout_s, tell)
             return outcome(watch.samples)
         finally:
             starting.stop()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import typer
 
 from loadtest.bench import growth, hot, latency, readers, scale, throughput
 from loadtest.bench.bench import Bench
+from loadtest.bench.cpus import available_cpus, divide
 from loadtest.bench.machine import describe
 from loadtest.bench.report import as_html, as_json
 from loadtest.bench.result import Result
@@ -53,6 +55,7 @@ def run_scenarios(
             raise ConfigError(f"{file}: there is no folder {file.parent}")
     about = {
         "machine": describe(),
+        "cpus": asdict(divide(available_cpus(), 1)),
         "options": {**options, "files": [file.name for file in options["files"]]},
     }
     typer.echo(f"seed {options['seed']}")

@@ -36,6 +36,7 @@ def compete(
     """
     bench.begin(f"{name}, run {number + 1} of {bench.repeats}")
     run = f"{name}{number}"
+    settings = stage.settings(run)
     asked = {
         "broker_url": stage.broker_url,
         "redis_url": stage.redis_url,
@@ -43,6 +44,10 @@ def compete(
         "group": f"{stage.name}-{run}",
         "records": records,
         "events": min(bench.slow_events, source.events) if name in SLOW else source.events,
+        "weights": {
+            alias: settings.event_weights[kind]
+            for alias, kind in settings.event_rules.types.items()
+        },
         "arrays": bench.events_per_record > 1,
         "files": [str(file.resolve()) for file in source.files],
     }

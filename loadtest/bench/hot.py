@@ -33,8 +33,8 @@ def run(bench: Bench) -> Result:
             past, path = stage.folder / "past.csv", stage.folder / "traffic.csv"
             before = Source([past], write_log(past, _partners(bench.hot_partners)), {})
             fill(stage, name, before, bench.events_per_record, bench.begin(f"{name}, partners"))
-            bench.begin(f"{name}, making the item hot")
-            made = drain(stage, name, bench.timeout_s)
+            step = bench.begin(f"{name}, making the item hot")
+            made = drain(stage, name, bench.timeout_s, step)
             events = round(rate * duration_s) + 1
             write_log(path, traffic(bench.shop(events), bench.hot_partners))
             probes = spread(

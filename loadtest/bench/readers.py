@@ -25,21 +25,21 @@ def run(bench: Bench) -> Result:
         whole = bench.source(stage.folder)
         first, second = halves(whole, stage.folder)
         fill(stage, _RUN, first, bench.events_per_record, bench.begin("filling"))
-        bench.begin("lists to read")
+        step = bench.begin("lists to read")
         settings = stage.settings(_RUN)
         with stage.redis() as redis:
             with workers(stage, _RUN) as started, Watch(settings, redis, started) as watch:
-                watch.settled(bench.timeout_s)
+                watch.settled(bench.timeout_s, step)
             keys = _popular(stage, first)
             found = {}
             for name, asked in (("ping", []), ("get", keys)):
                 bench.begin(f"{name}, no worker")
                 found[name] = _read(bench, stage, asked, _CALM_S).hear(bench.timeout_s)
             fill(stage, _RUN, second, bench.events_per_record, bench.begin("filling"))
-            bench.begin("get, worker at full load")
+            step = bench.begin("get, worker at full load")
             with workers(stage, _RUN) as started, Watch(settings, redis, started) as watch:
                 reader = _read(bench, stage, keys, 0.0)
-                watch.settled(bench.timeout_s)
+                watch.settled(bench.timeout_s, step)
                 reader.say({})
                 found["busy"] = reader.hear(bench.timeout_s)
         bench.begin("audit")

@@ -54,12 +54,12 @@ def _run(bench: Bench, count: int) -> tuple[AppRun, bool]:
     with bench.stage(measured=count, partitions=_PARTITIONS) as stage:
         stage.make_topics(_RUN)
         source = bench.source(stage.folder)
-        bench.begin(f"{count} workers")
+        bench.begin(f"{count} workers, starting")
         with stage.redis() as redis, workers(stage, _RUN, count) as started:
             step = bench.begin(f"{count} workers, filling")
             with Watch(stage.settings(_RUN), redis, started) as watch:
                 fill(stage, _RUN, source, bench.events_per_record, step)
-                watch.settled(bench.timeout_s)
+                watch.settled(bench.timeout_s, bench.begin(f"{count} workers"))
         bench.begin(f"{count} workers, audit")
         audited(stage, _RUN, source.files)
         return outcome(watch.samples), stage.cpus.apart

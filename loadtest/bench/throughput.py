@@ -45,10 +45,10 @@ def run(bench: Bench) -> Result:
 
 
 def _app(bench: Bench, stage: Stage, source: Source, number: int) -> AppRun:
-    bench.begin(f"{_APP}, run {number + 1} of {bench.repeats}")
+    step = bench.begin(f"{_APP}, run {number + 1} of {bench.repeats}")
     name = f"app{number}"
     stage.make_topics(name)
-    found = drain(stage, name, bench.timeout_s)
+    found = drain(stage, name, bench.timeout_s, step)
     bench.begin(f"{_APP}, audit {number + 1} of {bench.repeats}")
     audited(stage, name, source.files)
     stage.clear(name)

@@ -16,6 +16,7 @@ from redis import Redis
 
 from loadtest.bench.process import Process
 from streamapp.audit.lag import tag_of
+from streamapp.cli.console import Step
 from streamapp.errors import StreamappError
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys
@@ -112,8 +113,8 @@ class Watch:
         self._end.set()
         self._thread.join(_STOP_S)
 
-    def settled(self, timeout_s: float) -> None:
-        """Wait until all is applied and out, and end the samples.
+    def settled(self, timeout_s: float, tell: Step) -> None:
+        """Wait until all is applied and out, and end the samples; `tell` hears what is applied.
 
         Raises:
             StreamappError: a worker ended, or it takes longer.
@@ -124,6 +125,8 @@ class Watch:
                 worker.check()
             if time.monotonic() > deadline:
                 raise StreamappError(f"not all events are applied after {timeout_s:g} s")
+            if self.samples:
+                tell(self.samples[-1].applied, None)
             self._end.wait(_INTERVAL_S)
         self._end.set()
         self._thread.join(_STOP_S)

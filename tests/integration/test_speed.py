@@ -58,7 +58,7 @@ def test_a_worker_is_not_slower_than_an_agent_that_does_nothing(
     records = fill(stage, "app", source, 1, tell("filling"))
 
     empty = compete(bench, stage, source, records, "empty-agent", 0)["events_per_s"]
-    whole = drain(stage, "app", bench.timeout_s).events_per_s
+    whole = drain(stage, "app", bench.timeout_s, tell("the app")).events_per_s
 
     print(f"{name}: worker {whole:,.0f}/s, empty agent {empty:,.0f}/s, {whole / empty:.1f} times")  # noqa: T201
     assert audited(stage, "app", source.files)["differences"] == 0

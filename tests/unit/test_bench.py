@@ -16,7 +16,7 @@ from loadtest.bench.load import Due, kept, merged
 from loadtest.bench.probes import spread
 from loadtest.bench.report import as_html, as_json, caveat
 from loadtest.bench.result import Plot, Result, Table
-from loadtest.bench.rivals.counting import HISTORY_CAP, WEIGHTS, History, apply, ranked
+from loadtest.bench.rivals.counting import HISTORY_CAP, History, apply, ranked
 from loadtest.bench.shop import Shop
 from loadtest.bench.sighting import Sightings
 from loadtest.bench.throughput import rebuilding_s
@@ -64,11 +64,13 @@ def test_every_tenth_event_is_on_the_hot_item() -> None:
 def test_rivals_count_as_the_truth_does() -> None:
     """Dots, sums of squares and lists, with repeats, several types and full histories."""
     shop = Shop(2_500, 6, 180, exponent=0.3, seed=5)
-    acts = [Act(one.user_id, one.item_id, WEIGHTS[one.type or ""], one.ts or 0) for one in shop]
+    weights = {"click": 1.0, "add_to_cart": 3.0, "purchase": 5.0}
+    acts = [Act(one.user_id, one.item_id, weights[one.type or ""], one.ts or 0) for one in shop]
     histories: dict[str, History] = {}
     dots: Counter[tuple[str, str]] = Counter()
     for one in shop:
-        for item, other, change in apply(histories.setdefault(one.user_id, {}), one._asdict()):
+        history = histories.setdefault(one.user_id, {})
+        for item, other, change in apply(history, one._asdict(), weights):
             dots[item, other] += change
     items, truth, _ = gram(acts, HISTORY_CAP)
     assert max(len(history) for history in histories.values()) == HISTORY_CAP

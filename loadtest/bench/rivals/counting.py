@@ -9,7 +9,6 @@ from heapq import nsmallest
 from math import sqrt
 from typing import Any
 
-WEIGHTS = {"click": 1, "add_to_cart": 3, "purchase": 5}
 HISTORY_CAP = 100
 TOP_N = 20
 
@@ -17,14 +16,18 @@ History = dict[str, list[float]]
 """Rating and last time, by item."""
 
 
-def apply(history: History, event: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+def apply(
+    history: History, event: Mapping[str, Any], weights: Mapping[str, float]
+) -> Iterator[tuple[str, str, int]]:
     """Apply an event to its user's history; yield (item, other item, change of their dot).
 
     Every pair comes in both directions. With twice the same item it is the sum of squares that
-    changes.
+    changes. An event of a type without a weight changes nothing.
     """
+    if event.get("type", "click") not in weights:
+        return
     item, ts = str(event["item_id"]), float(event["ts"])
-    weight = WEIGHTS[event["type"]]
+    weight = int(weights[event.get("type", "click")])
     rating, last = history.get(item, (0, ts))
     if weight > rating:
         yield from _changes(history, item, int(rating), weight)

@@ -22,11 +22,13 @@ class Recommender:
     Args:
         redis: Where everything is.
         prefix: Of all its keys.
+        weights: By the name of a type.
     """
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    def __init__(self, redis: Redis, prefix: str, weights: Mapping[str, float]) -> None:
         self._redis = redis
         self._prefix = prefix
+        self._weights = weights
 
     async def take(self, event: Mapping[str, Any]) -> None:
         """Count an event and set the list of its item."""
@@ -34,7 +36,7 @@ class Recommender:
         item, history_key = str(event["item_id"]), f"{prefix}:history:{event['user_id']}"
         history = orjson.loads(await redis.get(history_key) or b"{}")
         pipe = redis.pipeline(transaction=False)
-        for name, other, change in apply(history, event):
+        for name, other, change in apply(history, event, self._weights):
             if name == other:
                 pipe.hincrby(f"{prefix}:norms", name, change)
             else:
@@ -67,9 +69,8 @@ def create_app(spec: dict[str, Any]) -> faust.App:
         broker_heartbeat_interval=1.0,
     )
     source = app.topic(spec["topic"], value_type=bytes, key_type=bytes)
-    lap, recommender = Lap(spec["events"]), Recommender(
-        Redis.from_url(spec["redis_url"]), spec["group"]
-    )  # fmt: skip
+    lap, redis = Lap(spec["events"]), Redis.from_url(spec["redis_url"])
+    recommender = Recommender(redis, spec["group"], spec["weights"])
 
     async def recommend(stream: AsyncIterable[bytes]) -> None:
         async for value in stream:

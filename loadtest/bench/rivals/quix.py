@@ -5,7 +5,7 @@ item; lists go to Redis in batches through a sink, each once for a checkpoint. G
 least once. A row's shard does not know the norms of other items, so these are in Redis.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -40,9 +40,10 @@ class Job:
         changes: Changes of dots that the first stage sent.
     """
 
-    def __init__(self, lap: Lap) -> None:
+    def __init__(self, lap: Lap, weights: Mapping[str, float]) -> None:
         self.changes = 0
         self._lap = lap
+        self._weights = weights
         self._full = False
 
     @property
@@ -56,7 +57,10 @@ class Job:
             return []
         self._lap.begin()
         history = state.get("history", {})
-        changes = list(_named(history, event))
+        changes = [
+            {"item": item, "other": other, "by": by}
+            for item, other, by in apply(history, event, self._weights)
+        ]
         state.set("history", history)
         self.changes += len(changes)
         self._full = self._lap.count(1)
@@ -73,11 +77,6 @@ class Job:
             row["dots"][other] = row["dots"].get(other, 0) + by
         state.set("row", row)
         return {"item": item, **row}
-
-
-def _named(history: dict[str, list[float]], event: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for item, other, by in apply(history, event):
-        yield {"item": item, "other": other, "by": by}
 
 
 class Lists(BatchingSink):  # type: ignore[misc]
@@ -127,7 +126,7 @@ def main(spec: dict[str, Any]) -> None:
         loglevel="WARNING",
     )
     lap = Lap(spec["events"])
-    job = Job(lap)
+    job = Job(lap, spec["weights"])
     lists = Lists(Redis.from_url(spec["redis_url"]), spec["group"], job, lap)
     events = app.dataframe(app.topic(spec["topic"], value_deserializer="json"))
     if spec["arrays"]:
