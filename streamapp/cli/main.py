@@ -142,6 +142,28 @@ def audit(
 
 
 @app.command()
+def footprint(
+    users: Annotated[int | None, typer.Option(min=0, help="Users with a history.")] = None,
+    items: Annotated[int | None, typer.Option(min=0, help="Items.")] = None,
+    pairs: Annotated[int | None, typer.Option(min=0, help="Pairs of items seen together.")] = None,
+    history: Annotated[float, typer.Option(min=0, help="Mean items of a history.")] = 10.0,
+    id_bytes: Annotated[int, typer.Option(min=1, help="Mean bytes of an id.")] = 12,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Predict the memory that Redis needs: of a size that you give, or of the state there is."""
+    from streamapp.cli.footprint import show_footprint
+    from streamapp.store.footprint import Size
+
+    given = None
+    if users is not None and items is not None and pairs is not None:
+        given = Size(users, items, pairs, history, id_bytes)
+    elif (users, items, pairs) != (None, None, None):
+        raise typer.BadParameter("give --users, --items and --pairs, or none of them")
+    show_footprint(given, as_json)
+
+
+@app.command()
 def rebuild(
     *,
     drop_lists: Annotated[

@@ -1,0 +1,56 @@
+"""Cli. `streamapp footprint`: what a state of some size takes in Redis."""
+
+import asyncio
+
+from streamapp.cli.console import print_json, print_table
+from streamapp.cli.session import redis_session
+from streamapp.core.history import ENTRY
+from streamapp.core.rows import CELL
+from streamapp.settings import Settings, load_settings
+from streamapp.store.footprint import Size, predict
+from streamapp.store.slot import Head
+from streamapp.store.snapshot import read_layout, slots_of
+
+_MEBIBYTE = 1024 * 1024
+_BLOB_HEADER_BYTES = {"histories": 8, "rows": 16}
+
+
+def show_footprint(given: Size | None, as_json: bool) -> None:
+    """Print what the given size takes, or the size of the state that there is."""
+    settings = load_settings()
+    partitions = shards = settings.partitions
+    if given is None:
+        given, partitions, shards = asyncio.run(_state(settings))
+    classes = predict(given, settings, partitions, shards)
+    total = sum(one.bytes for one in classes)
+    if as_json:
+        report = {name: getattr(given, name) for name in Size.__slots__}
+        report |= {one.name: {"keys": one.keys, "bytes": one.bytes} for one in classes}
+        print_json({**report, "bytes": total})
+        return
+    rows = [(one.name, one.keys, one.bytes / _MEBIBYTE) for one in classes]
+    print_table(
+        f"{given.users:,} users with {given.history:.1f} items each, {given.items:,} items, "
+        f"{given.pairs:,} pairs",
+        ("what", "keys", "MiB"),
+        [*((name, keys, round(size, 1)) for name, keys, size in rows),
+         ("all", sum(one.keys for one in classes), round(total / _MEBIBYTE, 1))],
+    )  # fmt: skip
+
+
+async def _state(settings: Settings) -> tuple[Size, int, int]:
+    """Return the size of the state, its partitions and its shards; ids are taken for 12 bytes."""
+    async with redis_session(settings) as redis:
+        layout = await read_layout(redis, settings)
+        slots = slots_of(redis, settings, layout)
+        heads = [[await slot.head() or Head(0) for slot in some] for some in slots]
+    blobs = [sum(head.number("blobs") for head in some) for some in heads]
+    entries, cells = (
+        (sum(head.number("blob_bytes") for head in some) - header * count) // itemsize
+        for some, count, header, itemsize in zip(
+            heads, blobs, _BLOB_HEADER_BYTES.values(), (ENTRY.itemsize, CELL.itemsize), strict=True
+        )
+    )
+    users, items = blobs
+    size = Size(users, items, cells // 2, entries / users if users else 0.0, 12)
+    return size, layout[settings.interactions_topic], layout[settings.deltas_topic]

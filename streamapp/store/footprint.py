@@ -1,0 +1,104 @@
+"""Store. The footprint: how much memory Redis needs for how much state.
+
+The sizes follow from the layout of the keys, and from how Redis (64 bits, jemalloc) keeps a string:
+the key and the value each in the next size class of the allocator, an object of 16 bytes, an entry
+of 24 in the table of keys and 8 to 16 in its buckets. Valkey takes somewhat less.
+"""
+
+from dataclasses import dataclass
+
+from streamapp.core.history import ENTRY
+from streamapp.core.norms import NORM
+from streamapp.core.rows import CELL
+from streamapp.settings import Settings
+from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
+
+_STRING_BYTES = 16 + 24 + 12
+_POSITION_BYTES = 8
+_AS_OF_BYTES = 8
+_LIST_BYTES = len('{"v":1,"kind":"item","id":"","seq":100000,"as_of":1700000000.25,"items":[]}')
+_LISTED_BYTES = len('{"id":"","score":0.6738016797562081,"support":12},')
+_LIST_ENTRY_BYTES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much state there is.
+
+    Attributes:
+        users: Users with a history.
+        items: Items.
+        pairs: Pairs of items that some user has both of.
+        history: Mean entries of a history.
+        id_bytes: Mean bytes of an id.
+    """
+
+    users: int
+    items: int
+    pairs: int
+    history: float
+    id_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyClass:
+    """Keys of one kind.
+
+    Attributes:
+        name: What they hold.
+        keys: How many.
+        bytes: What all of them take in Redis.
+    """
+
+    name: str
+    keys: int
+    bytes: int
+
+
+def predict(size: Size, settings: Settings, partitions: int, shards: int) -> list[KeyClass]:
+    """Return what a state of `size` takes.
+
+    Args:
+        size: How much state.
+        settings: Its prefixes, and how long a list is.
+        partitions: Partitions of the interactions topic.
+        shards: Partitions of the deltas topic.
+
+    An item is taken to be known to every partition, which is the most there can be.
+    """
+    users, items, name = size.users, size.items, "x" * size.id_bytes
+    row = 2 * size.pairs / items if items else 0.0
+    history_key = SlotKeys(settings.state_prefix, histories_tag(partitions)).blob(name)
+    row_key = SlotKeys(settings.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
+    list_key = f"{settings.list_prefix}item:{name}"
+    history_bytes = _POSITION_BYTES + size.history * ENTRY.itemsize
+    row_bytes = _POSITION_BYTES + _AS_OF_BYTES + row * CELL.itemsize
+    listed = min(row, settings.top_n)
+    list_bytes = _LIST_BYTES + size.id_bytes + listed * (_LISTED_BYTES + size.id_bytes)
+    return [
+        KeyClass("histories", users, users * string_bytes(len(history_key), history_bytes)),
+        KeyClass("rows", items, items * string_bytes(len(row_key), row_bytes)),
+        KeyClass("lists", items, items * string_bytes(len(list_key), list_bytes)),
+        KeyClass("registries", partitions + shards,
+                 (partitions + shards) * items * (size.id_bytes + _LIST_ENTRY_BYTES)),
+        KeyClass("norms", shards, shards * items * NORM.itemsize),
+    ]  # fmt: skip
+
+
+def string_bytes(key_bytes: int, value_bytes: float) -> int:
+    """Return what a string key takes in all."""
+    return _STRING_BYTES + sum(_allocated(_with_header(size)) for size in (key_bytes, value_bytes))
+
+
+def _with_header(size: float) -> int:
+    """Return the bytes of a string of Redis, with its header and final zero."""
+    for limit, header in ((32, 2), (256, 4), (65_536, 6)):
+        if size < limit:
+            return int(size) + header
+    return int(size) + 10
+
+
+def _allocated(size: int) -> int:
+    """Return the size class that jemalloc takes: steps of 16 up to 128, then four a doubling."""
+    step = 16 if size <= 128 else 1 << ((size - 1).bit_length() - 3)
+    return -(-size // step) * step

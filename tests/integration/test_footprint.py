@@ -1,0 +1,46 @@
+"""What `streamapp footprint` predicts is what Redis takes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from loadtest.bench.footprint import measure
+from tests.integration.traffic import audited, succeeded, synthetic, write_log
+from tests.servers.deployment import Deployment
+from tests.servers.worker import Worker
+
+_LEAST, _MOST = 0.9, 1.4
+"""What is predicted, of what is taken: Valkey takes up to a third less than Redis."""
+
+
+def test_the_prediction_is_near_what_redis_takes(
+    deployment: Deployment, worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    """Of the state there is, and of the same numbers given by hand."""
+    worker()
+    log = write_log(tmp_path / "log.csv", synthetic(8, 20_000, users=3_000, items=900))
+    succeeded(
+        deployment, "loadtest", "replay", str(log), "--max", "--topic", f"{deployment.name}-clicks"
+    )
+    audited(deployment, [log])
+    predicted = orjson.loads(succeeded(deployment, "streamapp", "footprint", "--json"))
+    settings = deployment.settings
+    with deployment.redis() as redis:
+        taken = measure(redis, deployment.name, settings.list_prefix, settings.state_prefix)
+
+    for name in ("histories", "rows", "lists"):
+        assert predicted[name]["keys"] == pytest.approx(taken[name]["keys"], rel=0.05)
+        assert _LEAST < predicted[name]["bytes"] / taken[name]["bytes"] < _MOST
+    options = {name: predicted[name] for name in ("users", "items", "pairs", "history")}
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    again = succeeded(deployment, "streamapp", "footprint", "--json", *arguments)
+    assert orjson.loads(again) == predicted
+
+
+def test_half_of_the_numbers_is_no_size(deployment: Deployment) -> None:
+    """It says which options belong together."""
+    done = deployment.run("streamapp", "footprint", "--users", "5")
+    assert done.returncode == 2
+    assert "give --users, --items and --pairs, or none of them" in done.stderr
