@@ -47,6 +47,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._stopping = False
         self._doubt = False
+        self._opening = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -71,7 +72,7 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """Whether more batches should be read."""
-        return len(self._inbox) < _ROOM_BATCHES and not self._stopping
+        return len(self._inbox) < _ROOM_BATCHES and not self._stopping and not self._opening
 
     async def finish(self) -> None:
         """Apply what waits, store it, and end."""
@@ -152,5 +153,7 @@ class Lane:
 
     async def _open_anew(self) -> None:
         doubt, self._doubt = self._doubt, False
+        self._opening = True
         self.clear()
         await self._reopen(self, doubt=doubt)
+        self._opening = False

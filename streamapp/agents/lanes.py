@@ -111,9 +111,8 @@ class Lanes:
         offsets = await self._offsets(fences)
         positions = await lane.stage.open(offsets, doubt=doubt)
         await self._check({tp: lane.stage.mark(tp) for tp in members})
+        # What was read so far is void; the lane has no room, so nothing else is read until it is.
         for tp in members:
             self._epochs[tp] += 1
         await self._seek(positions)
-        for tp in members:
-            self._epochs[tp] += 1
         lane.clear()

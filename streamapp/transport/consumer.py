@@ -6,6 +6,7 @@ hint for lag tools: reading starts where the state says, and what is committed i
 holds.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, ClassVar, Protocol, cast
 
@@ -67,6 +68,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 class Consumer(driver.Consumer):
     """Reads record batches for the app's `PartitionOwner`."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A read that is under way while reading goes back would take records that then are void,
+        # and leave the position behind them.
+        self._reading = asyncio.Lock()
+
     @property
     def owner(self) -> PartitionOwner:
         """Whoever processes what is read."""
@@ -86,7 +93,8 @@ class Consumer(driver.Consumer):
     async def seek_to(self, positions: Mapping[TP, int]) -> None:
         """Go on reading at these offsets."""
         if positions:
-            await self.seek_wait(positions)
+            async with self._reading:
+                await self.seek_wait(positions)
             self._committed_offset.update(positions)
 
     async def getmany(  # the signature is Faust's
@@ -96,15 +104,15 @@ class Consumer(driver.Consumer):
         """Yield one message per partition that has records and room for them."""
         if not self.flow_active:
             await self.can_resume_flow.wait()
-        assigned = self._get_active_partitions()
-        hungry = self.owner.hungry(assigned)
+        async with self._reading:
+            assigned = self._get_active_partitions()
+            hungry = self.owner.hungry(assigned)
+            epochs = {tp: self.owner.epoch(tp) for tp in hungry}
+            generation = self.app.consumer_generation_id
+            wait = _IDLE_WAIT_S if len(hungry) == len(assigned) else _BUSY_WAIT_S
+            fetched = await self._getmany(active_partitions=hungry, timeout=wait) if hungry else {}
         if not hungry:
             await self.sleep(_BUSY_WAIT_S)
-            return
-        epochs = {tp: self.owner.epoch(tp) for tp in hungry}
-        generation = self.app.consumer_generation_id
-        wait = _IDLE_WAIT_S if len(hungry) == len(assigned) else _BUSY_WAIT_S
-        fetched = await self._getmany(active_partitions=hungry, timeout=wait)
         for tp, records in fetched.items():
             if not self.flow_active or generation != self.app.consumer_generation_id:
                 return
