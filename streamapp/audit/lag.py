@@ -16,7 +16,7 @@ from streamapp.errors import StreamappError
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, histories_tag, intake_tag, rows_tag
 from streamapp.store.slot import Head, Slot
-from streamapp.transport.offsets import read_offsets
+from streamapp.transport.offsets import pass_gaps, read_offsets
 
 _POLL_INTERVAL_S = 0.2
 _NUMBER_BYTES = 4
@@ -91,9 +91,18 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
             keys = SlotKeys(settings.state_prefix, tag_of(settings, topic, partition))
             heads[TP(topic, partition)] = await Slot(redis, keys).head()
     offsets = await read_offsets(settings, heads, {})
+    behind = {
+        tp: head.position
+        for tp, head in heads.items()
+        if head and tp.topic in settings.event_topics and head.position < offsets[tp].end
+    }
+    passed = await pass_gaps(settings, behind)
     return Standing(
         heads,
-        {tp: head.position if head else offsets[tp].beginning for tp, head in heads.items()},
+        {
+            tp: passed.get(tp, head.position) if head else offsets[tp].beginning
+            for tp, head in heads.items()
+        },
         {tp: offsets[tp].end for tp in heads},
     )
 

@@ -60,8 +60,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         app: Any = self.app
-        # Faust passes 1500 and offers no way to change it.
+        # Faust passes 1500, and ties the other to its own transactions.
         consumer._fetch_max_wait_ms = app.settings.fetch_max_wait_ms  # noqa: SLF001
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
         return cast("aiokafka.AIOKafkaConsumer", consumer)
 
 

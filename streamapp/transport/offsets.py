@@ -23,6 +23,7 @@ async def observer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         auto_offset_reset="none",
         enable_auto_commit=False,
         max_partition_fetch_bytes=65_536,
+        isolation_level="read_committed",
     )
     try:
         await consumer.start()
@@ -58,6 +59,37 @@ async def read_offsets(
     except TimeoutError:
         raise StateError(f"kafka does not say where {wanted[0].topic} ends") from None
     return {TP(*tp): Offsets(beginnings[tp], ends[tp], committed.get(TP(*tp))) for tp in wanted}
+
+
+async def pass_gaps(settings: Settings, positions: Mapping[TP, int]) -> dict[TP, int]:
+    """Return the offset of the next record from each position on, or where such are to come.
+
+    The marks of transactions use offsets, and records of aborted ones are none: a position behind
+    the last record may lie before the end of its partition for ever.
+
+    Raises:
+        StateError: the broker does not answer within `_PATIENCE_S`.
+    """
+    passed: dict[TP, int] = {}
+    if not positions:
+        return passed
+    try:
+        async with asyncio.timeout(_PATIENCE_S), observer(settings) as consumer:
+            left = {TopicPartition(*tp) for tp in positions}
+            consumer.assign(left)
+            for tp in left:
+                consumer.seek(tp, positions[TP(*tp)])
+            while left:
+                fetched = await consumer.getmany(*left, timeout_ms=settings.fetch_max_wait_ms)
+                for tp in list(left):
+                    end = consumer.last_stable_offset(tp)
+                    at = fetched[tp][0].offset if tp in fetched else await consumer.position(tp)
+                    if tp in fetched or (end is not None and at >= end):
+                        passed[TP(*tp)] = at
+                        left.remove(tp)
+    except TimeoutError:
+        raise StateError("kafka does not say what comes next in the event topics") from None
+    return passed
 
 
 async def check_marks(settings: Settings, marks: Mapping[TP, Mark]) -> None:

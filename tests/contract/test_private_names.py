@@ -127,13 +127,12 @@ async def test_a_record_batch_passes_through_a_topic_untouched(
     assert (event.value.tp, event.value.epoch, event.value.end) == (TP("clicks", 0), 3, 6)
 
 
-def test_aiokafka_keeps_its_fetch_wait_under_the_name_that_is_set() -> None:
+@pytest.mark.parametrize("name", ["fetch_max_wait_ms", "isolation_level"])
+def test_aiokafka_keeps_what_is_set_under_the_name_that_is_used(name: str) -> None:
     """Faust offers no way to change it."""
-    parameters = inspect.signature(aiokafka.AIOKafkaConsumer.__init__).parameters
-    assert "fetch_max_wait_ms" in parameters
-    assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(
-        aiokafka.AIOKafkaConsumer.__init__
-    )
+    made = aiokafka.AIOKafkaConsumer.__init__
+    assert name in inspect.signature(made).parameters
+    assert f"self._{name} = {name}" in inspect.getsource(made)
 
 
 def test_faust_assigns_partitions_with_its_own_assignor_and_opens_no_web_port(app: App) -> None:
