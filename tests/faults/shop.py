@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from tests.integration.traffic import (
     Act,
+    Sent,
     audited,
     read_topic,
     redis_lists,
@@ -117,6 +118,12 @@ def record_of(deployment: Deployment, acts: Sequence[Act]) -> tuple[str, bytes, 
     topic = "purchases" if first.type == "purchase" else "clicks"
     value = orjson.dumps(events if len(events) > 1 else events[0])
     return f"{deployment.name}-{topic}", first.user.encode(), value
+
+
+def sent_of(deployment: Deployment, acts: Sequence[Act]) -> Sent:
+    """Return one record that holds acts of one user and topic, for `produce`."""
+    topic, key, value = record_of(deployment, acts)
+    return Sent(value, key, topic.removeprefix(f"{deployment.name}-"))
 
 
 def total(deployment: Deployment, kind: str, field: str) -> int:

@@ -2,9 +2,13 @@
 
 import time
 
+import pytest
+
 from tests.faults.shop import exact, selling, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
+
+pytestmark = pytest.mark.kafka
 
 _CATCH_UP_S = 10.0
 

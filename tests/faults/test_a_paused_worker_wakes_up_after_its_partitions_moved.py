@@ -5,12 +5,15 @@ import signal
 from functools import partial
 
 import psutil
+import pytest
 
 from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
+
+pytestmark = pytest.mark.kafka
 
 _PLACES = (
     "publication.lists-replaced",

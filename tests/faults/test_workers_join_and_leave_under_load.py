@@ -10,6 +10,8 @@ from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
 
+pytestmark = pytest.mark.kafka
+
 _MOVES_S = 90.0
 _ASSIGNED = "Setting newly assigned partitions"
 _LINE = re.compile(r"^\| (\S+) +\| \{([\d, -]*)\} +\|$", re.MULTILINE)

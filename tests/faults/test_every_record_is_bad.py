@@ -1,0 +1,57 @@
+"""Poison: a tracker sends nothing but garbage, and the topic for it cannot be written."""
+
+import asyncio
+
+from aiokafka.admin import NewTopic
+
+from streamapp.transport.topics import administration
+from tests.faults.shop import total
+from tests.integration.traffic import Act, Sent, audited, event, produce, read_topic, write_log
+from tests.servers.deadline import wait_until
+from tests.servers.deployment import Deployment
+
+_SAYS_SO_S = 90.0
+
+GARBAGE = [Sent(b'{"user_id": "u%d", "item_id": ' % number, b"u") for number in range(2_000)]
+
+
+def dead(deployment: Deployment) -> int:
+    """Return how many dead letters the state counts."""
+    return total(deployment, "u", "dead")
+
+
+async def letters_of(deployment: Deployment) -> list[bytes]:
+    """Return what is in the dead-letter topic."""
+    records = await read_topic(deployment, f"{deployment.name}-clicks.dlq")
+    return [record.value for record in records]
+
+
+async def test_nothing_but_garbage_is_set_aside_record_by_record(deployment: Deployment) -> None:
+    """2,000 bad records of 2,000: as many dead letters, byte for byte, and no counts."""
+    await asyncio.to_thread(deployment.worker)
+    await produce(deployment, GARBAGE)
+    await asyncio.to_thread(
+        wait_until, lambda: dead(deployment) == len(GARBAGE), 120, "all are dead letters"
+    )
+    assert sorted(await letters_of(deployment)) == sorted(one.value or b"" for one in GARBAGE)
+    assert total(deployment, "u", "applied") == 0
+
+
+async def test_while_dead_letters_cannot_be_written_nothing_moves_on(
+    deployment: Deployment,
+) -> None:
+    """The worker says so and waits; when the topic is back, it goes on and has lost nothing."""
+    topic = f"{deployment.name}-clicks.dlq"
+    one = await asyncio.to_thread(deployment.worker)
+    async with administration(deployment.settings) as admin:
+        await admin.delete_topics([topic])
+        good = [event("u1", "a"), event("u1", "b")]
+        await produce(deployment, [*good, *GARBAGE[:10]])
+        await asyncio.to_thread(wait_until, lambda: topic in one.output, _SAYS_SO_S, "says so")
+        assert one.running
+        assert total(deployment, "[a-z]", "position") == 0
+        await admin.create_topics([NewTopic(topic, deployment.settings.partitions, 1)])
+    await asyncio.to_thread(wait_until, lambda: dead(deployment) == 10, 120, "it goes on")
+    assert sorted(await letters_of(deployment)) == sorted(one.value or b"" for one in GARBAGE[:10])
+    acts = [Act("u1", item, "click", 1_700_000_000) for item in "ab"]
+    await asyncio.to_thread(audited, deployment, [write_log(deployment.folder / "log.csv", acts)])

@@ -1,0 +1,40 @@
+"""Retention takes records that the state still needs: counts cannot be exact any more."""
+
+import asyncio
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+
+from streamapp.transport.topics import administration
+from tests.faults.shop import wait_applied
+from tests.integration.traffic import event, produce
+from tests.servers.deployment import Deployment
+
+pytestmark = pytest.mark.kafka
+
+_STOPS_S = 90.0
+
+
+async def test_a_worker_whose_next_records_are_gone_says_which_and_stops(
+    deployment: Deployment,
+) -> None:
+    """The line names the topic, the partition and both offsets."""
+    if deployment.servers.lane == "embedded":
+        pytest.skip("the embedded broker cannot drop records")
+    deployment.env["STREAMAPP_PARTITIONS"] = "1"
+    one = await asyncio.to_thread(deployment.worker, instance_id="one")
+    await produce(deployment, [event("u1", f"a{number}") for number in range(10)])
+    await asyncio.to_thread(wait_applied, deployment, 10)
+    assert await asyncio.to_thread(one.terminate) == 0
+
+    await produce(deployment, [event("u1", f"b{number}") for number in range(10)])
+    tp = TopicPartition(f"{deployment.name}-clicks", 0)
+    async with administration(deployment.settings) as admin:
+        await admin.delete_records({tp: RecordsToDelete(15)})
+    one.launch()
+
+    assert await asyncio.to_thread(one.wait, _STOPS_S) == 1
+    last = one.output.splitlines()[-1]
+    assert last.startswith(f"streamapp: {tp.topic}[0]: the state is at offset 10"), last
+    assert "begins at 15" in last

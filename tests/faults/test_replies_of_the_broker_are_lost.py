@@ -1,0 +1,93 @@
+"""The broker appends what a worker sends, or commits what it asks, and the reply is lost."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from streamapp.embedded.server import HOST
+from streamapp.embedded.tansu import Tansu
+from tests.faults.shop import exact, selling, total, wait_applied
+from tests.integration.traffic import synthetic
+from tests.servers.deadline import wait_until
+from tests.servers.deployment import Deployment
+from tests.servers.lane import Servers
+from tests.servers.proxy import Proxy
+
+_PUBLISHER = b"aiokafka-producer-"
+"""Client id of whoever sends cuts, deltas and lists; the shop has another one."""
+
+_OFFSET_COMMIT = b"\x00\x08\x00\x03"
+"""Key and version of the request, as its header has them."""
+
+
+class BehindProxy(Tansu):
+    """A broker that tells its clients to come through a proxy."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__()
+        self._proxy = proxy
+
+    @property
+    def url(self) -> str:
+        """The value of `STREAMAPP_BROKER_URL`."""
+        return f"kafka://{HOST}:{self._proxy.port}"
+
+    def command(self) -> list[str]:
+        """Return the broker's command line, and tell the proxy where it leads."""
+        self._proxy.target_port = self.port
+        line = super().command()
+        place = line.index("--advertised-listener-url") + 1
+        return [*line[:place], f"tcp://{HOST}:{self._proxy.port}", *line[place + 1 :]]
+
+
+@pytest.fixture
+def line() -> Iterator[Proxy]:
+    """What stands before the broker; it does nothing yet."""
+    with Proxy(target_port=0) as made:
+        yield made
+
+
+@pytest.fixture
+def distant(servers: Servers, line: Proxy, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment whose broker is reached through the proxy only."""
+    if servers.lane != "embedded":
+        pytest.skip("only the embedded broker is told to advertise the proxy")
+    with BehindProxy(line) as broker:
+        mine = Deployment(Servers(servers.lane, broker, servers.redis), tmp_path)
+        mine.env["STREAMAPP_PARTITIONS"] = "2"
+        yield mine
+        mine.remove()
+
+
+def lost(line: Proxy, replies: int) -> bool:
+    """Say whether so many replies were lost."""
+    return line.lost >= replies
+
+
+def test_messages_whose_acknowledgement_is_lost_count_once(
+    distant: Deployment, line: Proxy
+) -> None:
+    """The worker sends again what the broker has already; fences drop the second copy."""
+    with selling(distant, synthetic(seed=53, events=100_000), rate=500) as shop:
+        one = distant.worker("one")
+        for turn in range(1, 6):
+            wait_applied(distant, 500 * turn)
+            line.lose_replies(10, to=_PUBLISHER)
+            wait_until(partial(lost, line, 10 * turn), 60, "replies are lost")
+        assert one.running, one.output
+    exact(distant, shop.sold)
+    assert total(distant, "u", "replayed") + total(distant, "i", "replayed") > 0
+
+
+def test_a_commit_that_fails_stops_nothing(distant: Deployment, line: Proxy) -> None:
+    """Kafka's offset is a hint: counts go on without it, and a later commit succeeds."""
+    with selling(distant, synthetic(seed=54, events=100_000), rate=500) as shop:
+        one = distant.worker("one")
+        wait_applied(distant, 500)
+        line.lose_replies(5, to=_OFFSET_COMMIT)
+        wait_until(partial(lost, line, 5), 60, "replies to commits are lost")
+        wait_applied(distant, total(distant, "u", "applied") + 1_000)
+        assert one.running, one.output
+    exact(distant, shop.sold)
