@@ -11,9 +11,12 @@ export STREAMAPP_TEST_DATA ?= $(wildcard $(CURDIR)/../shared/data)
 # More arguments for pytest or the benchmark: make test ARGS='-k lists -x'
 ARGS ?=
 
+# Stories of faults mostly wait for timeouts, so several run at a time.
+FAULTS := tests/faults --numprocesses 3
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lint types test test-kafka test-docker demo bench clean
+.PHONY: help setup lint types test test-kafka test-faults test-docker demo bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,10 +31,15 @@ types: $(VENV)/.checks ## Check the types
 	$(BIN)/mypy $(wildcard streamapp loadtest demo tests)
 
 test: $(VENV)/.checks ## Run all tests, on the embedded servers
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --ignore tests/faults $(ARGS)
+	$(BIN)/pytest $(FAULTS)
 
 test-kafka: $(VENV)/.checks ## Run the tests that use servers on Apache Kafka and Redis (Java 17, Maven)
-	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest -m servers $(ARGS)
+	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest --ignore tests/faults -m servers $(ARGS)
+	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest $(FAULTS) -m kafka
+
+test-faults: $(VENV)/.checks ## Run the stories of what dies and what survives it
+	$(BIN)/pytest $(FAULTS) $(ARGS)
 
 test-docker: $(VENV)/.checks ## Run the tests that use servers on containers, where Docker answers
 	@if reason=$$($(BIN)/python -m tests.servers docker 2>&1); then \

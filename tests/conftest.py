@@ -22,8 +22,9 @@ settings.load_profile("free" if _FREE_SEED else "fixed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the mark of the tests that another lane repeats."""
+    """Name the marks of the tests that another lane repeats."""
     config.addinivalue_line("markers", "servers: uses the servers of the lane; set by itself")
+    config.addinivalue_line("markers", "kafka: a story that Apache Kafka tells otherwise")
 
 
 @pytest.hookimpl(tryfirst=True)
