@@ -5,6 +5,7 @@ from typing import Any
 from loadtest.bench.bench import Bench
 from loadtest.bench.source import Source
 from loadtest.bench.stage import Stage
+from streamapp.errors import StreamappError
 
 RIVALS = {
     "empty-agent": "a Faust agent that does nothing",
@@ -32,7 +33,8 @@ def compete(
         number: Of the run, from 0.
 
     Raises:
-        StreamappError: the rival ends without an answer, or takes too long.
+        StreamappError: the rival ends without an answer or takes too long, or there is too little
+            to read.
     """
     bench.begin(f"{name}, run {number + 1} of {bench.repeats}")
     run = f"{name}{number}"
@@ -59,7 +61,9 @@ def compete(
         rival.kill()
     stage.clear(run)
     if name == "empty-agent":
-        found["events"] = source.events
+        found["events"] = round(found["events"] * source.events / records)
+    if not found["events"]:
+        raise StreamappError(f"{name}: the log is too small, all of it came in one batch")
     found["events_per_s"] = found["events"] / found["elapsed_s"]
     found["cpu_us_per_event"] = found.pop("cpu_s") / found["events"] * 1e6
     return found

@@ -32,7 +32,7 @@ def create_app(broker_url: str, topics: list[str], group: str, records: int) -> 
 
     async def empty(stream: AsyncIterable[Any]) -> None:
         async for batch in stream.take(2000, within=0.05):  # type: ignore[attr-defined]
-            lap.begin()
+            lap.begin(len(batch))
             if lap.count(len(batch)):
                 lap.finish()
 

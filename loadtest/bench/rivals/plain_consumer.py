@@ -25,8 +25,9 @@ async def consume(spec: dict[str, Any]) -> None:
         while True:
             batches = await consumer.getmany(timeout_ms=100, max_records=5_000)
             for records in batches.values():
-                lap.begin()
-                if lap.count(sum(len(events_in(record.value)) for record in records)):
+                events = sum(len(events_in(record.value)) for record in records)
+                lap.begin(events)
+                if lap.count(events):
                     lap.finish()
 
 
