@@ -16,7 +16,7 @@ FAULTS := tests/faults --numprocesses 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lint types test test-kafka test-faults test-docker demo bench clean
+.PHONY: help setup lint types test test-kafka test-faults test-docker chaos demo bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,14 @@ test-docker: $(VENV)/.checks ## Run the tests that use servers on containers, wh
 	else \
 		echo "NOTHING WAS TESTED. The lane docker cannot run here: $$reason"; \
 	fi
+
+# What chaos does, for how long, and to which servers.
+SEED ?= 1
+MINUTES ?= 5
+LANE ?= embedded
+
+chaos: $(VENV)/.checks ## Random faults under load, by SEED, for MINUTES, on LANE (embedded, kafka)
+	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --lane $(LANE) $(ARGS)
 
 demo: $(VENV)/.app ## Replay real events through the app and show its lists
 	$(BIN)/python -m demo

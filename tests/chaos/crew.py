@@ -13,6 +13,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from psutil import STATUS_STOPPED, Process
+
 from tests.chaos.journal import Journal
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
@@ -136,11 +138,19 @@ class Crew:
         finally:
             os.kill(worker.pid, signal.SIGCONT)
 
-    async def dies(self, name: str, within_s: float) -> bool:
-        """Wait for a worker to end; say whether it did by SIGKILL, which nobody sent."""
+    def wake(self, name: str) -> bool:
+        """Let a worker go on that a failpoint stopped; say whether it was stopped."""
+        worker = self._members[name].worker
+        stopped = worker.running and Process(worker.pid).status() == STATUS_STOPPED
+        if stopped:
+            os.kill(worker.pid, signal.SIGCONT)
+        return stopped
+
+    async def ends(self, name: str, within_s: float) -> bool:
+        """Wait for a worker to end by a failpoint; say whether it did: exit 1, or SIGKILL."""
         with suppress(subprocess.TimeoutExpired):
             code = await asyncio.to_thread(self._members[name].worker.wait, within_s)
-            return code == -signal.SIGKILL
+            return code in {1, -signal.SIGKILL}
         return False
 
     async def watch(self) -> None:

@@ -13,6 +13,7 @@ from tests.servers.proxy import Proxy
 
 _SLOW_S = 0.03
 _FULL_BYTES = 1_000_000
+_AWAKE_S = 3.0
 _READY_AGAIN = "back"
 
 
@@ -65,8 +66,15 @@ class Faults:
             case "failpoint":
                 crew.kill(name)
                 crew.launch(name, fault.place)
-                reached = await crew.dies(name, fault.lasts_s)
+                reached = await crew.ends(name, fault.lasts_s)
                 self._journal.note(name, "died there" if reached else "did not come there")
+                crew.kill(name)
+            case "zombie":
+                crew.kill(name)
+                crew.launch(name, fault.place)
+                await asyncio.sleep(fault.lasts_s)
+                self._journal.note(name, "wakes" if crew.wake(name) else "did not come there")
+                await asyncio.sleep(_AWAKE_S)
                 crew.kill(name)
         crew.launch(name)
         if await crew.ready(name):

@@ -20,14 +20,18 @@ LANES = ("embedded", "kafka")
 _CALM_S = 6.0
 """Nothing happens before: workers have joined and made their state, so that none can be missing."""
 
-_MOST_WORKERS_HITS = 40
-"""A failpoint is hit at most so many times before it kills."""
+_MOST_HITS = 25
+"""A failpoint is passed at most so many times before it acts."""
+
+_ACTIONS = ("", ":raise")
+"""What a failpoint does: the process is killed there, or fails."""
 
 _WEIGHTS = {
     "kill": 4,
     "term": 2,
     "pause": 3,
     "failpoint": 5,
+    "zombie": 3,
     "crash-loop": 1,
     "leave": 2,
     "silence": 3,
@@ -39,7 +43,7 @@ _WEIGHTS = {
     "full": 1,
     "promote": 3,
 }
-_OF_WORKERS = ("kill", "term", "pause", "failpoint", "crash-loop", "leave")
+_OF_WORKERS = ("kill", "term", "pause", "failpoint", "zombie", "crash-loop", "leave")
 _OF_BROKER = ("silence", "lose-replies", "cut", "slow")
 _OF_REDIS = ("restart", "silence", "lose-replies", "cut", "slow", "flush-scripts", "full",
              "promote")  # fmt: skip
@@ -47,7 +51,8 @@ _LASTS_S = {
     "kill": (0.0, 3.0),
     "term": (0.0, 2.0),
     "pause": (7.0, 14.0),
-    "failpoint": (8.0, 12.0),
+    "failpoint": (12.0, 18.0),
+    "zombie": (16.0, 22.0),
     "crash-loop": (1.0, 8.0),
     "leave": (8.0, 16.0),
     "silence": (1.0, 9.0),
@@ -72,7 +77,7 @@ class Fault:
         track: Whom it befalls.
         kind: What it is; `faults` knows how.
         lasts_s: How long it lasts, or for `promote` how far the replica is behind.
-        place: The failpoint, as its setting has it; for `failpoint` only.
+        place: The failpoint, as its setting has it; for `failpoint` and `zombie` only.
         count: How many replies are lost, or bytes pass before a cut, or processes die in a row.
         hard: Whether the gentle or the hard form is meant: SIGTERM or SIGKILL of a server, a lost
             reply that ends the connection or one that hangs.
@@ -149,11 +154,12 @@ def _faults(seed: int, lane: str, track: str, duration_s: float) -> Iterator[Fau
 
 def _fault(chance: Random, at_s: float, track: str, kind: str) -> Fault:
     """Return a fault; it draws the same number of times whatever it is."""
-    lasts_s, count, place, hits, long, hard = (
+    lasts_s, count, place, hits, action, long, hard = (
         round(chance.uniform(*_LASTS_S[kind]), 2),
         chance.randrange(2, 6),
         chance.choice(NAMES),
-        chance.randrange(1, _MOST_WORKERS_HITS),
+        chance.randrange(1, _MOST_HITS),
+        chance.choice(_ACTIONS),
         chance.random() < 1 / 6,
         chance.random() < 1 / 2,
     )
@@ -161,9 +167,10 @@ def _fault(chance: Random, at_s: float, track: str, kind: str) -> Fault:
         lasts_s = _LONG_SILENCE_S
     if kind == "cut":
         count *= 20_000
+    places = {"failpoint": f"{place}:{hits}{action}", "zombie": f"{place}:{hits}:stop"}
     return Fault(
         at_s, track, kind, lasts_s,
-        place=f"{place}:{hits}" if kind == "failpoint" else "",
+        place=places.get(kind, ""),
         count=count if kind in {"lose-replies", "cut", "crash-loop"} else 0,
         hard=hard and kind in {"lose-replies", "restart"},
     )  # fmt: skip

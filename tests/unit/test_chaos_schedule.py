@@ -1,0 +1,55 @@
+"""The schedule of chaos: a function of the seed, in which everything happens some time."""
+
+from itertools import pairwise
+
+import pytest
+
+from streamapp.failpoints import NAMES
+from tests.chaos.schedule import BROKER, LANES, TRACKS, plan
+
+_SEEDS = range(1, 31)
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_seed_always_means_the_same(lane: str) -> None:
+    """Any seed can be run again, and no two of the first are alike."""
+    plans = [plan(seed, lane, 120) for seed in _SEEDS]
+    assert plans == [plan(seed, lane, 120) for seed in _SEEDS]
+    assert len({one.faults for one in plans}) == len(plans)
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_longer_run_begins_with_the_shorter_one(lane: str) -> None:
+    """What went wrong after a minute goes wrong in a run of ten, too; only the end differs."""
+    for seed in _SEEDS:
+        short, long = plan(seed, lane, 60), plan(seed, lane, 600)
+        begun = [fault for fault in long.faults if fault.at_s + fault.lasts_s <= 60]
+        assert set(short.faults) <= set(begun)
+
+
+def test_faults_of_one_track_never_overlap_and_end_within_the_run() -> None:
+    """A server that is down is not restarted, and a dead worker is not paused."""
+    for seed in _SEEDS:
+        for track in TRACKS:
+            faults = [fault for fault in plan(seed, "kafka", 300).faults if fault.track == track]
+            assert all(one.at_s + one.lasts_s < two.at_s for one, two in pairwise(faults))
+            assert all(fault.at_s + fault.lasts_s <= 300 for fault in faults)
+
+
+def test_a_server_that_would_lose_its_data_is_not_restarted() -> None:
+    """The embedded broker holds everything in memory: it may be silent and cut off."""
+    kinds = {
+        lane: {f.kind for seed in _SEEDS for f in plan(seed, lane, 300).faults if f.track == BROKER}
+        for lane in LANES
+    }
+    assert kinds["kafka"] - kinds["embedded"] == {"restart"}
+
+
+def test_thirty_seeds_kill_at_every_failpoint_and_choose_every_traffic() -> None:
+    """Chance leaves nothing out."""
+    plans = [plan(seed, "kafka", 120) for seed in _SEEDS]
+    places = {fault.place.partition(":")[0] for one in plans for fault in one.faults}
+    assert places - {""} == set(NAMES)
+    assert {len(one.topics) for one in plans} == {1, 2}
+    assert {one.static_members for one in plans} == {False, True}
+    assert all(one.history_cap < 90 for one in plans if len(one.topics) == 1)
