@@ -15,6 +15,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.journal import Entry, Journal
 from tests.chaos.judge import Verdict, judge
 from tests.chaos.producer import Producer
+from tests.chaos.reader import Reader
 from tests.chaos.schedule import TRACKS, WORKERS, Plan
 from tests.chaos.shop import records
 from tests.chaos.site import Site, open_site
@@ -118,6 +119,7 @@ async def _run(
     journal.begin()
     async with asyncio.TaskGroup() as background:
         watch = background.create_task(crew.watch())
+        reading = background.create_task(Reader(deployment, site.redis, journal).run())
         shown = background.create_task(_show(plan, producer, step))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(producer.run(plan.duration_s))
@@ -131,6 +133,7 @@ async def _run(
             await _expel_the_dead(crew)
         begin("judging")
         verdict = await judge(deployment, plan.topics, producer.sent)
+        reading.cancel()
         watch.cancel()
         if verdict.differences:
             await keep_evidence(deployment, plan.topics)

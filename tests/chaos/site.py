@@ -72,11 +72,18 @@ class _Durable(RedisNode):
 
 
 class StatePair:
-    """A primary behind a proxy, and a replica that can take its place, behind as it may be."""
+    """A primary behind a proxy, and a replica that can take its place, behind as it may be.
+
+    Attributes:
+        keeps_data: What it holds survives its processes.
+        promotions: How often a replica took the place of a primary.
+        primary: The server that the proxy leads to.
+    """
 
     keeps_data = True
 
     def __init__(self, proxy: Proxy) -> None:
+        self.promotions = 0
         self._proxy = proxy
         self.primary = _Durable()
         self._replica = _Durable()
@@ -116,6 +123,7 @@ class StatePair:
         self._replica.await_link()
         self._replica.promote()
         time.sleep(behind_s)
+        self.promotions += 1
         lost, self.primary, self._replica = self.primary, self._replica, _Durable()
         lost.close()
         self.primary.primary_port = 0

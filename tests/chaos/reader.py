@@ -1,0 +1,70 @@
+"""Chaos. The reader: a frontend that reads all lists all along; none may be torn or go back."""
+
+import asyncio
+from contextlib import suppress
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from tests.chaos.journal import Journal
+from tests.chaos.site import StatePair
+from tests.servers.deployment import Deployment
+
+_INTERVAL_S = 0.1
+_TIMEOUT_S = 1.0
+
+
+class Reader:
+    """Reads every list again and again, straight from the primary.
+
+    A list may go back when a replica takes the primary's place that is behind, and only then.
+    """
+
+    def __init__(self, deployment: Deployment, pair: StatePair, journal: Journal) -> None:
+        """Make it, without connecting.
+
+        Args:
+            deployment: Whose lists.
+            pair: Where they are.
+            journal: Where it notes what no reader should see.
+        """
+        self._prefix = deployment.env["STREAMAPP_LIST_PREFIX"]
+        self._pair = pair
+        self._journal = journal
+        self._seen: dict[bytes, int] = {}
+
+    async def run(self) -> None:
+        """Read for ever."""
+        promotions = -1
+        while True:
+            if promotions != self._pair.promotions:
+                promotions = self._pair.promotions
+                self._seen.clear()
+            async with Redis.from_url(self._pair.primary.url, socket_timeout=_TIMEOUT_S) as redis:
+                with suppress(RedisError, OSError):
+                    while promotions == self._pair.promotions:
+                        await self._read(redis, promotions)
+                        await asyncio.sleep(_INTERVAL_S)
+            await asyncio.sleep(_INTERVAL_S)
+
+    async def _read(self, redis: Redis, promotions: int) -> None:
+        keys = [key async for key in redis.scan_iter(f"{self._prefix}*", count=10_000)]
+        values = await redis.mget(keys) if keys else []
+        if promotions != self._pair.promotions:
+            return
+        self._journal.counts["lists read"] += len(values)
+        for key, value in zip(keys, values, strict=True):
+            if value is None:
+                continue
+            try:
+                content = orjson.loads(value)
+                seq, entries = content["seq"], content["items"]
+            except (ValueError, KeyError):
+                self._journal.surprise("reader", f"{key!r} is torn: {value!r}")
+                continue
+            if not entries:
+                self._journal.surprise("reader", f"{key!r} is empty")
+            if seq < self._seen.get(key, 0):
+                self._journal.surprise("reader", f"{key!r} fell from {self._seen[key]} to {seq}")
+            self._seen[key] = seq
