@@ -43,7 +43,7 @@ def test_a_replica_that_is_behind_is_promoted_under_a_running_worker(
             exact(apart, shop.sold)
             status = orjson.loads(succeeded(apart, "streamapp", "status", "--json"))
             assert status["rolled_back"] > 0
-            assert status["rolled_back_offsets"] > 100
+            assert status["rolled_back_offsets"] > 0
             assert status["deduplicated"] > 0
 
 
