@@ -38,7 +38,7 @@ def warm() -> None:
         numbers = np.flatnonzero(shard.rows.present).astype(np.int32)
         shard.remember(numbers, shard.rank(numbers))
         shard.outdated(shard.norms.moved, shard.norms.fell)
-        shard.norms.packed_changes()
+        shard.norms.packed_changes(0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Agents. Checkpoint: a shard in memory -> its slot in Redis.
 
-Rows that changed are written first, each with the position it is complete for; then one script
-moves the fence, with the norms, the new items and what is still to be published.
+Rows and norms that changed are written first, each with the position it is complete for; then one
+script moves the fence, with the new items and what is still to be published.
 """
 
 from collections.abc import Mapping
@@ -100,6 +100,10 @@ class Checkpoint:
             return
         numbers = np.flatnonzero(shard.unsaved).tolist()
         await self._slot.put(shard.position, ((row, shard.packed(row)) for row in numbers))
+        norms = shard.norms.packed_changes(shard.position)
+        await self._slot.put_norms(
+            shard.position, [(number * NORM.itemsize, norm) for number, norm in norms]
+        )
         self._failpoints.reach("neighbours.rows-put")
         fields = {
             "dirty": pending.dirty,
@@ -113,7 +117,6 @@ class Checkpoint:
             Head(shard.position, shard.fences.as_dict(), fields),
             self._items,
             shard.registry.ids[self._items :],
-            [(number * NORM.itemsize, norm) for number, norm in shard.norms.packed_changes()],
         )
         self._failpoints.reach("neighbours.position-moved")
         shard.unsaved[numbers] = False

@@ -164,7 +164,7 @@ class Neighbours:
     async def _publish(self) -> None:
         shard, began_at = self._shard, time.monotonic()
         numbers = np.flatnonzero(shard.dirty).astype(np.int32)
-        if not len(numbers):
+        if not len(numbers) or shard.catches_up:
             return
         await self._load(numbers[~shard.rows.present[numbers]])
         numbers = numbers[~shard.ahead(numbers)]

@@ -52,6 +52,8 @@ class Refresh:
 
     async def step(self) -> float:
         """Look at some rows if it is time; return the seconds until the next step."""
+        if self._shard.catches_up:
+            return self._interval_s
         if not len(self._queue):
             if time.monotonic() < self._due_at or not self._shard.norms.moved.any():
                 return max(self._due_at - time.monotonic(), 0.001) if self._waits else 3600.0

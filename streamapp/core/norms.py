@@ -7,8 +7,8 @@ import numpy as np
 from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled, resized
 from streamapp.core.delta import Blocks
 
-NORM = np.dtype([("sum_sq", "<f8"), ("users", "<i8")])
-"""One stored norm, 16 bytes; its place in the array is the item's number."""
+NORM = np.dtype([("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8")])
+"""One stored norm, 24 bytes; its place in the array is the item's number."""
 
 
 @dataclass(slots=True)
@@ -16,6 +16,9 @@ class Norms:
     """What the norm of every item rests on.
 
     Attributes:
+        position: int64, shape (>= items,). Where each norm was stored: it holds every delta of its
+            shard's log below this offset, and may be ahead of what is applied.
+        furthest: The largest of these positions; 0 without any.
         sum_sq: float64, shape (>= items,). Sum over users of rating squared; 0 without users.
         users: int64, shape (>= items,). Users whose history holds the item.
         moved: bool. Items whose `sum_sq` changed since `settle`.
@@ -23,6 +26,8 @@ class Norms:
         unsaved: bool. Items that changed since `packed`.
     """
 
+    position: Longs
+    furthest: int
     sum_sq: Floats
     users: Longs
     moved: Bools
@@ -34,22 +39,29 @@ class Norms:
         """Return the norms that `packed`, an array of `NORM`, holds."""
         stored = np.frombuffer(packed, NORM)
         flags = [np.zeros(len(stored), np.bool_) for _ in range(3)]
-        return cls(stored["sum_sq"].copy(), stored["users"].copy(), *flags)
+        position = stored["position"].astype(np.int64)
+        furthest = int(position.max(initial=0))
+        return cls(position, furthest, stored["sum_sq"].copy(), stored["users"].copy(), *flags)
 
     def reserve(self, items: int) -> None:
         """Make room for the numbers below `items`."""
-        for name in ("sum_sq", "users", "moved", "fell", "unsaved"):
+        for name in ("position", "sum_sq", "users", "moved", "fell", "unsaved"):
             setattr(self, name, resized(getattr(self, name), items))
 
-    def apply(self, blocks: Blocks) -> None:
-        """Add the rating changes of `blocks`."""
-        _apply(blocks.changed, blocks.before, blocks.after,
+    def apply(self, blocks: Blocks, offset: int) -> None:
+        """Add the rating changes of `blocks`, the delta at `offset`; norms beyond it stay."""
+        _apply(blocks.changed, blocks.before, blocks.after, self.position, offset,
                self.sum_sq, self.users, self.moved, self.fell, self.unsaved)  # fmt: skip
 
-    def packed_changes(self) -> list[tuple[int, bytes]]:
-        """Return (item number, packed `NORM`) of every item that changed, and forget which did."""
+    def packed_changes(self, position: int) -> list[tuple[int, bytes]]:
+        """Return (item number, packed `NORM`) of every item that changed, and forget which did.
+
+        Args:
+            position: What they are complete for.
+        """
         numbers = np.flatnonzero(self.unsaved)
         packed = np.empty(len(numbers), NORM)
+        packed["position"] = position
         packed["sum_sq"], packed["users"] = self.sum_sq[numbers], self.users[numbers]
         self.unsaved[numbers] = False
         whole, width = packed.tobytes(), NORM.itemsize
@@ -64,6 +76,8 @@ def _apply(
     changed: Ints,
     before: Floats,
     after: Floats,
+    position: Longs,
+    offset: int,
     sum_sq: Floats,
     users: Longs,
     moved: Bools,
@@ -72,12 +86,14 @@ def _apply(
 ) -> None:
     for entry in range(len(changed)):
         item = changed[entry]
+        moved[item] = True
+        if after[entry] < before[entry]:
+            fell[item] = True
+        if position[item] > offset:
+            continue
+        unsaved[item] = True
         users[item] += (after[entry] > 0) - (before[entry] > 0)
         if users[item] == 0:
             sum_sq[item] = 0.0
         else:
             sum_sq[item] += after[entry] * after[entry] - before[entry] * before[entry]
-        moved[item] = True
-        unsaved[item] = True
-        if after[entry] < before[entry]:
-            fell[item] = True

@@ -78,7 +78,7 @@ class Shard:
 
     def apply(self, blocks: Blocks, offset: int) -> None:
         """Apply the delta at `offset` of the shard's log; its rows must be present."""
-        self.norms.apply(blocks)
+        self.norms.apply(blocks, offset)
         touched = self.rows.apply(blocks, offset, self.owned)
         self.dirty[touched] = True
         self.unsaved[touched] = True
@@ -119,6 +119,11 @@ class Shard:
         """
         ahead: Bools = self.rows.position[numbers] > self.position
         return ahead
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether some norm was stored at a later position than this one: no list is right yet."""
+        return self.norms.furthest > self.position
 
     def alive(self) -> Ints:
         """Return the items of this shard that are in someone's history."""
@@ -164,8 +169,9 @@ class Shard:
 
     def _reserve(self) -> None:
         """Make room for new items in every array by number, and say which of them are owned."""
-        if len(self.registry) > len(self.owned):
-            room = max(len(self.registry), 2 * len(self.owned))
+        needed = max(len(self.registry), len(self.norms.users))
+        if needed > len(self.owned):
+            room = max(needed, 2 * len(self.owned))
             self.rows.reserve(room)
             self.norms.reserve(room)
             for name in ("owned", "dirty", "unsaved", "known", "listed", "digest"):

@@ -1,10 +1,10 @@
 """Store. The state of one partition of one log, and the protocol by which it moves (ADR-0002).
 
-A slot holds a position, the fences of the sources behind it, and blobs: histories or rows. A blob
-says up to which position of the log it is complete. Blobs are written first, in as many calls as it
-takes, each over an older one only; then one script moves the position, if it is still where this
-process left it. A process that dies in between leaves blobs that are ahead of the position: reading
-the log again skips for each blob what it already holds.
+A slot holds a position, the fences of the sources behind it, and blobs: histories, or rows and
+norms. A blob says up to which position of the log it is complete. Blobs are written first, in as
+many calls as it takes, each over an older one only; then one script moves the position, if it is
+still where this process left it. A process that dies in between leaves blobs that are ahead of the
+position: reading the log again skips for each blob what it already holds.
 
 Because the content of a blob at a position is a function of the log alone, two processes that
 believe to own the slot write the same things, and the slower one only finds that the fence moved.
@@ -24,7 +24,8 @@ from streamapp.store.keys import GONE_LIFETIME_S, SlotKeys, pattern_of
 from streamapp.store.scripts import Value, run
 
 _POSITION = struct.Struct(">Q")
-_PUT_BYTES = 1_000_000
+_PUT_BYTES = 500_000
+_PUT_KEYS = 250
 _READ_KEYS = 500
 _FENCE = "fence:"
 _OWNER = "owner"
@@ -177,7 +178,7 @@ class Slot:
             keys.append(self.keys.blob(name))
             values.append(prefix + content)
             size += len(content)
-            if size >= _PUT_BYTES or len(keys) >= _READ_KEYS:
+            if size >= _PUT_BYTES or len(keys) >= _PUT_KEYS:
                 stale += await self._put(position, keys, values)
                 keys, values, size = [], [], 0
         if keys:
@@ -191,13 +192,26 @@ class Slot:
             raise FenceMovedError(position, -1)
         return stale
 
+    async def put_norms(self, position: int, norms: Sequence[tuple[int, bytes]]) -> None:
+        """Write norms, (byte offset, norm), that are complete up to `position`.
+
+        Raises:
+            FenceMovedError: the slot is gone or of another generation; nothing is written.
+        """
+        keys = [self.keys.head, self.keys.norms]
+        for start in range(0, len(norms), _PUT_KEYS):
+            arguments: list[Value] = [self.generation, position]
+            for at, norm in norms[start : start + _PUT_KEYS]:
+                arguments += [at, norm]
+            if int(await run(self._redis, "put-norms", keys, arguments)) < 0:
+                raise FenceMovedError(position, -1)
+
     async def commit(
         self,
         expected: int,
         head: Head,
         known: int = 0,
         ids: Sequence[str] = (),
-        patches: Sequence[tuple[int, bytes]] = (),
     ) -> None:
         """Move the position from `expected` to that of `head`, with its fences and fields.
 
@@ -206,7 +220,6 @@ class Slot:
             head: The new position, all fences, and the fields that change.
             known: Items that the slot's registry holds before.
             ids: Items that it gets.
-            patches: (byte offset, bytes) to write into the norms.
 
         Raises:
             FenceMovedError: the position is neither `expected` nor the new one; nothing is written.
@@ -217,10 +230,8 @@ class Slot:
         for name, value in head.fields.items():
             fields += [name, value]
         arguments: list[Value] = [self.generation, expected, head.position]
-        arguments += [len(fields) // 2, *fields, known, len(ids), *ids, len(patches)]
-        for offset, content in patches:
-            arguments += [offset, content]
-        keys = [self.keys.head, self.keys.items, self.keys.norms]
+        arguments += [len(fields) // 2, *fields, known, *ids]
+        keys = [self.keys.head, self.keys.items]
         found = int(await run(self._redis, "commit", keys, arguments))
         if found not in {expected, head.position}:
             raise FenceMovedError(expected, found)

@@ -1,11 +1,12 @@
 """A message that comes twice, a batch that is cut anew, a crash: the counts are those of once."""
 
 import hypothesis.strategies as st
+import numpy as np
 from hypothesis import given
 
 from streamapp.core.fence import Fences
 from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
-from streamapp.core.norms import Norms
+from streamapp.core.norms import NORM, Norms
 from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
 from streamapp.core.shard import Shard
@@ -33,7 +34,7 @@ def test_deltas_sent_again_change_nothing(data: st.DataObject, acts: list[Act], 
 def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """Rows stored ahead of the fence skip what they hold when the log is read again."""
+    """Rows and norms stored ahead of the fence skip what they hold when the log is read again."""
     pipeline = Pipeline(1, cap, Rule(5))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
@@ -43,22 +44,26 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     pipeline.drain(0)
     pipeline.store(0, forget=False)
     shard = pipeline.rows[0]
-    saved = (
-        list(shard.registry.ids),
-        b"".join(packed for _, packed in shard.norms.packed_changes()),
-        shard.fences.as_dict(),
-    )
-    pipeline.log[0] = whole[: data.draw(st.integers(fence, len(whole)))]
+    ids, fences = list(shard.registry.ids), shard.fences.as_dict()
+    norms = dict(shard.norms.packed_changes(fence))
+    ahead = data.draw(st.integers(fence, len(whole)))
+    pipeline.log[0] = whole[:ahead]
     pipeline.drain(0)
     pipeline.store(0, forget=False)
+    changes = shard.norms.packed_changes(ahead)
+    norms |= dict(changes[: data.draw(st.integers(0, len(changes)))])
+    stored = np.zeros(max(norms, default=-1) + 1, NORM)
+    for number, packed in norms.items():
+        stored[number] = np.frombuffer(packed, NORM)[0]
 
     reborn = Pipeline(1, cap, Rule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
-    ids, norms, fences = saved
     reborn.rows[0] = Shard(
-        0, 1, Rule(5), "g", fence, Registry(ids), Norms.unpack(norms), Fences(fences)
+        0, 1, Rule(5), "g", fence, Registry(ids), Norms.unpack(stored.tobytes()), Fences(fences)
     )
+    assert reborn.rows[0].catches_up == any(stored["position"] > fence)
     reborn.drain(0)
+    assert not reborn.rows[0].catches_up
 
     straight = Pipeline(1, cap, Rule(5))
     straight.log[0] = whole
