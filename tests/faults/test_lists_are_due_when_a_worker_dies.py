@@ -5,34 +5,47 @@ import signal
 
 import pytest
 
-from tests.faults.shop import exact, sent_of
+from tests.faults.shop import exact, sent_of, wait_applied
 from tests.integration.traffic import produce, succeeded, synthetic
+from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 
 _DIES_S = 90.0
 
 
-@pytest.mark.parametrize(
-    ("failpoint", "publish_interval"),
-    [
-        ("neighbours.position-moved:2", "60"),
-        ("publication.lists-replaced:1", "0.05"),
-        ("publication.lists-sent:1", "0.05"),
-    ],
-)
-def test_the_next_worker_publishes_what_was_due(
-    deployment: Deployment, failpoint: str, publish_interval: str
+def due(deployment: Deployment) -> bool:
+    """Say whether the state holds rows whose lists are still to be published."""
+    with deployment.redis() as redis:
+        return bool(redis.hget(f"{deployment.name}:state:{{i0}}:head", "dirty"))
+
+
+@pytest.mark.parametrize("place", ["publication.lists-replaced", "publication.lists-sent"])
+def test_lists_that_were_on_their_way_are_published_again(
+    deployment: Deployment, place: str
 ) -> None:
-    """Counts stored and lists not; lists in Redis and not on the topic; on the topic, not noted."""
+    """In Redis and not on the topic; on the topic and not noted: both hold them in the end."""
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     acts = list(synthetic(seed=46, events=300))
     succeeded(deployment, "streamapp", "topics")
     asyncio.run(produce(deployment, [sent_of(deployment, [act]) for act in acts]))
-    one = deployment.idle_worker(
-        "one", instance_id="one", failpoint=failpoint, publish_interval=publish_interval
-    )
+    one = deployment.idle_worker("one", instance_id="one", failpoint=f"{place}:1")
     one.launch()
     assert one.wait(_DIES_S) == -signal.SIGKILL
+
+    deployment.worker("two", instance_id="one")
+    exact(deployment, acts)
+
+
+def test_lists_that_were_due_are_published_by_the_next_worker(deployment: Deployment) -> None:
+    """Counts are stored, lists wait for their time, and the worker is killed."""
+    deployment.env["STREAMAPP_PARTITIONS"] = "1"
+    acts = list(synthetic(seed=47, events=300))
+    one = deployment.worker("one", instance_id="one", publish_interval="600")
+    for start, end in ((0, 150), (150, 300)):
+        asyncio.run(produce(deployment, [sent_of(deployment, [act]) for act in acts[start:end]]))
+        wait_applied(deployment, end)
+    wait_until(lambda: due(deployment), 60, "lists are due")
+    one.kill()
 
     deployment.worker("two", instance_id="one")
     exact(deployment, acts)
