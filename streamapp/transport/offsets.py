@@ -5,18 +5,30 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from streamapp.errors import StateError
 from streamapp.settings import Settings
 from streamapp.transport.records import Mark, Offsets
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
+"""Longer than a broker needs to come back."""
+
+_RETRY_S = 0.2
 
 
 @asynccontextmanager
-async def observer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a consumer that belongs to no group."""
+async def observer(settings: Settings, question: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a consumer that belongs to no group; wait for a broker that is not there.
+
+    Args:
+        settings: Where Kafka is.
+        question: What Kafka is asked, for the message.
+
+    Raises:
+        StateError: what is done with the consumer takes longer than `_PATIENCE_S`.
+    """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap,
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
@@ -26,10 +38,25 @@ async def observer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         isolation_level="read_committed",
     )
     try:
-        await consumer.start()
-        yield consumer
-    finally:
-        await consumer.stop()
+        async with asyncio.timeout(_PATIENCE_S):
+            try:
+                await _start(consumer)
+                yield consumer
+            finally:
+                await consumer.stop()
+    except TimeoutError:
+        raise StateError(f"kafka does not say {question}") from None
+
+
+async def _start(consumer: AIOKafkaConsumer) -> None:
+    """Start a consumer, again and again while no broker answers."""
+    while True:
+        try:
+            await consumer.start()
+        except KafkaConnectionError:
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return
 
 
 async def read_offsets(
@@ -46,18 +73,15 @@ async def read_offsets(
     wanted = [TopicPartition(tp.topic, tp.partition) for tp in tps]
     if not wanted:
         return {}
-    try:
-        async with asyncio.timeout(_PATIENCE_S), observer(settings) as consumer:
-            beginnings = await consumer.beginning_offsets(wanted)
-            latest = await consumer.end_offsets(wanted)
-            consumer.assign(wanted)
-            for tp in wanted:
-                consumer.seek(tp, latest[tp])
-            while any(consumer.highwater(tp) is None for tp in wanted):
-                await consumer.getmany(timeout_ms=settings.fetch_max_wait_ms)
-            ends = {tp: max(latest[tp], consumer.highwater(tp)) for tp in wanted}
-    except TimeoutError:
-        raise StateError(f"kafka does not say where {wanted[0].topic} ends") from None
+    async with observer(settings, f"where {wanted[0].topic} ends") as consumer:
+        beginnings = await consumer.beginning_offsets(wanted)
+        latest = await consumer.end_offsets(wanted)
+        consumer.assign(wanted)
+        for tp in wanted:
+            consumer.seek(tp, latest[tp])
+        while any(consumer.highwater(tp) is None for tp in wanted):
+            await consumer.getmany(timeout_ms=settings.fetch_max_wait_ms)
+        ends = {tp: max(latest[tp], consumer.highwater(tp)) for tp in wanted}
     return {TP(*tp): Offsets(beginnings[tp], ends[tp], committed.get(TP(*tp))) for tp in wanted}
 
 
@@ -73,22 +97,19 @@ async def pass_gaps(settings: Settings, positions: Mapping[TP, int]) -> dict[TP,
     passed: dict[TP, int] = {}
     if not positions:
         return passed
-    try:
-        async with asyncio.timeout(_PATIENCE_S), observer(settings) as consumer:
-            left = {TopicPartition(*tp) for tp in positions}
-            consumer.assign(left)
-            for tp in left:
-                consumer.seek(tp, positions[TP(*tp)])
-            while left:
-                fetched = await consumer.getmany(*left, timeout_ms=settings.fetch_max_wait_ms)
-                for tp in list(left):
-                    end = consumer.last_stable_offset(tp)
-                    at = fetched[tp][0].offset if tp in fetched else await consumer.position(tp)
-                    if tp in fetched or (end is not None and at >= end):
-                        passed[TP(*tp)] = at
-                        left.remove(tp)
-    except TimeoutError:
-        raise StateError("kafka does not say what comes next in the event topics") from None
+    async with observer(settings, "what comes next in the event topics") as consumer:
+        left = {TopicPartition(*tp) for tp in positions}
+        consumer.assign(left)
+        for tp in left:
+            consumer.seek(tp, positions[TP(*tp)])
+        while left:
+            fetched = await consumer.getmany(*left, timeout_ms=settings.fetch_max_wait_ms)
+            for tp in list(left):
+                end = consumer.last_stable_offset(tp)
+                at = fetched[tp][0].offset if tp in fetched else await consumer.position(tp)
+                if tp in fetched or (end is not None and at >= end):
+                    passed[TP(*tp)] = at
+                    left.remove(tp)
     return passed
 
 
@@ -98,11 +119,12 @@ async def check_marks(settings: Settings, marks: Mapping[TP, Mark]) -> None:
     A record that the topic no longer keeps cannot be compared and is taken for granted.
 
     Raises:
-        StateError: a topic was made anew under its old name.
+        StateError: a topic was made anew under its old name, or the broker does not answer within
+            `_PATIENCE_S`.
     """
     if not marks:
         return
-    async with asyncio.timeout(_PATIENCE_S), observer(settings) as consumer:
+    async with observer(settings, "which records it holds") as consumer:
         beginnings = await consumer.beginning_offsets([TopicPartition(*tp) for tp in marks])
         left = {TopicPartition(*tp): mark for tp, mark in marks.items()
                 if mark.offset >= beginnings[TopicPartition(*tp)]}  # fmt: skip

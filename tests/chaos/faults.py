@@ -31,10 +31,19 @@ class Faults:
         self._crew = crew
         self._journal = journal
 
-    async def run(self, track: str, faults: list[Fault]) -> None:
-        """Let the faults of one track happen, each at its time, or after the one before."""
+    async def run(self, track: str, faults: list[Fault], until_s: float) -> None:
+        """Let the faults of one track happen, each at its time, or after the one before.
+
+        Args:
+            track: Whom they befall.
+            faults: What happens, by time.
+            until_s: When events end; what a slow machine did not come to by then is left out.
+        """
         for fault in faults:
             await asyncio.sleep(fault.at_s - self._journal.now_s)
+            if self._journal.now_s > until_s:
+                self._journal.note(track, f"no time left for {_told(fault)}")
+                return
             self._journal.note(track, _told(fault))
             self._journal.counts["faults"] += 1
             if track == BROKER:

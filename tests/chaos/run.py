@@ -125,7 +125,7 @@ async def _run(
             tasks.create_task(producer.run(plan.duration_s))
             for track in TRACKS:
                 some = [fault for fault in plan.faults if fault.track == track]
-                tasks.create_task(faults.run(track, some))
+                tasks.create_task(faults.run(track, some, plan.duration_s))
         shown.cancel()
         site.heal()
         journal.note("everything", "healed; draining")
