@@ -231,6 +231,18 @@ class Settings(BaseSettings):
         """What makes a list, as canonical JSON; shards carry it."""
         return json.dumps(asdict(self.rule), sort_keys=True, separators=(",", ":"))
 
+    def reading(self, topic: str) -> str:
+        """Return how events of a topic are read, as canonical JSON; positions in it carry it."""
+        chosen = {
+            "topic_types": self.topic_types.get(topic, ""),
+            "event_aliases": self.event_aliases,
+            "key_mismatch": self.key_mismatch,
+            "earliest_ts": self.earliest_ts,
+            "max_ahead_s": self.max_ahead_s,
+            "max_record_bytes": self.max_record_bytes,
+        }
+        return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
+
     @property
     def results(self) -> str:
         """The settings that change counts, as canonical JSON; state carries it."""

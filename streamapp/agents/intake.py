@@ -65,7 +65,8 @@ class Intake:
         for tp, known in offsets.items():
             keys = SlotKeys(self._settings.state_prefix, intake_tag(tp.topic, tp.partition))
             self._slots[tp] = Slot(self._redis, keys)
-            head = await open_slot(self._outside, self._slots[tp], tp, known, "")
+            reading = self._settings.reading(tp.topic)
+            head = await open_slot(self._outside, self._slots[tp], tp, known, reading)
             self._generation = self._slots[tp].generation
             self._positions[tp] = head.position
             self._marks[tp] = Mark.decode(head.fields.get("mark", b""))

@@ -1,5 +1,6 @@
 """Agents. Where to start reading a partition, and when not to start at all."""
 
+import json
 import logging
 from collections.abc import Callable
 from typing import TypeVar
@@ -43,6 +44,16 @@ def decoded(decode: Callable[[bytes], T], tp: TP, record: KafkaRecord) -> T:
         ) from None
 
 
+def _changes(before: str, now: str) -> str:
+    """Say which settings of two canonical JSON texts differ, and how."""
+    old, new = (json.loads(text or "{}") for text in (before, now))
+    return ", ".join(
+        f"STREAMAPP_{name.upper()} was {json.dumps(old.get(name))}, is {json.dumps(new.get(name))}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    )
+
+
 async def open_slot(outside: Outside, slot: Slot, tp: TP, offsets: Offsets, results: str) -> Head:
     """Return the head of the slot that follows `tp`; make the slot if the group is new.
 
@@ -82,8 +93,8 @@ async def open_slot(outside: Outside, slot: Slot, tp: TP, offsets: Offsets, resu
         )
     if (made_under := head.fields.get("results", b"").decode()) != results:
         raise StateError(
-            f"{where}: the state was made under {made_under}, the settings are {results}; set them "
-            "back, or count again from the first event with `streamapp rebuild`"
+            f"{where}: the state was made under other settings: {_changes(made_under, results)}; "
+            "set them back, or count again from the first event with `streamapp rebuild`"
         )
     if head.position > offsets.end:
         raise StateError(

@@ -27,8 +27,9 @@ async def begin_at(redis: Redis, settings: Settings, positions: Mapping[str, int
     generation = await read_generation(redis, settings)
     for tag, position in positions.items():
         slot = Slot(redis, SlotKeys(settings.state_prefix, tag), generation)
-        results = "" if tag.startswith("e:") else settings.results
-        await slot.create(position, {"results": results})
+        kind, _, rest = tag.partition(":")
+        reading = settings.reading(rest.rpartition(":")[0]) if kind == "e" else settings.results
+        await slot.create(position, {"results": reading})
 
 
 async def _unlink(redis: Redis, keys: list[bytes]) -> int:

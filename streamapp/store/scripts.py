@@ -1,6 +1,7 @@
 """Store. Runs the Lua scripts; each is safe to run twice, so a lost reply is harmless."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -27,10 +28,24 @@ async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[
         StateError: Redis refuses, for instance because a key is of another type.
     """
     digest, text = _source(name)
-    try:
+    with readable(f"to run {name} on {keys[0]} and others"):
         try:
             return await redis.evalsha(digest, len(keys), *keys, *arguments)
         except NoScriptError:
             return await redis.eval(text, len(keys), *keys, *arguments)
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Say in one line what Redis refuses.
+
+    Raises:
+        StateError: Redis refuses, for instance because a key is of another type.
+    """
+    try:
+        yield
     except ResponseError as error:
-        raise StateError(f"redis refuses to run {name} on {keys[0]} and others: {error}") from None
+        raise StateError(
+            f"redis refuses {what}: {error}; if another program wrote there, count again from the "
+            "first event with `streamapp rebuild`"
+        ) from None

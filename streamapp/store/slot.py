@@ -21,7 +21,7 @@ from redis.asyncio.cluster import RedisCluster
 from streamapp.core.registry import Registry
 from streamapp.errors import FenceMovedError
 from streamapp.store.keys import GONE_LIFETIME_S, SlotKeys, pattern_of
-from streamapp.store.scripts import Value, run
+from streamapp.store.scripts import Value, readable, run
 
 _POSITION = struct.Struct(">Q")
 _PUT_BYTES = 500_000
@@ -71,7 +71,8 @@ class Slot:
 
     async def head(self) -> Head | None:
         """Return the head, or None if the slot does not exist."""
-        stored: Any = await self._redis.hgetall(self.keys.head)
+        with readable(f"to read {self.keys.head}"):
+            stored: Any = await self._redis.hgetall(self.keys.head)
         if b"position" not in stored:
             return None
         fields = {name.decode(): value for name, value in stored.items()}
@@ -92,7 +93,8 @@ class Slot:
         Raises:
             FenceMovedError: it is not.
         """
-        stored: Any = await self._redis.hget(self.keys.head, "position")
+        with readable(f"to read {self.keys.head}"):
+            stored: Any = await self._redis.hget(self.keys.head, "position")
         found = -1 if stored is None else int(stored)
         if found != expected:
             raise FenceMovedError(expected, found)
@@ -111,7 +113,8 @@ class Slot:
         registry, step = Registry(), 5_000
         while True:
             start = len(registry)
-            ids: Any = await self._redis.lrange(self.keys.items, start, start + step - 1)
+            with readable(f"to read {self.keys.items}"):
+                ids: Any = await self._redis.lrange(self.keys.items, start, start + step - 1)
             if not ids:
                 return registry
             registry.number([item.decode() for item in ids])
@@ -121,7 +124,8 @@ class Slot:
         packed, step = b"", 1_000_000
         while True:
             start = len(packed)
-            part: Any = await self._redis.getrange(self.keys.norms, start, start + step - 1)
+            with readable(f"to read {self.keys.norms}"):
+                part: Any = await self._redis.getrange(self.keys.norms, start, start + step - 1)
             if not part:
                 return packed
             packed += part

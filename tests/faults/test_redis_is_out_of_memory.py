@@ -1,0 +1,30 @@
+"""Redis has no memory left: the worker waits, writes no half batch, and goes on when it has."""
+
+from tests.faults.shop import exact, selling, total, wait_applied
+from tests.integration.traffic import synthetic
+from tests.servers.deadline import wait_until
+from tests.servers.deployment import Deployment
+from tests.servers.node import RedisNode
+
+_LEFT_BYTES = 100_000
+_WAITS = "redis does not answer, attempt "
+
+
+def test_writes_are_refused_in_the_middle_of_the_work_and_taken_again_later(
+    apart: Deployment, node: RedisNode
+) -> None:
+    """Without eviction, at most some calls of a batch come through; the position does not move."""
+    apart.env["STREAMAPP_HISTORY_CAP"] = "100000"
+    with selling(apart, synthetic(seed=59, events=100_000, items=1_000), rate=300) as shop:
+        one = apart.worker(instance_id="one")
+        wait_applied(apart, 500)
+        with node.client() as redis:
+            redis.config_set("maxmemory", redis.info("memory")["used_memory"] + _LEFT_BYTES)
+            wait_until(lambda: f"{_WAITS}8" in one.output, 90, "the worker waits for memory")
+            reached = total(apart, "u", "applied")
+            wait_until(lambda: f"{_WAITS}30" in one.output, 90, "the worker waits on")
+            assert total(apart, "u", "applied") == reached
+            redis.config_set("maxmemory", 0)
+        wait_applied(apart, reached + 500)
+    assert one.running
+    exact(apart, shop.sold)

@@ -1,0 +1,86 @@
+"""Other settings than those a state was made under: refused, or migrated, never mixed."""
+
+from typing import Any
+
+import orjson
+
+from tests.faults.shop import Shop, exact, selling
+from tests.integration.traffic import redis_lists, synthetic
+from tests.servers.deployment import Deployment
+
+
+def sold(deployment: Deployment, seed: int) -> Shop:
+    """Sell 3,000 acts at once."""
+    with selling(deployment, synthetic(seed, events=3_000), rate=3_000) as shop:
+        shop.join()
+    return shop
+
+
+def refused(deployment: Deployment, **settings: str) -> str:
+    """Start a worker with other settings, which must end; return its last line."""
+    one = deployment.idle_worker("other", **settings)
+    one.launch()
+    assert one.wait(60) in {1, 2}
+    last = one.output.splitlines()[-1]
+    assert last.startswith("streamapp: "), last
+    return last
+
+
+def test_what_changes_counts_is_refused_with_what_to_do(deployment: Deployment) -> None:
+    """Weights, cap, and how events are read; the state is untouched, and the old settings go on."""
+    name = deployment.name
+    shop = sold(deployment, seed=61)
+    one = deployment.worker(instance_id="one")
+    exact(deployment, shop.sold)
+    assert one.terminate() == 0
+    changes: list[tuple[str, str]] = [
+        ("history_cap", "50"),
+        ("event_weights", "click=1,add_to_cart=3,purchase=6"),
+        ("topic_types", f"{name}-clicks=purchase,{name}-purchases=purchase"),
+        ("event_aliases", "seen=click"),
+        ("event_topics", f"{name}-clicks"),
+    ]
+    for setting, value in changes:
+        last = refused(deployment, instance_id="one", **{setting: value})
+        assert setting.upper() in last
+        assert "streamapp rebuild" in last
+    more = sold(deployment, seed=62)
+    one.start()
+    exact(deployment, [*shop.sold, *more.sold])
+
+
+def test_another_topic_is_counted_from_its_first_record(deployment: Deployment) -> None:
+    """Added beside the others: what was counted stays, and nothing of the new one is left out."""
+    both = dict(deployment.env)
+    shop = sold(deployment, seed=64)
+    deployment.env["STREAMAPP_EVENT_TOPICS"] = f"{deployment.name}-clicks"
+    deployment.env["STREAMAPP_TOPIC_TYPES"] = f"{deployment.name}-clicks=click"
+    one = deployment.worker(instance_id="one")
+    exact(deployment, [act for act in shop.sold if act.type != "purchase"])
+    assert one.terminate() == 0
+    deployment.env |= both
+    deployment.worker("other", instance_id="one")
+    exact(deployment, shop.sold)
+
+
+def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment) -> None:
+    """Shorter, damped, of more users: counts stay, and each list gets a higher `seq`."""
+    shop = sold(deployment, seed=63)
+    one = deployment.worker(instance_id="one")
+    exact(deployment, shop.sold)
+    before = redis_lists(deployment)
+    assert one.terminate() == 0
+    deployment.env |= {
+        "STREAMAPP_TOP_N": "5", "STREAMAPP_DAMPING": "10", "STREAMAPP_MIN_SUPPORT": "2"
+    }  # fmt: skip
+    deployment.worker("other", instance_id="one")
+    exact(deployment, shop.sold)
+    after = redis_lists(deployment)
+    assert after
+    assert all(seq(after[key]) > seq(before[key]) for key in after)
+
+
+def seq(value: bytes) -> int:
+    """Return the `seq` of a list."""
+    found: dict[str, Any] = orjson.loads(value)
+    return int(found["seq"])
