@@ -102,7 +102,7 @@ class Histories:
         state.position = end
         self._failpoints.reach("histories.position-moved")
 
-    async def work(self) -> float:
+    async def work(self, busy: bool) -> float:
         """Look for idle users; histories themselves are stored as they are applied."""
         return await self._forgetting.step(self._state.newest_ts)
 

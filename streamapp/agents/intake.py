@@ -84,7 +84,7 @@ class Intake:
         if cut.marks:
             await self._send(cut)
 
-    async def work(self) -> float:
+    async def work(self, busy: bool) -> float:
         """Intake has nothing to do but to read."""
         return 3600.0
 

@@ -105,7 +105,7 @@ class Lane:
                     elif time.monotonic() > verified_at + _VERIFY_S:
                         await self.stage.verify()
                         verified_at = time.monotonic()
-                    wait = await self.stage.work()
+                    wait = await self.stage.work(busy=bool(self._inbox))
                 except FenceMovedError as moved:
                     logger.warning("%s; reading the state anew", moved)
                     await self._open_anew()

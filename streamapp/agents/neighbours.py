@@ -6,7 +6,6 @@ crash the deltas behind the fence are read again; a row that was stored ahead of
 what it holds.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -16,6 +15,7 @@ from faust.types import TP
 from streamapp.agents.checkpoint import Checkpoint, Pending
 from streamapp.agents.opening import decoded, open_slot, went_back
 from streamapp.agents.outside import Outside
+from streamapp.agents.pace import Pace
 from streamapp.agents.publication import Publication
 from streamapp.agents.refresh import Refresh
 from streamapp.core.arrays import Ints
@@ -29,7 +29,7 @@ from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import Mark, Offsets, RecordBatch
 
 _STORE_REST = 10
-"""A checkpoint rests ten times as long as the last one took, so that it costs a tenth at most."""
+"""While deltas wait, checkpoints get a tenth of the time at most."""
 
 _PUBLISH_REST = 3
 """Publication likewise: the more lists change at once, the more changes each of them joins."""
@@ -51,8 +51,8 @@ class Neighbours:
         self._replayed = 0
         self._mark: Mark | None = None
         self._republish_at: int | None = None
-        self._publish_at = 0.0
-        self._store_at = 0.0
+        self._publishing = Pace(outside.settings.publish_interval, _PUBLISH_REST)
+        self._storing = Pace(outside.settings.checkpoint_interval, _STORE_REST)
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read head, registry and norms; rows come when they are needed."""
@@ -86,18 +86,17 @@ class Neighbours:
         self._outside.failpoints.reach("neighbours.deltas-applied")
         self._republish()
 
-    async def work(self) -> float:
+    async def work(self, busy: bool) -> float:
         """Publish, refresh and checkpoint what is due."""
-        now = time.monotonic()
-        if now >= self._publish_at:
+        if self._publishing.due_in_s(busy=busy) <= 0:
             await self._publish()
-        refreshed = await self._refresh.step()
-        if now >= self._store_at:
+        due_in_s = [await self._refresh.step()]
+        if self._storing.due_in_s(busy=busy) <= 0:
             await self._store()
-        due = [refreshed, self._store_at - time.monotonic()]
+        due_in_s.append(self._storing.due_in_s(busy=busy))
         if self._shard.dirty.any():
-            due.append(self._publish_at - time.monotonic())
-        return max(0.0, min(due))
+            due_in_s.append(self._publishing.due_in_s(busy=busy))
+        return max(0.0, min(due_in_s))
 
     async def verify(self) -> None:
         """Compare the position."""
@@ -162,30 +161,24 @@ class Neighbours:
             self._shard.load(numbers, stored)
 
     async def _publish(self) -> None:
-        shard, began_at = self._shard, time.monotonic()
+        shard = self._shard
         numbers = np.flatnonzero(shard.dirty).astype(np.int32)
         if not len(numbers) or shard.catches_up:
             return
-        await self._load(numbers[~shard.rows.present[numbers]])
-        numbers = numbers[~shard.ahead(numbers)]
-        ranking = shard.rank(numbers)
-        changed = shard.differs(numbers, ranking)
-        shard.dirty[numbers[~changed]] = False
-        await self._publication.publish(shard, numbers, ranking, changed)
-        self._publish_at = _rested(began_at, _PUBLISH_REST, self._settings.publish_interval)
+        with self._publishing.measured():
+            await self._load(numbers[~shard.rows.present[numbers]])
+            numbers = numbers[~shard.ahead(numbers)]
+            ranking = shard.rank(numbers)
+            changed = shard.differs(numbers, ranking)
+            shard.dirty[numbers[~changed]] = False
+            await self._publication.publish(shard, numbers, ranking, changed)
 
     async def _store(self) -> None:
-        shard, began_at = self._shard, time.monotonic()
+        shard = self._shard
         pending = Pending.of(shard.dirty, self._refresh.pending, self._republish_at)
         about = {"replayed": str(self._replayed).encode()}
         if self._mark is not None:
             about["mark"] = self._mark.encode()
-        await self._checkpoint.write(shard, pending, about)
+        with self._storing.measured():
+            await self._checkpoint.write(shard, pending, about)
         shard.shrink(self._settings.row_cache_bytes)
-        self._store_at = _rested(began_at, _STORE_REST, self._settings.checkpoint_interval)
-
-
-def _rested(began_at: float, rest: float, interval_s: float) -> float:
-    """Return when to do again what began at `began_at` and ended now."""
-    now = time.monotonic()
-    return now + max(interval_s, rest * (now - began_at))

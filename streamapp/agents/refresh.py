@@ -87,7 +87,9 @@ class Refresh:
         numbers = numbers[~ahead]
         ranking = shard.rank(numbers)
         fresh = shard.known[numbers]
-        moved = self._resized(self._moved)
+        # What moved since the sweep began counts too: a list that was never compared is taken for
+        # published only if nothing of it moved since the checkpoint.
+        moved = self._resized(self._moved) | self._resized(shard.norms.moved)
         unseen = ~fresh & ~moved[numbers] & ~shard.touching(numbers, moved)
         changed = shard.differs(numbers, ranking) & ~unseen
         if unseen.any():

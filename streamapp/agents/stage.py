@@ -35,8 +35,12 @@ class Stage(Protocol):
         """
         ...
 
-    async def work(self) -> float:
-        """Do what time asks for; return the seconds until there is more of it."""
+    async def work(self, busy: bool) -> float:
+        """Do what time asks for; return the seconds until there is more of it.
+
+        Args:
+            busy: Whether record batches are waiting.
+        """
         ...
 
     async def verify(self) -> None:
