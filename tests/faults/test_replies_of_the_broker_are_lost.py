@@ -88,6 +88,7 @@ def test_a_commit_that_fails_stops_nothing(distant: Deployment, line: Proxy) -> 
         wait_applied(distant, 500)
         line.lose_replies(5, to=_OFFSET_COMMIT)
         wait_until(partial(lost, line, 5), 60, "replies to commits are lost")
+        wait_until(lambda: "Error sending OffsetCommitRequest" in one.output, 60, "it says so")
         wait_applied(distant, total(distant, "u", "applied") + 1_000)
         assert one.running, one.output
     exact(distant, shop.sold)
