@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.acts import Acts, acts_on, audit, write_log
-from demo.films import NoFilmsError, film_shop
+from demo.films import CACHE, NoFilmsError, film_shop
 from demo.shop import Shop, made_up_shop
 from demo.stage import CHOSEN, Stage, open_stage
 from streamapp.cli.console import progress
@@ -20,7 +20,6 @@ from streamapp.cli.outcome import run
 from streamapp.eventlog import LoggedEvent
 from streamapp.settings import PREFIX
 
-_CACHE = Path(__file__).parents[1] / ".cache" / "demo"
 _NEIGHBOURS = 4
 _ENTRIES = 2
 
@@ -32,7 +31,7 @@ console = Console(markup=False, highlight=False)
 def demo(
     cache: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where the data is kept for the next time.")
-    ] = _CACHE,
+    ] = CACHE,
 ) -> None:
     """Run the app on this machine: events in, lists out, and every count checked."""
     began = time.monotonic()

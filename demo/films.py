@@ -12,12 +12,16 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import BadZipFile, ZipFile
 
 from demo.shop import Shop
 from streamapp.eventlog import LoggedEvent
+
+CACHE = Path(__file__).parents[1] / ".cache" / "demo"
+"""Where the wheel is kept for the next time, if no other folder is named."""
 
 _WHEEL = "recbole-1.2.1"
 _FILES = "recbole/dataset_example/ml-100k/ml-100k"
@@ -48,13 +52,9 @@ def film_shop(cache: Path) -> Shop:
     Raises:
         NoFilmsError: the wheel cannot be had, or it is not as expected.
     """
-    wheel = next(cache.glob(f"{_WHEEL}-*.whl"), None) or _download(cache)
-    try:
-        with ZipFile(wheel) as archive:
-            names = dict(_names(archive))
-            events = sorted(_events(archive), key=lambda event: event.ts or 0.0)
-    except (OSError, BadZipFile, zlib.error, KeyError, ValueError) as error:
-        raise NoFilmsError(f"{wheel} is not as expected, delete it: {error}") from None
+    with _opened(cache) as archive:
+        names = dict(_names(archive))
+        events = sorted(_events(archive), key=lambda event: event.ts or 0.0)
     return Shop(
         "MovieLens 100K by GroupLens (Harper and Konstan, 2015), out of the wheel of recbole.\n"
         "It has ratings; the types are derived: 4 and 5 stars are a purchase, fewer are a click.",
@@ -62,6 +62,33 @@ def film_shop(cache: Path) -> Shop:
         events,
         _SHOWN,
     )
+
+
+def film_ratings(cache: Path) -> list[LoggedEvent]:
+    """Return all ratings in the order of the file, which is that of GroupLens; types r1 to r5.
+
+    Args:
+        cache: As for `film_shop`.
+
+    Raises:
+        NoFilmsError: likewise.
+    """
+    with _opened(cache) as archive:
+        return [
+            LoggedEvent(line["user_id"], line["item_id"], f"r{float(line['rating']):g}",
+                        float(line["timestamp"]))
+            for line in _table(archive, "inter")
+        ]  # fmt: skip
+
+
+@contextmanager
+def _opened(cache: Path) -> Iterator[ZipFile]:
+    wheel = next(cache.glob(f"{_WHEEL}-*.whl"), None) or _download(cache)
+    try:
+        with ZipFile(wheel) as archive:
+            yield archive
+    except (OSError, BadZipFile, zlib.error, KeyError, ValueError) as error:
+        raise NoFilmsError(f"{wheel} is not as expected, delete it: {error}") from None
 
 
 def _download(cache: Path) -> Path:

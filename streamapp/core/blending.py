@@ -62,7 +62,7 @@ class Tastes:
 
     Attributes:
         starts: int64, shape (users + 1,). Those of user u lie at starts[u]:starts[u + 1].
-        item: int32. Item numbers; -1 for an item without a row, which only holds its position.
+        item: int32. Item numbers; one without a row, or -1, only holds its position.
         rating: float64, > 0.
     """
 
@@ -104,10 +104,11 @@ def blend(tastes: Tastes, rows: Rows, norms: Norms, registry: Registry, rule: Bl
     Cost: O(cells of those rows + entries moved).
     """
     starts, sizes, items, supports, dots = rows.cells
+    known = min(len(sizes), len(registry))
     return Blended(
         *_blend(
             tastes.starts,
-            tastes.item,
+            np.where(tastes.item < known, tastes.item, np.int32(-1)),
             tastes.rating if rule.rated else np.ones_like(tastes.rating),
             tastes.rating >= rule.exclude_from,
             rule.weights,

@@ -125,12 +125,13 @@ def test_a_bought_item_leaves_the_list_and_one_that_was_looked_at_stays() -> Non
     assert [item for item, _ in got] == ["b"]
 
 
-def test_an_item_without_a_row_holds_its_position() -> None:
+@pytest.mark.parametrize("unknown", [-1, 1_000_000])
+def test_an_item_without_a_row_holds_its_position(unknown: int) -> None:
     """What is behind it weighs as much as if it were known."""
     pipeline = counted([Act("u", "a", 1, 1), Act("u", "b", 1, 2)])
     shard = pipeline.rows[0]
     row = shard.registry.find("a")
-    tastes = Tastes(np.array([0, 2]), np.array([-1, row], np.int32), np.ones(2))
+    tastes = Tastes(np.array([0, 2]), np.array([unknown, row], np.int32), np.ones(2))
     rule = Blend(2, depth=2, fading=0.5)
     result = blend(tastes, shard.rows, shard.norms, shard.registry, rule)
     assert result.size.tolist() == [1]

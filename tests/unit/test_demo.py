@@ -6,7 +6,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from demo.films import NoFilmsError, film_shop
+from demo.films import NoFilmsError, film_ratings, film_shop
 from demo.shop import THEMES, item_id, made_up_shop
 from demo.stage import CHOSEN
 from streamapp.eventlog import LoggedEvent
@@ -62,6 +62,15 @@ def test_ratings_become_purchases_and_clicks_in_time_order(make_wheel: MakeWheel
     ]
     assert shop.users == 3
     assert "the types are derived" in shop.about
+
+
+def test_ratings_as_they_are_keep_the_order_of_the_file(make_wheel: MakeWheel) -> None:
+    """One type for each number of stars."""
+    assert film_ratings(make_wheel()) == [
+        LoggedEvent("196", "242", "r3", 881250949.0),
+        LoggedEvent("186", "302", "r4", 879959583.0),
+        LoggedEvent("22", "242", "r5", 881250949.0),
+    ]
 
 
 @pytest.mark.parametrize(
