@@ -38,6 +38,16 @@ _FOR_EVER = 1_000_000_000
 """Attempts; the client of a cluster has no number that means no end."""
 
 
+class _Cluster(RedisCluster):
+    """Repeats calls that another call of this process disturbed.
+
+    When a call to a node fails, redis-py closes idle connections, also those that another call
+    takes at that moment. That call then finds no writer, which is an `AttributeError`.
+    """
+
+    ERRORS_ALLOW_RETRY = (*RedisCluster.ERRORS_ALLOW_RETRY, AttributeError)  # type: ignore[assignment]
+
+
 class _Patience(ExponentialBackoff):
     """Waits between attempts, at most a second, and says so now and then."""
 
@@ -58,7 +68,7 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
         "retry": Retry(_Patience(cap=1, base=0.01), attempts, _PASSING),
     }
     if settings.redis_cluster:
-        return RedisCluster.from_url(settings.redis_url, **options)  # type: ignore[return-value]
+        return _Cluster.from_url(settings.redis_url, **options)  # type: ignore[return-value]
     return Redis.from_url(settings.redis_url, **options)
 
 

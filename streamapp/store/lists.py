@@ -1,23 +1,42 @@
 """Store. The keys that frontends read: replaced in one step, never by an older list."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import TypeVar
 
 from redis.asyncio import Redis
 
 from streamapp.store.keys import GONE_LIFETIME_S, gone_key
-from streamapp.store.scripts import run
+from streamapp.store.scripts import Value, run
 
 _AT_ONCE = 100
+_CALLS = 32
+"""Calls under way at a time on a cluster: each takes a connection."""
+
+T = TypeVar("T")
 
 
 class Lists:
     """The lists under one prefix."""
 
-    def __init__(self, redis: Redis, list_prefix: str, state_prefix: str, at_once: int) -> None:
+    def __init__(
+        self, redis: Redis, list_prefix: str, state_prefix: str, at_once: int, calls: int
+    ) -> None:
+        """Make it.
+
+        Args:
+            redis: A client that answers in bytes.
+            list_prefix: Prefix of the lists.
+            state_prefix: Prefix of what is remembered of lists that are gone.
+            at_once: Lists in one call.
+            calls: Calls under way at a time.
+        """
         self._redis = redis
         self._list_prefix = list_prefix
         self._state_prefix = state_prefix
         self._at_once = at_once
+        self._calls = asyncio.Semaphore(calls)
 
     def key(self, kind: str, name: str) -> str:
         """Return the key of the list of `kind` for `name`."""
@@ -31,38 +50,50 @@ class Lists:
         Returns:
             For each list the bytes that now stand for `seq`, or None where a later list is there.
         """
-        standing: list[bytes | None] = []
-        for start in range(0, len(lists), self._at_once):
-            some = lists[start : start + self._at_once]
-            keys: list[str] = []
-            for name, _ in some:
-                key = self.key(kind, name)
-                keys += [key, gone_key(self._state_prefix, key)]
-            replies = await run(
-                self._redis,
-                "replace-lists",
-                keys,
-                [seq, GONE_LIFETIME_S, *(content for _, content in some)],
-            )
-            for (_, content), reply in zip(some, replies, strict=True):
-                standing.append(reply if isinstance(reply, bytes) else content if reply else None)
-        return standing
+        parts = await asyncio.gather(
+            *(self._replace(kind, some, seq) for some in self._portions(lists))
+        )
+        return list(chain.from_iterable(parts))
 
     async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
         """Return the lists that stand now; b"" where there is none."""
-        found: list[bytes] = []
-        for start in range(0, len(names), self._at_once):
-            keys = [self.key(kind, name) for name in names[start : start + self._at_once]]
-            values: list[bytes | None] = await self._redis.mget(keys)  # type: ignore[assignment]
-            found += [value or b"" for value in values]
-        return found
+        parts = await asyncio.gather(
+            *(self._standing(kind, some) for some in self._portions(names))
+        )
+        return list(chain.from_iterable(parts))
 
     async def get(self, kind: str, name: str) -> bytes | None:
         """Return the list of `kind` for `name`, or None."""
         found: bytes | None = await self._redis.get(self.key(kind, name))  # type: ignore[assignment]
         return found
 
+    def _portions(self, some: Sequence[T]) -> Iterator[Sequence[T]]:
+        for start in range(0, len(some), self._at_once):
+            yield some[start : start + self._at_once]
+
+    async def _replace(
+        self, kind: str, lists: Sequence[tuple[str, bytes]], seq: int
+    ) -> list[bytes | None]:
+        keys: list[str] = []
+        for name, _ in lists:
+            key = self.key(kind, name)
+            keys += [key, gone_key(self._state_prefix, key)]
+        arguments: list[Value] = [seq, GONE_LIFETIME_S, *(content for _, content in lists)]
+        async with self._calls:
+            replies = await run(self._redis, "replace-lists", keys, arguments)
+        return [
+            reply if isinstance(reply, bytes) else content if reply else None
+            for (_, content), reply in zip(lists, replies, strict=True)
+        ]
+
+    async def _standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
+        keys = [self.key(kind, name) for name in names]
+        async with self._calls:
+            values: list[bytes | None] = await self._redis.mget(keys)  # type: ignore[assignment]
+        return [value or b"" for value in values]
+
 
 def lists_of(redis: Redis, list_prefix: str, state_prefix: str, cluster: bool) -> Lists:
     """Return the lists; on a cluster every list is a call of its own, in its own slot."""
-    return Lists(redis, list_prefix, state_prefix, 1 if cluster else _AT_ONCE)
+    at_once, calls = (1, _CALLS) if cluster else (_AT_ONCE, 1)
+    return Lists(redis, list_prefix, state_prefix, at_once, calls)
