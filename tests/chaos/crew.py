@@ -120,7 +120,8 @@ class Crew:
         try:
             code = await asyncio.to_thread(member.worker.wait, _TERM_S)
         except subprocess.TimeoutExpired:
-            member.worker.kill()
+            # Its log then says where each of its threads is.
+            os.kill(member.worker.pid, signal.SIGABRT)
             self.journal.surprise(name, f"did not end within {_TERM_S:.0f} s of SIGTERM")
             return
         if was_ready and code != 0 and not member.expects_death:

@@ -99,6 +99,7 @@ def _settings(deployment: Deployment, plan: Plan) -> dict[str, str]:
         "STREAMAPP_HISTORY_CAP": str(plan.history_cap),
         "STREAMAPP_SESSION_TIMEOUT": f"{_SESSION_S:g}",
         "STREAMAPP_REDIS_TIMEOUT": "2",
+        "PYTHONFAULTHANDLER": "1",
     }
 
 
