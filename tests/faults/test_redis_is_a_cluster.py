@@ -1,0 +1,67 @@
+"""State and lists lie on three nodes of a Redis Cluster: all commands work, and nodes may die."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from tests.faults.shop import exact, selling, wait_applied
+from tests.integration.traffic import redis_lists, succeeded, synthetic
+from tests.servers.cluster import Cluster
+from tests.servers.deployment import Deployment
+from tests.servers.lane import Servers
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Three nodes, which keep their data."""
+    made = Cluster()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def spread(servers: Servers, cluster: Cluster, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment on the shared broker and those nodes."""
+    mine = Deployment(Servers(servers.lane, servers.broker, cluster), tmp_path)
+    mine.env["STREAMAPP_REDIS_CLUSTER"] = "true"
+    mine.env["STREAMAPP_PARTITIONS"] = "2"
+    yield mine
+    mine.end()
+    mine.remove_topics()
+
+
+def test_a_cluster_counts_exactly_while_a_node_is_restarted_and_every_command_works(
+    spread: Deployment, cluster: Cluster
+) -> None:
+    """No call touches two slots; a node that dies comes back with its data."""
+    with selling(spread, synthetic(seed=71, events=100_000), rate=300) as shop:
+        one = spread.worker(instance_id="one", redis_timeout="2")
+        wait_applied(spread, 500)
+        for node in cluster.nodes:
+            node.kill()
+            node.start()
+            cluster.await_whole()
+            wait_applied(spread, len(shop.sold))
+    assert one.running
+    assert "CROSSSLOT" not in one.output
+    exact(spread, shop.sold)
+
+    status = orjson.loads(succeeded(spread, "streamapp", "status", "--json"))
+    assert status["applied_events"] == len(shop.sold)
+    lists = redis_lists(spread)
+    item = next(iter(lists)).removeprefix("item:")
+    shown = succeeded(spread, "streamapp", "show", "item", item, "--json")
+    assert orjson.loads(shown) == orjson.loads(lists[f"item:{item}"])
+    succeeded(spread, "streamapp", "export", "counts.npz")
+    with np.load(spread.folder / "counts.npz") as counts:
+        assert len(counts["items"]) == status["items"]
+    assert one.terminate() == 0
+    assert succeeded(spread, "streamapp", "rebuild", "--json")
+    one.start()
+    exact(spread, shop.sold)
