@@ -1,4 +1,4 @@
-"""Load test. The commands: `python -m loadtest replay FILE` and `python -m loadtest bench`."""
+"""Load test. The commands of `python -m loadtest`: replay, bench and evaluate."""
 
 import asyncio
 from collections.abc import Sequence
@@ -146,6 +146,52 @@ def bench(
         "timeout_s": timeout,
     }
     command.run_scenarios(scenarios or [], options, json_file, html_file)
+
+
+@app.command()
+def evaluate(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="LOG...", help="Event logs, CSV or JSON lines.")
+    ] = None,
+    *,
+    protocol: Annotated[
+        str, typer.Option(metavar="NAME", help="prequential, sessions or split.")
+    ] = "prequential",
+    test: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Event log whose next items are asked for (sessions)."),
+    ] = None,
+    lists: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--list",
+            metavar="NAME=VALUE,...",
+            help="How a list is made: depth damping alpha fading rated binary exclude. Repeatable.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, max=200, help="Most entries of a list; default 20, 10.")
+    ] = None,
+    history_cap: Annotated[
+        int | None, typer.Option(min=1, help="Most items of a history; default the setting.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where MovieLens is kept.")
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write a report for programs; - prints it."),
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a report for people.")
+    ] = None,
+) -> None:
+    """Say how good the lists are: replay logs through the kernels, without servers."""
+    command = import_module("loadtest.evaluation.command")
+    request = command.Request(
+        protocol, files or [], test, lists or [], top, history_cap, cache or command.CACHE
+    )
+    command.evaluate(request, load_settings(), json_file, html_file)
 
 
 async def _replay(

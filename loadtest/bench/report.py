@@ -26,15 +26,22 @@ def as_json(results: Sequence[Result], about: dict[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n"
 
 
-def as_html(results: Sequence[Result], about: dict[str, Any]) -> str:
-    """Return a page that needs nothing else."""
+def as_html(results: Sequence[Result], about: dict[str, Any], what: str = "benchmark") -> str:
+    """Return a page that needs nothing else.
+
+    Args:
+        results: Of the scenarios.
+        about: The machine, versions and options.
+        what: What it is a report of; a benchmark begins with what its numbers cannot tell.
+    """
+    preface = f"<p>{escape(caveat())}</p>" if what == "benchmark" else ""
     body = "\n".join(part for result in results for part in _scenario(result))
     machine = escape(orjson.dumps(about, option=orjson.OPT_INDENT_2).decode())
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>streamapp: benchmark</title>
+<html lang="en"><head><meta charset="utf-8"><title>streamapp: {what}</title>
 <style>{_STYLE}</style></head><body>
-<h1>streamapp: benchmark</h1>
-<p>{escape(caveat())}</p>
+<h1>streamapp: {what}</h1>
+{preface}
 {body}
 <h2>Machine, versions and options</h2>
 <pre>{machine}</pre>

@@ -1,0 +1,164 @@
+"""Load test. `python -m loadtest evaluate`: reads logs, runs a protocol, shows and writes."""
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from demo.films import CACHE, NoFilmsError, film_ratings
+from loadtest.bench.result import Result
+from loadtest.evaluation import prequential, sessions, split
+from loadtest.evaluation.engine import Counting
+from loadtest.evaluation.variant import WHOLE, blends_of
+from streamapp.audit.log import LogInteractions, read_interactions
+from streamapp.cli.console import print_table, progress
+from streamapp.core.event import EventRules
+from streamapp.errors import ConfigError
+from streamapp.eventlog import read_log
+from streamapp.settings import Settings
+
+__all__ = ["CACHE", "Request", "evaluate"]
+
+PROTOCOLS = {protocol.ID: protocol for protocol in (prequential, sessions, split)}
+"""By permanent id."""
+
+STANDARD_OUTPUT = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be evaluated.
+
+    Attributes:
+        protocol: One of `PROTOCOLS`.
+        files: Event logs; to be counted, where there is a test log.
+        test: Event log of the sessions whose next items are asked for.
+        lists: What makes the lists, as texts; empty for those of the protocol.
+        top_n: Most entries of a list; None for what the protocol has.
+        history_cap: Most items of a history; None for the setting, or all of them in a split.
+        cache: Where the wheel with MovieLens is kept.
+    """
+
+    protocol: str
+    files: Sequence[Path]
+    test: Path | None
+    lists: Sequence[str]
+    top_n: int | None
+    history_cap: int | None
+    cache: Path
+
+
+def evaluate(
+    request: Request, settings: Settings, json_file: Path | None, html_file: Path | None
+) -> None:
+    """Run a protocol, print what it came to, and write the reports.
+
+    Args:
+        request: What is to be evaluated.
+        settings: How events are read, weighed and counted.
+        json_file: Where the report for programs goes; `-` prints it in place of the tables.
+        html_file: Where the report for people goes.
+
+    Raises:
+        ConfigError: a log cannot be read or an option does not fit the protocol.
+    """
+    _check(request)
+    report = _reports(json_file, html_file)
+    results = _results(request, settings)
+    about = {
+        "settings": settings.results,
+        "options": {
+            "protocol": request.protocol,
+            "logs": [file.name for file in request.files],
+            "test": request.test.name if request.test else None,
+        },
+    }
+    if json_file == STANDARD_OUTPUT:
+        sys.stdout.buffer.write(report.as_json(results, about))
+        return
+    for result in results:
+        for table in result.tables:
+            print_table(f"{result.scenario}: {table.title}", table.columns, table.rows)
+        for note in result.notes:
+            typer.echo(f"- {note}")
+    if json_file is not None:
+        json_file.write_bytes(report.as_json(results, about))
+    if html_file is not None:
+        html_file.write_text(report.as_html(results, about, "evaluation"))
+
+
+def _check(request: Request) -> None:
+    protocol = request.protocol
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"--protocol {protocol}: {', '.join(PROTOCOLS)} is needed")
+    if protocol == split.ID and request.files:
+        raise ConfigError("--protocol split takes no LOG: it splits MovieLens 100K")
+    if protocol != split.ID and not request.files:
+        raise ConfigError(f"--protocol {protocol} needs a LOG")
+    if (protocol == sessions.ID) != (request.test is not None):
+        raise ConfigError("--test FILE belongs to --protocol sessions, which needs it")
+
+
+def _reports(*files: Path | None) -> Any:
+    """Return the module that makes reports, or None where none is wanted."""
+    wanted = [file for file in files if file is not None]
+    for file in wanted:
+        if not file.parent.is_dir():
+            raise ConfigError(f"{file}: there is no folder {file.parent}")
+    if not wanted:
+        return None
+    try:
+        return import_module("loadtest.bench.report")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"a report needs {error.name}: run `make setup`, or install the group `measure`"
+        ) from None
+
+
+def _results(request: Request, settings: Settings) -> list[Result]:
+    """Run the protocol; its own lists and sizes count where the request leaves them open."""
+    protocol = PROTOCOLS[request.protocol]
+    top_n = protocol.TOP_N if request.top_n is None else request.top_n
+    blends = blends_of(request.lists or protocol.LISTS, top_n)
+    cap = settings.history_cap if request.history_cap is None else request.history_cap
+    counting = Counting(cap, settings.forget_after or math.inf)
+    with progress() as begin:
+        begin("reading")
+        if request.protocol == split.ID:
+            ratings = movielens(request.cache)
+            if request.history_cap is None:
+                counting = replace(counting, history_cap=WHOLE)
+            return list(split.run(ratings, counting, blends, begin("counting")))
+        log = interactions(request.files, settings)
+        if request.test is not None:
+            test = interactions([request.test], settings)
+            return [sessions.run(log, test, counting, blends, begin("counting"))]
+        return [prequential.run(log, counting, blends, begin("asking and counting"))]
+
+
+def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:
+    """Return what event logs say to an app with these settings."""
+    latest_ts = time.time() + settings.max_ahead_s
+    return read_interactions(read_log(files), settings.event_rules, settings.event_weights,
+                             settings.event_topics[0], latest_ts)  # fmt: skip
+
+
+def movielens(cache: Path) -> LogInteractions:
+    """Return the ratings of MovieLens 100K, each with the weight of its stars.
+
+    Raises:
+        ConfigError: they cannot be had.
+    """
+    try:
+        ratings = film_ratings(cache)
+    except NoFilmsError as error:
+        raise ConfigError(f"MovieLens cannot be had: {error}") from None
+    rules = EventRules(types={name: name for name in split.WEIGHTS}, implied={}, earliest_ts=0.0,
+                       max_ahead_s=0.0, max_record_bytes=0, check_keys=False)  # fmt: skip
+    return read_interactions(ratings, rules, split.WEIGHTS, "", time.time())

@@ -1,0 +1,142 @@
+"""Load test. The app's own kernels, joined in memory: interactions in, counts and lists out.
+
+One partition of histories feeds one shard through the same messages as in the app, without Kafka
+and Redis. Both share a registry, so an item has one number.
+"""
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from streamapp.audit.log import LogInteractions
+from streamapp.core.arrays import Ints
+from streamapp.core.blending import Blend, Tastes, blend
+from streamapp.core.delta import Origin, decode_delta, encode_deltas
+from streamapp.core.fence import Fences
+from streamapp.core.history import revise
+from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
+from streamapp.core.norms import Norms
+from streamapp.core.ranking import Rule
+from streamapp.core.registry import Registry
+from streamapp.core.rows import Rows
+from streamapp.core.shard import Shard
+
+_BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """What makes counts.
+
+    Attributes:
+        history_cap: Most items of a history.
+        forget_after_s: Idle seconds after which a history begins anew; infinity is never.
+    """
+
+    history_cap: int
+    forget_after_s: float = np.inf
+
+
+class Counts(NamedTuple):
+    """What lists are made of, as of some moment.
+
+    Attributes:
+        rows: Of all items.
+        norms: Of all items.
+        registry: Which item has which number.
+    """
+
+    rows: Rows
+    norms: Norms
+    registry: Registry
+
+    def lists(self, tastes: Tastes, rule: Blend) -> Ints:
+        """Return item numbers, int32, shape (users, top_n), best first; -1 beyond the end."""
+        return blend(tastes, self.rows, self.norms, self.registry, rule).item
+
+    def popular(self, tastes: Tastes, rule: Blend) -> Ints:
+        """Return the items with most users, likewise, without those that `rule` excludes."""
+        users = self.norms.users[: len(self.registry)]
+        best = sorted(
+            np.flatnonzero(users).tolist(),
+            key=lambda number: (-users[number], self.registry.ids[number].encode()),
+        )
+        lists = np.full((len(tastes.starts) - 1, rule.top_n), -1, np.int32)
+        for user in range(len(lists)):
+            held = slice(tastes.starts[user], tastes.starts[user + 1])
+            excluded = set(tastes.item[held][tastes.rating[held] >= rule.exclude_from].tolist())
+            head = [item for item in best[: rule.top_n + len(excluded)] if item not in excluded]
+            lists[user, : len(head[: rule.top_n])] = head[: rule.top_n]
+        return lists
+
+
+class Engine:
+    """The app without its servers.
+
+    Attributes:
+        histories: Packed histories by user.
+        counts: What lists are made of, as of now.
+    """
+
+    def __init__(self, counting: Counting) -> None:
+        self.histories: dict[str, bytes] = {}
+        registry = Registry()
+        self._counting, self._fences = counting, Fences()
+        self._shard = Shard(0, 1, Rule(1), "", 0, registry, Norms.unpack(b""), Fences())
+        self.counts = Counts(self._shard.rows, self._shard.norms, registry)
+        self._taken = self._offset = 0
+
+    def replay(self, log: LogInteractions) -> Iterator[int]:
+        """Take a whole log in batches; yield how many interactions are done after each."""
+        for start in range(0, len(log.user), _BATCH):
+            end = min(start + _BATCH, len(log.user))
+            self.take(log, start, end)
+            yield end
+
+    def take(self, log: LogInteractions, start: int, end: int) -> None:
+        """Apply the interactions `start:end` of a log as one cut."""
+        builder = CutBuilder()
+        builder.begin(Source("log", 0, self._taken + end - start))
+        columns = (
+            column[start:end].tolist() for column in (log.user, log.item, log.weight, log.ts)
+        )
+        for place, (user, item, weight, ts) in enumerate(zip(*columns, strict=True), self._taken):
+            builder.add(place, log.users[user], log.items[item], str(weight), ts)
+        self._taken += end - start
+        registry = self.counts.registry
+        for value in builder.encode("", partitions=1).values():
+            cut = decode_cut(value)
+            weights = {name: float(name) for name in cut.types}
+            news = admit(cut, self._fences, registry, weights)
+            revisions = revise(
+                [self.histories.get(user, b"") for user in news.users],
+                news.interactions, registry,
+                self._counting.history_cap, self._counting.forget_after_s,
+            )  # fmt: skip
+            self.histories.update(zip(news.users, revisions.histories(), strict=True))
+            origin = Origin("", 0, self._offset)
+            for _, delta in encode_deltas(revisions, registry, 1, origin):
+                self._apply(delta)
+            self._offset += 1
+
+    def frozen(self) -> Counts:
+        """Return the counts of this moment, which no later interaction changes."""
+        return Counts(*deepcopy((self.counts.rows, self.counts.norms)), self.counts.registry)
+
+    def tastes(self, users: Sequence[str]) -> Tastes:
+        """Return what these users have in their histories now; nothing for an unknown user."""
+        histories = [self.histories.get(user, b"") for user in users]
+        return Tastes.unpack(histories, self.counts.registry)
+
+    def _apply(self, delta: bytes) -> None:
+        shard = self._shard
+        blocks = shard.admit(decode_delta(delta))
+        if blocks is None:
+            raise RuntimeError("a new delta was taken for an old one")
+        absent = shard.absent([blocks])
+        shard.load(absent, [None] * len(absent))
+        shard.apply(blocks, shard.position)
+        shard.position += 1

@@ -1,0 +1,168 @@
+"""Load test. Protocol `prequential`: test, then learn, event by event in time order.
+
+Before an event is applied: does the list that its user would have been shown hold its item? The
+same is asked of lists from counts that were frozen at midnight (UTC), and of lists that were
+frozen as a whole, as nightly jobs have them. What fresh lists find beyond the former is the gain.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from loadtest.bench.result import Plot, Result, Table
+from loadtest.evaluation.engine import Counting, Counts, Engine
+from loadtest.evaluation.split import chosen
+from loadtest.evaluation.variant import spaced
+from streamapp.audit.log import LogInteractions
+from streamapp.cli.console import Step
+from streamapp.core.blending import Blend, Tastes
+from streamapp.errors import ConfigError
+
+ID = "prequential"
+TOP_N = 20
+LISTS = ("depth=1,exclude=none", "damping=20,alpha=0.7,fading=0.5")
+
+FRESH, COUNTS, WHOLE = "fresh", "counts of midnight", "lists of midnight"
+KINDS = (FRESH, COUNTS, WHOLE)
+"""Everything as of now; counts of midnight with the history of now; all as of midnight."""
+
+_DAY_S = 86_400
+_TOLD = 100
+_NOTES = (
+    "HR and MRR are over all events; without a history, or on an excluded item, an event is a miss",
+    "counts of midnight meet the history of now; lists of midnight know that of midnight",
+)
+
+
+@dataclass(slots=True)
+class Day:
+    """What came of the events of one day.
+
+    Attributes:
+        date: Such as `2014-04-01`.
+        events: How many.
+        asked: Those of them by a user with a history that does not hold the item yet.
+        hits: By (list, kind): events whose item the list held.
+        reciprocal: By (list, kind): sum of 1 / rank over those.
+    """
+
+    date: str
+    events: int = 0
+    asked: int = 0
+    hits: dict[tuple[str, str], int] = field(default_factory=dict)
+    reciprocal: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def note(self, kind: tuple[str, str], line: Sequence[int], item: int) -> None:
+        """Count a list, best first, and the item that was then chosen; -1 if nobody knew it."""
+        if item >= 0 and item in line:
+            self.hits[kind] = self.hits.get(kind, 0) + 1
+            rank = line.index(item) + 1
+            self.reciprocal[kind] = self.reciprocal.get(kind, 0.0) + 1 / rank
+
+    def rates(self, name: str) -> dict[str, dict[str, float]]:
+        """Return HR and MRR of a list over all events, by kind."""
+        return {
+            kind: {
+                "hr": self.hits.get((name, kind), 0) / self.events,
+                "mrr": self.reciprocal.get((name, kind), 0.0) / self.events,
+            }
+            for kind in KINDS
+        }
+
+
+def run(
+    log: LogInteractions, counting: Counting, blends: Mapping[str, Blend], step: Step
+) -> Result:
+    """Return, day by day, how often each list held what was chosen next.
+
+    Raises:
+        ConfigError: the log holds no interactions.
+    """
+    if not len(log.user):
+        raise ConfigError("the log holds no interactions: there is nothing to ask")
+    days = list(_days(chosen(log, np.argsort(log.ts, kind="stable")), counting, blends, step))
+    top_n = next(iter(blends.values())).top_n
+    result = Result(ID, notes=list(_NOTES))
+    for name in blends:
+        result.cases.append(_case(name, days, top_n))
+        result.tables += [_table(name, days, top_n, metric) for metric in ("hr", "mrr")]
+        result.plots.append(_plot(name, days, top_n))
+    return result
+
+
+def _days(
+    log: LogInteractions, counting: Counting, blends: Mapping[str, Blend], step: Step
+) -> Iterator[Day]:
+    engine = Engine(counting)
+    counts = engine.counts
+    frozen, histories, numbers = engine.frozen(), dict(engine.histories), (log.ts // _DAY_S)
+    day = Day(_date(numbers[0]))
+    for place, (user, item) in enumerate(zip(log.user.tolist(), log.item.tolist(), strict=True)):
+        if place and numbers[place] != numbers[place - 1]:
+            yield day
+            day = Day(_date(numbers[place]))
+            frozen, histories = engine.frozen(), dict(engine.histories)
+        name, number = log.users[user], counts.registry.find(log.items[item])
+        now = engine.tastes([name])
+        then = Tastes.unpack([histories.get(name, b"")], counts.registry)
+        day.events += 1
+        day.asked += bool(len(now.item)) and number not in now.item
+        _ask(day, number, blends, {FRESH: (counts, now), COUNTS: (frozen, now),
+                                   WHOLE: (frozen, then)})  # fmt: skip
+        engine.take(log, place, place + 1)
+        if place % _TOLD == 0:
+            step(place, len(log.user))
+    yield day
+
+
+def _ask(
+    day: Day, item: int, blends: Mapping[str, Blend], sources: Mapping[str, tuple[Counts, Tastes]]
+) -> None:
+    for kind, (counts, tastes) in sources.items():
+        if len(tastes.item):
+            for name, rule in blends.items():
+                day.note((name, kind), counts.lists(tastes, rule)[0].tolist(), item)
+
+
+def _date(number: float) -> str:
+    return datetime.fromtimestamp(number * _DAY_S, UTC).date().isoformat()
+
+
+def _total(days: Sequence[Day]) -> Day:
+    total = Day("all", sum(day.events for day in days), sum(day.asked for day in days))
+    for day in days:
+        for kind, hits in day.hits.items():
+            total.hits[kind] = total.hits.get(kind, 0) + hits
+            total.reciprocal[kind] = total.reciprocal.get(kind, 0.0) + day.reciprocal[kind]
+    return total
+
+
+def _case(name: str, days: Sequence[Day], top_n: int) -> dict[str, Any]:
+    total, *rest = (
+        {"date": day.date, "events": day.events, "asked": day.asked, **day.rates(name)}
+        for day in (_total(days), *days)
+    )
+    return {"id": f"{ID}/{name}", "top_n": top_n, **total, "days": rest}
+
+
+def _table(name: str, days: Sequence[Day], top_n: int, metric: str) -> Table:
+    rows: list[tuple[Any, ...]] = []
+    for day in (*days, _total(days)):
+        fresh, counts, whole = (day.rates(name)[kind][metric] for kind in KINDS)
+        values = fresh, counts, fresh - counts, whole
+        rows.append((day.date, day.events, day.asked, *(round(value, 4) for value in values)))
+    columns = ("day", "events", "asked", FRESH, COUNTS, "gain", WHOLE)
+    return Table(f"{metric.upper()}@{top_n} of {spaced(name)}", columns, rows)
+
+
+def _plot(name: str, days: Sequence[Day], top_n: int) -> Plot:
+    x = list(range(1, len(days) + 1))
+    return Plot(
+        spaced(name),
+        f"day of the log, from {days[0].date}",
+        f"HR@{top_n}",
+        {kind: (x, [day.rates(name)[kind]["hr"] for day in days]) for kind in KINDS},
+    )

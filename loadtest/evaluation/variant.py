@@ -1,0 +1,70 @@
+"""Load test. Variants: the ways to make a list that an evaluation compares."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from streamapp.core.blending import Blend
+from streamapp.errors import ConfigError
+
+POPULAR = "popularity"
+
+WHOLE = 100_000
+"""A depth that no history has."""
+
+_SWITCH = {"yes": True, "no": False}.__getitem__
+_FIELDS: dict[str, tuple[str, Callable[[str], Any], Callable[[Any], bool], str]] = {
+    "depth": (
+        "depth",
+        lambda text: WHOLE if text == "all" else int(text),
+        lambda depth: 0 < depth <= WHOLE,
+        "all, or a whole number over 0",
+    ),
+    "damping": ("damping", float, lambda value: 0 <= value < math.inf, "a number from 0"),
+    "alpha": ("alpha", float, lambda value: 0 <= value <= 1, "a number from 0 to 1"),
+    "fading": (
+        "fading",
+        lambda text: None if text == "reciprocal" else float(text),
+        lambda value: value is None or 0 <= value <= 1,
+        "reciprocal, or a number from 0 to 1",
+    ),
+    "rated": ("rated", _SWITCH, lambda _: True, "yes or no"),
+    "binary": ("binary", _SWITCH, lambda _: True, "yes or no"),
+    "exclude": (
+        "exclude_from",
+        lambda text: float({"all": "0", "none": "inf"}.get(text, text)),
+        lambda value: value >= 0,
+        "all, none, or the smallest rating that excludes an item",
+    ),
+}
+"""By name in a text: the field of a blend, how it is read, which values count, what is needed."""
+
+
+def blends_of(texts: Sequence[str], top_n: int) -> dict[str, Blend]:
+    """Return the blends that texts such as `depth=1,damping=20` describe, by text.
+
+    Raises:
+        ConfigError: one has an unknown name or an impossible value.
+    """
+    return {text: _blend(text, top_n) for text in texts}
+
+
+def spaced(text: str) -> str:
+    """Return a text as people read it: its lines may break between its parts."""
+    return text.replace(",", ", ")
+
+
+def _blend(text: str, top_n: int) -> Blend:
+    fields: dict[str, Any] = {"depth": WHOLE}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        if name not in _FIELDS:
+            raise ConfigError(f"--list {text}: there is no {name!r}, only {', '.join(_FIELDS)}")
+        field, read, counts, needed = _FIELDS[name]
+        try:
+            fields[field] = read(value)
+        except (ValueError, KeyError):
+            raise ConfigError(f"--list {text}: {name} needs {needed}") from None
+        if not counts(fields[field]):
+            raise ConfigError(f"--list {text}: {name} needs {needed}")
+    return Blend(top_n, **fields)
