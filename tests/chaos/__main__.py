@@ -54,8 +54,9 @@ def chaos(
     if as_json:
         print_json(outcome.as_dict())
     else:
-        _print(outcome, folder)
+        _print(outcome)
     if not outcome.passed:
+        typer.echo(f"logs and evidence: {folder}", err=True)
         raise typer.Exit(1)
     shutil.rmtree(folder)
 
@@ -68,15 +69,13 @@ def _say_nothing(entry: Entry) -> None:
     """JSON comes at the end, whole."""
 
 
-def _print(outcome: Outcome, folder: Path) -> None:
+def _print(outcome: Outcome) -> None:
     verdict, journal = outcome.verdict, outcome.journal
     figures = {**verdict.figures, **journal.counts}
     print_table(f"Seed {outcome.plan.seed}", ("what", "number"), figures.items())
     for line in (*verdict.examples, *journal.surprises):
         typer.echo(line)
     typer.echo(f"differences: {verdict.differences:,}, surprises: {len(journal.surprises):,}")
-    if not outcome.passed:
-        typer.echo(f"logs of the workers and the event log: {folder}")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,8 @@ class Crew:
             member = self._members[name]
             if member.worker.ready:
                 return True
-            if not member.wanted:
+            dead = member.expects_death and not member.worker.running
+            if dead or not member.wanted:
                 return False
             await asyncio.sleep(_POLL_S)
         return False

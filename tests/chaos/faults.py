@@ -75,12 +75,14 @@ class Faults:
             case "failpoint":
                 crew.kill(name)
                 crew.launch(name, fault.place)
+                await crew.ready(name)
                 reached = await crew.ends(name, fault.lasts_s)
                 self._journal.note(name, "died there" if reached else "did not come there")
                 crew.kill(name)
             case "zombie":
                 crew.kill(name)
                 crew.launch(name, fault.place)
+                await crew.ready(name)
                 await asyncio.sleep(fault.lasts_s)
                 self._journal.note(name, "wakes" if crew.wake(name) else "did not come there")
                 await asyncio.sleep(_AWAKE_S)

@@ -51,8 +51,8 @@ _LASTS_S = {
     "kill": (0.0, 3.0),
     "term": (0.0, 2.0),
     "pause": (7.0, 14.0),
-    "failpoint": (12.0, 18.0),
-    "zombie": (16.0, 22.0),
+    "failpoint": (4.0, 8.0),
+    "zombie": (8.0, 14.0),
     "crash-loop": (1.0, 8.0),
     "leave": (8.0, 16.0),
     "silence": (1.0, 9.0),
@@ -76,7 +76,8 @@ class Fault:
         at_s: When it begins, in seconds from the first event.
         track: Whom it befalls.
         kind: What it is; `faults` knows how.
-        lasts_s: How long it lasts, or for `promote` how far the replica is behind.
+        lasts_s: How long it lasts, once a worker that it needs is ready; for `promote`, how far the
+            replica is behind.
         place: The failpoint, as its setting has it; for `failpoint` and `zombie` only.
         count: How many replies are lost, or bytes pass before a cut, or processes die in a row.
         hard: Whether the gentle or the hard form is meant: SIGTERM or SIGKILL of a server, a lost
