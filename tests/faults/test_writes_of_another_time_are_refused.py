@@ -1,0 +1,71 @@
+"""Whoever writes late, from an older place or for another state, changes nothing in Redis."""
+
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+
+from streamapp.errors import FenceMovedError
+from streamapp.store.keys import SlotKeys
+from streamapp.store.lists import lists_of
+from streamapp.store.slot import Head, Slot
+from tests.servers.node import RedisNode
+
+
+@pytest.fixture
+async def redis(node: RedisNode) -> AsyncIterator[Redis]:
+    """A client of the test's own server."""
+    async with Redis.from_url(node.url) as client:
+        yield client
+
+
+@pytest.fixture
+async def slot(redis: Redis) -> Slot:
+    """A slot at position 10 that holds a blob of position 20."""
+    made = Slot(redis, SlotKeys("s:", "u0"), "g")
+    await made.create(10, {})
+    await made.put(20, [("a", b"new")])
+    return made
+
+
+async def test_an_older_blob_does_not_replace_a_newer_one(slot: Slot) -> None:
+    """What a worker that woke up writes of an earlier place is left out, and counted."""
+    assert await slot.put(15, [("a", b"old"), ("b", b"mine")]) == 1
+    assert await slot.read(["a", "b"]) == [(20, b"new"), (15, b"mine")]
+
+
+async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -> None:
+    """Twice the same move is one, so a lost reply is harmless; another one is refused."""
+    for _ in range(2):
+        await slot.commit(10, Head(20, {"t/0": 5}, {"applied": b"3"}))
+    with pytest.raises(FenceMovedError):
+        await slot.commit(10, Head(30))
+    with pytest.raises(FenceMovedError):
+        await slot.read_at(10, ["a"])
+    head = await slot.head()
+    assert head is not None
+    assert (head.position, head.fences, head.number("applied")) == (20, {"t/0": 5}, 3)
+
+
+async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
+    redis: Redis, slot: Slot
+) -> None:
+    """The same keys and places, another generation: neither blobs nor the position change."""
+    stranger = Slot(redis, slot.keys, "another")
+    with pytest.raises(FenceMovedError):
+        await stranger.put(30, [("a", b"theirs")])
+    with pytest.raises(FenceMovedError):
+        await stranger.commit(10, Head(30))
+    assert await slot.read(["a"]) == [(20, b"new")]
+    await slot.check(10)
+
+
+async def test_an_older_list_does_not_replace_a_newer_one(redis: Redis) -> None:
+    """Nor does it come back where the newer one is that there is none."""
+    lists = lists_of(redis, "l:", "s:", cluster=False)
+    old, new = (orjson.dumps({"seq": seq}) for seq in (7, 8))
+    assert await lists.replace("item", [("a", new), ("gone", b"")], 8) == [new, b""]
+    assert await lists.replace("item", [("a", old), ("gone", old)], 7) == [None, None]
+    assert await lists.get("item", "a") == new
+    assert await lists.get("item", "gone") is None
