@@ -1,7 +1,9 @@
 """Poison: a tracker sends nothing but garbage, and the topic for it cannot be written."""
 
 import asyncio
+from functools import partial
 
+import pytest
 from aiokafka.admin import NewTopic
 
 from streamapp.transport.topics import administration
@@ -9,6 +11,7 @@ from tests.faults.shop import total
 from tests.integration.traffic import Act, Sent, audited, event, produce, read_topic, write_log
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
+from tests.servers.worker import Worker
 
 _SAYS_SO_S = 90.0
 
@@ -18,6 +21,12 @@ GARBAGE = [Sent(b'{"user_id": "u%d", "item_id": ' % number, b"u") for number in 
 def dead(deployment: Deployment) -> int:
     """Return how many dead letters the state counts."""
     return total(deployment, "u", "dead")
+
+
+def complains(worker: Worker, topic: str) -> bool:
+    """Say whether a worker said that it cannot write to a topic."""
+    lines = [line for line in worker.output.splitlines() if topic in line]
+    return any("waiting for it" in line or "trying again" in line for line in lines)
 
 
 async def letters_of(deployment: Deployment) -> list[bytes]:
@@ -37,17 +46,22 @@ async def test_nothing_but_garbage_is_set_aside_record_by_record(deployment: Dep
     assert total(deployment, "u", "applied") == 0
 
 
+@pytest.mark.kafka
 async def test_while_dead_letters_cannot_be_written_nothing_moves_on(
     deployment: Deployment,
 ) -> None:
     """The worker says so and waits; when the topic is back, it goes on and has lost nothing."""
+    if deployment.servers.lane == "embedded":
+        pytest.skip("the embedded broker acknowledges messages for a topic that was deleted")
     topic = f"{deployment.name}-clicks.dlq"
     one = await asyncio.to_thread(deployment.worker)
     async with administration(deployment.settings) as admin:
         await admin.delete_topics([topic])
         good = [event("u1", "a"), event("u1", "b")]
         await produce(deployment, [*good, *GARBAGE[:10]])
-        await asyncio.to_thread(wait_until, lambda: topic in one.output, _SAYS_SO_S, "says so")
+        await asyncio.to_thread(
+            wait_until, partial(complains, one, topic), _SAYS_SO_S, "it says so"
+        )
         assert one.running
         assert total(deployment, "[a-z]", "position") == 0
         await admin.create_topics([NewTopic(topic, deployment.settings.partitions, 1)])

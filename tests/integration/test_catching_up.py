@@ -1,14 +1,13 @@
-"""A worker is killed under load, and one that nobody knows takes its place."""
+"""A worker is killed under load, and one that nobody knows takes its place.
+
+This measures time, so it is not among the stories of faults, several of which run at once.
+"""
 
 import time
-
-import pytest
 
 from tests.faults.shop import exact, selling, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
-
-pytestmark = pytest.mark.kafka
 
 _CATCH_UP_S = 10.0
 
