@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,15 @@ def evaluate(
     """
     _check(request)
     report = _reports(json_file, html_file)
-    results = _results(request, settings)
+    counting = _counting(request, settings)
+    results = _results(request, settings, counting)
     about = {
         "settings": settings.results,
         "options": {
             "protocol": request.protocol,
             "logs": [file.name for file in request.files],
             "test": request.test.name if request.test else None,
+            "history_cap": counting.history_cap,
         },
     }
     if json_file == STANDARD_OUTPUT:
@@ -121,19 +123,22 @@ def _reports(*files: Path | None) -> Any:
         ) from None
 
 
-def _results(request: Request, settings: Settings) -> list[Result]:
+def _counting(request: Request, settings: Settings) -> Counting:
+    cap = request.history_cap
+    if cap is None:
+        cap = WHOLE if request.protocol == split.ID else settings.history_cap
+    return Counting(cap, settings.forget_after or math.inf)
+
+
+def _results(request: Request, settings: Settings, counting: Counting) -> list[Result]:
     """Run the protocol; its own lists and sizes count where the request leaves them open."""
     protocol = PROTOCOLS[request.protocol]
     top_n = protocol.TOP_N if request.top_n is None else request.top_n
     blends = blends_of(request.lists or protocol.LISTS, top_n)
-    cap = settings.history_cap if request.history_cap is None else request.history_cap
-    counting = Counting(cap, settings.forget_after or math.inf)
     with progress() as begin:
         begin("reading")
         if request.protocol == split.ID:
             ratings = movielens(request.cache)
-            if request.history_cap is None:
-                counting = replace(counting, history_cap=WHOLE)
             return list(split.run(ratings, counting, blends, begin("counting")))
         log = interactions(request.files, settings)
         if request.test is not None:
