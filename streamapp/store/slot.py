@@ -13,6 +13,7 @@ believe to own the slot write the same things, and the slower one only finds tha
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any
 
 from redis.asyncio import Redis
@@ -29,6 +30,7 @@ _PUT_KEYS = 250
 _READ_KEYS = 500
 _FENCE = "fence:"
 _OWNER = "owner"
+_WRITTEN = "written"
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class Slot:
         self._redis = redis
         self.keys = keys
         self.generation = generation
+        self._written = b""
 
     async def create(self, position: int, fields: Mapping[str, Value]) -> None:
         """Make the slot at `position` if it does not exist."""
@@ -80,6 +83,7 @@ class Slot:
         for name in [name for name in fields if name.startswith(_FENCE)]:
             head.fences[name.removeprefix(_FENCE)] = int(fields.pop(name))
         head.fields = fields
+        self._written = fields.get(_WRITTEN, b"")
         return head
 
     async def note_rollback(self, offsets: int) -> None:
@@ -172,7 +176,8 @@ class Slot:
         An empty blob is gone; its position stays for a day, so that no older one takes its place.
 
         Raises:
-            FenceMovedError: the slot is gone or of another generation; nothing is written.
+            FenceMovedError: the slot is gone or of another generation, or the last that was put is
+                not what this process put or found; nothing more is written.
         """
         prefix, stale = _POSITION.pack(position), 0
         keys: list[str] = []
@@ -190,25 +195,27 @@ class Slot:
         return stale
 
     async def _put(self, position: int, keys: list[str], values: list[bytes]) -> int:
-        arguments: list[Value] = [self.generation, position, GONE_LIFETIME_S, *values]
+        arguments: list[Value] = [self.generation, position, *self._marks(), GONE_LIFETIME_S]
+        arguments += values
         stale = int(await run(self._redis, "put-blobs", [self.keys.head, *keys], arguments))
         if stale < 0:
-            raise FenceMovedError(position, -1)
+            raise FenceMovedError(position, stale)
         return stale
 
     async def put_norms(self, position: int, norms: Sequence[tuple[int, bytes]]) -> None:
         """Write norms, (byte offset, norm), that are complete up to `position`.
 
         Raises:
-            FenceMovedError: the slot is gone or of another generation; nothing is written.
+            FenceMovedError: as for `put`.
         """
         keys = [self.keys.head, self.keys.norms]
         for start in range(0, len(norms), _PUT_KEYS):
-            arguments: list[Value] = [self.generation, position]
+            arguments: list[Value] = [self.generation, position, *self._marks()]
             for at, norm in norms[start : start + _PUT_KEYS]:
                 arguments += [at, norm]
-            if int(await run(self._redis, "put-norms", keys, arguments)) < 0:
-                raise FenceMovedError(position, -1)
+            stale = int(await run(self._redis, "put-norms", keys, arguments))
+            if stale < 0:
+                raise FenceMovedError(position, stale)
 
     async def commit(
         self,
@@ -226,16 +233,27 @@ class Slot:
             ids: Items that it gets.
 
         Raises:
-            FenceMovedError: the position is neither `expected` nor the new one; nothing is written.
+            FenceMovedError: the position is neither `expected` nor the new one, or the last that
+                was put is not what this process put or found; nothing is written.
         """
         fields: list[Value] = []
         for source, place in head.fences.items():
             fields += [_FENCE + source, place]
         for name, value in head.fields.items():
             fields += [name, value]
-        arguments: list[Value] = [self.generation, expected, head.position]
+        arguments: list[Value] = [self.generation, expected, head.position, self._written]
         arguments += [len(fields) // 2, *fields, known, *ids]
         keys = [self.keys.head, self.keys.items]
         found = int(await run(self._redis, "commit", keys, arguments))
         if found not in {expected, head.position}:
             raise FenceMovedError(expected, found)
+
+    def _marks(self) -> tuple[bytes, bytes]:
+        """Return the mark of what was put last, and a new one for what is put next.
+
+        The head keeps the last mark, and every write asks for the one before. So nothing goes on
+        from a write that is lost: a replica that takes its primary's place may be at the right
+        position, and yet lack what was put for the next one.
+        """
+        last, self._written = self._written, token_hex(8).encode()
+        return last, self._written

@@ -61,6 +61,29 @@ async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
     await slot.check(10)
 
 
+async def test_a_position_does_not_move_where_what_was_put_for_it_is_lost(
+    node: RedisNode, slot: Slot
+) -> None:
+    """A replica takes over at the very position, but it never got the blobs behind it."""
+    with RedisNode(keeps_data=True) as replica:
+        replica.kill()
+        replica.primary_port = node.port
+        replica.start()
+        replica.await_link()
+        replica.promote()
+        await slot.put(30, [("a", b"newer")])
+        async with Redis.from_url(replica.url) as promoted:
+            slot._redis = promoted
+            with pytest.raises(FenceMovedError):
+                await slot.commit(10, Head(30))
+            with pytest.raises(FenceMovedError):
+                await slot.put(30, [("b", b"more")])
+            head = await slot.head()
+            assert head is not None
+            assert head.position == 10
+            await slot.commit(10, Head(20))
+
+
 async def test_an_older_list_does_not_replace_a_newer_one(redis: Redis) -> None:
     """Nor does it come back where the newer one is that there is none."""
     lists = lists_of(redis, "l:", "s:", cluster=False)

@@ -1,13 +1,16 @@
 #!lua
 -- Write blobs of one slot, each only over an older one.
 -- KEYS: 1 head, 2.. blobs.
--- ARGV: 1 generation, 2 position of the blobs, 3 lifetime of a blob that is gone in seconds,
---   4.. blobs; a blob begins with its position, 8 bytes, big endian; one that holds nothing else is
---   gone, and only kept so that no older one takes its place.
--- Returns the number of blobs that were left because a newer one was there, or -1 if the slot is
---   gone or of another generation, and nothing was written.
+-- ARGV: 1 generation, 2 position of the blobs, 3 mark of what was put before, 4 mark of this call,
+--   5 lifetime of a blob that is gone in seconds, 6.. blobs; a blob begins with its position, 8
+--   bytes, big endian; one that holds nothing else is gone, and only kept so that no older one takes
+--   its place.
+-- Returns the number of blobs that were left because a newer one was there; or, where nothing was
+--   written, -1 if the slot is gone or of another generation, -2 if something else was put before.
 -- Types are checked by reading every key before the first write: a script has no rollback.
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
+local written = redis.call('HGET', KEYS[1], 'written') or ''
+if written ~= ARGV[3] and written ~= ARGV[4] then return -2 end
 local position = tonumber(ARGV[2])
 local sizes, stale = {}, {}
 for i = 2, #KEYS do
@@ -18,7 +21,7 @@ for i = 2, #KEYS do
 end
 local kept, count, bytes = 0, 0, 0
 for i = 2, #KEYS do
-  local new, old = ARGV[i + 2], sizes[i] > 8 and sizes[i] or 0
+  local new, old = ARGV[i + 4], sizes[i] > 8 and sizes[i] or 0
   if stale[i] then
     kept = kept + 1
   elseif #new > 8 then
@@ -26,11 +29,12 @@ for i = 2, #KEYS do
     if old == 0 then count = count + 1 end
     bytes = bytes + #new - old
   else
-    redis.call('SET', KEYS[i], new, 'EX', ARGV[3])
+    redis.call('SET', KEYS[i], new, 'EX', ARGV[5])
     if old > 0 then count = count - 1 end
     bytes = bytes - old
   end
 end
+redis.call('HSET', KEYS[1], 'written', ARGV[4])
 if count ~= 0 then redis.call('HINCRBY', KEYS[1], 'blobs', count) end
 if bytes ~= 0 then redis.call('HINCRBY', KEYS[1], 'blob_bytes', bytes) end
 return kept

@@ -1,13 +1,15 @@
 #!lua
 -- Write norms of one slot, each only over an older one.
 -- KEYS: 1 head, 2 norms.
--- ARGV: 1 generation, 2 position of the norms, then byte offset, norm ...; a norm begins with its
---   position, 8 bytes, big endian.
--- Returns the number of norms that were left because a newer one was there, or -1 if the slot is
---   gone or of another generation, and nothing was written.
+-- ARGV: 1 generation, 2 position of the norms, 3 mark of what was put before, 4 mark of this call,
+--   then byte offset, norm ...; a norm begins with its position, 8 bytes, big endian.
+-- Returns the number of norms that were left because a newer one was there; or, where nothing was
+--   written, -1 if the slot is gone or of another generation, -2 if something else was put before.
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
+local written = redis.call('HGET', KEYS[1], 'written') or ''
+if written ~= ARGV[3] and written ~= ARGV[4] then return -2 end
 local position, kept = tonumber(ARGV[2]), 0
-for i = 3, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   local at = tonumber(ARGV[i])
   local found = redis.call('GETRANGE', KEYS[2], at, at + 7)
   if #found == 8 and struct.unpack('>I8', found) > position then
@@ -16,4 +18,5 @@ for i = 3, #ARGV, 2 do
     redis.call('SETRANGE', KEYS[2], at, ARGV[i + 1])
   end
 end
+redis.call('HSET', KEYS[1], 'written', ARGV[4])
 return kept
