@@ -22,7 +22,7 @@ from streamapp.agents.lanes import Lanes
 from streamapp.agents.neighbours import Neighbours
 from streamapp.agents.outside import Outside
 from streamapp.agents.stage import Stage
-from streamapp.errors import StreamappError
+from streamapp.errors import ConfigError, StreamappError
 from streamapp.failpoints import Failpoints
 from streamapp.settings import Settings, load_settings
 from streamapp.store.connection import check_policy, connect, opened
@@ -141,6 +141,7 @@ class App(faust.App):
         except StreamappError as error:
             self.fail(error)
         await super().on_start()
+        self.add_future(self._watch_group())
 
     async def on_started_init_extra_tasks(self) -> None:
         """Watch Redis from here on."""
@@ -170,6 +171,15 @@ class App(faust.App):
                 logger.warning("redis was restarted or replaced; reading the state anew")
                 self.lanes.doubt()
                 known = found
+
+    async def _watch_group(self) -> None:
+        """End the process where Kafka refuses what it is asked for; Faust would wait for ever."""
+        while not self.should_stop:
+            await self.sleep(_WATCH_S)
+            try:
+                await cast("Consumer", self.consumer).check_group()
+            except ConfigError as error:
+                self.fail(error)
 
     def _lane_of(self, tp: TP) -> str:
         return _INTAKE if tp.topic in self.settings.event_topics else f"{tp.topic}/{tp.partition}"

@@ -12,10 +12,12 @@ from typing import Any, ClassVar, Protocol, cast
 
 import aiokafka
 import faust
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import ConsumerT
 
+from streamapp.errors import ConfigError
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import Offsets, RecordBatch
 
@@ -65,6 +67,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return cast("aiokafka.AIOKafkaConsumer", consumer)
 
+    async def check_group(self) -> None:
+        """Raise what the group refused, which aiokafka keeps for whoever reads next."""
+        coordinator = self._consumer._coordinator if self._consumer else None  # noqa: SLF001
+        if coordinator is not None:
+            coordinator.check_errors()
+
 
 class Consumer(driver.Consumer):
     """Reads record batches for the app's `PartitionOwner`."""
@@ -90,6 +98,22 @@ class Consumer(driver.Consumer):
         app: Any = self.app
         offsets = await read_offsets(app.settings, self.assignment(), committed)
         await self.seek_to(await self.owner.open(offsets))
+
+    async def check_group(self) -> None:
+        """Look whether Kafka lets this worker into its group; without partitions nobody else does.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        thread = cast("ConsumerThread", self._thread)
+        try:
+            await thread.call_thread(thread.check_group)
+        except KafkaError as error:
+            raise ConfigError(
+                f"kafka does not let this worker into the group {self.app.conf.id}: "
+                f"{error.description or error} ({type(error).__name__}); check GROUP_ID, "
+                "INSTANCE_ID and SESSION_TIMEOUT, and what the broker allows"
+            ) from None
 
     async def seek_to(self, positions: Mapping[TP, int]) -> None:
         """Go on reading at these offsets."""

@@ -13,6 +13,7 @@ import aiokafka
 import faust
 import faust.streams
 import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
@@ -133,6 +134,14 @@ def test_aiokafka_keeps_what_is_set_under_the_name_that_is_used(name: str) -> No
     made = aiokafka.AIOKafkaConsumer.__init__
     assert name in inspect.signature(made).parameters
     assert f"self._{name} = {name}" in inspect.getsource(made)
+
+
+def test_aiokafka_keeps_what_the_group_refused_where_it_is_looked_for(consumer: Consumer) -> None:
+    """Nobody reads before there are partitions, so nobody else would raise it."""
+    started = inspect.getsource(aiokafka.AIOKafkaConsumer.start)
+    assert "self._coordinator = GroupCoordinator(" in started
+    assert list(inspect.signature(GroupCoordinator.check_errors).parameters) == ["self"]
+    assert consumer._thread._consumer is None
 
 
 def test_faust_assigns_partitions_with_its_own_assignor_and_opens_no_web_port(app: App) -> None:

@@ -1,0 +1,22 @@
+"""Kafka does not let a worker into its group: it says so and ends, instead of waiting for ever."""
+
+import pytest
+
+from tests.servers.deployment import Deployment
+
+pytestmark = pytest.mark.kafka
+
+_STOPS_S = 60.0
+
+
+def test_a_session_timeout_that_the_broker_refuses_is_named(deployment: Deployment) -> None:
+    """Exit code 2, and one line that says which settings to look at."""
+    if deployment.servers.lane == "embedded":
+        pytest.skip("the embedded broker takes every session timeout")
+    worker = deployment.idle_worker(session_timeout="2")
+    worker.launch()
+
+    assert worker.wait(_STOPS_S) == 2
+    last = worker.output.splitlines()[-1]
+    assert last.startswith("streamapp: kafka does not let this worker into the group ")
+    assert "(InvalidSessionTimeoutError); check GROUP_ID, INSTANCE_ID and SESSION_TIMEOUT" in last
