@@ -47,10 +47,9 @@ class Blend:
     binary: bool = False
     exclude_from: float = 0.0
 
-    @property
-    def weights(self) -> Floats:
-        """Weights of the positions, float64, shape (depth,)."""
-        positions = np.arange(self.depth, dtype=np.float64)
+    def weights(self, longest: int) -> Floats:
+        """Return the weights of the positions that a history of `longest` entries has, float64."""
+        positions = np.arange(min(self.depth, longest), dtype=np.float64)
         if self.fading is None:
             return 1.0 / (positions + 1.0)
         return np.power(self.fading, positions)
@@ -111,7 +110,7 @@ def blend(tastes: Tastes, rows: Rows, norms: Norms, registry: Registry, rule: Bl
             np.where(tastes.item < known, tastes.item, np.int32(-1)),
             tastes.rating if rule.rated else np.ones_like(tastes.rating),
             tastes.rating >= rule.exclude_from,
-            rule.weights,
+            rule.weights(int(np.diff(tastes.starts).max(initial=0))),
             starts,
             sizes,
             items,
