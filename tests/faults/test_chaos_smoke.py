@@ -1,0 +1,27 @@
+"""Chaos by one seed, for half a minute: the runner works, and nothing differs."""
+
+import subprocess
+import sys
+
+import orjson
+
+from tests.chaos.schedule import LANES
+from tests.servers.deployment import PROJECT
+
+_SEED = 11
+
+
+def test_half_a_minute_of_chaos_changes_nothing(lane: str) -> None:
+    """`make chaos SEED=N MINUTES=M` is the same, longer; it brings its own servers."""
+    arguments = ["--seed", str(_SEED), "--minutes", "0.45", "--json"]
+    arguments += ["--lane", lane if lane in LANES else LANES[0]]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", *arguments],
+        cwd=PROJECT, capture_output=True, text=True, timeout=290, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"seed {_SEED}\n{done.stdout}\n{done.stderr}"
+    outcome = orjson.loads(done.stdout)
+    assert outcome["differences"] == 0
+    assert outcome["surprises"] == []
+    assert outcome["figures"]["applied"] > 15_000
+    assert outcome["figures"]["faults"] >= 4
