@@ -8,6 +8,7 @@ seed that exits 1 can be run again, and leaves its logs.
 """
 
 import shutil
+import signal
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Annotated
@@ -46,6 +47,8 @@ def chaos(
             f"{len(chosen.topics)} topics of {chosen.partitions} partitions, "
             f"cap {chosen.history_cap}, {len(chosen.faults)} faults"
         )
+    # Whoever ends the runner ends its workers, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with progress() as begin:
             outcome = carry_out(chosen, folder, tell, begin)
