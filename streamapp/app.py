@@ -22,7 +22,7 @@ from streamapp.agents.lanes import Lanes
 from streamapp.agents.neighbours import Neighbours
 from streamapp.agents.outside import Outside
 from streamapp.agents.stage import Stage
-from streamapp.errors import ConfigError, StreamappError
+from streamapp.errors import ConfigError, StateError, StreamappError, UnansweredError
 from streamapp.failpoints import Failpoints
 from streamapp.settings import Settings, load_settings
 from streamapp.store.connection import check_policy, connect, opened
@@ -43,7 +43,7 @@ _INTAKE = "intake"
 _WATCH_S = 2.0
 
 _METADATA_MAX_AGE_MS = 30_000
-"""How soon a topic that got more partitions is noticed."""
+"""How soon a topic that got more partitions, or was made anew, is noticed."""
 
 
 class _Quiet(faust.Monitor):
@@ -144,9 +144,10 @@ class App(faust.App):
         self.add_future(self._watch_group())
 
     async def on_started_init_extra_tasks(self) -> None:
-        """Watch Redis from here on."""
+        """Watch Redis and the topics from here on."""
         await super().on_started_init_extra_tasks()
         self.add_future(self._watch_redis())
+        self.add_future(self._watch_topics())
 
     async def on_stop(self) -> None:
         """Finish what was read, store it, and commit."""
@@ -179,6 +180,17 @@ class App(faust.App):
             try:
                 await cast("Consumer", self.consumer).check_group()
             except ConfigError as error:
+                self.fail(error)
+
+    async def _watch_topics(self) -> None:
+        """End the process where a topic was made anew under its name, and is as long as before."""
+        while not self.should_stop:
+            await self.sleep(_METADATA_MAX_AGE_MS / 1000)
+            try:
+                await self.lanes.check()
+            except UnansweredError as error:
+                logger.warning("%s; looking again later", error)
+            except StateError as error:
                 self.fail(error)
 
     def _lane_of(self, tp: TP) -> str:

@@ -21,6 +21,10 @@ class StateError(StreamappError):
     """State in Redis or a topic in Kafka that does not fit the other, and cannot be made right."""
 
 
+class UnansweredError(StateError):
+    """Kafka does not answer for longer than it takes a broker to come back."""
+
+
 class FenceMovedError(Exception):
     """The fence in Redis is not where this process left it; the partition must be opened anew.
 

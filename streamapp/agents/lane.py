@@ -29,6 +29,7 @@ class Lane:
         stage: What to run.
         reopen: Called with the lane when its state must be read anew; opens the stage and seeks.
         beginning: Asks Kafka for the first offset of a partition.
+        applied: Told which batches were applied.
         fail: Called with whatever else ends the lane.
     """
 
@@ -37,11 +38,13 @@ class Lane:
         stage: Stage,
         reopen: Callable[..., Awaitable[None]],
         beginning: Callable[[TP], Awaitable[int]],
+        applied: Callable[[Sequence[RecordBatch]], None],
         fail: Callable[[BaseException], None],
     ) -> None:
         self.stage = stage
         self._reopen = reopen
         self._beginning = beginning
+        self._applied = applied
         self._fail = fail
         self._inbox: deque[RecordBatch] = deque()
         self._wake = asyncio.Event()
@@ -102,6 +105,7 @@ class Lane:
                     elif batches:
                         await self._check_sequence(batches)
                         await self.stage.apply(batches)
+                        self._applied(batches)
                     elif time.monotonic() > verified_at + _VERIFY_S:
                         await self.stage.verify()
                         verified_at = time.monotonic()

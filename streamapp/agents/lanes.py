@@ -1,7 +1,7 @@
 """Agents. The lanes of a worker: which partitions it has, and who works on them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from faust.types import TP
 
@@ -39,6 +39,8 @@ class Lanes:
         self._fail = fail
         self._lanes: dict[TP, Lane] = {}
         self._epochs: dict[TP, int] = {}
+        self._noted: dict[TP, Mark] = {}
+        self._latest: dict[TP, Mark] = {}
 
     async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
         """Take over these partitions and no others; return where to start reading each."""
@@ -59,11 +61,15 @@ class Lanes:
         positions: dict[TP, int] = {}
         lanes: dict[TP, Lane] = {}
         for name, members in groups.items():
-            lane = Lane(self._stage_for(name), self._reopen, self._beginning, self._fail)
+            lane = Lane(
+                self._stage_for(name), self._reopen, self._beginning, self._note, self._fail
+            )
             positions.update(await lane.stage.open(members, doubt=False))
             lanes.update(dict.fromkeys(members, lane))
         await self._check({tp: lane.stage.mark(tp) for tp, lane in lanes.items()})
         self._lanes = lanes
+        self._noted.clear()
+        self._latest.clear()
         for tp in lanes:
             self._epochs[tp] = self.epoch(tp) + 1
         return positions
@@ -89,6 +95,16 @@ class Lanes:
         if lane is not None and batch.epoch == self.epoch(batch.tp):
             lane.put(batch)
 
+    async def check(self) -> None:
+        """Look whether partitions still hold what was applied when this was last looked at.
+
+        Raises:
+            StateError: one of them was made anew.
+        """
+        latest = dict(self._latest)
+        await self._check(self._noted)
+        self._noted = latest
+
     def epoch(self, tp: TP) -> int:
         """Return a number that changes whenever reading of `tp` starts anew."""
         return self._epochs.get(tp, 0)
@@ -101,6 +117,11 @@ class Lanes:
         """Return the first offset that the stored state does not hold, or None if not owned."""
         lane = self._lanes.get(tp)
         return None if lane is None else lane.stage.fence(tp)
+
+    def _note(self, batches: Sequence[RecordBatch]) -> None:
+        for batch in batches:
+            self._latest[batch.tp] = Mark.of(batch.records[-1])
+            self._noted.setdefault(batch.tp, self._latest[batch.tp])
 
     async def _beginning(self, tp: TP) -> int:
         return (await self._offsets({tp: None}))[tp].beginning

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
-from streamapp.errors import StateError
+from streamapp.errors import StateError, UnansweredError
 from streamapp.settings import Settings
 from streamapp.transport.records import Mark, Offsets
 
@@ -27,7 +27,7 @@ async def observer(settings: Settings, question: str) -> AsyncIterator[AIOKafkaC
         question: What Kafka is asked, for the message.
 
     Raises:
-        StateError: what is done with the consumer takes longer than `_PATIENCE_S`.
+        UnansweredError: what is done with the consumer takes longer than `_PATIENCE_S`.
     """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap,
@@ -45,7 +45,7 @@ async def observer(settings: Settings, question: str) -> AsyncIterator[AIOKafkaC
             finally:
                 await consumer.stop()
     except TimeoutError:
-        raise StateError(f"kafka does not say {question}") from None
+        raise UnansweredError(f"kafka does not say {question}") from None
 
 
 async def _start(consumer: AIOKafkaConsumer) -> None:
@@ -119,8 +119,8 @@ async def check_marks(settings: Settings, marks: Mapping[TP, Mark]) -> None:
     A record that the topic no longer keeps cannot be compared and is taken for granted.
 
     Raises:
-        StateError: a topic was made anew under its old name, or the broker does not answer within
-            `_PATIENCE_S`.
+        StateError: a topic was made anew under its old name.
+        UnansweredError: the broker does not answer within `_PATIENCE_S`.
     """
     if not marks:
         return
@@ -133,10 +133,19 @@ async def check_marks(settings: Settings, marks: Mapping[TP, Mark]) -> None:
             consumer.seek(tp, mark.offset)
         while left:
             fetched = await consumer.getmany(*left, timeout_ms=settings.fetch_max_wait_ms)
-            for tp, records in fetched.items():
-                if Mark.of(records[0]) != left.pop(tp):
+            for tp, mark in list(left.items()):
+                end = consumer.highwater(tp)
+                if tp in fetched:
+                    found = fetched[tp][0]
+                    same = found.offset > mark.offset or Mark.of(found) == mark
+                elif end is not None and end <= mark.offset:
+                    same = False
+                else:
+                    continue
+                del left[tp]
+                if not same:
                     raise StateError(
-                        f"{tp.topic}[{tp.partition}] holds another record at offset "
-                        f"{marks[TP(*tp)].offset} than the one that was applied: the topic was "
-                        "made anew. Use another GROUP_ID and STATE_PREFIX to start anew"
+                        f"{tp.topic}[{tp.partition}] does not hold the record at offset "
+                        f"{mark.offset} that was applied: the topic was made anew. "
+                        "Use another GROUP_ID and STATE_PREFIX to start anew"
                     )

@@ -1,6 +1,8 @@
 """A topic is deleted and made again under its old name: its offsets mean other records."""
 
 import asyncio
+import os
+import signal
 
 import pytest
 
@@ -59,6 +61,25 @@ def test_a_worker_names_the_topic_and_stops(deployment: Deployment, events: int,
     assert "offset" in last
     assert "GROUP_ID" in last
     assert total(deployment, "u", "applied") == 10
+
+
+def test_a_topic_made_anew_and_as_long_is_noticed_by_a_running_worker(
+    deployment: Deployment,
+) -> None:
+    """Offsets go on as if nothing had been; what was applied is compared twice a minute."""
+    deployment.env["STREAMAPP_PARTITIONS"] = "1"
+    one = deployment.worker(instance_id="one", session_timeout="20")
+    asyncio.run(produce(deployment, [event("u1", f"a{number}") for number in range(10)]))
+    counted(deployment, 10)
+
+    os.kill(one.pid, signal.SIGSTOP)
+    make_anew(deployment, f"{deployment.name}-clicks")
+    asyncio.run(produce(deployment, [event("u2", f"b{number}") for number in range(30)]))
+    os.kill(one.pid, signal.SIGCONT)
+
+    assert one.wait(_STOPS_S) == 1
+    last = one.output.splitlines()[-1]
+    assert last.startswith(f"streamapp: {deployment.name}-clicks[0] does not hold the record"), last
 
 
 def test_a_topic_made_anew_under_a_running_worker_stops_it(deployment: Deployment) -> None:

@@ -16,7 +16,7 @@ def ranked(
     """Rank one row of (item, dot, support) cells; the row's own sum of squares is 1."""
     registry = Registry(["row", *sum_sq])
     norms = Norms.unpack(
-        np.array([(1.0, 1), *((value, 1) for value in sum_sq.values())], NORM).tobytes()
+        np.array([(0, 1.0, 1), *((0, value, 1) for value in sum_sq.values())], NORM).tobytes()
     )
     rows = Rows()
     rows.reserve(len(registry))
