@@ -1,16 +1,30 @@
 """Cli. `streamapp worker`: a Faust worker in this process."""
 
+import logging
+import os
+import sys
+from typing import NoReturn
+
 import faust
 
 from streamapp.app import create_app
 from streamapp.settings import load_settings
 
 
-def run_worker() -> None:
-    """Run a worker; it ends the process when it is told to stop.
+def run_worker() -> NoReturn:
+    """Run a worker, and end the process when it is told to stop.
 
     Raises:
         ConfigError: a setting is impossible.
     """
     settings = load_settings()
-    faust.Worker(create_app(settings), loglevel=settings.log_level).execute_from_commandline()
+    worker = faust.Worker(create_app(settings), loglevel=settings.log_level)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        # The thread that reads Kafka may still wait for an answer of the loop that is closed, if
+        # partitions were assigned meanwhile; the interpreter would wait for it for ever.
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)

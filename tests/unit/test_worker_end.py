@@ -1,0 +1,32 @@
+"""A worker that has stored everything ends, whatever its threads wait for."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import sys, threading
+import faust
+from streamapp.cli import worker
+
+class Stuck:
+    def __init__(self, *_, **__): ...
+    def execute_from_commandline(self):
+        threading.Thread(target=threading.Event().wait).start()
+        print("stored", flush=False)
+        raise SystemExit({code})
+
+faust.Worker = Stuck
+worker.run_worker()
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_thread_that_waits_for_ever_does_not_keep_the_process(code: int) -> None:
+    """The exit code is that of the worker, and what it printed is there."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(code=code)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (code, "stored\n"), done.stderr
