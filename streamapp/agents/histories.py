@@ -39,6 +39,8 @@ class _State:
 class Histories:
     """The stage of one interactions partition."""
 
+    contiguous = True
+
     def __init__(self, outside: Outside, partition: int) -> None:
         self._outside = outside
         self._settings = outside.settings

@@ -40,6 +40,8 @@ class _Cut:
 class Intake:
     """The stage of all event partitions that a worker has."""
 
+    contiguous = False
+
     def __init__(self, outside: Outside) -> None:
         settings = outside.settings
         self._outside = outside

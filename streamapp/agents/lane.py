@@ -123,8 +123,8 @@ class Lane:
     async def _check_sequence(self, batches: Sequence[RecordBatch]) -> None:
         """Look whether the batches go on where the stage is.
 
-        Offsets may be missing where a producer used transactions or a topic was compacted, but not
-        because the broker has already dropped records.
+        Offsets may be missing where a tracker used transactions or a topic was compacted, but not
+        because the broker has already dropped records, and not in what only this app writes.
 
         Raises:
             StateError: records came again that were applied, or records are lost.
@@ -143,6 +143,11 @@ class Lane:
                 raise StateError(
                     f"{where} no longer holds the records from offset {at} to {first}: they were "
                     "dropped before they were read, so counts cannot be exact"
+                )
+            if first > at and self.stage.contiguous:
+                raise StateError(
+                    f"{where} was read from offset {first} on instead of {at}; nothing is lost: "
+                    "start the worker again, and it reads on from what is stored"
                 )
             expected[batch.tp] = batch.end
 

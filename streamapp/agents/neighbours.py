@@ -38,6 +38,8 @@ _PUBLISH_REST = 3
 class Neighbours:
     """The stage of one deltas partition."""
 
+    contiguous = True
+
     def __init__(self, outside: Outside, number: int) -> None:
         self._outside = outside
         self._settings = outside.settings

@@ -13,7 +13,12 @@ class Stage(Protocol):
 
     A lane calls one method at a time. An exception other than `FenceMovedError` ends the process
     without acknowledging anything, so a stage may leave its memory in any state when it raises.
+
+    Attributes:
+        contiguous: Whether the offsets of its log follow one another: only this app writes to it.
     """
+
+    contiguous: bool
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the stored state anew; return the position of each partition.
