@@ -68,10 +68,10 @@ async def ran(stage: Stage, offsets: list[int], beginning: int = 0) -> list[Base
 
     async def reopen(lane: Lane, *, doubt: bool) -> None: ...
 
-    async def first(tp: TP) -> int:
+    async def first(_: TP) -> int:
         return beginning
 
-    lane = Lane(stage, reopen, first, lambda batches: None, failures.append)
+    lane = Lane(stage, reopen, first, lambda _: None, failures.append)
     lane.put(RecordBatch(HERE, [Record(offset) for offset in offsets], 0))
     lane.start()
     async with asyncio.timeout(10):
