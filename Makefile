@@ -16,7 +16,7 @@ FAULTS := tests/faults --numprocesses 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lint types test test-kafka test-faults test-docker chaos demo bench clean
+.PHONY: help setup lint types test test-kafka test-faults test-faults-kafka test-docker chaos demo bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,16 +30,17 @@ lint: $(VENV)/.checks ## Check the form of the code
 types: $(VENV)/.checks ## Check the types
 	$(BIN)/mypy $(wildcard streamapp loadtest demo tests)
 
-test: $(VENV)/.checks ## Run all tests, on the embedded servers
+test: $(VENV)/.checks ## Run all tests but the fault suite, on the embedded servers
 	$(BIN)/pytest --ignore tests/faults $(ARGS)
-	$(BIN)/pytest $(FAULTS)
 
 test-kafka: $(VENV)/.checks ## Run the tests that use servers on Apache Kafka and Redis (Java 17, Maven)
 	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest --ignore tests/faults -m servers $(ARGS)
-	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest $(FAULTS) -m kafka
 
-test-faults: $(VENV)/.checks ## Run the stories of what dies and what survives it
+test-faults: $(VENV)/.checks ## Run the fault suite: what dies, and what survives it
 	$(BIN)/pytest $(FAULTS) $(ARGS)
+
+test-faults-kafka: $(VENV)/.checks ## Run the stories that Apache Kafka tells otherwise
+	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest $(FAULTS) -m kafka $(ARGS)
 
 test-docker: $(VENV)/.checks ## Run the tests that use servers on containers, where Docker answers
 	@if reason=$$($(BIN)/python -m tests.servers docker 2>&1); then \

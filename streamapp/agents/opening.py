@@ -70,7 +70,8 @@ async def open_slot(outside: Outside, slot: Slot, tp: TP, offsets: Offsets, resu
             partition does not have.
     """
     begun = await begun_with(outside.redis, outside.settings, tp.topic)
-    if tp.partition >= begun:
+    # Where nothing is known of the topic, Redis is empty, and the head below says so.
+    if 0 < begun <= tp.partition:
         check_partitions(tp.topic, tp.partition + 1, begun)
     slot.generation = await read_generation(outside.redis, outside.settings)
     head = await slot.head()
