@@ -19,7 +19,7 @@ FAULTS := tests/faults --numprocesses 3
 .PHONY: help setup lint types test test-kafka test-faults test-faults-kafka test-docker chaos demo bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.checks ## Make .venv with the app, its embedded servers and what checks it
 
