@@ -91,6 +91,9 @@ def bench(
     events_per_record: Annotated[
         int, typer.Option(min=1, max=1_000, help="Events of one record; over 1 an array.")
     ] = 1,
+    partitions: Annotated[
+        int, typer.Option(min=1, max=1024, help="Partitions of every topic.")
+    ] = 4,
     freshness: Annotated[
         float, typer.Option(min=0.001, metavar="S", help="Seconds between periodic rebuilds.")
     ] = 0.5,
@@ -136,6 +139,7 @@ def bench(
         "repeats": repeats,
         "slow_events": slow_events,
         "events_per_record": events_per_record,
+        "partitions": partitions,
         "freshness_s": freshness,
         "duration_s": duration,
         "rates": command.rates_of(rates),

@@ -142,9 +142,9 @@ class Settings(BaseSettings):
     state_prefix: KeyPrefix = "streamapp:"
     """Prefix of the keys that hold the state."""
 
-    publish_interval: Seconds = 0.02
-    """A list changes at most once in so many seconds."""
-    checkpoint_interval: Seconds = 0.25
+    publish_interval: Seconds = 0.2
+    """A list changes at most once in so many seconds; one that is new appears at once."""
+    checkpoint_interval: Seconds = 0.5
     """Rows and fences are written back once in so many seconds."""
     refresh_interval: Seconds = 2.0
     """Lists are brought up to date with moved norms once in so many seconds."""

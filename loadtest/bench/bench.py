@@ -24,6 +24,7 @@ class Bench:
         repeats: Runs of a case, of which the median counts.
         slow_events: First events of the log that slow competitors work on.
         events_per_record: Events of one Kafka record.
+        partitions: Of every topic.
         freshness_s: How old a list of a periodic rebuild may be.
         duration_s: How long load is kept up at a rate.
         rates: Events a second of `latency` and `hot`, as shares of what `throughput` measured,
@@ -43,6 +44,7 @@ class Bench:
     repeats: int = 5
     slow_events: int = 5_000
     events_per_record: int = 1
+    partitions: int = 4
     freshness_s: float = 0.5
     duration_s: float = 20.0
     rates: tuple[float, ...] = (0.25, 0.8)
@@ -56,7 +58,7 @@ class Bench:
     @contextmanager
     def stage(self, measured: int = 1, **settings: str) -> Iterator[Stage]:
         """Yield a stage with CPUs for `measured` processes and `settings` for all its runs."""
-        common = {"partitions": "4", **settings}
+        common = {"partitions": str(self.partitions), **settings}
         if self.events_per_record > 1:
             common["key_mismatch"] = "accept"
         cpus = divide(available_cpus(), measured)

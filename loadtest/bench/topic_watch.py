@@ -13,6 +13,8 @@ from streamapp.settings import load_settings
 from streamapp.transport.offsets import read_offsets
 
 _KIND = b"item:"
+_WAIT_MS = 20
+"""How long the broker may hold back an empty answer: as long as for the app."""
 
 
 async def watch(spec: dict[str, Any]) -> None:
@@ -22,7 +24,7 @@ async def watch(spec: dict[str, Any]) -> None:
     tps = [TP(settings.lists_topic, number) for number in range(settings.partitions)]
     ends = await read_offsets(settings, tps, {})
     async with AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap, fetch_max_wait_ms=5, auto_offset_reset="none"
+        bootstrap_servers=settings.bootstrap, fetch_max_wait_ms=_WAIT_MS, auto_offset_reset="none"
     ) as consumer:
         consumer.assign([TopicPartition(*tp) for tp in tps])
         for tp, known in ends.items():
@@ -30,7 +32,7 @@ async def watch(spec: dict[str, Any]) -> None:
         say({"ready": True})
         start_s = heard()["start_s"]
         while not sightings.done and time.monotonic() - start_s <= spec["until_s"]:
-            batches = await consumer.getmany(timeout_ms=5)
+            batches = await consumer.getmany(timeout_ms=_WAIT_MS)
             now_s = time.monotonic() - start_s
             for records in batches.values():
                 for record in records:

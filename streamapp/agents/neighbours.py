@@ -31,6 +31,9 @@ from streamapp.transport.records import Mark, Offsets, RecordBatch
 _STORE_REST = 10
 """While deltas wait, checkpoints get a tenth of the time at most."""
 
+_PUBLISH_S = 0.02
+"""Lists that changed within so many seconds go out together."""
+
 _PUBLISH_REST = 3
 """Publication likewise: the more lists change at once, the more changes each of them joins."""
 
@@ -53,14 +56,14 @@ class Neighbours:
         self._replayed = 0
         self._mark: Mark | None = None
         self._republish_at: int | None = None
-        self._publishing = Pace(outside.settings.publish_interval, _PUBLISH_REST)
+        self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
         self._storing = Pace(outside.settings.checkpoint_interval, _STORE_REST)
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read head, registry and norms; rows come when they are needed."""
         ((tp, known),) = offsets.items()
         head = await self._read(tp, known)
-        await self._publication.open()
+        await self._publication.open(self._shard)
         self._refresh = Refresh(self._shard, self._publication, self._load,
                                 self._settings.refresh_interval)  # fmt: skip
         self._replayed = head.number("replayed")
@@ -90,14 +93,18 @@ class Neighbours:
 
     async def work(self, busy: bool) -> float:
         """Publish, refresh and checkpoint what is due."""
+        if self._publication.arrived:
+            await self._publication.settle()
         if self._publishing.due_in_s(busy=busy) <= 0:
-            await self._publish()
+            dirty = self._dirty()
+            await self._publish(dirty[self._publication.due_in_s(dirty) <= 0])
         due_in_s = [await self._refresh.step()]
         if self._storing.due_in_s(busy=busy) <= 0:
             await self._store()
         due_in_s.append(self._storing.due_in_s(busy=busy))
-        if self._shard.dirty.any():
-            due_in_s.append(self._publishing.due_in_s(busy=busy))
+        if len(dirty := self._dirty()):
+            lists_due_in_s = float(self._publication.due_in_s(dirty).min())
+            due_in_s.append(max(self._publishing.due_in_s(busy=busy), lists_due_in_s))
         return max(0.0, min(due_in_s))
 
     async def verify(self) -> None:
@@ -106,7 +113,8 @@ class Neighbours:
 
     async def finish(self) -> None:
         """Publish and store everything."""
-        await self._publish()
+        await self._publish(self._dirty())
+        await self._publication.settle()
         await self._store()
 
     def position(self, tp: TP) -> int:
@@ -162,9 +170,11 @@ class Neighbours:
             stored = await self._slot.read_at(self._checkpoint.position, numbers.tolist())
             self._shard.load(numbers, stored)
 
-    async def _publish(self) -> None:
+    def _dirty(self) -> Ints:
+        return np.flatnonzero(self._shard.dirty).astype(np.int32)
+
+    async def _publish(self, numbers: Ints) -> None:
         shard = self._shard
-        numbers = np.flatnonzero(shard.dirty).astype(np.int32)
         if not len(numbers) or shard.catches_up:
             return
         with self._publishing.measured():
@@ -177,7 +187,8 @@ class Neighbours:
 
     async def _store(self) -> None:
         shard = self._shard
-        pending = Pending.of(shard.dirty, self._refresh.pending, self._republish_at)
+        dirty = shard.dirty | shard.mask(self._publication.on_the_way)
+        pending = Pending.of(dirty, self._refresh.pending, self._republish_at)
         about = {"replayed": str(self._replayed).encode()}
         if self._mark is not None:
             about["mark"] = self._mark.encode()

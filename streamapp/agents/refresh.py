@@ -14,7 +14,7 @@ from streamapp.agents.publication import Publication
 from streamapp.core.arrays import Bools, Ints
 from streamapp.core.shard import Shard
 
-_ROWS_AT_ONCE = 512
+_ROWS_AT_ONCE = 128
 
 
 class Refresh:
