@@ -39,6 +39,10 @@ class FenceMovedError(Exception):
         self.found = found
 
 
+class GapError(Exception):
+    """A record is missing among those that were read; it may be there when they are read again."""
+
+
 class BadEventError(Exception):
     """An event that cannot be counted.
 

@@ -25,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Name the marks of the tests that another lane repeats."""
     config.addinivalue_line("markers", "servers: uses the servers of the lane; set by itself")
     config.addinivalue_line("markers", "kafka: a story that Apache Kafka tells otherwise")
+    config.addinivalue_line("markers", "alone: measures time, so nothing else may run beside it")
 
 
 @pytest.hookimpl(tryfirst=True)

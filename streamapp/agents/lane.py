@@ -10,13 +10,17 @@ from contextlib import suppress
 from faust.types import TP
 
 from streamapp.agents.stage import Stage
-from streamapp.errors import FenceMovedError, StateError
+from streamapp.agents.succession import Succession
+from streamapp.errors import FenceMovedError, GapError
 from streamapp.transport.records import RecordBatch
 
 logger = logging.getLogger(__name__)
 
 _VERIFY_S = 2.0
 """An idle lane looks this often whether the state is still where it left it."""
+
+_AGAIN_S = 0.05
+"""What cannot go on is read anew after so many seconds."""
 
 _ROOM_BATCHES = 16
 """Batches that may wait; a batch is what one read brought, so at most a few megabytes."""
@@ -43,12 +47,13 @@ class Lane:
     ) -> None:
         self.stage = stage
         self._reopen = reopen
-        self._beginning = beginning
+        self._succession = Succession(stage, beginning)
         self._applied = applied
         self._fail = fail
         self._inbox: deque[RecordBatch] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._stale = False
         self._doubt = False
         self._opening = False
         self._task: asyncio.Task[None] | None = None
@@ -69,13 +74,14 @@ class Lane:
 
     def doubt(self) -> None:
         """Read the state anew before anything else: Redis may have lost writes."""
-        self._doubt = True
+        self._stale = self._doubt = True
         self._wake.set()
 
     @property
     def has_room(self) -> bool:
         """Whether more batches should be read."""
-        return len(self._inbox) < _ROOM_BATCHES and not self._stopping and not self._opening
+        closed = self._stopping or self._opening or self._stale
+        return len(self._inbox) < _ROOM_BATCHES and not closed
 
     async def finish(self) -> None:
         """Apply what waits, store it, and end."""
@@ -95,61 +101,29 @@ class Lane:
     async def _run(self) -> None:
         try:
             wait, verified_at = 0.0, time.monotonic()
-            while not (self._stopping and not self._inbox):
+            while self._inbox or self._stale or not self._stopping:
                 await self._pause(min(wait, _VERIFY_S))
                 batches = list(self._inbox)
                 self._inbox.clear()
                 try:
-                    if self._doubt:
+                    if self._stale:
                         await self._open_anew()
                     elif batches:
-                        await self._check_sequence(batches)
+                        await self._succession.check(batches)
                         await self.stage.apply(batches)
                         self._applied(batches)
                     elif time.monotonic() > verified_at + _VERIFY_S:
                         await self.stage.verify()
                         verified_at = time.monotonic()
                     wait = await self.stage.work(busy=bool(self._inbox))
-                except FenceMovedError as moved:
-                    logger.warning("%s; reading the state anew", moved)
-                    await self._open_anew()
-                    wait = 0.0
+                except (FenceMovedError, GapError) as reason:
+                    logger.warning("%s; reading the state anew", reason)
+                    self._stale, wait = True, _AGAIN_S
             await self.stage.finish()
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the process must not go on
             self._fail(error)
-
-    async def _check_sequence(self, batches: Sequence[RecordBatch]) -> None:
-        """Look whether the batches go on where the stage is.
-
-        Offsets may be missing where a tracker used transactions or a topic was compacted, but not
-        because the broker has already dropped records, and not in what only this app writes.
-
-        Raises:
-            StateError: records came again that were applied, or records are lost.
-        """
-        expected: dict[TP, int] = {}
-        for batch in batches:
-            at = expected.get(batch.tp, self.stage.position(batch.tp))
-            first = batch.records[0].offset
-            where = f"{batch.tp.topic}[{batch.tp.partition}]"
-            if first < at:
-                raise StateError(
-                    f"{where} went back from offset {at} to {first}: was the topic made anew? "
-                    "Use another GROUP_ID and STATE_PREFIX to start anew"
-                )
-            if first > at and (await self._beginning(batch.tp)) > at:
-                raise StateError(
-                    f"{where} no longer holds the records from offset {at} to {first}: they were "
-                    "dropped before they were read, so counts cannot be exact"
-                )
-            if first > at and self.stage.contiguous:
-                raise StateError(
-                    f"{where} was read from offset {first} on instead of {at}; nothing is lost: "
-                    "start the worker again, and it reads on from what is stored"
-                )
-            expected[batch.tp] = batch.end
 
     async def _pause(self, seconds: float) -> None:
         """Wait for a batch, `finish` or the time to pass, and let others run in any case."""
@@ -161,8 +135,13 @@ class Lane:
             await asyncio.wait_for(self._wake.wait(), seconds)
 
     async def _open_anew(self) -> None:
-        doubt, self._doubt = self._doubt, False
+        doubt, self._doubt, self._stale = self._doubt, False, False
         self._opening = True
         self.clear()
-        await self._reopen(self, doubt=doubt)
-        self._opening = False
+        try:
+            await self._reopen(self, doubt=doubt)
+        except FenceMovedError:
+            self._doubt = self._doubt or doubt
+            raise
+        finally:
+            self._opening = False

@@ -15,7 +15,7 @@ class Stage(Protocol):
     without acknowledging anything, so a stage may leave its memory in any state when it raises.
 
     Attributes:
-        contiguous: Whether the offsets of its log follow one another: only this app writes to it.
+        contiguous: Whether the offsets of its log have no gaps: only this app writes to it.
     """
 
     contiguous: bool

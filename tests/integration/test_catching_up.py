@@ -5,9 +5,13 @@ This measures time, so it is not among the stories of faults, several of which r
 
 import time
 
+import pytest
+
 from tests.faults.shop import exact, selling, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
+
+pytestmark = pytest.mark.alone
 
 _CATCH_UP_S = 10.0
 

@@ -18,6 +18,8 @@ from streamapp.cli.console import Step
 from tests.integration.traffic import Act, synthetic, write_log
 from tests.servers.lane import Servers
 
+pytestmark = pytest.mark.alone
+
 EVENTS = 80_000
 
 

@@ -78,6 +78,14 @@ class Worker:
             AssertionError: it ended, or took too long.
         """
         self.launch()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Return when it is ready.
+
+        Raises:
+            AssertionError: it ended, or took too long.
+        """
         wait_until(
             lambda: self.ready or not self.running,
             _READY_S,

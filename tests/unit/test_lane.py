@@ -8,7 +8,8 @@ import pytest
 from faust.types import TP
 
 from streamapp.agents.lane import Lane
-from streamapp.errors import StateError
+from streamapp.agents.succession import Succession
+from streamapp.errors import GapError, StateError
 from streamapp.transport.records import Mark, Offsets, RecordBatch
 
 HERE = TP("log", 0)
@@ -62,17 +63,23 @@ class Stage:
         return self.at
 
 
-async def ran(stage: Stage, offsets: list[int], beginning: int = 0) -> list[BaseException]:
-    """Give a lane one batch; return what it failed with."""
+async def ran(stage: Stage, *reads: list[int], beginning: int = 0) -> list[BaseException]:
+    """Give a lane what is read at first, and whenever it reads anew; return what it failed with."""
     failures: list[BaseException] = []
+    left = list(reads)
 
-    async def reopen(lane: Lane, *, doubt: bool) -> None: ...
+    def read(lane: Lane) -> None:
+        offsets = left.pop(0) if len(left) > 1 else left[0]
+        lane._inbox.append(RecordBatch(HERE, [Record(offset) for offset in offsets], 0))
+
+    async def reopen(lane: Lane, **_: bool) -> None:
+        read(lane)
 
     async def first(_: TP) -> int:
         return beginning
 
     lane = Lane(stage, reopen, first, lambda _: None, failures.append)
-    lane.put(RecordBatch(HERE, [Record(offset) for offset in offsets], 0))
+    read(lane)
     lane.start()
     async with asyncio.timeout(10):
         await lane.finish()
@@ -87,28 +94,71 @@ async def test_what_follows_is_applied(contiguous: bool) -> None:
     assert stage.applied == [5, 6]
 
 
-async def test_a_gap_of_trackers_is_read_over() -> None:
+@pytest.mark.parametrize("contiguous", [True, False])
+@pytest.mark.parametrize("first", [[6, 7], [5, 7], [5, 8]])
+async def test_a_record_that_a_broker_shows_late_is_waited_for(
+    contiguous: bool, first: list[int]
+) -> None:
+    """Missing ahead of a batch, or within it; nothing behind it is applied before it is there."""
+    stage = Stage(contiguous)
+    assert await ran(stage, first, first, [5, 6, 7]) == []
+    assert stage.applied == [5, 6, 7]
+
+
+@pytest.mark.parametrize("read", [[8], [5, 8]])
+async def test_a_gap_of_trackers_is_read_over(read: list[int]) -> None:
     """Marks of transactions and compaction leave some in event topics."""
     stage = Stage(contiguous=False)
-    assert await ran(stage, [8]) == []
-    assert stage.applied == [8]
+    assert await ran(stage, read) == []
+    assert stage.applied == read
+
+
+async def test_a_partition_with_gaps_is_not_read_twice_for_each() -> None:
+    """What made one gap makes more of them."""
+    stage = Stage(contiguous=False)
+    assert await ran(stage, [6, 8, 10, 20]) == []
+    assert stage.applied == [6, 8, 10, 20]
+    succession = Succession(stage, beginning=_nowhere)
+    stage.at = 21
+    batch = RecordBatch(HERE, [Record(30)], 0)
+    for _ in range(3):
+        with pytest.raises(GapError, match="was read from offset 30 on instead of 21"):
+            await succession.check([batch])
+    await succession.check([batch])
+    stage.at = 31
+    await succession.check([RecordBatch(HERE, [Record(40), Record(42)], 0)])
+
+
+async def test_another_gap_is_looked_at_from_the_first_time_on() -> None:
+    """A broker that shows records late does so here and there."""
+    stage = Stage(contiguous=False)
+    succession = Succession(stage, beginning=_nowhere)
+    for offset in range(100, 120, 2):
+        stage.at = offset
+        with pytest.raises(GapError):
+            await succession.check([RecordBatch(HERE, [Record(offset + 1)], 0)])
 
 
 @pytest.mark.parametrize(
-    ("contiguous", "offset", "beginning", "says"),
+    ("contiguous", "read", "beginning", "says"),
     [
-        (True, 8, 0, "was read from offset 8 on instead of 5"),
-        (True, 4, 0, "went back from offset 5 to 4"),
-        (False, 4, 0, "went back from offset 5 to 4"),
-        (False, 8, 7, "no longer holds the records from offset 5 to 8"),
+        (True, [8], 0, "was read 4 times from offset 8 on instead of 5"),
+        (True, [5, 6, 9], 0, "was read 4 times from offset 9 on instead of 7"),
+        (True, [4], 0, "went back from offset 5 to 4"),
+        (False, [4], 0, "went back from offset 5 to 4"),
+        (False, [8], 7, "no longer holds the records from offset 5 to 8"),
     ],
 )
 async def test_what_does_not_follow_is_not_applied(
-    contiguous: bool, offset: int, beginning: int, says: str
+    contiguous: bool, read: list[int], beginning: int, says: str
 ) -> None:
     """It ends the lane, with a line that says what was expected and what came."""
     stage = Stage(contiguous)
-    (failure,) = await ran(stage, [offset], beginning)
+    (failure,) = await ran(stage, read, beginning=beginning)
     assert isinstance(failure, StateError)
     assert says in str(failure)
     assert stage.applied == []
+
+
+async def _nowhere(_: TP) -> int:
+    return 0
