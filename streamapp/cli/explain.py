@@ -8,13 +8,14 @@ from redis.asyncio import Redis
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
+from streamapp.core.association import Association
 from streamapp.core.norms import NORM
 from streamapp.core.ranking import similarity
 from streamapp.core.registry import shard_of
 from streamapp.core.rows import CELL
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.settings import Settings, load_settings
-from streamapp.store.keys import SlotKeys, rows_tag
+from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
 from streamapp.store.slot import Slot
 from streamapp.store.snapshot import read_layout
 
@@ -30,6 +31,12 @@ class Explanation(NamedTuple):
         sum_sq: Sum over users of the squared rating, of each item.
         similarity: What a list shows as score.
         support: Users who have both.
+        users: Users who have any history; then those who have each item.
+        support_share: Share of all users who have both.
+        confidence: Share of those who have the first that also have the second; and vice versa.
+        lift: How many times as often as by chance they are together.
+        jaccard: Share of those who have both among those who have any.
+        log_likelihood_ratio: How surely they have to do with each other.
     """
 
     items: tuple[str, str]
@@ -37,6 +44,12 @@ class Explanation(NamedTuple):
     sum_sq: tuple[float, float]
     similarity: float
     support: int
+    users: tuple[int, int, int]
+    support_share: float
+    confidence: tuple[float, float]
+    lift: float
+    jaccard: float
+    log_likelihood_ratio: float
 
 
 def explain_pair(left: str, right: str, as_json: bool) -> None:
@@ -60,31 +73,73 @@ def explain_pair(left: str, right: str, as_json: bool) -> None:
             (f"sum of squares of {left}", found.sum_sq[0]),
             (f"sum of squares of {right}", found.sum_sq[1]),
             ("similarity", found.similarity),
-            ("support", found.support),
+            ("support: users who have both", found.support),
+            (f"users who have {left}", found.users[1]),
+            (f"users who have {right}", found.users[2]),
+            ("users", found.users[0]),
+            ("support as a share of users", found.support_share),
+            (f"confidence {left} -> {right}", found.confidence[0]),
+            (f"confidence {right} -> {left}", found.confidence[1]),
+            ("lift", found.lift),
+            ("jaccard", found.jaccard),
+            ("log-likelihood ratio", found.log_likelihood_ratio),
         ),
     )
 
 
 async def _explain(settings: Settings, left: str, right: str) -> Explanation:
     async with redis_session(settings) as redis:
-        shards = (await read_layout(redis, settings))[settings.deltas_topic]
-        keys = SlotKeys(settings.state_prefix, rows_tag(shard_of(left, shards)))
+        layout = await read_layout(redis, settings)
+        keys = SlotKeys(
+            settings.state_prefix, rows_tag(shard_of(left, layout[settings.deltas_topic]))
+        )
         slot = Slot(redis, keys)
         registry = await slot.registry()
         numbers = [registry.find(item) for item in (left, right)]
         for item, number in zip((left, right), numbers, strict=True):
             if number < 0:
                 raise StreamappError(f"no interaction with item {item} was ever applied")
-        sums = [await _sum_sq(redis, keys, number) for number in numbers]
+        norms = [await _norm(redis, keys, number) for number in numbers]
         (row,) = await slot.read([numbers[0]])
+        users = await _users(redis, settings, layout[settings.interactions_topic])
     cells = np.frombuffer(row[1] if row else bytes(_AS_OF_BYTES), CELL, offset=_AS_OF_BYTES)
     cell = cells[cells["item"] == numbers[1]]
     dot, support = (float(cell["dot"][0]), int(cell["support"][0])) if len(cell) else (0.0, 0)
-    score = float(similarity(dot, sums[0], sums[1], settings.damping))
-    return Explanation((left, right), dot, (sums[0], sums[1]), score, support)
+    (left_sum_sq, left_users), (right_sum_sq, right_users) = norms
+    for item, count in ((left, left_users), (right, right_users)):
+        if not count:
+            raise StreamappError(f"item {item} is in nobody's history any more")
+    # While events come in, what was read first may be a checkpoint behind what was read last.
+    having = max(left_users, support), max(right_users, support)
+    rule = Association(max(users, sum(having) - support), having, support)
+    return Explanation(
+        (left, right),
+        dot,
+        (left_sum_sq, right_sum_sq),
+        float(similarity(dot, left_sum_sq, right_sum_sq, settings.damping)),
+        support,
+        (rule.users, *rule.having),
+        rule.support,
+        rule.confidence,
+        rule.lift,
+        rule.jaccard,
+        rule.log_likelihood_ratio,
+    )
 
 
-async def _sum_sq(redis: Redis, keys: SlotKeys, number: int) -> float:
+async def _norm(redis: Redis, keys: SlotKeys, number: int) -> tuple[float, int]:
+    """Return sum of squares and users of an item."""
     start = number * NORM.itemsize
     packed: Any = await redis.getrange(keys.norms, start, start + NORM.itemsize - 1)
-    return float(np.frombuffer(packed, NORM)["sum_sq"].sum())
+    norm = np.frombuffer(packed, NORM)
+    return float(norm["sum_sq"].sum()), int(norm["users"].sum())
+
+
+async def _users(redis: Redis, settings: Settings, partitions: int) -> int:
+    """Return how many users have a history."""
+    slots = [
+        Slot(redis, SlotKeys(settings.state_prefix, histories_tag(number)))
+        for number in range(partitions)
+    ]
+    heads = [await slot.head() for slot in slots]
+    return sum(head.number("blobs") for head in heads if head is not None)

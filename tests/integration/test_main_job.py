@@ -89,6 +89,11 @@ async def test_every_shape_of_an_event_counts_and_status_says_what_was_done(
     assert status["skipped"] == {"scroll": 1}
     explained = orjson.loads(succeeded(deployment, "streamapp", "explain", "a", "d", "--json"))
     assert (explained["dot"], explained["support"]) == (15, 1)
+    assert (explained["users"], explained["confidence"], explained["lift"]) == (
+        [1, 1, 1],
+        [1, 1],
+        1,
+    )
 
 
 @pytest.mark.parametrize("cap", [100, 5])
