@@ -15,7 +15,7 @@ ARGS ?=
 # measures time runs alone afterwards. pytest ends with 5 where ARGS choose none of a kind.
 TOGETHER := --ignore tests/faults --numprocesses 2 -m 'not alone
 ALONE := --ignore tests/faults -m 'alone
-FAULTS := tests/faults --numprocesses 4
+FAULTS := tests/faults --numprocesses 3
 NONE_IS_FINE := || test $$? -eq 5
 
 .DEFAULT_GOAL := help

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterable, Mapping
+from threading import Timer
 from typing import Any, cast
 
 import faust
@@ -150,11 +151,23 @@ class App(faust.App):
         self.add_future(self._watch_topics())
 
     async def on_stop(self) -> None:
-        """Finish what was read, store it, and commit."""
+        """Finish what was read, store it, and commit; give up after `STOP_TIMEOUT`."""
+        self._begin_to_end()
         await self.lanes.finish()
         await super().on_stop()
         await self.outside.publisher.stop()
         await self.outside.redis.aclose()
+
+    def _begin_to_end(self) -> None:
+        """End the process by `STOP_TIMEOUT`, from a thread: the loop may wait for one at its end."""
+        seconds = self.settings.stop_timeout
+        late = UnansweredError(
+            f"asked to end, and after {seconds:g} s Kafka or Redis had not taken all that was "
+            "read; nothing is lost: whoever works on it next reads it again"
+        )
+        patience = Timer(seconds, self.fail, [late])
+        patience.daemon = True
+        patience.start()
 
     async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
         self.fail(exc)

@@ -159,6 +159,9 @@ class Settings(BaseSettings):
     """Most records that one read of Kafka hands on."""
     redis_timeout: Seconds = 10.0
     """Seconds after which a Redis call counts as failed."""
+    stop_timeout: Seconds = 25.0
+    """Seconds that a worker which is asked to end may take; where Kafka or Redis do not answer by
+    then, it ends with exit code 1, and what was not stored is read again."""
     failpoint: str = Field("", pattern=rf"^(({'|'.join(NAMES)}):[1-9][0-9]*(:stop|:raise)?)?$")
     """For tests only: `place:n` kills the worker when it comes to a place for the n-th time;
     `place:n:stop` makes it sleep there, `place:n:raise` fail."""

@@ -22,6 +22,7 @@ from tests.servers.worker import Worker
 _POLL_S = 0.1
 _READY_S = 60.0
 _TERM_S = 60.0
+_GAVE_UP = "streamapp: asked to end, and after"
 _RESTART_S = 1.0
 _GENERATION = re.compile(r"Joined group .* \(generation (\d+)\)")
 
@@ -110,7 +111,7 @@ class Crew:
             member.worker.kill()
 
     async def terminate(self, name: str) -> None:
-        """Ask a worker to end; one that is ready must exit 0."""
+        """Ask a worker to end; one that is ready must exit 0, or say that nobody answers it."""
         member = self._members[name]
         member.wanted = False
         if not member.worker.running:
@@ -125,7 +126,10 @@ class Crew:
             os.kill(member.worker.pid, signal.SIGABRT)
             self.journal.surprise(name, f"did not end within {_TERM_S:.0f} s of SIGTERM")
             return
-        if was_ready and code != 0 and not member.expects_death:
+        gave_up = _GAVE_UP in _last_line(member.worker)
+        if gave_up:
+            self.journal.note(name, "gave up to wait for Kafka or Redis when it was asked to end")
+        elif was_ready and code != 0 and not member.expects_death:
             self.journal.surprise(name, f"exit {code} on SIGTERM: {_last_line(member.worker)}")
 
     async def pause(self, name: str, lasts_s: float) -> None:

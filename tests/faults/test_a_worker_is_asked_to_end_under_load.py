@@ -3,6 +3,7 @@
 from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
+from tests.servers.proxy import Proxy
 
 
 def test_three_workers_hand_over_without_replaying_anything(deployment: Deployment) -> None:
@@ -16,3 +17,18 @@ def test_three_workers_hand_over_without_replaying_anything(deployment: Deployme
     exact(deployment, shop.sold)
     assert total(deployment, "u", "replayed") == 0
     assert total(deployment, "i", "replayed") == 0
+
+
+def test_a_worker_that_nobody_answers_gives_up_in_time(apart: Deployment, proxy: Proxy) -> None:
+    """Redis is silent when the worker is asked to end: exit 1 and why, and nothing is lost."""
+    with selling(apart, synthetic(seed=42, events=100_000), rate=500) as shop:
+        one = apart.worker(redis_url=proxy.redis_url, instance_id="one", stop_timeout="3")
+        wait_applied(apart, 500)
+        proxy.hang()
+        assert one.terminate() == 1
+        last = one.output.splitlines()[-1]
+        assert last.startswith(
+            "streamapp: asked to end, and after 3 s Kafka or Redis had not taken"
+        )
+    apart.worker("two", instance_id="one")
+    exact(apart, shop.sold)
