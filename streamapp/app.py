@@ -159,7 +159,7 @@ class App(faust.App):
         await self.outside.redis.aclose()
 
     def _begin_to_end(self) -> None:
-        """End the process by `STOP_TIMEOUT`, from a thread: the loop may wait for one at its end."""
+        """End the process by `STOP_TIMEOUT`, from a thread: the loop itself may wait for one."""
         seconds = self.settings.stop_timeout
         late = UnansweredError(
             f"asked to end, and after {seconds:g} s Kafka or Redis had not taken all that was "
