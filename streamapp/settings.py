@@ -118,7 +118,8 @@ class Settings(BaseSettings):
     dead_letter_suffix: str = Field(".dlq", pattern=r"^[a-zA-Z0-9._-]{1,40}$")
     """What is added to an event topic's name for its dead letters."""
     partitions: int = Field(4, ge=1, le=1024)
-    """Partitions of the topics that `streamapp topics` creates; fixed once there is state."""
+    """Partitions of the topics that `streamapp topics` creates; fixed once there is state. As many
+    workers can share them; under load each costs the worker that has it some latency."""
     replication: int = Field(1, ge=1, le=10)
     """Replication factor of the topics that `streamapp topics` creates."""
 
