@@ -41,18 +41,20 @@ class Lanes:
         self._epochs: dict[TP, int] = {}
         self._noted: dict[TP, Mark] = {}
         self._latest: dict[TP, Mark] = {}
+        self._opening = asyncio.Lock()
 
     async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
         """Take over these partitions and no others; return where to start reading each."""
-        await self.drop()
-        try:
-            positions = await self._open(offsets)
-        except Exception as error:
-            self._fail(error)
-            raise
-        for lane in set(self._lanes.values()):
-            lane.start()
-        return positions
+        async with self._opening:
+            await self.drop()
+            try:
+                positions = await self._open(offsets)
+            except Exception as error:
+                self._fail(error)
+                raise
+            for lane in set(self._lanes.values()):
+                lane.start()
+            return positions
 
     async def _open(self, offsets: Mapping[TP, Offsets]) -> dict[TP, int]:
         groups: dict[str, dict[TP, Offsets]] = {}

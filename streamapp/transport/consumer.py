@@ -28,6 +28,10 @@ _BUSY_WAIT_S = 0.02
 class PartitionOwner(Protocol):
     """Whoever processes the partitions that this consumer reads."""
 
+    async def drop(self) -> None:
+        """Work on nothing any more."""
+        ...
+
     async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
         """Take over these partitions and no others; return where to start reading each."""
         ...
@@ -94,6 +98,9 @@ class Consumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Open the assigned partitions and start reading each where its state ends."""
+        # Where one rebalance follows another at once, what the first one opened may still be at
+        # work, and would be given what is read after the next line.
+        await self.owner.drop()
         committed = {TP(*tp): offset for tp, offset in (await self.seek_to_committed()).items()}
         app: Any = self.app
         offsets = await read_offsets(app.settings, self.assignment(), committed)
