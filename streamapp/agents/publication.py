@@ -1,11 +1,8 @@
 """Agents. Publication: lists of a shard -> Redis keys and the output topic.
 
 A list is replaced in Redis first, by a script that refuses an older one. What then stands in Redis
-for the shard's position goes to the output topic, byte for byte, and only when the broker has it is
-the list remembered as published.
-
-Lists travel to the topic while the shard goes on: their rows count as pending until the broker has
-them, and the next lists wait for these.
+for the shard's position goes to the output topic, byte for byte, while the shard goes on. Until the
+broker has it, its row is pending for whoever takes over, and the next lists wait.
 
 A worker that loses the shard while lists are on their way may bring them to the topic behind newer
 ones. So it looks, when the broker has them, whether somebody else has claimed the shard, and if so
