@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from streamapp.agents.checkpoint import Pending
+from streamapp.agents.neighbours import Neighbours
+from streamapp.agents.pace import Pace
 from streamapp.agents.publication import Publication
 from streamapp.core.arrays import Ints
 from streamapp.core.ranking import Rule
@@ -158,3 +161,28 @@ async def test_a_list_changes_at_most_once_in_the_interval_and_a_new_one_at_once
     await desk.publish(new)
     assert (publication.due_in_s(new) > 0).all()
     await publication.settle()
+
+
+async def test_a_checkpoint_carries_what_is_on_the_way() -> None:
+    """Whoever takes over after a crash sends it again; when the topic has it, nobody does."""
+    desk = Desk()
+    written: list[list[int]] = []
+
+    class Store:
+        async def write(self, _: Shard, pending: Pending, __: dict[str, bytes]) -> None:
+            written.append(np.frombuffer(pending.dirty, "<i4").tolist())
+
+    stage: Any = Neighbours.__new__(Neighbours)
+    stage._shard, stage._publication, stage._checkpoint = desk.shard, desk.publication, Store()
+    stage._refresh = SimpleNamespace(pending=np.zeros(len(desk.shard.owned), np.bool_))
+    stage._settings = SimpleNamespace(row_cache_bytes=1 << 20)
+    stage._storing = Pace(0.0, 0)
+    stage._republish_at, stage._replayed, stage._mark = None, 0, None
+
+    await desk.publication.open(desk.shard)
+    await desk.publish(desk.rows[:2])
+    await stage._store()
+    desk.broker.open.set()
+    await desk.publication.settle()
+    await stage._store()
+    assert written == [[0, 1, 2], [2]]
