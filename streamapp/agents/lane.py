@@ -53,6 +53,7 @@ class Lane:
         self._inbox: deque[RecordBatch] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._dropped = False
         self._stale = False
         self._doubt = False
         self._opening = False
@@ -92,7 +93,8 @@ class Lane:
 
     async def drop(self) -> None:
         """End at once; what is not stored is left to the next owner."""
-        self._stopping = True
+        # What is awaited may take a cancellation for itself if its answer comes at that moment.
+        self._stopping = self._dropped = True
         self._inbox.clear()
         if self._task is not None:
             self._task.cancel()
@@ -101,7 +103,7 @@ class Lane:
     async def _run(self) -> None:
         try:
             wait, verified_at = 0.0, time.monotonic()
-            while self._inbox or self._stale or not self._stopping:
+            while not self._dropped and (self._inbox or self._stale or not self._stopping):
                 await self._pause(min(wait, _VERIFY_S))
                 batches = list(self._inbox)
                 self._inbox.clear()
@@ -119,11 +121,18 @@ class Lane:
                 except (FenceMovedError, GapError) as reason:
                     logger.warning("%s; reading the state anew", reason)
                     self._stale, wait = True, _AGAIN_S
-            await self.stage.finish()
+            if not self._dropped:
+                await self._end()
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the process must not go on
             self._fail(error)
+
+    async def _end(self) -> None:
+        try:
+            await self.stage.finish()
+        except FenceMovedError as reason:
+            logger.warning("%s; leaving what is not stored to whoever moved it", reason)
 
     async def _pause(self, seconds: float) -> None:
         """Wait for a batch, `finish` or the time to pass, and let others run in any case."""

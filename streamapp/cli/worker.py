@@ -22,6 +22,12 @@ def run_worker() -> NoReturn:
     try:
         worker.execute_from_commandline()
     except SystemExit as end:
+        reason = worker.crash_reason or end.__context__
+        if end.code and reason is not None:
+            sys.stderr.write(
+                f"streamapp: the worker stops, {type(reason).__name__}: {reason}; nothing is lost: "
+                "what is not stored is read again when it is started\n"
+            )
         # The thread that reads Kafka may still wait for an answer of the loop that is closed, if
         # partitions were assigned meanwhile; the interpreter would wait for it for ever.
         logging.shutdown()

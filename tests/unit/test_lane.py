@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +10,7 @@ from faust.types import TP
 
 from streamapp.agents.lane import Lane
 from streamapp.agents.succession import Succession
-from streamapp.errors import GapError, StateError
+from streamapp.errors import FenceMovedError, GapError, StateError
 from streamapp.transport.records import Mark, Offsets, RecordBatch
 
 HERE = TP("log", 0)
@@ -72,7 +73,7 @@ async def ran(stage: Stage, *reads: list[int], beginning: int = 0) -> list[BaseE
         offsets = left.pop(0) if len(left) > 1 else left[0]
         lane._inbox.append(RecordBatch(HERE, [Record(offset) for offset in offsets], 0))
 
-    async def reopen(lane: Lane, **_: bool) -> None:
+    async def reopen(_: Lane, **__: bool) -> None:
         read(lane)
 
     async def first(_: TP) -> int:
@@ -158,6 +159,59 @@ async def test_what_does_not_follow_is_not_applied(
     assert isinstance(failure, StateError)
     assert says in str(failure)
     assert stage.applied == []
+
+
+@dataclass
+class Robbed(Stage):
+    """Someone else has moved the state; and what it awaits takes a cancellation for itself."""
+
+    ends: int = 0
+    working: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def work(self, busy: bool) -> float:
+        """Wait for an answer, and take it where it comes together with a cancellation."""
+        self.working.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        return 0.0
+
+    async def finish(self) -> None:
+        """Find the state elsewhere."""
+        self.ends += 1
+        raise FenceMovedError(5, 9)
+
+
+def quiet_lane(stage: Stage, failures: list[BaseException]) -> Lane:
+    """Return a lane that never reads anew."""
+
+    async def reopen(_: Lane, **__: bool) -> None:
+        raise AssertionError
+
+    return Lane(stage, reopen, _nowhere, lambda _: None, failures.append)
+
+
+async def test_a_lane_that_is_dropped_stores_nothing_even_where_its_cancellation_is_lost() -> None:
+    """Its partitions belong to another worker by then."""
+    failures: list[BaseException] = []
+    stage = Robbed(contiguous=True)
+    lane = quiet_lane(stage, failures)
+    lane.start()
+    async with asyncio.timeout(10):
+        await stage.working.wait()
+        await lane.drop()
+    assert (stage.ends, failures) == (0, [])
+
+
+async def test_a_lane_that_ends_where_its_state_has_moved_leaves_it_so() -> None:
+    """Whoever moved it has read on from there; the process ends as it was asked to."""
+    failures: list[BaseException] = []
+    stage = Robbed(contiguous=True)
+    lane = quiet_lane(stage, failures)
+    await lane.finish()
+    lane.start()
+    async with asyncio.timeout(10):
+        await lane.finish()
+    assert (stage.ends, failures) == (1, [])
 
 
 async def _nowhere(_: TP) -> int:
