@@ -1,50 +1,39 @@
-"""Core. Blends the rows of a history's items into one list: what to show a user.
+"""Core. Blends the lists of a history's items into one list: what to show a user.
 
 The score of item j is the sum over the newest items i of the history, at positions p = 0, 1, ...,
-of `weight(p) * similarity(i, j)`, where the similarity is the damped cosine, skewed towards the
-norm of either item. Lists follow a total order: score down, then item id up in byte order.
-Source: Sarwar et al. 2001, item-based collaborative filtering; damping and position weights as in
-session-rec; the skew as in Aiolli 2013, asymmetric cosine.
+of `weight(p) * score_i(j)`, where score_i(j) is what the list of i says of j. Lists follow a total
+order: score down, then item id up in byte order.
+Source: Sarwar et al. 2001, item-based collaborative filtering; position weights as in session-rec.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
 from streamapp.core.history import ENTRY
-from streamapp.core.norms import Norms
-from streamapp.core.ranking import similarity
 from streamapp.core.registry import Registry, precedes
-from streamapp.core.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """What makes a user's list; each field changes results.
+    """What makes a user's list of the lists of items; each field changes results.
 
     Attributes:
         top_n: Most entries of a list; > 0.
         depth: How many of the newest items of a history are used; > 0.
-        damping: Added to both norms' squares; >= 0.
-        alpha: Share of the norm of the history's item in the similarity, 0 to 1; 0.5 is the cosine.
         fading: Position p weighs `fading ** p`, 0 to 1; None: `1 / (p + 1)`.
         rated: Whether an item also weighs as much as its rating.
-        binary: Whether users are counted (supports), not the products of their ratings (dots).
         exclude_from: Items of the history with at least this rating are not listed; 0 excludes all
             of them, infinity none.
     """
 
     top_n: int
     depth: int
-    damping: float = 0.0
-    alpha: float = 0.5
     fading: float | None = 1.0
     rated: bool = False
-    binary: bool = False
     exclude_from: float = 0.0
 
     def weights(self, longest: int) -> Floats:
@@ -56,12 +45,30 @@ class Blend:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The lists of items, one behind the other.
+
+    Attributes:
+        row: int32, shape (items the registry knows, or fewer). The line of each item's list; -1 for
+            none, which is also what items beyond the end have.
+        starts: int64, shape (lines + 1,). Those of a line lie at starts[line]:starts[line + 1].
+        item: int32. Numbers that the registry knows, each at most once a line, in any order.
+        score: float64. Of each entry.
+    """
+
+    row: Ints
+    starts: Longs
+    item: Ints
+    score: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Tastes:
     """What users have in their histories, newest first.
 
     Attributes:
         starts: int64, shape (users + 1,). Those of user u lie at starts[u]:starts[u + 1].
-        item: int32. Item numbers; one without a row, or -1, only holds its position.
+        item: int32. Item numbers; one without a list, or -1, only holds its position.
         rating: float64, > 0.
     """
 
@@ -90,37 +97,38 @@ class Blended(NamedTuple):
         size: int32, shape (users,). Entries of each line.
         item: int32, shape (users, top_n). Item numbers; -1 beyond `size`.
         score: float64, shape (users, top_n). All over 0; 0 beyond `size`.
+        because: int32, shape (users, top_n). The item of the history that adds most to the entry,
+            the newest of those that add as much; -1 beyond `size`.
     """
 
     size: Ints
     item: Ints
     score: Floats
+    because: Ints
 
 
-def blend(tastes: Tastes, rows: Rows, norms: Norms, registry: Registry, rule: Blend) -> Blended:
-    """Return the list of each user; the rows of the newest items must be present.
+def blend(tastes: Tastes, neighbours: Neighbours, registry: Registry, rule: Blend) -> Blended:
+    """Return the list of each user.
 
-    Cost: O(cells of those rows + entries moved).
+    Scores are summed from the newest item on, so equal input gives equal bits.
+
+    Cost: O(entries of the histories and of the lists used + entries moved).
     """
-    starts, sizes, items, supports, dots = rows.cells
-    known = min(len(sizes), len(registry))
     return Blended(
         *_blend(
             tastes.starts,
-            np.where(tastes.item < known, tastes.item, np.int32(-1)),
-            tastes.rating if rule.rated else np.ones_like(tastes.rating),
-            tastes.rating >= rule.exclude_from,
+            tastes.item,
+            tastes.rating,
             rule.weights(int(np.diff(tastes.starts).max(initial=0))),
-            starts,
-            sizes,
-            items,
-            supports if rule.binary else dots,
-            norms.users if rule.binary else norms.sum_sq,
+            neighbours.row,
+            neighbours.starts,
+            neighbours.item,
+            neighbours.score,
             *registry.text,
             registry.scratch,
             rule.top_n,
-            rule.damping,
-            rule.alpha,
+            rule.rated,
+            rule.exclude_from,
         )
     )
 
@@ -130,71 +138,97 @@ def _blend(
     starts: Longs,
     item: Ints,
     rating: Floats,
-    excluded: npt.NDArray[np.bool_],
     weights: Floats,
-    row_starts: Longs,
-    row_sizes: Ints,
-    row_items: Ints,
-    row_counts: npt.NDArray[Any],
-    squares: npt.NDArray[Any],
+    row: Ints,
+    list_starts: Longs,
+    list_item: Ints,
+    list_score: Floats,
     text: Bytes,
     ends: Longs,
     scratch: Ints,
     top_n: int,
-    damping: float,
-    alpha: float,
-) -> tuple[Ints, Ints, Floats]:
+    rated: bool,
+    exclude_from: float,
+) -> tuple[Ints, Ints, Floats, Ints]:
     """Sum up, per user, at the place that `scratch` gives an item; it is zero before and after."""
     users = len(starts) - 1
     size, listed = np.zeros(users, np.int32), np.full((users, top_n), -1, np.int32)
-    score = np.zeros((users, top_n))
+    score, because = np.zeros((users, top_n)), np.full((users, top_n), -1, np.int32)
     for user in range(users):
         first, last = starts[user], starts[user + 1]
         newest = min(last, first + len(weights))
-        cells = 0
-        for entry in range(first, newest):
-            if item[entry] >= 0:
-                cells += row_sizes[item[entry]]
-        found, total, places = np.empty(cells, np.int32), np.empty(cells), 0
-        for entry in range(first, last):
-            if item[entry] >= 0 and excluded[entry]:
-                scratch[item[entry]] = -1
-        for entry in range(first, newest):
-            row = item[entry]
-            if row < 0:
+        entries = 0
+        for position in range(first, newest):
+            line = _line(row, item[position])
+            if line >= 0:
+                entries += list_starts[line + 1] - list_starts[line]
+        found, total = np.empty(entries, np.int32), np.empty(entries)
+        most, most_by = np.empty(entries), np.empty(entries, np.int32)
+        places = 0
+        for position in range(first, last):
+            if 0 <= item[position] < len(scratch) and rating[position] >= exclude_from:
+                scratch[item[position]] = -1
+        for position in range(first, newest):
+            line = _line(row, item[position])
+            if line < 0:
                 continue
-            weight = weights[entry - first] * rating[entry]
-            own = squares[row] + damping
-            for cell in range(row_starts[row], row_starts[row] + row_sizes[row]):
-                other = row_items[cell]
-                if scratch[other] < 0:
+            weight = weights[position - first] * (rating[position] if rated else 1.0)
+            for entry in range(list_starts[line], list_starts[line + 1]):
+                other, added = list_item[entry], weight * list_score[entry]
+                place = scratch[other] - 1
+                if place < -1:
                     continue
-                if alpha == 0.5:
-                    value = similarity(row_counts[cell], squares[row], squares[other], damping)
-                else:
-                    scale = own**alpha * (squares[other] + damping) ** (1.0 - alpha)
-                    value = row_counts[cell] / scale if scale > 0 else 0.0
-                if scratch[other] == 0:
-                    found[places], total[places] = other, 0.0
+                if place == -1:
+                    place = places
+                    found[place], total[place] = other, 0.0
+                    most[place], most_by[place] = added, item[position]
                     places += 1
                     scratch[other] = places
-                total[scratch[other] - 1] += weight * value
-        for entry in range(first, last):
-            if item[entry] >= 0:
-                scratch[item[entry]] = 0
+                total[place] += added
+                if added > most[place]:
+                    most[place], most_by[place] = added, item[position]
         for place in range(places):
-            scratch[found[place]] = 0
-            size[user] = _insert(
+            size[user] = insert(
                 listed[user], score[user], size[user], found[place], total[place], text, ends
             )
-    return size, listed, score
+        for entry in range(size[user]):
+            because[user, entry] = most_by[scratch[listed[user, entry]] - 1]
+        for place in range(places):
+            scratch[found[place]] = 0
+        for position in range(first, last):
+            if 0 <= item[position] < len(scratch):
+                scratch[item[position]] = 0
+    return size, listed, score, because
 
 
 @compiled
-def _insert(
+def _line(row: Ints, item: int) -> int:
+    """Return the line of an item's list; -1 for none."""
+    return int(row[item]) if 0 <= item < len(row) else -1
+
+
+@compiled
+def insert(
     listed: Ints, score: Floats, size: int, item: int, value: float, text: Bytes, ends: Longs
 ) -> int:
-    """Put an item at its place of a list, if it has one; return how many entries that makes."""
+    """Put an item at its place of a list of `size` entries, if it has one.
+
+    The list has as many entries as there is room for, and only such with a value over 0.
+
+    Args:
+        listed: int32, shape (room,). Item numbers, best first.
+        score: float64, shape (room,). Of each entry.
+        size: Entries of the list.
+        item: Number of an item that is not in the list.
+        value: Its score.
+        text: The ids of all items.
+        ends: Where each of them ends.
+
+    Returns:
+        How many entries the list has then.
+
+    Cost: O(entries moved).
+    """
     place = size
     while place > 0 and (
         value > score[place - 1]

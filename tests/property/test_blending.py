@@ -1,138 +1,170 @@
-"""Lists for users: the compiled blend against sums over a dense matrix, item by item."""
+"""Lists for users: the compiled blend against sums over dictionaries, entry by entry."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.blending import Blend, Tastes, blend
+from streamapp.core.blending import Blend, Neighbours, Tastes, blend
 from streamapp.core.ranking import Rule
-from tests.oracle import Act, gram, histories
+from streamapp.core.registry import Registry
+from tests.oracle import Act, histories
 from tests.pipeline import Pipeline
-from tests.strategies import WEIGHTS, streams
+from tests.strategies import WEIGHTS, ids, streams
 
 CAP = 6
 ALL = 50
 
+Lists = dict[str, dict[str, float]]
+"""By item: the score of each neighbour."""
+
 blends = st.builds(
     Blend,
-    top_n=st.just(ALL),
+    top_n=st.sampled_from([1, 2, 3, ALL]),
     depth=st.integers(1, CAP + 1),
-    damping=st.sampled_from([0.0, 1.0, 20.0]),
-    alpha=st.sampled_from([0.0, 0.3, 0.5, 0.7, 1.0]),
     fading=st.sampled_from([None, 1.0, 0.5, 0.0]),
     rated=st.booleans(),
-    binary=st.booleans(),
     exclude_from=st.sampled_from([0.0, WEIGHTS[-1], math.inf]),
 )
 
 
-def counted(acts: list[Act]) -> Pipeline:
-    """Return a pipeline of one shard that has taken acts."""
-    pipeline = Pipeline(1, CAP, Rule(top_n=ALL))
-    pipeline.take(acts)
-    pipeline.drain(0)
-    return pipeline
+class Shop(NamedTuple):
+    """The lists of some items, and histories: (item, rating), newest first."""
+
+    items: list[str]
+    lists: Lists
+    histories: list[list[tuple[str, float]]]
 
 
-def blended(pipeline: Pipeline, users: list[str], rule: Blend) -> list[list[tuple[str, float]]]:
-    """Return the list of each user."""
-    shard = pipeline.rows[0]
-    own = Tastes.unpack([pipeline.histories[user] for user in users], pipeline.registry)
-    item = np.array([shard.registry.find(pipeline.registry.ids[one]) for one in own.item], np.int32)
-    tastes = Tastes(own.starts, item, own.rating)
-    result = blend(tastes, shard.rows, shard.norms, shard.registry, rule)
-    assert not shard.registry.scratch.any()
+@st.composite
+def shops(draw: st.DrawFn) -> Shop:
+    """Draw lists that some items lack, with scores that tie, and histories over all items."""
+    items = draw(st.lists(ids, min_size=1, max_size=8, unique=True))
+    scores = st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.5, 1.0])
+    lists = draw(
+        st.dictionaries(st.sampled_from(items), st.dictionaries(st.sampled_from(items), scores))
+    )
+    entry = st.tuples(st.sampled_from([*items, "unknown"]), st.sampled_from(WEIGHTS))
+    history = st.lists(entry, max_size=CAP, unique_by=lambda entry: entry[0])
+    return Shop(items, lists, draw(st.lists(history, max_size=4)))
+
+
+def neighbours(lists: Lists, registry: Registry) -> Neighbours:
+    """Return lists as the kernel takes them: in some order, as short as they can be."""
+    row = np.full(max(map(registry.find, lists), default=-1) + 1, -1, np.int32)
+    row[[registry.find(item) for item in lists]] = np.arange(len(lists))
+    entries = [entry for listed in lists.values() for entry in listed.items()]
+    return Neighbours(
+        row,
+        np.cumsum([0, *map(len, lists.values())], dtype=np.int64),
+        np.array([registry.find(item) for item, _ in entries], np.int32),
+        np.array([score for _, score in entries], np.float64),
+    )
+
+
+def blended(shop: Shop, rule: Blend) -> list[list[tuple[str, float, str]]]:
+    """Return the list of each history: (item, score, because)."""
+    registry = Registry(shop.items)
+    entries = [entry for history in shop.histories for entry in history]
+    tastes = Tastes(
+        np.cumsum([0, *map(len, shop.histories)], dtype=np.int64),
+        np.array([registry.find(item) for item, _ in entries], np.int32),
+        np.array([rating for _, rating in entries], np.float64),
+    )
+    result = blend(tastes, neighbours(shop.lists, registry), registry, rule)
+    assert not registry.scratch.any()
+    for line, size in enumerate(result.size):
+        assert (result.item[line, size:] == -1).all()
+        assert (result.because[line, size:] == -1).all()
+        assert not result.score[line, size:].any()
     return [
         [
-            (shard.registry.ids[item], score)
-            for item, score in zip(items[:size], scores, strict=False)
+            (registry.ids[item], score, registry.ids[because])
+            for item, score, because in zip(items[:size], scores, becauses, strict=False)
         ]
-        for size, items, scores in zip(*(part.tolist() for part in result), strict=True)
+        for size, items, scores, becauses in zip(*(part.tolist() for part in result), strict=True)
     ]
 
 
 def summed(
-    acts: list[Act], history: dict[str, tuple[float, float]], rule: Blend
-) -> dict[str, float]:
-    """Return the score of every item, slowly."""
-    items, dots, supports = gram(acts, CAP)
-    matrix = supports if rule.binary else dots
-    newest = sorted(history, key=lambda item: (history[item][1], item.encode()), reverse=True)
-    scores = {}
-    for place, item in enumerate(items):
-        if item in history and history[item][0] >= rule.exclude_from:
-            continue
-        score = 0.0
-        for position, one in enumerate(newest[: rule.depth]):
-            other = items.index(one)
-            if one == item:
-                continue
-            weight = 1 / (position + 1) if rule.fading is None else rule.fading**position
-            own, its = matrix[other, other] + rule.damping, matrix[place, place] + rule.damping
-            similarity = matrix[other, place] / (own**rule.alpha * its ** (1 - rule.alpha))
-            score += weight * (history[one][0] if rule.rated else 1.0) * similarity
-        if score > 0:
-            scores[item] = score
-    return scores
+    shop: Shop, history: list[tuple[str, float]], rule: Blend
+) -> list[tuple[str, float, str]]:
+    """Return the same of one history, slowly."""
+    excluded = {item for item, rating in history if rating >= rule.exclude_from}
+    scores: dict[str, float] = {}
+    added: dict[str, list[tuple[float, int, str]]] = {}
+    for position, (item, rating) in enumerate(history[: rule.depth]):
+        weight = 1 / (position + 1) if rule.fading is None else rule.fading**position
+        for other, score in shop.lists.get(item, {}).items():
+            value = weight * (rating if rule.rated else 1.0) * score
+            scores[other] = scores.get(other, 0.0) + value
+            added.setdefault(other, []).append((value, -position, item))
+    listed = [
+        (other, score, max(added[other])[2])
+        for other, score in scores.items()
+        if score > 0 and other not in excluded
+    ]
+    return sorted(listed, key=lambda entry: (-entry[1], entry[0].encode()))[: rule.top_n]
 
 
-@given(streams(), blends)
-def test_a_list_has_the_scores_of_the_dense_sum_in_the_total_order(
-    acts: list[Act], rule: Blend
+@given(shops(), blends)
+def test_a_list_is_the_sum_of_lists_to_the_last_bit_in_the_total_order(
+    shop: Shop, rule: Blend
 ) -> None:
-    """Every item over 0 that is not excluded, best first, then by id in byte order."""
-    pipeline = counted(acts)
-    kept = histories(acts, CAP)
-    for user, got in zip(kept, blended(pipeline, list(kept), rule), strict=True):
-        assert dict(got) == pytest.approx(summed(acts, kept[user], rule), rel=1e-12)
-        assert got == sorted(got, key=lambda entry: (-entry[1], entry[0].encode()))
+    """Every item over 0 that is not excluded, best first, then by id; and what adds most to it."""
+    assert blended(shop, rule) == [summed(shop, history, rule) for history in shop.histories]
 
 
-@given(streams(), blends, st.integers(1, 4))
-def test_a_shorter_list_is_the_beginning_of_a_longer_one(
-    acts: list[Act], rule: Blend, top_n: int
-) -> None:
-    """The cut falls behind the best, whatever the order in which they were met."""
-    pipeline = counted(acts)
-    users = list(pipeline.histories)
-    shorter = Blend(top_n, rule.depth, rule.damping, rule.alpha, rule.fading,
-                    rule.rated, rule.binary, rule.exclude_from)  # fmt: skip
-    whole = blended(pipeline, users, rule)
-    assert blended(pipeline, users, shorter) == [entries[:top_n] for entries in whole]
+@given(streams())
+def test_histories_are_unpacked_newest_first(acts: list[Act]) -> None:
+    """By time, then by id in byte order: the last one is the next to be evicted."""
+    pipeline = Pipeline(1, CAP, Rule(top_n=ALL))
+    pipeline.take(acts)
+    registry, kept = pipeline.registry, histories(acts, CAP)
+    tastes = Tastes.unpack([pipeline.histories[user] for user in kept], registry)
+    for start, end, history in zip(tastes.starts, tastes.starts[1:], kept.values(), strict=False):
+        newest = sorted(history, key=lambda item: (history[item][1], item.encode()), reverse=True)
+        assert [registry.ids[item] for item in tastes.item[start:end]] == newest
+        assert tastes.rating[start:end].tolist() == [history[item][0] for item in newest]
 
 
 @given(streams())
 def test_the_list_of_one_item_is_the_list_that_is_published_for_it(acts: list[Act]) -> None:
     """To the last bit: a frontend that knows the last item only loses nothing but the rest."""
-    pipeline = counted(acts)
+    pipeline = Pipeline(1, CAP, Rule(top_n=ALL))
+    pipeline.take(acts)
+    pipeline.drain(0)
     published = pipeline.lists()
-    rule = Blend(ALL, depth=1, exclude_from=math.inf)
-    users = list(pipeline.histories)
-    kept = histories(acts, CAP)
-    for user, got in zip(users, blended(pipeline, users, rule), strict=True):
-        newest = max(kept[user], key=lambda item: (kept[user][item][1], item.encode()))
-        assert got == [(item, score) for item, score, _ in published.get(newest, [])]
+    lists = {item: {other: score for other, score, _ in published[item]} for item in published}
+    newest = [[(item, 1.0)] for item in published]
+    shop = Shop(list({act.item: None for act in acts}), lists, newest)
+    for item, got in zip(published, blended(shop, Blend(ALL, depth=1)), strict=True):
+        assert got == [(other, score, item) for other, score, _ in published[item]]
 
 
 def test_a_bought_item_leaves_the_list_and_one_that_was_looked_at_stays() -> None:
-    """Where only purchases are excluded."""
-    acts = [Act("u", "a", 5, 1), Act("u", "b", 1, 2), Act("v", "a", 1, 1), Act("v", "b", 1, 2)]
-    pipeline = counted(acts)
-    (got,) = blended(pipeline, ["u"], Blend(ALL, depth=2, exclude_from=5))
-    assert [item for item, _ in got] == ["b"]
+    """Where only purchases are excluded; also beyond the depth, and without a list of its own."""
+    shop = Shop(["a", "b", "c"], {"a": {"b": 0.5, "c": 0.5}}, [[("a", 1), ("b", 5), ("c", 1)]])
+    assert blended(shop, Blend(ALL, depth=1, exclude_from=5)) == [[("c", 0.5, "a")]]
 
 
-@pytest.mark.parametrize("unknown", [-1, 1_000_000])
-def test_an_item_without_a_row_holds_its_position(unknown: int) -> None:
-    """What is behind it weighs as much as if it were known."""
-    pipeline = counted([Act("u", "a", 1, 1), Act("u", "b", 1, 2)])
-    shard = pipeline.rows[0]
-    row = shard.registry.find("a")
-    tastes = Tastes(np.array([0, 2]), np.array([unknown, row], np.int32), np.ones(2))
-    rule = Blend(2, depth=2, fading=0.5)
-    result = blend(tastes, shard.rows, shard.norms, shard.registry, rule)
+def test_the_newest_of_those_that_add_as_much_is_the_reason() -> None:
+    """And a larger one behind it is a better reason."""
+    lists = {"a": {"x": 0.5}, "b": {"x": 0.5}, "c": {"x": 0.75}}
+    histories = [[("a", 1.0), ("b", 1.0)], [("a", 1.0), ("b", 1.0), ("c", 1.0)]]
+    got = blended(Shop(["a", "b", "c", "x"], lists, histories), Blend(ALL, depth=3))
+    assert got == [[("x", 1.0, "a")], [("x", 1.75, "c")]]
+
+
+@pytest.mark.parametrize("unknown", [-1, 1, 1_000_000])
+def test_an_item_without_a_list_holds_its_position(unknown: int) -> None:
+    """What is behind it weighs as much as if it had one."""
+    registry = Registry(["a", "b"])
+    tastes = Tastes(np.array([0, 2]), np.array([unknown, 0], np.int32), np.ones(2))
+    rule = Blend(2, depth=2, fading=0.5, exclude_from=math.inf)
+    result = blend(tastes, neighbours({"a": {"b": 1.0}}, registry), registry, rule)
     assert result.size.tolist() == [1]
     assert result.score[0, 0] == 0.5
