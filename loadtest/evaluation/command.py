@@ -15,7 +15,7 @@ from demo.films import CACHE, NoFilmsError, film_ratings
 from loadtest.bench.result import Result
 from loadtest.evaluation import prequential, sessions, split
 from loadtest.evaluation.engine import Counting
-from loadtest.evaluation.variant import WHOLE, blends_of
+from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.cli.console import print_table, progress
 from streamapp.core.event import EventRules
@@ -134,17 +134,17 @@ def _results(request: Request, settings: Settings, counting: Counting) -> list[R
     """Run the protocol; its own lists and sizes count where the request leaves them open."""
     protocol = PROTOCOLS[request.protocol]
     top_n = protocol.TOP_N if request.top_n is None else request.top_n
-    blends = blends_of(request.lists or protocol.LISTS, top_n)
+    variants = variants_of(request.lists or protocol.LISTS, top_n)
     with progress() as begin:
         begin("reading")
         if request.protocol == split.ID:
             ratings = movielens(request.cache)
-            return list(split.run(ratings, counting, blends, begin("counting")))
+            return list(split.run(ratings, counting, variants, begin("counting")))
         log = interactions(request.files, settings)
         if request.test is not None:
             test = interactions([request.test], settings)
-            return [sessions.run(log, test, counting, blends, begin("counting"))]
-        return [prequential.run(log, counting, blends, begin("asking and counting"))]
+            return [sessions.run(log, test, counting, variants, begin("counting"))]
+        return [prequential.run(log, counting, variants, begin("asking and counting"))]
 
 
 def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from loadtest.evaluation.similarities import neighbours_of
+from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.core.arrays import Ints
 from streamapp.core.blending import Blend, Tastes, blend
@@ -53,9 +55,18 @@ class Counts(NamedTuple):
     norms: Norms
     registry: Registry
 
-    def lists(self, tastes: Tastes, rule: Blend) -> Ints:
-        """Return item numbers, int32, shape (users, top_n), best first; -1 beyond the end."""
-        return blend(tastes, self.rows, self.norms, self.registry, rule).item
+    def lists(self, tastes: Tastes, variant: Variant) -> Ints:
+        """Return item numbers, int32, shape (users, top_n), best first; -1 beyond the end.
+
+        Cost: that of the lists of those items which are among the newest of some user.
+        """
+        rule = variant.blend
+        position = np.arange(len(tastes.item)) - np.repeat(
+            tastes.starts[:-1], np.diff(tastes.starts)
+        )
+        newest = tastes.item[position < rule.depth]
+        neighbours = neighbours_of(newest, self.rows, self.norms, self.registry, variant.similarity)
+        return blend(tastes, neighbours, self.registry, rule).item
 
     def popular(self, tastes: Tastes, rule: Blend) -> Ints:
         """Return the items with most users, likewise, without those that `rule` excludes."""

@@ -15,10 +15,10 @@ import numpy as np
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.evaluation.engine import Counting, Counts, Engine
 from loadtest.evaluation.split import chosen
-from loadtest.evaluation.variant import spaced
+from loadtest.evaluation.variant import Variant, spaced
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
-from streamapp.core.blending import Blend, Tastes
+from streamapp.core.blending import Tastes
 from streamapp.errors import ConfigError
 
 ID = "prequential"
@@ -74,7 +74,7 @@ class Day:
 
 
 def run(
-    log: LogInteractions, counting: Counting, blends: Mapping[str, Blend], step: Step
+    log: LogInteractions, counting: Counting, variants: Mapping[str, Variant], step: Step
 ) -> Result:
     """Return, day by day, how often each list held what was chosen next.
 
@@ -83,10 +83,10 @@ def run(
     """
     if not len(log.user):
         raise ConfigError("the log holds no interactions: there is nothing to ask")
-    days = list(_days(chosen(log, np.argsort(log.ts, kind="stable")), counting, blends, step))
-    top_n = next(iter(blends.values())).top_n
+    days = list(_days(chosen(log, np.argsort(log.ts, kind="stable")), counting, variants, step))
+    top_n = next(iter(variants.values())).blend.top_n
     result = Result(ID, notes=list(_NOTES))
-    for name in blends:
+    for name in variants:
         result.cases.append(_case(name, days, top_n))
         result.tables += [_table(name, days, top_n, metric) for metric in ("hr", "mrr")]
         result.plots.append(_plot(name, days, top_n))
@@ -94,7 +94,7 @@ def run(
 
 
 def _days(
-    log: LogInteractions, counting: Counting, blends: Mapping[str, Blend], step: Step
+    log: LogInteractions, counting: Counting, variants: Mapping[str, Variant], step: Step
 ) -> Iterator[Day]:
     engine = Engine(counting)
     counts = engine.counts
@@ -110,8 +110,8 @@ def _days(
         then = Tastes.unpack([histories.get(name, b"")], counts.registry)
         day.events += 1
         day.asked += bool(len(now.item)) and number not in now.item
-        _ask(day, number, blends, {FRESH: (counts, now), COUNTS: (frozen, now),
-                                   WHOLE: (frozen, then)})  # fmt: skip
+        _ask(day, number, variants, {FRESH: (counts, now), COUNTS: (frozen, now),
+                                     WHOLE: (frozen, then)})  # fmt: skip
         engine.take(log, place, place + 1)
         if place % _TOLD == 0:
             step(place, len(log.user))
@@ -119,12 +119,15 @@ def _days(
 
 
 def _ask(
-    day: Day, item: int, blends: Mapping[str, Blend], sources: Mapping[str, tuple[Counts, Tastes]]
+    day: Day,
+    item: int,
+    variants: Mapping[str, Variant],
+    sources: Mapping[str, tuple[Counts, Tastes]],
 ) -> None:
     for kind, (counts, tastes) in sources.items():
         if len(tastes.item):
-            for name, rule in blends.items():
-                day.note((name, kind), counts.lists(tastes, rule)[0].tolist(), item)
+            for name, variant in variants.items():
+                day.note((name, kind), counts.lists(tastes, variant)[0].tolist(), item)
 
 
 def _date(number: float) -> str:

@@ -13,9 +13,10 @@ from loadtest.bench.result import Result
 from loadtest.evaluation.engine import Counting, Engine
 from loadtest.evaluation.metrics import Questions
 from loadtest.evaluation.tables import compared
+from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
-from streamapp.core.blending import Blend, Tastes
+from streamapp.core.blending import Tastes
 from streamapp.core.registry import Registry
 from streamapp.errors import ConfigError
 
@@ -35,7 +36,7 @@ def run(
     train: LogInteractions,
     test: LogInteractions,
     counting: Counting,
-    blends: Mapping[str, Blend],
+    variants: Mapping[str, Variant],
     step: Step,
 ) -> Result:
     """Return how good the lists are that the counts of `train` give the sessions of `test`.
@@ -49,7 +50,7 @@ def run(
     questions = next_items(test, engine.counts.registry)
     if not questions.relevant:
         raise ConfigError("no session of the test log has two items: there is nothing to ask")
-    return compared(ID, _SHOWN, engine.counts, questions, blends)
+    return compared(ID, _SHOWN, engine.counts, questions, variants)
 
 
 def next_items(log: LogInteractions, registry: Registry) -> Questions:

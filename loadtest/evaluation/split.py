@@ -14,10 +14,10 @@ from loadtest.bench.result import Result
 from loadtest.evaluation.engine import Counting, Engine
 from loadtest.evaluation.metrics import Questions
 from loadtest.evaluation.tables import compared
+from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
 from streamapp.core.arrays import Bools, Longs
-from streamapp.core.blending import Blend
 
 ID = "split"
 TOP_N = 10
@@ -36,14 +36,14 @@ _SEED = 42
 
 
 def run(
-    ratings: LogInteractions, counting: Counting, blends: Mapping[str, Blend], step: Step
+    ratings: LogInteractions, counting: Counting, variants: Mapping[str, Variant], step: Step
 ) -> Iterator[Result]:
     """Yield how good the lists are: after the split of each user's ratings, and of each item's.
 
     Args:
         ratings: All ratings, in the order of GroupLens' file, which the split depends on.
         counting: What makes counts.
-        blends: What makes lists, by name.
+        variants: What makes lists, by name.
         step: Told of the progress.
     """
     for by in ("user", "item"):
@@ -53,7 +53,7 @@ def run(
         engine = Engine(counting)
         for done in engine.replay(chosen(counted, in_time)):
             step(done, len(counted.user))
-        yield compared(f"{ID}-{by}", _SHOWN, engine.counts, unseen(rest, engine), blends)
+        yield compared(f"{ID}-{by}", _SHOWN, engine.counts, unseen(rest, engine), variants)
 
 
 def training(group: Longs) -> Bools:

