@@ -29,6 +29,8 @@ LISTS = (
     "depth=all",
     "damping=20,fading=reciprocal",
     "damping=20,alpha=0.7,fading=0.5",
+    "damping=20,fading=0.5",
+    "neighbours=20,damping=20,fading=0.5",
 )
 
 
