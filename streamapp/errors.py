@@ -39,6 +39,13 @@ class FenceMovedError(Exception):
         self.found = found
 
 
+class ClaimLostError(FenceMovedError):
+    """Another process has claimed the slot; the partition must be opened anew."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self, "another worker has claimed the partition")
+
+
 class GapError(Exception):
     """A record is missing among those that were read; it may be there when they are read again."""
 

@@ -15,6 +15,8 @@ NAMES = (
     "histories.deltas-sent",
     "histories.blobs-put",
     "histories.position-moved",
+    "user-lists.replaced",
+    "user-lists.sent",
     "neighbours.deltas-applied",
     "neighbours.rows-put",
     "neighbours.position-moved",

@@ -1,66 +1,28 @@
 """Hallway. The one frozen settings object, and the only reader of the environment."""
 
 import json
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from difflib import get_close_matches
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streamapp.core.blending import Blend
 from streamapp.core.event import EventRules
 from streamapp.core.ranking import Rule
 from streamapp.errors import ConfigError
 from streamapp.failpoints import NAMES
+from streamapp.values import ALIASES, KeyPrefix, Labels, Names, Seconds, TopicName, Weights
 
 PREFIX = "STREAMAPP_"
 TEST_PREFIX = "STREAMAPP_TEST_"
 """Variables of the test lanes, which are no settings."""
-
-_ALIASES = {
-    "view": "click",
-    "product_viewed": "click",
-    "Product Viewed": "click",
-    "view_item": "click",
-    "addtocart": "add_to_cart",
-    "product_added": "add_to_cart",
-    "Product Added": "add_to_cart",
-    "buy": "purchase",
-    "order": "purchase",
-    "transaction": "purchase",
-    "Order Completed": "purchase",
-}
-
-
-def _names(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return [name.strip() for name in value.split(",") if name.strip()]
-
-
-def _pairs(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("{"):
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            raise ValueError(f"not JSON: {error}") from None
-    parts = [part.partition("=") for part in value.split(",") if part.strip()]
-    return {name.strip(): text.strip() for name, _, text in parts}
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
-Weights = Annotated[dict[str, float], NoDecode, BeforeValidator(_pairs)]
-Labels = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
-KeyPrefix = Annotated[str, Field(pattern=r"^[^{}\s]{1,100}$")]
-
 
 _KNOWN_TYPES = {"click", "add_to_cart", "purchase"}
 
@@ -97,7 +59,7 @@ class Settings(BaseSettings):
     """Type of an event that leaves it out, `topic=type,...`. Changes results."""
     event_weights: Weights = {"click": 1.0, "add_to_cart": 3.0, "purchase": 5.0}
     """Weight of each event type, `type=weight,...`; over 0. Changes results."""
-    event_aliases: Labels = _ALIASES
+    event_aliases: Labels = ALIASES
     """Other names of event types, `name=type,...`. Changes results."""
     key_mismatch: Literal["refuse", "accept"] = "refuse"
     """Whether an event whose record key is not its user id is refused as `key_mismatch`, or sent to
@@ -137,6 +99,17 @@ class Settings(BaseSettings):
     half_life: float = Field(0.0, ge=0, le=0)
     """Seconds after which an interaction counts half; 0 is off, and nothing else is supported yet.
     Changes results."""
+    user_list_ttl: float = Field(86_400.0, ge=0, le=31_536_000)
+    """Seconds after a user's last event after which the user's list is removed; 0 is no lists for
+    users at all. Changes results."""
+    user_depth: int = Field(10, ge=1, le=1_000)
+    """How many of a user's newest items a user's list is made from. Changes results."""
+    user_fading: float = Field(0.5, gt=0, le=1)
+    """Weight of an item of the history, as a share of that of the next newer one. Changes
+    results."""
+    user_exclude: Literal["seen", "bought", "nothing"] = "seen"
+    """What of a user's own history the user's list leaves out: all of it, what has at least the
+    weight of a purchase, or nothing. Changes results."""
 
     list_prefix: KeyPrefix = "recs:v1:"
     """Prefix of the keys that frontends read."""
@@ -202,6 +175,8 @@ class Settings(BaseSettings):
         targets = {*self.event_aliases.values(), *self.topic_types.values()}
         if unknown := sorted(targets - set(self.event_weights) - _KNOWN_TYPES):
             raise ValueError(f"EVENT_WEIGHTS has no weight for {', '.join(unknown)}")
+        if self.user_exclude == "bought" and "purchase" not in self.event_weights:
+            raise ValueError("USER_EXCLUDE=bought needs the weight of a purchase in EVENT_WEIGHTS")
         if self.list_prefix.startswith(self.state_prefix):
             raise ValueError("LIST_PREFIX must not lie under STATE_PREFIX")
         return self
@@ -229,6 +204,15 @@ class Settings(BaseSettings):
     def rule(self) -> Rule:
         """What makes a list."""
         return Rule(self.top_n, self.damping, self.min_support)
+
+    @property
+    def user_rule(self) -> Blend:
+        """What makes a user's list."""
+        purchase = self.event_weights.get("purchase", math.inf)
+        exclude_from = {"seen": 0.0, "bought": purchase, "nothing": math.inf}[self.user_exclude]
+        return Blend(
+            self.top_n, self.user_depth, self.user_fading, rated=True, exclude_from=exclude_from
+        )
 
     @property
     def rule_text(self) -> str:

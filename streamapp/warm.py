@@ -5,6 +5,7 @@ The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the secon
 
 import numpy as np
 
+from streamapp.core.blending import Blend, Neighbours, Tastes, blend
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
@@ -39,6 +40,10 @@ def warm() -> None:
         shard.remember(numbers, shard.rank(numbers))
         shard.outdated(shard.norms.moved, shard.norms.fell)
         shard.norms.packed_changes(0)
+    lists = Neighbours(
+        np.zeros(len(registry), np.int32), np.array([0, 1]), np.array([0], np.int32), np.ones(1)
+    )
+    blend(Tastes.unpack(histories, registry), lists, registry, Blend(top_n=1, depth=1))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import numpy as np
 from faust.types import TP
 
 from streamapp.agents.forgetting import Forgetting
-from streamapp.agents.opening import decoded, open_slot
+from streamapp.agents.opening import decoded, open_slot, went_back
 from streamapp.agents.outside import Outside
+from streamapp.agents.user_lists import UserLists
 from streamapp.core.delta import Origin, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, Revisions, newest_ts, revise
@@ -51,6 +52,7 @@ class Histories:
         self._slot = Slot(outside.redis, keys)
         self._state: _State
         self._forgetting = Forgetting(outside, self._slot, partition)
+        self._user_lists = UserLists(outside, self._slot)
         self._mark: Mark | None = None
         self._shards = 0
 
@@ -70,6 +72,8 @@ class Histories:
         registry = await self._slot.registry()
         newest_ts = float(head.fields.get("newest_ts", "-inf"))
         self._state = _State(head.position, Fences(head.fences), registry, counters, newest_ts)
+        doubt = doubt or went_back(head, known)
+        await self._user_lists.open(registry, self._shards, doubt=doubt)
         return {tp: head.position}
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
@@ -93,6 +97,7 @@ class Histories:
         fields = {name: str(count).encode() for name, count in state.counters.items()}
         fields["mark"] = Mark.of(batches[-1].records[-1]).encode()
         fields["newest_ts"] = repr(state.newest_ts).encode()
+        await self._user_lists.note(histories)
         await self._slot.put(end, histories.items())
         self._failpoints.reach("histories.blobs-put")
         await self._slot.commit(
@@ -105,15 +110,17 @@ class Histories:
         self._failpoints.reach("histories.position-moved")
 
     async def work(self, busy: bool) -> float:
-        """Look for idle users; histories themselves are stored as they are applied."""
-        return await self._forgetting.step(self._state.newest_ts)
+        """Bring lists to users, and look for idle ones; histories are stored already."""
+        idle_in_s = await self._forgetting.step(self._state.newest_ts)
+        return min(idle_in_s, await self._user_lists.step(self._state.position, busy=busy))
 
     async def verify(self) -> None:
         """Compare the position."""
         await self._slot.check(self._state.position)
 
     async def finish(self) -> None:
-        """Everything that was applied is already stored."""
+        """Everything that was applied is already stored; bring lists to users."""
+        await self._user_lists.finish(self._state.position)
 
     def position(self, tp: TP) -> int:
         """Return the first offset that is not applied."""

@@ -63,7 +63,7 @@ class Neighbours:
         """Read head, registry and norms; rows come when they are needed."""
         ((tp, known),) = offsets.items()
         head = await self._read(tp, known)
-        await self._publication.open(self._shard)
+        await self._publication.open(self._shard, head.number("published"))
         self._refresh = Refresh(self._shard, self._publication, self._load,
                                 self._settings.refresh_interval)  # fmt: skip
         self._replayed = head.number("replayed")
@@ -189,7 +189,10 @@ class Neighbours:
         shard = self._shard
         dirty = shard.dirty | shard.mask(self._publication.on_the_way)
         pending = Pending.of(dirty, self._refresh.pending, self._republish_at)
-        about = {"replayed": str(self._replayed).encode()}
+        about = {
+            "replayed": str(self._replayed).encode(),
+            "published": str(self._publication.published).encode(),
+        }
         if self._mark is not None:
             about["mark"] = self._mark.encode()
         with self._storing.measured():

@@ -3,57 +3,44 @@
 A list is replaced in Redis first, by a script that refuses an older one. What then stands in Redis
 for the shard's position goes to the output topic, byte for byte, while the shard goes on. Until the
 broker has it, its row is pending for whoever takes over, and the next lists wait.
-
-A worker that loses the shard while lists are on their way may bring them to the topic behind newer
-ones. So it looks, when the broker has them, whether somebody else has claimed the shard, and if so
-sends what stands by then. The last record of a key is the key, and compaction keeps the right one.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from secrets import token_hex
 
 import numpy as np
-from aiokafka.partitioner import DefaultPartitioner
 
+from streamapp.agents.delivery import Delivery
 from streamapp.agents.outside import Outside
 from streamapp.core.arrays import Bools, Floats, Ints
 from streamapp.core.listing import encode_item_lists
 from streamapp.core.ranking import Ranking
 from streamapp.core.shard import Shard
 from streamapp.store.slot import Slot
-from streamapp.transport.publisher import Outgoing
 
 KIND = "item"
 
-_KEYS_REMEMBERED = 50_000
-"""Hashing a key takes longer than all else that is done with its message."""
-
 
 class Publication:
-    """Publishes the lists of one shard, whose slot is `slot`."""
+    """Publishes the lists of one shard, whose slot is `slot`.
+
+    Attributes:
+        published: How many lists of the shard were ever replaced.
+    """
 
     def __init__(self, outside: Outside, slot: Slot) -> None:
-        self._slot = slot
-        self._owner = ""
+        self._delivery = Delivery(outside, slot, KIND, "publication.lists-sent")
         self._lists = outside.lists
-        self._publisher = outside.publisher
         self._failpoints = outside.failpoints
-        self._topic = outside.settings.lists_topic
         self._interval_s = outside.settings.publish_interval
-        self._partition_of = _partitioner(0)
         self._published_at: Floats = np.zeros(0)
         self._rows: Ints = np.zeros(0, np.int32)
-        self._sending: asyncio.Task[None] | None = None
+        self.published = 0
 
-    async def open(self, shard: Shard) -> None:
-        """Claim the shard, and learn the partitions of the output topic."""
+    async def open(self, shard: Shard, published: int) -> None:
+        """Claim the shard; `published` lists of it were replaced before."""
         await self.settle()
-        self._owner = token_hex(8)
-        await self._slot.claim(self._owner)
-        self._partition_of = _partitioner(await self._publisher.partitions(self._topic))
+        await self._delivery.open()
+        self.published = published
         # The owner before may have published any of them just now.
         self._published_at = np.full(len(shard.registry), time.monotonic())
 
@@ -73,15 +60,12 @@ class Publication:
     @property
     def arrived(self) -> bool:
         """Whether the sending of lists has ended, and `settle` has not been told."""
-        return self._sending is not None and self._sending.done()
+        return self._delivery.arrived
 
     async def settle(self) -> None:
         """Return when the topic has all that was published; raise what went wrong with it."""
-        if self._sending is not None:
-            # What is on its way cannot be called back, so a worker that is told to drop the shard
-            # still looks after it.
-            await asyncio.shield(self._sending)
-            self._sending, self._rows = None, np.zeros(0, np.int32)
+        await self._delivery.settle()
+        self._rows = np.zeros(0, np.int32)
 
     async def publish(self, shard: Shard, numbers: Ints, ranking: Ranking, chosen: Bools) -> None:
         """Replace the chosen lines of `ranking`, the lists of `numbers` as of now, and send them.
@@ -107,30 +91,8 @@ class Publication:
         shard.dirty[rows[done]] = False
         self._times(rows)[rows] = time.monotonic()
         self._rows = rows[done]
-        self._sending = asyncio.create_task(self._send(published))
-
-    async def _send(self, lists: Mapping[str, bytes]) -> None:
-        """Send lists; return when the topic does not end with an older one than its key."""
-        owner = self._owner
-        while lists:
-            await self._publisher.deliver(self._messages(lists))
-            if await self._slot.claimed_by(owner):
-                break
-            standing = await self._lists.standing(KIND, list(lists))
-            lists = {
-                name: now
-                for (name, sent), now in zip(lists.items(), standing, strict=True)
-                if now != sent
-            }
-        self._failpoints.reach("publication.lists-sent")
-
-    def _messages(self, lists: Mapping[str, bytes]) -> dict[tuple[str, int], list[Outgoing]]:
-        messages: dict[tuple[str, int], list[Outgoing]] = {}
-        for name, content in lists.items():
-            key = f"{KIND}:{name}".encode()
-            target = messages.setdefault((self._topic, self._partition_of(key)), [])
-            target.append(Outgoing(content or None, key))
-        return messages
+        self.published += len(done)
+        self._delivery.send(published)
 
     def _times(self, numbers: Ints) -> Floats:
         """Return when each row was published, with room for `numbers`; never is minus infinity."""
@@ -139,14 +101,3 @@ class Publication:
             room = np.full(2 * needed - known, -np.inf)
             self._published_at = np.concatenate((self._published_at, room))
         return self._published_at
-
-
-def _partitioner(count: int) -> Callable[[bytes], int]:
-    """Return what says in which of `count` partitions a key belongs, as Kafka's own clients do."""
-    partitions, partition_of = list(range(count)), DefaultPartitioner()
-
-    @lru_cache(_KEYS_REMEMBERED)
-    def partition(key: bytes) -> int:
-        return int(partition_of(key, partitions, partitions))
-
-    return partition

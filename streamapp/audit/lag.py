@@ -31,11 +31,13 @@ class Standing:
             where there is no state yet.
         positions: First offset of each partition that is not applied.
         ends: Offset behind the last record of each partition.
+        unswept: Partitions whose lists for users were not yet compared with all lists of items.
     """
 
     heads: Mapping[TP, Head | None]
     positions: Mapping[TP, int]
     ends: Mapping[TP, int]
+    unswept: int = 0
 
     @property
     def lag_events(self) -> int:
@@ -53,9 +55,15 @@ class Standing:
         return self._numbers("moved")
 
     @property
+    def due_users(self) -> int:
+        """Users whose list is still to be brought to its readers."""
+        return self.total("due_users")
+
+    @property
     def drained(self) -> bool:
         """Whether all records are applied and all lists are as the counts say."""
-        return not (self.lag_events or self.pending_lists or self.moved_items)
+        items = self.lag_events or self.pending_lists or self.moved_items
+        return not (items or self.due_users or self.unswept)
 
     def number(self, topic: str, field: str) -> int:
         """Return the sum of a counter over the partitions of a topic."""
@@ -104,7 +112,22 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
             for tp, head in heads.items()
         },
         {tp: offsets[tp].end for tp in heads},
+        _unswept(heads, settings) if settings.user_list_ttl else 0,
     )
+
+
+def _unswept(heads: Mapping[TP, Head | None], settings: Settings) -> int:
+    """Return how many partitions of histories do not know of all published lists of items.
+
+    Their heads were read first, so they cannot know more than is seen here.
+    """
+    published = ",".join(
+        f"{head.position}:{head.fields.get('published', b'').decode()}" if head else ":"
+        for tp, head in heads.items()
+        if tp.topic == settings.deltas_topic
+    )
+    users = [head for tp, head in heads.items() if tp.topic == settings.interactions_topic]
+    return sum(head.fields.get("seen", b"").decode() != published for head in users if head)
 
 
 async def wait_until_drained(
@@ -136,7 +159,9 @@ async def wait_until_drained(
             raise StreamappError(
                 f"not drained after {timeout_s:g} s: {standing.lag_events} records to apply, "
                 f"{standing.pending_lists} lists to publish, {standing.moved_items} norms to "
-                "bring into lists; is a worker running, and has the input stopped?"
+                f"bring into lists, {standing.due_users} lists for users to publish, "
+                f"{standing.unswept} partitions of users to look through; is a worker running, and "
+                "has the input stopped?"
             )
         await asyncio.sleep(_POLL_INTERVAL_S)
 

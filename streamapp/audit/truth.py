@@ -24,11 +24,19 @@ class Ratings(NamedTuple):
         user: int32, shape (entries,). User numbers.
         item: int32. Item numbers, distinct for each user.
         rating: float64, > 0.
+        ts: float64. Last event time of the entry in seconds.
     """
 
     user: Ints
     item: Ints
     rating: Floats
+    ts: Floats
+
+    def only(self, entries: Bools) -> "Ratings":
+        """Return some of the entries."""
+        return Ratings(
+            self.user[entries], self.item[entries], self.rating[entries], self.ts[entries]
+        )
 
 
 def live_ratings(log: LogInteractions, cap: int, forget_after_s: float = np.inf) -> Ratings:
@@ -46,7 +54,7 @@ def live_ratings(log: LogInteractions, cap: int, forget_after_s: float = np.inf)
     apart = np.bincount(whole.user, minlength=len(log.users)) > cap
     apart |= _idle_once(log, forget_after_s)
     calm = ~apart[whole.user]
-    parts = [Ratings(whole.user[calm], whole.item[calm], whole.rating[calm])]
+    parts = [whole.only(calm)]
     events = np.flatnonzero(apart[log.user])
     events = events[np.argsort(log.user[events], kind="stable")]
     bounds = np.flatnonzero(np.diff(log.user[events], prepend=-1, append=-1)).tolist()
@@ -61,7 +69,8 @@ def live_ratings(log: LogInteractions, cap: int, forget_after_s: float = np.inf)
             Ratings(
                 np.full(len(kept), log.user[some[0]], np.int32),
                 np.fromiter(kept.keys(), np.int32, len(kept)),
-                np.fromiter(kept.values(), np.float64, len(kept)),
+                np.array([rating for rating, _ in kept.values()], np.float64),
+                np.array([ts for _, ts in kept.values()], np.float64),
             )
         )
     return Ratings(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -115,15 +124,15 @@ def _idle_once(log: LogInteractions, forget_after_s: float) -> Bools:
 
 
 def _largest(log: LogInteractions) -> Ratings:
-    """Return each user's largest weight for each item, as if nothing were ever evicted."""
+    """Return each user's largest weight and last time for each item, with nothing evicted."""
     key = log.user.astype(np.int64) * len(log.items) + log.item
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))
     first = order[starts]
     if not len(starts):
-        return Ratings(log.user[first], log.item[first], log.weight[first])
-    rating = np.maximum.reduceat(log.weight[order], starts)
-    return Ratings(log.user[first], log.item[first], rating)
+        return Ratings(log.user[first], log.item[first], log.weight[first], log.ts[first])
+    rating, ts = (np.maximum.reduceat(column[order], starts) for column in (log.weight, log.ts))
+    return Ratings(log.user[first], log.item[first], rating, ts)
 
 
 def _evicted(
@@ -133,8 +142,10 @@ def _evicted(
     times: list[float],
     cap: int,
     forget_after_s: float,
-) -> dict[int, float]:
-    """Apply the history rule to one user's interactions, one by one; return rating by item.
+) -> dict[int, tuple[float, float]]:
+    """Apply the history rule to one user's interactions, one by one.
+
+    Returns by item the rating and the last event time.
 
     The queue holds an entry for every time that an item ever had; one that is no longer the item's
     time, or whose item is gone, is stale.
@@ -155,4 +166,4 @@ def _evicted(
             oldest, _, gone = heappop(queue)
             if gone in ratings and last[gone] == oldest:
                 del ratings[gone]
-    return ratings
+    return {item: (rating, last[item]) for item, rating in ratings.items()}

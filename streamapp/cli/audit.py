@@ -22,18 +22,20 @@ from streamapp.audit.comparison import (
 from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.audit.lists import compare_lists
 from streamapp.audit.log import LogInteractions, read_interactions
-from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
+from streamapp.audit.truth import gram, live_ratings, newest_of
+from streamapp.audit.user_lists import compare_user_lists
 from streamapp.cli.console import Step, print_json, print_table, progress
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.core.arrays import Bools
 from streamapp.eventlog import read_log
 from streamapp.settings import Settings, load_settings
+from streamapp.store.audience import present
 from streamapp.store.snapshot import (
-    Counts,
     check_still,
     holds_histories,
     read_lists,
     read_snapshot,
+    slots_of,
 )
 
 
@@ -106,13 +108,6 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _truth(log: LogInteractions, settings: Settings, forgotten: Bools) -> Counts:
-    ratings = live_ratings(log, settings.history_cap, settings.forget_after or np.inf)
-    held = ~forgotten[ratings.user]
-    live = Ratings(ratings.user[held], ratings.item[held], ratings.rating[held])
-    return gram(live, len(log.users), log.items)
-
-
 async def _forgotten(
     redis: Redis, settings: Settings, layout: dict[str, int], log: LogInteractions
 ) -> Bools:
@@ -147,10 +142,16 @@ async def _compare(
         snapshot = await read_snapshot(redis, settings, begin("reading rows"))
         forgotten = await _forgotten(redis, settings, layout, log)
         begin("counting")
-        truth = _truth(log, settings, forgotten)
+        live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf)
+        live = live.only(~forgotten[live.user])
+        truth = gram(live, len(log.users), log.items)
         expected, stored = aligned(truth, snapshot.counts, log.items)
         keys = [f"{settings.list_prefix}item:{item}" for item in expected.items]
         lists = await read_lists(redis, keys, begin("reading lists"))
+        slots, _ = slots_of(redis, settings, layout)
+        audience = await present(redis, (slot.keys for slot in slots), time.time())
+        keys = [f"{settings.list_prefix}user:{user}" for user in log.users]
+        user_lists = await read_lists(redis, keys, begin("reading lists for users"))
         await check_still(redis, settings, snapshot.positions)
     tolerance = tolerance_of(settings.event_weights)
     begin("comparing")
@@ -162,6 +163,14 @@ async def _compare(
             "norms": compare_norms(expected, stored, snapshot.disputed, tolerance),
             "dots": compare_dots(expected, stored, tolerance),
             "lists": compare_lists(expected, lists, settings.rule),
+            "user lists": compare_user_lists(
+                log,
+                live,
+                audience,
+                user_lists,
+                dict(zip(expected.items, lists, strict=True)),
+                settings.user_rule,
+            ),
         },
     )
 

@@ -34,15 +34,16 @@ def show_list(kind: str, name: str | None, as_json: bool) -> None:
         return
     try:
         value = orjson.loads(content)
+        about = ("reason", "because") if kind == "user" else ("support",)
         as_of = datetime.fromtimestamp(value["as_of"], UTC)
         lines = [
-            (place, entry["id"], float(entry["score"]), entry.get("support", ""))
+            (place, entry["id"], float(entry["score"]), *(entry.get(name, "") for name in about))
             for place, entry in enumerate(value["items"], 1)
         ]
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise StreamappError(f"{key} holds no list: {error}") from None
     title = f"{key}, seq {value.get('seq')}, as of {as_of:%Y-%m-%d %H:%M:%S} UTC"
-    print_table(title, ("", "id", "score", "support"), lines)
+    print_table(title, ("", "id", "score", *about), lines)
 
 
 async def _fetch(settings: Settings, key: str) -> bytes | None:

@@ -60,6 +60,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
         "row_bytes": row_bytes,
         "pending_lists": standing.pending_lists,
         "moved_items": standing.moved_items,
+        "due_users": standing.due_users,
         "replayed_interactions": again[0],
         "replayed_deltas": again[1],
         "deduplicated": sum(again),

@@ -39,6 +39,11 @@ class SlotKeys:
         """String: packed norms by item number."""
         return f"{self.prefix}{{{self.tag}}}:norms"
 
+    @property
+    def audience(self) -> str:
+        """Hash: user -> when the list is removed, and whether it is due."""
+        return f"{self.prefix}{{{self.tag}}}:audience"
+
     def blob(self, name: str | int) -> str:
         """String: the position it was written at, then a history or a row."""
         return f"{self.prefix}{{{self.tag}}}:b:{name}"

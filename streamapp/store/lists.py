@@ -1,8 +1,8 @@
 """Store. The keys that frontends read: replaced in one step, never by an older list."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
 from typing import TypeVar
 
 from redis.asyncio import Redis
@@ -43,17 +43,39 @@ class Lists:
         return f"{self._list_prefix}{kind}:{name}"
 
     async def replace(
-        self, kind: str, lists: Sequence[tuple[str, bytes]], seq: int
+        self,
+        kind: str,
+        lists: Sequence[tuple[str, bytes]],
+        seq: int,
+        expire_at: Sequence[int] = (),
     ) -> list[bytes | None]:
-        """Replace lists by those of position `seq`; b"" deletes.
+        """Replace lists by those of `seq`; b"" deletes.
+
+        Args:
+            kind: Of all of them.
+            lists: Name and content.
+            seq: Of all of them.
+            expire_at: Unix time in seconds at which each is removed; nothing if they stay.
 
         Returns:
             For each list the bytes that now stand for `seq`, or None where a later list is there.
         """
         parts = await asyncio.gather(
-            *(self._replace(kind, some, seq) for some in self._portions(lists))
+            *(
+                self._replace(kind, some, seq, times)
+                for some, times in zip_longest(
+                    self._portions(lists), self._portions(expire_at), fillvalue=()
+                )
+            )
         )
         return list(chain.from_iterable(parts))
+
+    async def extend(self, kind: str, expire_at: Mapping[str, int]) -> None:
+        """Let lists, by name, be removed at other times."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for name, at in expire_at.items():
+            pipeline.expireat(self.key(kind, name), at)
+        await pipeline.execute()
 
     async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
         """Return the lists that stand now; b"" where there is none."""
@@ -72,13 +94,14 @@ class Lists:
             yield some[start : start + self._at_once]
 
     async def _replace(
-        self, kind: str, lists: Sequence[tuple[str, bytes]], seq: int
+        self, kind: str, lists: Sequence[tuple[str, bytes]], seq: int, expire_at: Sequence[int]
     ) -> list[bytes | None]:
         keys: list[str] = []
         for name, _ in lists:
             key = self.key(kind, name)
             keys += [key, gone_key(self._state_prefix, key)]
         arguments: list[Value] = [seq, GONE_LIFETIME_S, *(content for _, content in lists)]
+        arguments += expire_at
         async with self._calls:
             replies = await run(self._redis, "replace-lists", keys, arguments)
         return [

@@ -25,8 +25,8 @@ def test_without_the_setting_nothing_dies() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_failpoint_is_reached_somewhere(name: str) -> None:
     """A name that no code reaches would make its test pass for nothing."""
-    sources = [path.read_text() for path in PACKAGE.rglob("*.py")]
-    assert sum(f'reach("{name}")' in source for source in sources) == 1
+    sources = [path.read_text() for path in PACKAGE.rglob("*.py") if path.stem != "failpoints"]
+    assert sum(f'"{name}")' in source for source in sources) == 1
 
 
 def test_the_process_dies_at_the_nth_time() -> None:

@@ -92,7 +92,7 @@ class Desk:
 async def test_rows_are_on_the_way_until_the_topic_has_their_lists() -> None:
     """They are no longer dirty, and yet a checkpoint must carry them."""
     desk = Desk()
-    await desk.publication.open(desk.shard)
+    await desk.publication.open(desk.shard, 0)
     await desk.publish(desk.rows)
     assert not desk.shard.dirty.any()
     assert desk.publication.on_the_way.tolist() == [0, 1, 2]
@@ -109,7 +109,7 @@ async def test_a_row_whose_list_is_older_than_the_key_stays_dirty() -> None:
     desk = Desk()
     desk.keys.later = {"b"}
     desk.broker.open.set()
-    await desk.publication.open(desk.shard)
+    await desk.publication.open(desk.shard, 0)
     await desk.publish(desk.rows)
     assert np.flatnonzero(desk.shard.dirty).tolist() == [1]
     assert desk.publication.on_the_way.tolist() == [0, 2]
@@ -119,7 +119,7 @@ async def test_a_row_whose_list_is_older_than_the_key_stays_dirty() -> None:
 async def test_the_next_lists_wait_for_those_on_the_way() -> None:
     """So the records of a key are on the topic in the order of its changes."""
     desk = Desk()
-    await desk.publication.open(desk.shard)
+    await desk.publication.open(desk.shard, 0)
     await desk.publish(desk.rows[:1])
     following = asyncio.create_task(desk.publish(desk.rows[1:]))
     await asyncio.sleep(0)
@@ -135,7 +135,7 @@ async def test_the_next_lists_wait_for_those_on_the_way() -> None:
 async def test_what_goes_wrong_on_the_way_is_raised_to_whoever_asks_next() -> None:
     """The lane ends with it, as if it had waited."""
     desk = Desk()
-    await desk.publication.open(desk.shard)
+    await desk.publication.open(desk.shard, 0)
     await desk.publish(desk.rows)
     desk.broker.failure = OSError("away")
     desk.broker.open.set()
@@ -151,7 +151,7 @@ async def test_a_list_changes_at_most_once_in_the_interval_and_a_new_one_at_once
     desk = Desk(publish_interval=60.0)
     desk.broker.open.set()
     publication, shard = desk.publication, desk.shard
-    await publication.open(shard)
+    await publication.open(shard, 0)
     new = np.array([3], np.int32)
     assert (publication.due_in_s(desk.rows) > 0).all()
     assert (publication.due_in_s(new) < 0).all()
@@ -179,7 +179,7 @@ async def test_a_checkpoint_carries_what_is_on_the_way() -> None:
     stage._storing = Pace(0.0, 0)
     stage._republish_at, stage._replayed, stage._mark = None, 0, None
 
-    await desk.publication.open(desk.shard)
+    await desk.publication.open(desk.shard, 0)
     await desk.publish(desk.rows[:2])
     await stage._store()
     desk.broker.open.set()

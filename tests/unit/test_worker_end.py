@@ -11,6 +11,7 @@ import faust
 from streamapp.cli import worker
 
 class Stuck:
+    crash_reason = None
     def __init__(self, *_, **__): ...
     def execute_from_commandline(self):
         threading.Thread(target=threading.Event().wait).start()

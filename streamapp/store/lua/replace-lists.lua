@@ -1,6 +1,7 @@
 #!lua
 -- Replace lists that frontends read, each only by one of a later position.
--- KEYS: list, gone, list, gone ...; ARGV: 1 seq, 2 lifetime of a gone mark in seconds, 3.. lists;
+-- KEYS: list, gone, list, gone ...; ARGV: 1 seq, 2 lifetime of a gone mark in seconds, 3.. lists,
+--   then, if lists are not to stay for ever, the unix time in seconds at which each is removed;
 --   an empty list deletes its key and leaves a gone mark, so that no older list comes back.
 -- Returns for each list: 1 if it was replaced, 0 if a later one is there,
 --   or the list of this very seq if that is there.
@@ -22,6 +23,8 @@ for i = 1, #KEYS, 2 do
     if new == '' then
       redis.call('DEL', KEYS[i])
       redis.call('SET', KEYS[i + 1], seq, 'EX', lifetime)
+    elseif #ARGV > 2 + #KEYS / 2 then
+      redis.call('SET', KEYS[i], new, 'EXAT', ARGV[2 + #KEYS / 2 + (i + 1) / 2])
     else
       redis.call('SET', KEYS[i], new)
     end

@@ -1,0 +1,99 @@
+"""Agents. Delivery: lists that stand in Redis -> the output topic, while their owner goes on.
+
+A worker that loses a partition of state while lists are on their way may bring them to the topic
+behind newer ones. So it looks, when the broker has them, whether somebody else has claimed the
+slot, and if so sends what stands by then. The last record of a key is the key, and compaction
+keeps the right one.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from secrets import token_hex
+
+from aiokafka.partitioner import DefaultPartitioner
+
+from streamapp.agents.outside import Outside
+from streamapp.store.slot import Slot
+from streamapp.transport.publisher import Outgoing
+
+_KEYS_REMEMBERED = 50_000
+"""Hashing a key takes longer than all else that is done with its message."""
+
+
+class Delivery:
+    """Sends the lists of one kind that the owner of `slot` makes, one group at a time.
+
+    Attributes:
+        owner: What the slot was claimed with.
+    """
+
+    def __init__(self, outside: Outside, slot: Slot, kind: str, failpoint: str) -> None:
+        self.owner = ""
+        self._kind = kind
+        self._slot = slot
+        self._lists = outside.lists
+        self._publisher = outside.publisher
+        self._failpoints = outside.failpoints
+        self._failpoint = failpoint
+        self._topic = outside.settings.lists_topic
+        self._partition_of = _partitioner(0)
+        self._sending: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Claim the slot, and learn the partitions of the output topic."""
+        await self.settle()
+        self.owner = token_hex(8)
+        await self._slot.claim(self.owner)
+        self._partition_of = _partitioner(await self._publisher.partitions(self._topic))
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the sending of lists has ended, and `settle` has not been told."""
+        return self._sending is not None and self._sending.done()
+
+    async def settle(self) -> None:
+        """Return when the topic has all that was sent; raise what went wrong with it."""
+        if self._sending is not None:
+            # What is on its way cannot be called back, so a worker that is told to drop the slot
+            # still looks after it.
+            await asyncio.shield(self._sending)
+            self._sending = None
+
+    def send(self, lists: Mapping[str, bytes]) -> None:
+        """Begin to send what stands in Redis by name, b"" for nothing; settle before the next."""
+        self._sending = asyncio.create_task(self._send(lists))
+
+    async def _send(self, lists: Mapping[str, bytes]) -> None:
+        """Send lists; return when the topic does not end with an older one than its key."""
+        owner = self.owner
+        while lists:
+            await self._publisher.deliver(self._messages(lists))
+            if await self._slot.claimed_by(owner):
+                break
+            standing = await self._lists.standing(self._kind, list(lists))
+            lists = {
+                name: now
+                for (name, sent), now in zip(lists.items(), standing, strict=True)
+                if now != sent
+            }
+        self._failpoints.reach(self._failpoint)
+
+    def _messages(self, lists: Mapping[str, bytes]) -> dict[tuple[str, int], list[Outgoing]]:
+        messages: dict[tuple[str, int], list[Outgoing]] = {}
+        for name, content in lists.items():
+            key = f"{self._kind}:{name}".encode()
+            target = messages.setdefault((self._topic, self._partition_of(key)), [])
+            target.append(Outgoing(content or None, key))
+        return messages
+
+
+def _partitioner(count: int) -> Callable[[bytes], int]:
+    """Return what says in which of `count` partitions a key belongs, as Kafka's own clients do."""
+    partitions, partition_of = list(range(count)), DefaultPartitioner()
+
+    @lru_cache(_KEYS_REMEMBERED)
+    def partition(key: bytes) -> int:
+        return int(partition_of(key, partitions, partitions))
+
+    return partition

@@ -1,0 +1,278 @@
+"""Agents. User lists: histories of a partition and the lists of items -> a list for each user.
+
+A user who does something is noted as due, the history is stored, and the list is made from the
+lists of items as they stand in Redis. Lists of items change later too, so a sweep compares all
+lists with them, whenever shards say that they have published something since. A list is removed
+some time after its user was last seen.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from streamapp.agents.blender import Blender
+from streamapp.agents.delivery import Delivery
+from streamapp.agents.outside import Outside
+from streamapp.agents.pace import Pace
+from streamapp.agents.sweep import Sweep
+from streamapp.core.listing import entries_of
+from streamapp.core.registry import Registry
+from streamapp.store.audience import Audience, Note
+from streamapp.store.slot import Slot
+
+KIND = "user"
+
+_PUBLISH_S = 0.02
+"""Lists that are due within so many seconds go out together."""
+
+_PUBLISH_REST = 2
+"""While interactions wait, lists get a third of the time at most."""
+
+_AT_ONCE = 500
+_EXPIRY_S = 1.0
+_GRACE_S = 60
+"""Redis removes a list so much later than a worker does, who also tells the topic."""
+
+_NOTHING = hash(b"")
+_UNKNOWN = 1 << 64
+_LOST = 1 << 65
+"""No digest: what stands is still to be read, or to be published whatever it is."""
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What is known of a user's list.
+
+    Attributes:
+        expires_at: Unix time in seconds at which it is removed.
+        digest: Hash of the entries that stand; `_UNKNOWN` until they are read,
+            `_LOST` where the topic may not have them.
+        published_at: Monotonic time in seconds at which it was last replaced.
+    """
+
+    expires_at: int
+    digest: int = _NOTHING
+    published_at: float = -1e9
+
+
+class UserLists:
+    """The lists for the users of one interactions partition, whose slot is `slot`."""
+
+    def __init__(self, outside: Outside, slot: Slot) -> None:
+        settings = outside.settings
+        self._outside = outside
+        self._ttl_s = settings.user_list_ttl
+        self._interval_s = settings.publish_interval
+        self._lists = outside.lists
+        self._failpoints = outside.failpoints
+        self._slot = slot
+        self._audience = Audience(outside.redis, slot.keys)
+        self._delivery = Delivery(outside, slot, KIND, "user-lists.sent")
+        self._blender = Blender(outside)
+        self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
+        self._registry = Registry()
+        self._begin({}, 0)
+
+    def _begin(self, notes: Mapping[str, Note], shards: int) -> None:
+        settings, redis = self._outside.settings, self._outside.redis
+        by_time = sorted(notes.items(), key=lambda one: one[1].expires_at)
+        self._shown = {user: _Shown(note.expires_at, _UNKNOWN) for user, note in by_time}
+        self._due: dict[str, bytes | None] = {}
+        self._on_the_way: dict[str, Note | None] = {}
+        self._sweep = Sweep(redis, settings.state_prefix, settings.refresh_interval, shards)
+        self._expire_at = 0.0
+
+    async def open(self, registry: Registry, shards: int, *, doubt: bool) -> None:
+        """Claim the slot, and read who has a list.
+
+        Args:
+            registry: The items by the numbers that the histories of the partition use.
+            shards: How many shards publish lists of items.
+            doubt: Whether lists may have been lost: then all are published again.
+        """
+        await self._delivery.open()
+        self._registry = registry
+        notes = await self._audience.load()
+        self._begin(notes, shards)
+        for user, note in notes.items():
+            if self._ttl_s and (note.due or doubt):
+                self._due[user], self._shown[user].digest = None, _LOST
+
+    async def note(self, histories: Mapping[str, bytes]) -> None:
+        """Note that lists are due, before the histories that ask for it are stored.
+
+        Raises:
+            ClaimLostError: another worker has claimed the partition.
+        """
+        if not self._ttl_s or not histories:
+            return
+        expires_at = int(time.time() + self._ttl_s)
+        await self._audience.note(
+            self._delivery.owner, dict.fromkeys(histories, Note(expires_at, due=True))
+        )
+        for user, history in histories.items():
+            # The user who did something last comes last.
+            shown = self._shown.pop(user, None) or _Shown(expires_at)
+            shown.expires_at = expires_at
+            self._shown[user] = shown
+            self._due[user] = history
+
+    async def step(self, position: int, *, busy: bool) -> float:
+        """Publish, sweep and remove what is due; return the seconds until the next step.
+
+        Args:
+            position: That of the slot, whose histories are stored.
+            busy: Whether interactions wait.
+        """
+        if self._delivery.arrived:
+            await self.settle()
+        if not self._on_the_way:
+            if self._publishing.due_in_s(busy=busy) <= 0 and (ripe := self._ripe()):
+                with self._publishing.measured():
+                    await self._publish(ripe, position)
+            elif time.monotonic() >= self._expire_at:
+                await self._expire()
+            elif self._ttl_s:
+                await self._look(position)
+        return self._due_in_s(busy=busy)
+
+    def _due_in_s(self, *, busy: bool) -> float:
+        if self._on_the_way:
+            return _PUBLISH_S / 4
+        due_in_s = [max(0.0, self._expire_at - time.monotonic()) if self._shown else 3600.0]
+        if self._ttl_s:
+            due_in_s.append(self._sweep.due_in_s)
+        if self._due:
+            ripe_in_s = 0.0 if self._ripe() else self._interval_s / 4
+            due_in_s.append(max(0.0, self._publishing.due_in_s(busy=busy), ripe_in_s))
+        return min(due_in_s)
+
+    async def finish(self, position: int) -> None:
+        """Publish all that is due."""
+        due = list(self._due)
+        for start in range(0, len(due), _AT_ONCE):
+            await self._publish(due[start : start + _AT_ONCE], position)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Return when the topic has all that was published, and it is noted."""
+        await self._delivery.settle()
+        arrived, self._on_the_way = self._on_the_way, {}
+        notes = {user: note for user, note in arrived.items() if user not in self._due}
+        if notes:
+            await self._audience.note(self._delivery.owner, notes)
+
+    def _ripe(self) -> list[str]:
+        """Return users whose lists are due and did not just change."""
+        before = time.monotonic() - self._interval_s
+        shown = self._shown
+        some = islice(self._due, 4 * _AT_ONCE)
+        return [user for user in some if shown[user].published_at <= before][:_AT_ONCE]
+
+    async def _publish(self, users: Sequence[str], position: int) -> None:
+        """Replace the lists of users as far as they changed."""
+        await self.settle()
+        # Whatever is read behind this is at least as new as the clock.
+        seq = await self._audience.tick(self._delivery.owner)
+        histories = await self._histories(users, position)
+        contents = await self._blender.lists(users, histories, self._registry, seq)
+        await self._learn([user for user in users if self._shown[user].digest == _UNKNOWN])
+        changed = {
+            user: content
+            for user, content in zip(users, contents, strict=True)
+            if self._shown[user].digest != hash(entries_of(content))
+        }
+        await self._note_swept(changed)
+        await self._replace(changed, seq)
+        same = [user for user in users if user in self._due and user not in changed]
+        await self._extend(same)
+
+    async def _replace(self, changed: Mapping[str, bytes], seq: int) -> None:
+        expire_at = [self._shown[user].expires_at + _GRACE_S for user in changed]
+        standing = await self._lists.replace(KIND, list(changed.items()), seq, expire_at)
+        self._failpoints.reach("user-lists.replaced")
+        now, sent = time.monotonic(), {}
+        for (user, content), stands in zip(changed.items(), standing, strict=True):
+            shown = self._shown[user]
+            shown.published_at = now
+            if stands is None:
+                # A clock that was set back: the list is due until it has caught up.
+                self._due.setdefault(user, None)
+                continue
+            shown.digest = hash(entries_of(content))
+            sent[user] = content
+            self._due.pop(user, None)
+            self._on_the_way[user] = Note(shown.expires_at, due=False)
+        if sent:
+            self._delivery.send(sent)
+
+    async def _extend(self, users: Sequence[str]) -> None:
+        """Note that the lists of users who did something are as they should be."""
+        if not users:
+            return
+        standing = {user: self._shown[user].expires_at for user in users}
+        await self._lists.extend(KIND, {user: at + _GRACE_S for user, at in standing.items()})
+        for user in users:
+            del self._due[user]
+        notes = {user: Note(at, due=False) for user, at in standing.items()}
+        await self._audience.note(self._delivery.owner, notes)
+
+    async def _histories(self, users: Sequence[str], position: int) -> list[bytes]:
+        """Return what users have done, as it is stored at `position`."""
+        held = {user: self._due.get(user) for user in users}
+        missing = [user for user, history in held.items() if history is None]
+        if missing:
+            stored = await self._slot.read_at(position, missing)
+            held |= {
+                user: blob[1] if blob else b"" for user, blob in zip(missing, stored, strict=True)
+            }
+        return [history or b"" for history in held.values()]
+
+    async def _learn(self, users: Sequence[str]) -> None:
+        """Read the lists that stand, of users whose list another owner made."""
+        for user, content in zip(users, await self._lists.standing(KIND, users), strict=True):
+            self._shown[user].digest = hash(entries_of(content))
+
+    async def _note_swept(self, changed: Mapping[str, bytes]) -> None:
+        """Note that lists are due that change because lists of items did."""
+        swept = {
+            user: Note(self._shown[user].expires_at, due=True)
+            for user in changed
+            if user not in self._due
+        }
+        if swept:
+            await self._audience.note(self._delivery.owner, swept)
+
+    async def _look(self, position: int) -> None:
+        """Compare some lists with those of items, if it is time."""
+        if self._sweep.due_in_s > 0:
+            return
+        with self._sweep.pace.measured():
+            some = await self._sweep.next(self._shown)
+            known = [user for user in some if user in self._shown and user not in self._due]
+            if known:
+                await self._publish(known, position)
+        if seen := self._sweep.ended():
+            await self._audience.note(self._delivery.owner, {}, seen)
+
+    async def _expire(self) -> None:
+        """Remove lists of users who were not seen for long: they are first."""
+        self._expire_at = time.monotonic() + _EXPIRY_S
+        before = time.time() if self._ttl_s else float("inf")
+        gone = [
+            user
+            for user in islice(self._shown, _AT_ONCE)
+            if self._shown[user].expires_at <= before and user not in self._due
+        ]
+        if not gone:
+            return
+        await self.settle()
+        seq = await self._audience.tick(self._delivery.owner)
+        await self._lists.replace(KIND, [(user, b"") for user in gone], seq)
+        self._delivery.send(dict.fromkeys(gone, b""))
+        for user in gone:
+            del self._shown[user]
+        self._on_the_way = dict.fromkeys(gone)
+        if len(gone) == _AT_ONCE:
+            self._expire_at = 0.0

@@ -1,0 +1,171 @@
+"""Audit. Compares the lists for users with what true histories and the lists of items make.
+
+The lists of items are those in Redis, which are compared with the true counts on their own. The sum
+is made here as the definition says it, one contribution after the other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+
+from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
+from streamapp.audit.lists import SCORE_TOLERANCE, TIE
+from streamapp.audit.log import LogInteractions
+from streamapp.audit.truth import Ratings
+from streamapp.core.blending import Blend
+from streamapp.core.listing import VERSION
+
+_KIND, _REASON = "user", "similar"
+
+Scores = dict[str, float]
+"""Score by item id."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """What a user's list should be made of.
+
+    Attributes:
+        total: Score of every item that may be listed; all over 0.
+        parts: What each item of the history adds, by that item.
+    """
+
+    total: Scores
+    parts: dict[str, Scores]
+
+
+class _Entry(NamedTuple):
+    """An entry of a list."""
+
+    item: str
+    score: float
+    because: str
+
+    @property
+    def order(self) -> tuple[float, bytes]:
+        """What entries are sorted by."""
+        return -self.score, self.item.encode()
+
+
+def compare_user_lists(
+    log: LogInteractions,
+    live: Ratings,
+    audience: set[str],
+    lists: Sequence[bytes | None],
+    item_lists: Mapping[str, bytes | None],
+    rule: Blend,
+) -> Comparison:
+    """Compare every user's list with the true one.
+
+    Args:
+        log: The interactions.
+        live: The entries of all live histories.
+        audience: The users who are to have a list; nobody else may have one.
+        lists: What lies under the key of each user of `log`, in the same order.
+        item_lists: What lies under the key of each item.
+        rule: What makes a list.
+
+    Cost: O(users * depth * top_n), in Python.
+    """
+    decoded = {item: _scores(content) for item, content in item_lists.items() if content}
+    result = Comparison()
+    histories = _histories(log, live)
+    for number, (user, content) in enumerate(zip(log.users, lists, strict=True)):
+        expected = _Sum({}, {})
+        if user in audience:
+            expected = _blended(histories.get(number, []), decoded, rule)
+        result.compared += bool(expected.total)
+        if why := _fault(user, content, expected, rule.top_n):
+            result.different += 1
+            if len(result.examples) < EXAMPLES:
+                best = sorted(expected.total, key=lambda item: -expected.total[item])[:3]
+                wanted = ", ".join(f"{item} {expected.total[item]:.17g}" for item in best)
+                result.examples.append(
+                    Difference(f"list for {user}", why, f"{wanted} ..." if wanted else "no list")
+                )
+    return result
+
+
+def _histories(log: LogInteractions, live: Ratings) -> dict[int, list[tuple[str, float]]]:
+    """Return by user number the (item, rating) of each live history, newest first."""
+    entries: dict[int, list[tuple[float, bytes, str, float]]] = {}
+    columns = (column.tolist() for column in live)
+    for user, item, rating, ts in zip(*columns, strict=True):
+        name = log.items[item]
+        entries.setdefault(user, []).append((ts, name.encode(), name, rating))
+    return {
+        user: [(name, rating) for _, _, name, rating in sorted(some, reverse=True)]
+        for user, some in entries.items()
+    }
+
+
+def _scores(content: bytes) -> Scores:
+    """Return what a list of an item says; nothing where it is broken, which is said elsewhere."""
+    try:
+        return {entry["id"]: float(entry["score"]) for entry in orjson.loads(content)["items"]}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _blended(
+    history: Sequence[tuple[str, float]], lists: Mapping[str, Scores], rule: Blend
+) -> _Sum:
+    excluded = {item for item, rating in history if rating >= rule.exclude_from}
+    found = _Sum({}, {})
+    weights = rule.weights(len(history)).tolist()
+    for (item, rating), weight in zip(history, weights, strict=False):
+        for other, score in lists.get(item, {}).items():
+            part = weight * (rating if rule.rated else 1.0) * score
+            if other not in excluded and part > 0:
+                found.parts.setdefault(item, {})[other] = part
+                found.total[other] = found.total.get(other, 0.0) + part
+    return found
+
+
+def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int) -> str:
+    """Return what is wrong with a list; "" if nothing is."""
+    size = min(top_n, len(expected.total))
+    if content is None:
+        return "no list" if size else ""
+    try:
+        entries = _entries(user, content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"unreadable ({type(error).__name__}: {error})"
+    if len(entries) != size or len({entry.item for entry in entries}) != size:
+        return f"{len(entries)} entries instead of {size}, or one of them twice"
+    best = sorted(expected.total.values(), reverse=True)
+    for place, entry in enumerate(entries):
+        if reason := _misplaced(
+            entry, entries[place - 1] if place else None, best[place], expected
+        ):
+            return f"entry {place + 1}, {entry.item}, {reason}"
+    return ""
+
+
+def _misplaced(entry: _Entry, before: _Entry | None, best: float, expected: _Sum) -> str:
+    """Return why an entry should not be where it is; "" if it should."""
+    true = expected.total.get(entry.item, 0.0)
+    parts = {held: some.get(entry.item, 0.0) for held, some in expected.parts.items()}
+    faults = {
+        f"scores {entry.score:.17g} instead of {true:.17g}": not (
+            abs(true - entry.score) <= SCORE_TOLERANCE * true
+        ),
+        "does not belong in this place": not abs(true - best) <= TIE * best,
+        "stands behind one that it should precede": before is not None
+        and entry.order < before.order,
+        f"is not there because of {entry.because} first of all": not (
+            parts.get(entry.because, 0.0) >= max(parts.values(), default=0.0) * (1 - TIE)
+        ),
+    }
+    return next((reason for reason, holds in faults.items() if holds), "")
+
+
+def _entries(user: str, content: bytes) -> list[_Entry]:
+    value = orjson.loads(content)
+    if (value["v"], value["kind"], value["id"]) != (VERSION, _KIND, user):
+        raise ValueError("v, kind and id are not what the key says")
+    if any(entry["reason"] != _REASON for entry in value["items"]):
+        raise ValueError("there is no such reason")
+    return [_Entry(one["id"], float(one["score"]), one["because"]) for one in value["items"]]

@@ -1,0 +1,94 @@
+"""Store. The audience of a partition: its users who have a list or are to get one.
+
+It lies in the slot of their histories and is written by whoever has claimed the slot. A user whose
+list is due is noted before the history that asks for it is stored, and until the list is in Redis
+and on the topic; so whoever takes over knows what is missing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+
+from streamapp.errors import ClaimLostError
+from streamapp.store.keys import SlotKeys
+from streamapp.store.scripts import Value, readable, run
+
+_AT_ONCE = 500
+
+
+class Note(NamedTuple):
+    """What is noted of a user.
+
+    Attributes:
+        expires_at: Unix time in whole seconds at which the list is removed.
+        due: Whether the list is still to be brought to its readers.
+    """
+
+    expires_at: int
+    due: bool
+
+
+class Audience:
+    """The audience in one slot; `redis` answers in bytes."""
+
+    def __init__(self, redis: Redis, keys: SlotKeys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def load(self) -> dict[str, Note]:
+        """Return what is noted of every user."""
+        notes: dict[str, Note] = {}
+        cursor = 0
+        while True:
+            with readable(f"to read {self._keys.audience}"):
+                reply: Any = await self._redis.hscan(self._keys.audience, cursor, count=_AT_ONCE)
+            cursor, some = reply
+            for user, note in some.items():
+                notes[user.decode()] = Note(abs(int(note)), note.startswith(b"-"))
+            if not cursor:
+                return notes
+
+    async def note(self, owner: str, notes: Mapping[str, Note | None], seen: str = "") -> None:
+        """Note something of some users; None removes one.
+
+        Args:
+            owner: Who has claimed the slot.
+            notes: By user.
+            seen: Of which lists of items all lists here were made, if that is known now.
+
+        Raises:
+            ClaimLostError: somebody else has claimed the slot; nothing more is written.
+        """
+        texts: list[Value] = []
+        for user, note in notes.items():
+            texts += [user, "" if note is None else f"{'-' * note.due}{note.expires_at}"]
+        for start in range(0, max(len(texts), 1), 2 * _AT_ONCE):
+            last = start + 2 * _AT_ONCE >= len(texts)
+            arguments: list[Value] = [owner, seen if last else ""]
+            arguments += texts[start : start + 2 * _AT_ONCE]
+            await self._run("note-audience", [self._keys.head, self._keys.audience], arguments)
+
+    async def tick(self, owner: str) -> int:
+        """Return the next time of the slot's clock: about milliseconds, and always rising.
+
+        It is a hybrid logical clock (Kulkarni et al. 2014), so it rises also where the state goes
+        back in time or is begun anew. What its owner reads afterwards is at least as new.
+
+        Raises:
+            ClaimLostError: somebody else has claimed the slot.
+        """
+        return await self._run("tick", [self._keys.head], [owner])
+
+    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[Value]) -> int:
+        reply = int(await run(self._redis, script, keys, arguments))
+        if reply < 0:
+            raise ClaimLostError
+        return reply
+
+
+async def present(redis: Redis, slots: Iterable[SlotKeys], now_s: float) -> set[str]:
+    """Return the users of some slots who have a list at `now_s`, or are to get one."""
+    audiences = [await Audience(redis, keys).load() for keys in slots]
+    notes = {user: note for one in audiences for user, note in one.items()}
+    return {user for user, note in notes.items() if note.expires_at > now_s}
