@@ -34,10 +34,11 @@ _EXPIRY_S = 1.0
 _GRACE_S = 60
 """Redis removes a list so much later than a worker does, who also tells the topic."""
 
-_NOTHING = hash(b"")
 _UNKNOWN = 1 << 64
 _LOST = 1 << 65
 """No digest: what stands is still to be read, or to be published whatever it is."""
+
+_NOT_SWEPT = "-"
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class _Shown:
     """
 
     expires_at: int
-    digest: int = _NOTHING
+    digest: int
     published_at: float = -1e9
 
 
@@ -72,12 +73,17 @@ class UserLists:
         self._blender = Blender(outside)
         self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
         self._registry = Registry()
+        self._new = _UNKNOWN
         self._begin({}, 0)
 
     def _begin(self, notes: Mapping[str, Note], shards: int) -> None:
         settings, redis = self._outside.settings, self._outside.redis
         by_time = sorted(notes.items(), key=lambda one: one[1].expires_at)
-        self._shown = {user: _Shown(note.expires_at, _UNKNOWN) for user, note in by_time}
+        # Where lists lived longer before, those of now are not to wait behind them.
+        latest = int(time.time() + self._ttl_s)
+        self._shown = {
+            user: _Shown(min(note.expires_at, latest), _UNKNOWN) for user, note in by_time
+        }
         self._due: dict[str, bytes | None] = {}
         self._on_the_way: dict[str, Note | None] = {}
         self._sweep = Sweep(redis, settings.state_prefix, settings.refresh_interval, shards)
@@ -92,12 +98,17 @@ class UserLists:
             doubt: Whether lists may have been lost: then all are published again.
         """
         await self._delivery.open()
-        self._registry = registry
+        # Other items may have the numbers of before.
+        self._registry, self._blender = registry, Blender(self._outside)
+        self._new = _LOST if doubt else _UNKNOWN
         notes = await self._audience.load()
         self._begin(notes, shards)
         for user, note in notes.items():
             if self._ttl_s and (note.due or doubt):
                 self._due[user], self._shown[user].digest = None, _LOST
+        # Whoever takes over from here is to doubt the same.
+        lost = {user: Note(self._shown[user].expires_at, due=True) for user in self._due}
+        await self._audience.note(self._delivery.owner, lost, _NOT_SWEPT)
 
     async def note(self, histories: Mapping[str, bytes]) -> None:
         """Note that lists are due, before the histories that ask for it are stored.
@@ -113,7 +124,7 @@ class UserLists:
         )
         for user, history in histories.items():
             # The user who did something last comes last.
-            shown = self._shown.pop(user, None) or _Shown(expires_at)
+            shown = self._shown.pop(user, None) or _Shown(expires_at, self._new)
             shown.expires_at = expires_at
             self._shown[user] = shown
             self._due[user] = history
@@ -269,10 +280,13 @@ class UserLists:
             return
         await self.settle()
         seq = await self._audience.tick(self._delivery.owner)
-        await self._lists.replace(KIND, [(user, b"") for user in gone], seq)
-        self._delivery.send(dict.fromkeys(gone, b""))
+        standing = await self._lists.replace(KIND, [(user, b"") for user in gone], seq)
+        if len(gone) == _AT_ONCE:
+            self._expire_at = 0.0
+        # A clock that was set back: some are to go when it has caught up.
+        gone = [user for user, now in zip(gone, standing, strict=True) if now is not None]
+        if gone:
+            self._delivery.send(dict.fromkeys(gone, b""))
         for user in gone:
             del self._shown[user]
         self._on_the_way = dict.fromkeys(gone)
-        if len(gone) == _AT_ONCE:
-            self._expire_at = 0.0

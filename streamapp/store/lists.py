@@ -72,10 +72,8 @@ class Lists:
 
     async def extend(self, kind: str, expire_at: Mapping[str, int]) -> None:
         """Let lists, by name, be removed at other times."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for name, at in expire_at.items():
-            pipeline.expireat(self.key(kind, name), at)
-        await pipeline.execute()
+        times = list(expire_at.items())
+        await asyncio.gather(*(self._extend(kind, some) for some in self._portions(times)))
 
     async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
         """Return the lists that stand now; b"" where there is none."""
@@ -108,6 +106,18 @@ class Lists:
             reply if isinstance(reply, bytes) else content if reply else None
             for (_, content), reply in zip(lists, replies, strict=True)
         ]
+
+    async def _extend(self, kind: str, expire_at: Sequence[tuple[str, int]]) -> None:
+        async with self._calls:
+            if len(expire_at) == 1:
+                # On a cluster, a pipeline that fails would close the client under other calls.
+                ((name, at),) = expire_at
+                await self._redis.expireat(self.key(kind, name), at)
+                return
+            pipeline = self._redis.pipeline(transaction=False)
+            for name, at in expire_at:
+                pipeline.expireat(self.key(kind, name), at)
+            await pipeline.execute()
 
     async def _standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
         keys = [self.key(kind, name) for name in names]
