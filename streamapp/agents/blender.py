@@ -8,7 +8,7 @@ import numpy as np
 from streamapp.agents.outside import Outside
 from streamapp.core.arrays import Floats, Ints, Longs
 from streamapp.core.blending import Neighbours, Tastes, blend
-from streamapp.core.listing import decode_item_list, encode_user_lists
+from streamapp.core.listing import decode_scores, encode_user_lists
 from streamapp.core.registry import Registry
 from streamapp.errors import StateError
 
@@ -29,7 +29,7 @@ class _Decoded:
         self.scores: Floats = np.zeros(0)
         self.as_of = -np.inf
         if content:
-            value = decode_item_list(content)
+            value = decode_scores(content)
             self.items = registry.number([entry.id for entry in value.items])
             self.scores = np.array([entry.score for entry in value.items], np.float64)
             self.as_of = value.as_of

@@ -1,7 +1,8 @@
 """Agents. A sweep: all users of a partition, some at a time, after lists of items have changed.
 
 Shards say in their heads how many lists they have published. A sweep that began after that was read
-has compared every list for a user with those lists of items.
+has compared every list for a user with those lists of items. It begins when the shards have come to
+rest: whatever is made before that would be made again. Where they never do, it begins now and then.
 """
 
 import asyncio
@@ -16,8 +17,14 @@ from streamapp.store.keys import SlotKeys, rows_tag
 
 _USERS_AT_ONCE = 128
 
-_REST = 3
-"""A sweep takes a quarter of the time at most."""
+_REST = 1
+"""A sweep takes half of the time at most."""
+
+_POLLS = 3
+"""How often within the interval shards are asked."""
+
+_PATIENCE = 10
+"""Intervals after which a sweep begins while shards publish all the time."""
 
 
 class Sweep:
@@ -26,7 +33,7 @@ class Sweep:
     Args:
         redis: A client that answers in bytes.
         prefix: Of the state.
-        interval_s: Seconds between two sweeps.
+        interval_s: Seconds within which lists are compared with those of items at rest.
         shards: How many shards publish lists of items.
     """
 
@@ -35,8 +42,10 @@ class Sweep:
         self._heads = [SlotKeys(prefix, rows_tag(shard)).head for shard in range(shards)]
         self._interval_s = interval_s
         self._due_at = time.monotonic()
+        self._began_at = time.monotonic()
         self._queue: list[str] = []
-        self._under_way = self._seen = ""
+        self._under_way = self._seen = self._polled = ""
+        self._polled_at = time.monotonic()
         self.pace = Pace(0.0, _REST)
 
     @property
@@ -46,14 +55,25 @@ class Sweep:
             return max(0.0, self.pace.due_in_s(busy=True))
         return max(0.0, self._due_at - time.monotonic())
 
-    async def next(self, users: Iterable[str]) -> list[str]:
-        """Return who is to be looked at next, which may be nobody; `users` are all there are."""
+    async def next(self, looked_at: Iterable[tuple[str, float]], *, quiet: bool) -> list[str]:
+        """Return who is to be looked at next, which may be nobody.
+
+        Args:
+            quiet: Whether the partition is at rest itself.
+            looked_at: All users, and the monotonic times after which the lists of items were read
+                that theirs were last made from.
+        """
         if not self._under_way:
-            published = await self._published()
-            self._due_at = time.monotonic() + self._interval_s
-            if published == self._seen:
+            now, before = time.monotonic(), self._polled
+            self._polled = await self._published()
+            if self._polled != before:
+                self._polled_at = time.monotonic()
+            self._due_at = now + self._interval_s / _POLLS
+            impatient = now > self._began_at + _PATIENCE * self._interval_s
+            if self._polled == self._seen or not (impatient or (quiet and self._polled == before)):
                 return []
-            self._queue, self._under_way = list(users), published
+            self._under_way, self._began_at = self._polled, now
+            self._queue = [user for user, at in looked_at if at <= self._polled_at]
         some = self._queue[-_USERS_AT_ONCE:]
         del self._queue[-_USERS_AT_ONCE:]
         return some
@@ -63,7 +83,6 @@ class Sweep:
         if not self._under_way or self._queue:
             return ""
         self._seen, self._under_way = self._under_way, ""
-        self._due_at = time.monotonic() + self._interval_s
         return self._seen
 
     async def _published(self) -> str:

@@ -15,9 +15,9 @@ from streamapp.audit.lists import SCORE_TOLERANCE, TIE
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings
 from streamapp.core.blending import Blend
-from streamapp.core.listing import VERSION
+from streamapp.core.listing import SIMILAR, VERSION
 
-_KIND, _REASON = "user", "similar"
+_KIND = "user"
 
 Scores = dict[str, float]
 """Score by item id."""
@@ -166,6 +166,6 @@ def _entries(user: str, content: bytes) -> list[_Entry]:
     value = orjson.loads(content)
     if (value["v"], value["kind"], value["id"]) != (VERSION, _KIND, user):
         raise ValueError("v, kind and id are not what the key says")
-    if any(entry["reason"] != _REASON for entry in value["items"]):
+    if any(entry["reason"] != SIMILAR for entry in value["items"]):
         raise ValueError("there is no such reason")
     return [_Entry(one["id"], float(one["score"]), one["because"]) for one in value["items"]]

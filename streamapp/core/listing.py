@@ -1,10 +1,8 @@
 """Core. The JSON of a list: what frontends read, and the same bytes on the output topic."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import msgspec
-import orjson
 
 from streamapp.core.arrays import Floats
 from streamapp.core.blending import Blended
@@ -13,6 +11,40 @@ from streamapp.core.registry import Registry
 
 VERSION = 1
 """The layout of a list; a new layout gets a new key prefix."""
+
+SIMILAR = "similar"
+"""The reason of an entry that similar items are there because of."""
+
+
+class ItemEntry(msgspec.Struct, gc=False):
+    """An entry of an item's list."""
+
+    id: str
+    score: float
+    support: int
+
+
+class UserEntry(msgspec.Struct, gc=False):
+    """An entry of a user's list."""
+
+    id: str
+    score: float
+    reason: str
+    because: str
+
+
+class _List(msgspec.Struct, gc=False):
+    """A list, in the order in which it is written."""
+
+    v: int
+    kind: str
+    id: str
+    seq: int
+    as_of: float
+    items: list[ItemEntry] | list[UserEntry]
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def encode_item_lists(
@@ -29,23 +61,16 @@ def encode_item_lists(
     """
     ids = registry.ids
     lines = zip(numbers, ranking.size.tolist(), ranking.item.tolist(), ranking.score.tolist(),
-                ranking.support.tolist(), strict=True)  # fmt: skip
-    for number, size, items, scores, supports in lines:
+                ranking.support.tolist(), as_of[numbers].tolist(), strict=True)  # fmt: skip
+    for number, size, items, scores, supports, newest in lines:
         if not size:
             yield ids[number], b""
             continue
-        entries: list[dict[str, Any]] = [
-            {"id": ids[item], "score": score, "support": support}
+        entries = [
+            ItemEntry(ids[item], score, support)
             for item, score, support in zip(items[:size], scores, supports, strict=False)
         ]
-        yield ids[number], orjson.dumps({
-            "v": VERSION,
-            "kind": "item",
-            "id": ids[number],
-            "seq": seq,
-            "as_of": float(as_of[number]),
-            "items": entries,
-        })  # fmt: skip
+        yield ids[number], _encode(_List(VERSION, "item", ids[number], seq, newest, entries))
 
 
 def encode_user_lists(
@@ -67,17 +92,11 @@ def encode_user_lists(
         if not size:
             yield b""
             continue
-        yield orjson.dumps({
-            "v": VERSION,
-            "kind": "user",
-            "id": user,
-            "seq": seq,
-            "as_of": newest,
-            "items": [
-                {"id": ids[item], "score": score, "reason": "similar", "because": ids[because]}
-                for item, score, because in zip(items[:size], scores, reasons, strict=False)
-            ],
-        })  # fmt: skip
+        entries = [
+            UserEntry(ids[item], score, SIMILAR, ids[because])
+            for item, score, because in zip(items[:size], scores, reasons, strict=False)
+        ]
+        yield _encode(_List(VERSION, "user", user, seq, newest, entries))
 
 
 def entries_of(content: bytes) -> bytes:
@@ -85,19 +104,19 @@ def entries_of(content: bytes) -> bytes:
     return content.partition(b',"items":')[2]
 
 
-class ItemEntry(msgspec.Struct, frozen=True, gc=False):
+class Scored(msgspec.Struct, gc=False):
     """What a list of a user needs of an entry of an item's list."""
 
     id: str
     score: float
 
 
-class ItemList(msgspec.Struct, frozen=True, gc=False):
+class Scores(msgspec.Struct, gc=False):
     """What a list of a user needs of an item's list."""
 
     as_of: float
-    items: list[ItemEntry]
+    items: list[Scored]
 
 
-decode_item_list = msgspec.json.Decoder(ItemList).decode
-"""Return the list that a content holds; raises `msgspec.DecodeError` if it holds none."""
+decode_scores = msgspec.json.Decoder(Scores).decode
+"""Return what an item's list says; raises `msgspec.DecodeError` where it is none."""

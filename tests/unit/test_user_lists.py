@@ -377,7 +377,7 @@ async def test_a_user_without_anything_to_show_has_no_key(desk: Desk) -> None:
 
 async def test_a_list_goes_when_its_time_is_over_and_comes_back_with_the_user(desk: Desk) -> None:
     """Key, note and record of the topic go; the next list has a higher `seq`."""
-    await desk.open(user_list_ttl=1)
+    await desk.open(user_list_ttl=3)
     await desk.sees("u", "a")
     await desk.drain()
     before = await desk.standing("u")
@@ -415,7 +415,7 @@ async def test_without_lists_for_users_those_that_stand_are_removed(desk: Desk) 
 
 async def test_an_owner_who_lost_the_claim_writes_nothing(desk: Desk) -> None:
     """Neither notes nor lists, nor does it remove any."""
-    await desk.open(user_list_ttl=1)
+    await desk.open(user_list_ttl=3)
     await desk.sees("u", "a")
     await desk.drain()
     before = await desk.redis.hgetall(KEYS.audience), await desk.standing("u")
@@ -550,7 +550,7 @@ async def test_a_shorter_life_holds_for_lists_that_stand(desk: Desk) -> None:
 
 async def test_a_list_that_a_later_one_keeps_from_going_is_not_gone(desk: Desk) -> None:
     """Key and topic say the same until the clock has caught up."""
-    await desk.open(user_list_ttl=1)
+    await desk.open(user_list_ttl=3)
     await desk.sees("u", "a")
     await desk.drain()
     later = json.dumps({"seq": FAR}, separators=(",", ":")).encode()
