@@ -149,9 +149,10 @@ async def _compare(
         keys = [f"{settings.list_prefix}item:{item}" for item in expected.items]
         lists = await read_lists(redis, keys, begin("reading lists"))
         slots, _ = slots_of(redis, settings, layout)
-        audience = await present(redis, (slot.keys for slot in slots), time.time())
+        removed_at = await present(redis, (slot.keys for slot in slots))
         keys = [f"{settings.list_prefix}user:{user}" for user in log.users]
         user_lists = await read_lists(redis, keys, begin("reading lists for users"))
+        now = time.time()
         await check_still(redis, settings, snapshot.positions)
     tolerance = tolerance_of(settings.event_weights)
     begin("comparing")
@@ -166,7 +167,8 @@ async def _compare(
             "user lists": compare_user_lists(
                 log,
                 live,
-                audience,
+                {user for user, at in removed_at.items() if at > now},
+                {user for user, at in removed_at.items() if at <= now},
                 user_lists,
                 dict(zip(expected.items, lists, strict=True)),
                 settings.user_rule,

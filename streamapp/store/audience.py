@@ -87,8 +87,7 @@ class Audience:
         return reply
 
 
-async def present(redis: Redis, slots: Iterable[SlotKeys], now_s: float) -> set[str]:
-    """Return the users of some slots who have a list at `now_s`, or are to get one."""
+async def present(redis: Redis, slots: Iterable[SlotKeys]) -> dict[str, int]:
+    """Return the users of some slots who may have a list, and when each is removed."""
     audiences = [await Audience(redis, keys).load() for keys in slots]
-    notes = {user: note for one in audiences for user, note in one.items()}
-    return {user for user, note in notes.items() if note.expires_at > now_s}
+    return {user: note.expires_at for one in audiences for user, note in one.items()}
