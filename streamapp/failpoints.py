@@ -22,6 +22,8 @@ NAMES = (
     "neighbours.position-moved",
     "publication.lists-replaced",
     "publication.lists-sent",
+    "trending.replaced",
+    "trending.sent",
     "consumer.commit-due",
 )
 """Every place, in the order in which an event passes them."""

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     user_exclude: Literal["seen", "bought", "nothing"] = "seen"
     """What of a user's own history the user's list leaves out: all of it, what has at least the
     weight of a purchase, or nothing. Changes results."""
+    trending_half_life: float = Field(86_400.0, ge=0, le=315_360_000)
+    """Seconds of event time after which an interaction counts half in what is trending; 0 is no
+    such list. Changes results."""
 
     list_prefix: KeyPrefix = "recs:v1:"
     """Prefix of the keys that frontends read."""
@@ -238,6 +241,7 @@ class Settings(BaseSettings):
             "event_weights": self.event_weights,
             "forget_after": self.forget_after,
             "history_cap": self.history_cap,
+            "trending_half_life": self.trending_half_life,
         }
         return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
 

@@ -1,4 +1,7 @@
-"""Agents. Blender: histories and the lists of items that stand in Redis -> lists for users."""
+"""Agents. Blender: histories and the lists of items that stand in Redis -> lists for users.
+
+A list that is short is filled with what is trending, in that order, behind everything else.
+"""
 
 from collections.abc import Sequence
 
@@ -7,8 +10,8 @@ import numpy as np
 
 from streamapp.agents.outside import Outside
 from streamapp.core.arrays import Floats, Ints, Longs
-from streamapp.core.blending import Neighbours, Tastes, blend
-from streamapp.core.listing import decode_scores, encode_user_lists
+from streamapp.core.blending import Blended, Neighbours, Tastes, blend
+from streamapp.core.listing import TRENDING, decode_scores, encode_user_lists
 from streamapp.core.registry import Registry
 from streamapp.errors import StateError
 
@@ -48,6 +51,7 @@ class Blender:
         self._registry = Registry()
         self._decoded: dict[int, _Decoded] = {}
         self._own: Ints = np.zeros(0, np.int32)
+        self._trending = _Decoded(b"", self._registry)
 
     async def lists(
         self, users: Sequence[str], histories: Sequence[bytes], registry: Registry, seq: int
@@ -68,7 +72,29 @@ class Blender:
         neighbours, times = await self._neighbours(np.unique(tastes.item[used]))
         blended = blend(tastes, neighbours, self._registry, self._rule)
         as_of = _newest(tastes, used, times)
-        return list(encode_user_lists(users, blended, seq, as_of, self._registry))
+        fillers = await self._fillers(tastes, blended, as_of)
+        return list(encode_user_lists(users, blended, fillers, seq, as_of, self._registry))
+
+    async def _fillers(self, tastes: Tastes, blended: Blended, as_of: Floats) -> list[list[str]]:
+        """Return what each list is filled with; raise its time to that of what is trending."""
+        fillers: list[list[str]] = [[] for _ in blended.size]
+        short = np.flatnonzero(blended.size < self._rule.top_n).tolist()
+        (content,) = await self._lists.standing(TRENDING, [""]) if short else [b""]
+        if not content:
+            return fillers
+        if self._trending.content != content:
+            self._trending = self._decode("", content)
+        trending = self._trending.items.tolist()
+        excluded = np.where(tastes.rating >= self._rule.exclude_from, tastes.item, -1)
+        for line in short:
+            size = int(blended.size[line])
+            out = set(blended.item[line, :size].tolist())
+            out.update(excluded[tastes.starts[line] : tastes.starts[line + 1]].tolist())
+            some = [number for number in trending if number not in out][: self._rule.top_n - size]
+            fillers[line] = [self._registry.ids[number] for number in some]
+            if some:
+                as_of[line] = max(as_of[line], self._trending.as_of)
+        return fillers
 
     def _numbered(self, items: Ints, registry: Registry) -> Ints:
         """Return the same items by the numbers that they have here."""
@@ -109,11 +135,12 @@ class Blender:
         ), times
 
     def _decode(self, name: str, content: bytes) -> _Decoded:
+        kind = _ITEM if name else TRENDING
         try:
             return _Decoded(content, self._registry)
         except msgspec.DecodeError as error:
             raise StateError(
-                f"redis holds no list under {self._lists.key(_ITEM, name)}: {error}; remove the "
+                f"redis holds no list under {self._lists.key(kind, name)}: {error}; remove the "
                 "key, and keep other programs from writing there"
             ) from None
 

@@ -7,12 +7,14 @@ script moves the fence, with the new items and what is still to be published.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from streamapp.agents.outside import Outside
 from streamapp.core.arrays import Bools
 from streamapp.core.fence import Fences
-from streamapp.core.norms import NORM, Norms
+from streamapp.core.norms import Norms
+from streamapp.core.popularity import Popularity
 from streamapp.core.shard import Shard
 from streamapp.store.slot import Head, Slot
 
@@ -77,10 +79,15 @@ class Checkpoint:
         """Return the shard as it is stored; its rows are absent."""
         registry = await self._slot.registry()
         self._items = len(registry)
-        norms = Norms.unpack(await self._slot.norms())
+        norms = Norms.unpack(await self._slot.packed(self._slot.keys.norms))
+        rule = outside.settings.rule
+        popularity = Popularity.unpack(
+            await self._slot.packed(self._slot.keys.popularity), rule.top_n, registry
+        )
+        popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
         shard = Shard(
-            number, count, outside.settings.rule, self._slot.generation, self.position, registry,
-            norms, Fences(self._head.fences),
+            number, count, rule, self._slot.generation, self.position, registry, norms,
+            Fences(self._head.fences), popularity,
         )  # fmt: skip
         self._pending.restore(shard)
         return shard
@@ -100,16 +107,19 @@ class Checkpoint:
             return
         numbers = np.flatnonzero(shard.unsaved).tolist()
         await self._slot.put(shard.position, ((row, shard.packed(row)) for row in numbers))
-        norms = shard.norms.packed_changes(shard.position)
-        await self._slot.put_norms(
-            shard.position, [(number * NORM.itemsize, norm) for number, norm in norms]
-        )
+        for key, records in (
+            (self._slot.keys.norms, shard.norms.packed_changes(shard.position)),
+            (self._slot.keys.popularity, shard.popularity.packed_changes(shard.position)),
+        ):
+            await self._slot.put_packed(key, shard.position, records)
         self._failpoints.reach("neighbours.rows-put")
         fields = {
             "dirty": pending.dirty,
             "moved": pending.moved,
             "republish": pending.republish,
             "rule": self._rule,
+            "popular": msgspec.msgpack.encode(shard.popularity.top),
+            "popular_ts": repr(shard.popularity.newest_ts).encode(),
             **about,
         }
         await self._slot.commit(

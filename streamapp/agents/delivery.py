@@ -14,6 +14,7 @@ from secrets import token_hex
 from aiokafka.partitioner import DefaultPartitioner
 
 from streamapp.agents.outside import Outside
+from streamapp.store.keys import list_name
 from streamapp.store.slot import Slot
 from streamapp.transport.publisher import Outgoing
 
@@ -40,11 +41,12 @@ class Delivery:
         self._partition_of = _partitioner(0)
         self._sending: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
-        """Claim the slot, and learn the partitions of the output topic."""
+    async def open(self, owner: str = "") -> None:
+        """Claim the slot, unless `owner` has, and learn the partitions of the output topic."""
         await self.settle()
-        self.owner = token_hex(8)
-        await self._slot.claim(self.owner)
+        self.owner = owner or token_hex(8)
+        if not owner:
+            await self._slot.claim(self.owner)
         self._partition_of = _partitioner(await self._publisher.partitions(self._topic))
 
     @property
@@ -82,7 +84,7 @@ class Delivery:
     def _messages(self, lists: Mapping[str, bytes]) -> dict[tuple[str, int], list[Outgoing]]:
         messages: dict[tuple[str, int], list[Outgoing]] = {}
         for name, content in lists.items():
-            key = f"{self._kind}:{name}".encode()
+            key = list_name(self._kind, name).encode()
             target = messages.setdefault((self._topic, self._partition_of(key)), [])
             target.append(Outgoing(content or None, key))
         return messages

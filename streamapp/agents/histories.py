@@ -18,6 +18,7 @@ from streamapp.core.delta import Origin, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, Revisions, newest_ts, revise
 from streamapp.core.interactions import Admitted, Cut, admit, decode_cut
+from streamapp.core.popularity import NO_MASSES, Masses, masses_of
 from streamapp.core.registry import Registry
 from streamapp.store.keys import SlotKeys, histories_tag
 from streamapp.store.layout import begun_with
@@ -175,10 +176,21 @@ class Histories:
                 continue
             histories.update(zip(todo.users or idle, revisions.histories(), strict=True))
             origin = Origin(self._slot.generation, self._partition, offset)
-            for shard, value in encode_deltas(revisions, state.registry, self._shards, origin):
+            masses = self._masses(todo.interactions, state.registry) if todo.users else NO_MASSES
+            for shard, value in encode_deltas(
+                revisions, state.registry, self._shards, origin, masses
+            ):
                 target = self._settings.deltas_topic, shard
                 deltas.setdefault(target, []).append(Outgoing(value))
         return deltas, histories
+
+    def _masses(self, interactions: Interactions, registry: Registry) -> Masses:
+        """Return what interactions add to the popularity of items, if anybody wants to know."""
+        half_life_s = self._settings.trending_half_life
+        if not half_life_s:
+            return NO_MASSES
+        columns = interactions.item, interactions.weight, interactions.ts
+        return masses_of(*columns, half_life_s, len(registry))
 
 
 def _without(news: Admitted, users: set[str]) -> Admitted:

@@ -18,6 +18,7 @@ from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
 from streamapp.agents.publication import Publication
 from streamapp.agents.refresh import Refresh
+from streamapp.agents.trending import Trending
 from streamapp.core.arrays import Ints
 from streamapp.core.delta import decode_delta, encode_nudge
 from streamapp.core.shard import Shard
@@ -50,6 +51,7 @@ class Neighbours:
         keys = SlotKeys(outside.settings.state_prefix, rows_tag(number))
         self._slot = Slot(outside.redis, keys)
         self._publication = Publication(outside, self._slot)
+        self._trending = Trending(outside, self._slot) if number == 0 else None
         self._shard: Shard
         self._refresh: Refresh
         self._checkpoint: Checkpoint
@@ -64,6 +66,8 @@ class Neighbours:
         ((tp, known),) = offsets.items()
         head = await self._read(tp, known)
         await self._publication.open(self._shard, head.number("published"))
+        if self._trending is not None:
+            await self._trending.open(self._publication.owner, self._shard.count)
         self._refresh = Refresh(self._shard, self._publication, self._load,
                                 self._settings.refresh_interval)  # fmt: skip
         self._replayed = head.number("replayed")
@@ -102,6 +106,8 @@ class Neighbours:
         if self._storing.due_in_s(busy=busy) <= 0:
             await self._store()
         due_in_s.append(self._storing.due_in_s(busy=busy))
+        if self._trending is not None:
+            due_in_s.append(await self._trending.step())
         if len(dirty := self._dirty()):
             lists_due_in_s = float(self._publication.due_in_s(dirty).min())
             due_in_s.append(max(self._publishing.due_in_s(busy=busy), lists_due_in_s))
@@ -116,6 +122,8 @@ class Neighbours:
         await self._publish(self._dirty())
         await self._publication.settle()
         await self._store()
+        if self._trending is not None:
+            await self._trending.finish()
 
     def position(self, tp: TP) -> int:
         """Return the first offset that is not applied."""

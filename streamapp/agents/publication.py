@@ -36,6 +36,11 @@ class Publication:
         self._rows: Ints = np.zeros(0, np.int32)
         self.published = 0
 
+    @property
+    def owner(self) -> str:
+        """What the shard was claimed with."""
+        return self._delivery.owner
+
     async def open(self, shard: Shard, published: int) -> None:
         """Claim the shard; `published` lists of it were replaced before."""
         await self.settle()

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from redis.asyncio import Redis
-
+from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
+from streamapp.core.listing import TRENDING
 from streamapp.store.keys import SlotKeys, rows_tag
+from streamapp.store.progress import published_text
 
 _USERS_AT_ONCE = 128
 
@@ -31,16 +32,16 @@ class Sweep:
     """The sweeps over one partition.
 
     Args:
-        redis: A client that answers in bytes.
-        prefix: Of the state.
-        interval_s: Seconds within which lists are compared with those of items at rest.
+        outside: Settings and connections; lists are compared within `REFRESH_INTERVAL` of the
+            moment at which those of items come to rest.
         shards: How many shards publish lists of items.
     """
 
-    def __init__(self, redis: Redis, prefix: str, interval_s: float, shards: int) -> None:
-        self._redis = redis
+    def __init__(self, outside: Outside, shards: int) -> None:
+        settings = outside.settings
+        self._redis, self._lists = outside.redis, outside.lists
+        prefix, self._interval_s = settings.state_prefix, settings.refresh_interval
         self._heads = [SlotKeys(prefix, rows_tag(shard)).head for shard in range(shards)]
-        self._interval_s = interval_s
         self._due_at = time.monotonic()
         self._began_at = time.monotonic()
         self._queue: list[str] = []
@@ -86,11 +87,8 @@ class Sweep:
         return self._seen
 
     async def _published(self) -> str:
-        heads: list[Any] = await asyncio.gather(*(published(self._redis, k) for k in self._heads))
-        return ",".join(heads)
-
-
-async def published(redis: Redis, head: str) -> str:
-    """Return what changes whenever a shard with this head has published lists."""
-    values: Any = await redis.hmget(head, ["position", "published"])
-    return ":".join("" if value is None else value.decode() for value in values)
+        heads: list[Any] = await asyncio.gather(
+            *(self._redis.hmget(head, ["position", "published"]) for head in self._heads)
+        )
+        (trending,) = await self._lists.standing(TRENDING, [""])
+        return published_text(heads, trending)

@@ -80,7 +80,6 @@ class UserLists:
         self._begin({}, 0)
 
     def _begin(self, notes: Mapping[str, Note], shards: int) -> None:
-        settings, redis = self._outside.settings, self._outside.redis
         by_time = sorted(notes.items(), key=lambda one: one[1].expires_at)
         # Where lists lived longer before, those of now are not to wait behind them.
         latest = int(time.time() + self._ttl_s)
@@ -89,7 +88,7 @@ class UserLists:
         }
         self._due: dict[str, bytes | None] = {}
         self._on_the_way: dict[str, Note | None] = {}
-        self._sweep = Sweep(redis, settings.state_prefix, settings.refresh_interval, shards)
+        self._sweep = Sweep(self._outside, shards)
         self._expire_at = self._noted_at = 0.0
 
     async def open(self, registry: Registry, shards: int, *, doubt: bool) -> None:
@@ -189,7 +188,7 @@ class UserLists:
         """Replace the lists of users as far as they changed."""
         await self.settle()
         # Whatever is read behind this is at least as new as the clock.
-        seq = await self._audience.tick(self._delivery.owner)
+        seq = await self._slot.tick(self._delivery.owner)
         histories, now = await self._histories(users, position), time.monotonic()
         contents = await self._blender.lists(users, histories, self._registry, seq)
         await self._learn([user for user in users if self._shown[user].digest == _UNKNOWN])
@@ -287,7 +286,7 @@ class UserLists:
         if not gone:
             return
         await self.settle()
-        seq = await self._audience.tick(self._delivery.owner)
+        seq = await self._slot.tick(self._delivery.owner)
         standing = await self._lists.replace(KIND, [(user, b"") for user in gone], seq)
         if len(gone) == _AT_ONCE:
             self._expire_at = 0.0

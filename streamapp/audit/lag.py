@@ -6,15 +6,17 @@ position moves, so positions at or beyond ends that were read later leave nothin
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from faust.types import TP
 from redis.asyncio import Redis
 
+from streamapp.core.listing import TRENDING
 from streamapp.errors import StreamappError
 from streamapp.settings import Settings
-from streamapp.store.keys import SlotKeys, histories_tag, intake_tag, rows_tag
+from streamapp.store.keys import SlotKeys, histories_tag, intake_tag, list_name, rows_tag
+from streamapp.store.progress import positions_text, published_text
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.offsets import pass_gaps, read_offsets
 
@@ -31,13 +33,15 @@ class Standing:
             where there is no state yet.
         positions: First offset of each partition that is not applied.
         ends: Offset behind the last record of each partition.
-        unswept: Partitions whose lists for users were not yet compared with all lists of items.
+        unswept: Partitions whose lists for users were not yet compared with all other lists.
+        unmerged: Shards of whose checkpoint the list of what is trending does not know.
     """
 
     heads: Mapping[TP, Head | None]
     positions: Mapping[TP, int]
     ends: Mapping[TP, int]
     unswept: int = 0
+    unmerged: bool = False
 
     @property
     def lag_events(self) -> int:
@@ -63,7 +67,7 @@ class Standing:
     def drained(self) -> bool:
         """Whether all records are applied and all lists are as the counts say."""
         items = self.lag_events or self.pending_lists or self.moved_items
-        return not (items or self.due_users or self.unswept)
+        return not (items or self.unmerged or self.due_users or self.unswept)
 
     def number(self, topic: str, field: str) -> int:
         """Return the sum of a counter over the partitions of a topic."""
@@ -112,22 +116,31 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
             for tp, head in heads.items()
         },
         {tp: offsets[tp].end for tp in heads},
-        _unswept(heads, settings) if settings.user_list_ttl else 0,
+        await _unswept(redis, heads, settings) if settings.user_list_ttl else 0,
+        _unmerged([head for tp, head in heads.items() if tp.topic == settings.deltas_topic]),
     )
 
 
-def _unswept(heads: Mapping[TP, Head | None], settings: Settings) -> int:
-    """Return how many partitions of histories do not know of all published lists of items.
+async def _unswept(redis: Redis, heads: Mapping[TP, Head | None], settings: Settings) -> int:
+    """Return how many partitions of histories do not know of all published lists.
 
     Their heads were read first, so they cannot know more than is seen here.
     """
-    published = ",".join(
-        f"{head.position}:{head.fields.get('published', b'').decode()}" if head else ":"
-        for tp, head in heads.items()
-        if tp.topic == settings.deltas_topic
+    shards = [head for tp, head in heads.items() if tp.topic == settings.deltas_topic]
+    trending: bytes | None = await redis.get(settings.list_prefix + list_name(TRENDING, ""))  # type: ignore[assignment]
+    published = published_text(
+        ((head.position, head.fields.get("published")) if head else None for head in shards),
+        trending or b"",
     )
     users = [head for tp, head in heads.items() if tp.topic == settings.interactions_topic]
     return sum(head.fields.get("seen", b"").decode() != published for head in users if head)
+
+
+def _unmerged(shards: Sequence[Head | None]) -> bool:
+    """Say whether the list of what is trending does not know of all that shards have stored."""
+    positions = positions_text(head.position if head else None for head in shards)
+    first = shards[0]
+    return first is not None and first.fields.get("merged", b"").decode() != positions
 
 
 async def wait_until_drained(

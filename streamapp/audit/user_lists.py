@@ -15,7 +15,7 @@ from streamapp.audit.lists import SCORE_TOLERANCE, TIE
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings
 from streamapp.core.blending import Blend
-from streamapp.core.listing import SIMILAR, VERSION
+from streamapp.core.listing import SIMILAR, TRENDING, VERSION
 
 _KIND = "user"
 
@@ -30,10 +30,12 @@ class _Sum:
     Attributes:
         total: Score of every item that may be listed; all over 0.
         parts: What each item of the history adds, by that item.
+        fill: What follows, if there is room, as far as it is not listed yet.
     """
 
     total: Scores
     parts: dict[str, Scores]
+    fill: list[str]
 
 
 class _Entry(NamedTuple):
@@ -41,6 +43,7 @@ class _Entry(NamedTuple):
 
     item: str
     score: float
+    reason: str
     because: str
 
     @property
@@ -56,6 +59,7 @@ def compare_user_lists(
     leaving: set[str],
     lists: Sequence[bytes | None],
     item_lists: Mapping[str, bytes | None],
+    trending: bytes,
     rule: Blend,
 ) -> Comparison:
     """Compare every user's list with the true one.
@@ -67,20 +71,22 @@ def compare_user_lists(
         leaving: Those whose list is just being removed; nobody else may have one.
         lists: What lies under the key of each user of `log`, in the same order.
         item_lists: What lies under the key of each item.
+        trending: What lies under the key of what is trending; b"" for nothing.
         rule: What makes a list.
 
     Cost: O(users * depth * top_n), in Python.
     """
     decoded = {item: _scores(content) for item, content in item_lists.items() if content}
+    filling = list(_scores(trending))
     result = Comparison()
     histories = _histories(log, live)
     for number, (user, content) in enumerate(zip(log.users, lists, strict=True)):
-        expected = _Sum({}, {})
+        expected = _Sum({}, {}, [])
         if user in leaving:
             continue
         if user in audience:
-            expected = _blended(histories.get(number, []), decoded, rule)
-        result.compared += bool(expected.total)
+            expected = _blended(histories.get(number, []), decoded, filling, rule)
+        result.compared += bool(expected.total or expected.fill)
         if why := _fault(user, content, expected, rule.top_n):
             result.different += 1
             if len(result.examples) < EXAMPLES:
@@ -114,10 +120,13 @@ def _scores(content: bytes) -> Scores:
 
 
 def _blended(
-    history: Sequence[tuple[str, float]], lists: Mapping[str, Scores], rule: Blend
+    history: Sequence[tuple[str, float]],
+    lists: Mapping[str, Scores],
+    filling: Sequence[str],
+    rule: Blend,
 ) -> _Sum:
     excluded = {item for item, rating in history if rating >= rule.exclude_from}
-    found = _Sum({}, {})
+    found = _Sum({}, {}, [item for item in filling if item not in excluded])
     weights = rule.weights(len(history)).tolist()
     for (item, rating), weight in zip(history, weights, strict=False):
         for other, score in lists.get(item, {}).items():
@@ -132,19 +141,23 @@ def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int) -> str:
     """Return what is wrong with a list; "" if nothing is."""
     size = min(top_n, len(expected.total))
     if content is None:
-        return "no list" if size else ""
+        return "no list" if size or expected.fill else ""
     try:
         entries = _entries(user, content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return f"unreadable ({type(error).__name__}: {error})"
-    if len(entries) != size or len({entry.item for entry in entries}) != size:
-        return f"{len(entries)} entries instead of {size}, or one of them twice"
+    similar, rest = entries[:size], entries[size:]
+    listed = {entry.item for entry in similar}
+    if len(listed) != size or any(entry.reason != SIMILAR for entry in similar):
+        return f"not {size} entries that are similar, or one of them twice"
     best = sorted(expected.total.values(), reverse=True)
-    for place, entry in enumerate(entries):
-        if reason := _misplaced(
-            entry, entries[place - 1] if place else None, best[place], expected
-        ):
+    for place, entry in enumerate(similar):
+        before = similar[place - 1] if place else None
+        if reason := _misplaced(entry, before, best[place], expected):
             return f"entry {place + 1}, {entry.item}, {reason}"
+    fill = [item for item in expected.fill if item not in listed][: top_n - size]
+    if rest != [_Entry(item, 0.0, TRENDING, "") for item in fill]:
+        return f"filled with {', '.join(entry.item for entry in rest) or 'nothing'}"
     return ""
 
 
@@ -170,6 +183,7 @@ def _entries(user: str, content: bytes) -> list[_Entry]:
     value = orjson.loads(content)
     if (value["v"], value["kind"], value["id"]) != (VERSION, _KIND, user):
         raise ValueError("v, kind and id are not what the key says")
-    if any(entry["reason"] != SIMILAR for entry in value["items"]):
-        raise ValueError("there is no such reason")
-    return [_Entry(one["id"], float(one["score"]), one["because"]) for one in value["items"]]
+    return [
+        _Entry(one["id"], float(one["score"]), one["reason"], one.get("because", ""))
+        for one in value["items"]
+    ]

@@ -22,14 +22,17 @@ from streamapp.audit.comparison import (
 from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.audit.lists import compare_lists
 from streamapp.audit.log import LogInteractions, read_interactions
+from streamapp.audit.trending import compare_trending
 from streamapp.audit.truth import gram, live_ratings, newest_of
 from streamapp.audit.user_lists import compare_user_lists
 from streamapp.cli.console import Step, print_json, print_table, progress
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.core.arrays import Bools
+from streamapp.core.listing import TRENDING
 from streamapp.eventlog import read_log
 from streamapp.settings import Settings, load_settings
 from streamapp.store.audience import present
+from streamapp.store.keys import list_name
 from streamapp.store.snapshot import (
     check_still,
     holds_histories,
@@ -151,7 +154,11 @@ async def _compare(
         slots, _ = slots_of(redis, settings, layout)
         removed_at = await present(redis, (slot.keys for slot in slots))
         keys = [f"{settings.list_prefix}user:{user}" for user in log.users]
-        user_lists = await read_lists(redis, keys, begin("reading lists for users"))
+        *user_lists, trending = await read_lists(
+            redis,
+            [*keys, settings.list_prefix + list_name(TRENDING, "")],
+            begin("reading lists for users"),
+        )
         now = time.time()
         await check_still(redis, settings, snapshot.positions)
     tolerance = tolerance_of(settings.event_weights)
@@ -171,7 +178,11 @@ async def _compare(
                 {user for user, at in removed_at.items() if at <= now},
                 user_lists,
                 dict(zip(expected.items, lists, strict=True)),
+                trending or b"",
                 settings.user_rule,
+            ),
+            "trending": compare_trending(
+                log, trending or b"", settings.trending_half_life, settings.top_n
             ),
         },
     )

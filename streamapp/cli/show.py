@@ -10,6 +10,7 @@ from streamapp.cli.console import print_table
 from streamapp.cli.session import redis_session
 from streamapp.errors import StreamappError
 from streamapp.settings import Settings, load_settings
+from streamapp.store.keys import list_name
 
 
 def show_list(kind: str, name: str | None, as_json: bool) -> None:
@@ -24,7 +25,7 @@ def show_list(kind: str, name: str | None, as_json: bool) -> None:
         StreamappError: there is no such list, or it cannot be read.
     """
     settings = load_settings()
-    key = settings.list_prefix + (kind if name is None else f"{kind}:{name}")
+    key = settings.list_prefix + list_name(kind, name or "")
     content = asyncio.run(_fetch(settings, key))
     if content is None:
         raise StreamappError(f"there is no list under {key}")

@@ -93,5 +93,5 @@ def _skipped(standing: Standing, topic: str) -> dict[str, int]:
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = np.frombuffer(await slot.norms(), NORM)
+    norms = np.frombuffer(await slot.packed(slot.keys.norms), NORM)
     return int((norms["users"] > 0).sum())

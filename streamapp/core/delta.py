@@ -5,8 +5,9 @@ add `R_new^T R_new - R_old^T R_old` to it. Sending ratings and not pairs keeps a
 the histories it tells of (ADR-0003).
 """
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +15,7 @@ import numpy as np
 
 from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled
 from streamapp.core.history import Revisions
+from streamapp.core.popularity import NO_MASSES, Masses
 from streamapp.core.registry import Registry
 
 PART_BITS = 20
@@ -39,6 +41,7 @@ class Blocks:
         kept: int32. Item numbers of the history whose `rating` did not change.
         rating: float64, > 0.
         as_of: float64, shape (blocks,). Newest event time behind the block in seconds.
+        masses: What the interactions behind the blocks add to the popularity of items.
     """
 
     changed_ends: Longs
@@ -49,9 +52,13 @@ class Blocks:
     kept: Ints
     rating: Floats
     as_of: Floats
+    masses: Masses = NO_MASSES
 
 
-_DTYPES = ("<i8", "<i4", "<f8", "<f8", "<i8", "<i4", "<f8", "<f8")
+_DTYPES = ("<i8", "<i4", "<f8", "<f8", "<i8", "<i4", "<f8", "<f8", "<i4", "<f8", "<i4")
+
+_ITEMS = (1, 5, 8)
+"""Which of them name items."""
 
 
 class Delta(msgspec.Struct, array_like=True, frozen=True):
@@ -62,7 +69,8 @@ class Delta(msgspec.Struct, array_like=True, frozen=True):
         partition: Partition of the interactions that caused it.
         place: Offset of the interactions << PART_BITS, plus the part.
         ids: Item ids; the columns name items by their position here.
-        columns: The arrays of `Blocks`, little endian, in order.
+        columns: The arrays of `Blocks`, those of its masses last, little endian, in order.
+        newest_ts: Of the masses.
     """
 
     generation: str
@@ -70,16 +78,19 @@ class Delta(msgspec.Struct, array_like=True, frozen=True):
     place: int
     ids: list[str]
     columns: list[bytes]
+    newest_ts: float
 
     def blocks(self, registry: Registry) -> Blocks:
         """Return the blocks with items numbered by `registry`, which learns the new ones."""
         numbers = registry.number(self.ids)
-        arrays = [
+        arrays: list[Any] = [
             np.frombuffer(column, dtype).copy()
             for column, dtype in zip(self.columns, _DTYPES, strict=True)
         ]
-        arrays[1], arrays[5] = numbers[arrays[1]], numbers[arrays[5]]
-        return Blocks(*arrays)
+        for column in _ITEMS:
+            arrays[column] = numbers[arrays[column]]
+        item, mass, exponent = arrays[8:]
+        return replace(Blocks(*arrays[:8]), masses=Masses(item, mass, exponent, self.newest_ts))
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -106,48 +117,63 @@ class Origin(NamedTuple):
 
 
 def encode_deltas(
-    revisions: Revisions, registry: Registry, shards: int, origin: Origin
+    revisions: Revisions,
+    registry: Registry,
+    shards: int,
+    origin: Origin,
+    masses: Masses = NO_MASSES,
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield (shard, message) for every shard that `revisions` concern, parts in order.
+    """Yield (shard, message) for every shard that `revisions` or `masses` concern, parts in order.
 
     Every shard learns of every changed rating, because the norm of an item moves it in the lists
     of all shards. What was kept goes where it is needed: all of it to the owners of changed items,
-    and to other shards only their own items.
+    and to other shards only their own items. Masses go to the owner of their item.
     """
-    owner = registry.shards(shards, revisions.item)
+    owner, popular = registry.shards(shards, revisions.item), registry.shards(shards, masses.item)
     for shard in range(shards):
         whole = Blocks(*_select(revisions.starts, revisions.item, revisions.before,
                                 revisions.after, revisions.as_of, owner == shard))  # fmt: skip
-        for part, blocks in enumerate(_parts(whole)):
-            used, changed, kept = _compact(blocks.changed, blocks.kept, registry.scratch)
-            columns: list[Any] = [blocks.changed_ends, changed, blocks.before, blocks.after,
-                       blocks.kept_ends, kept, blocks.rating, blocks.as_of]  # fmt: skip
-            ids = registry.ids
-            yield (
-                shard,
-                _encode(
-                    Delta(
-                        origin.generation,
-                        origin.partition,
-                        (origin.offset << PART_BITS) + part,
-                        [ids[number] for number in used.tolist()],
-                        [
-                            column.astype(dtype, copy=False).tobytes()
-                            for column, dtype in zip(columns, _DTYPES, strict=True)
-                        ],
-                    )
-                ),
-            )
+        mine = popular == shard
+        some = Masses(masses.item[mine], masses.mass[mine], masses.exponent[mine], masses.newest_ts)
+        for part, blocks in enumerate(_parts(whole, some)):
+            yield shard, _encoded(blocks, registry, origin, part)
+
+
+def _encoded(blocks: Blocks, registry: Registry, origin: Origin, part: int) -> bytes:
+    masses = blocks.masses
+    used, changed, kept, popular = _compact(
+        blocks.changed, blocks.kept, masses.item, registry.scratch
+    )
+    columns: list[Any] = [blocks.changed_ends, changed, blocks.before, blocks.after,
+                          blocks.kept_ends, kept, blocks.rating, blocks.as_of,
+                          popular, masses.mass, masses.exponent]  # fmt: skip
+    ids = registry.ids
+    return _encode(
+        Delta(
+            origin.generation,
+            origin.partition,
+            (origin.offset << PART_BITS) + part,
+            [ids[number] for number in used.tolist()],
+            [
+                column.astype(dtype, copy=False).tobytes()
+                for column, dtype in zip(columns, _DTYPES, strict=True)
+            ],
+            masses.newest_ts,
+        )
+    )
 
 
 def encode_nudge(generation: str, place: int) -> bytes:
     """Return a delta that changes nothing but the position of its shard; `place` must rise."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
-    return _encode(Delta(generation, _NOBODY, place, [], columns))
+    return _encode(Delta(generation, _NOBODY, place, [], columns, -math.inf))
 
 
-def _parts(whole: Blocks) -> Iterator[Blocks]:
+def _parts(whole: Blocks, masses: Masses) -> Iterator[Blocks]:
+    """Yield blocks of a bounded size; the masses go with the first, if need be alone."""
     blocks, start = len(whole.as_of), 0
+    if not blocks and len(masses.item):
+        yield replace(whole, masses=masses)
     sizes = whole.changed_ends + whole.kept_ends
     while start < blocks:
         base = sizes[start - 1] if start else 0
@@ -165,6 +191,7 @@ def _parts(whole: Blocks) -> Iterator[Blocks]:
             whole.kept[kept],
             whole.rating[kept],
             whole.as_of[start:end],
+            NO_MASSES if start else masses,
         )
         start = end
 
@@ -207,12 +234,14 @@ def _select(
 
 
 @compiled
-def _compact(changed: Ints, kept: Ints, scratch: Ints) -> tuple[Ints, Ints, Ints]:
+def _compact(
+    changed: Ints, kept: Ints, popular: Ints, scratch: Ints
+) -> tuple[Ints, Ints, Ints, Ints]:
     """Renumber items by first appearance; `scratch` is zero before and after."""
-    used = np.empty(len(changed) + len(kept), np.int32)
+    used = np.empty(len(changed) + len(kept) + len(popular), np.int32)
     size = 0
-    columns = (np.empty_like(changed), np.empty_like(kept))
-    for column, items in enumerate((changed, kept)):
+    columns = (np.empty_like(changed), np.empty_like(kept), np.empty_like(popular))
+    for column, items in enumerate((changed, kept, popular)):
         for entry, number in enumerate(items):
             if scratch[number] == 0:
                 used[size] = number
@@ -221,4 +250,4 @@ def _compact(changed: Ints, kept: Ints, scratch: Ints) -> tuple[Ints, Ints, Ints
             columns[column][entry] = scratch[number] - 1
     for number in used[:size]:
         scratch[number] = 0
-    return used[:size], columns[0], columns[1]
+    return used[:size], columns[0], columns[1], columns[2]

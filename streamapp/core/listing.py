@@ -6,11 +6,15 @@ import msgspec
 
 from streamapp.core.arrays import Floats
 from streamapp.core.blending import Blended
+from streamapp.core.popularity import Popular
 from streamapp.core.ranking import Ranking
 from streamapp.core.registry import Registry
 
 VERSION = 1
 """The layout of a list; a new layout gets a new key prefix."""
+
+TRENDING = "trending"
+"""The kind of the list of what is trending, and the reason of an entry that comes from it."""
 
 SIMILAR = "similar"
 """The reason of an entry that similar items are there because of."""
@@ -30,7 +34,14 @@ class UserEntry(msgspec.Struct, gc=False):
     id: str
     score: float
     reason: str
-    because: str
+    because: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class TrendingEntry(msgspec.Struct, gc=False):
+    """An entry of what is trending."""
+
+    id: str
+    score: float
 
 
 class _List(msgspec.Struct, gc=False):
@@ -41,7 +52,7 @@ class _List(msgspec.Struct, gc=False):
     id: str
     seq: int
     as_of: float
-    items: list[ItemEntry] | list[UserEntry]
+    items: list[ItemEntry] | list[UserEntry] | list[TrendingEntry]
 
 
 _encode = msgspec.json.Encoder().encode
@@ -74,29 +85,53 @@ def encode_item_lists(
 
 
 def encode_user_lists(
-    users: Sequence[str], blended: Blended, seq: int, as_of: Floats, registry: Registry
+    users: Sequence[str],
+    blended: Blended,
+    fillers: Sequence[Sequence[str]],
+    seq: int,
+    as_of: Floats,
+    registry: Registry,
 ) -> Iterator[bytes]:
     """Yield the list of each user; an empty line yields b"".
 
     Args:
         users: Whose lists they are.
         blended: Their lines, in the same order.
+        fillers: Items that trend and follow the entries of each line.
         seq: Of all of them.
         as_of: float64, shape (users,). Newest event time behind each list.
         registry: The items' ids.
     """
     ids = registry.ids
     lines = zip(users, blended.size.tolist(), blended.item.tolist(), blended.score.tolist(),
-                blended.because.tolist(), as_of.tolist(), strict=True)  # fmt: skip
-    for user, size, items, scores, reasons, newest in lines:
-        if not size:
+                blended.because.tolist(), fillers, as_of.tolist(), strict=True)  # fmt: skip
+    for user, size, items, scores, reasons, fill, newest in lines:
+        if not size and not fill:
             yield b""
             continue
         entries = [
             UserEntry(ids[item], score, SIMILAR, ids[because])
             for item, score, because in zip(items[:size], scores, reasons, strict=False)
         ]
+        entries += [UserEntry(item, 0.0, TRENDING) for item in fill]
         yield _encode(_List(VERSION, "user", user, seq, newest, entries))
+
+
+def encode_trending(
+    popular: Sequence[Popular], as_of: float, seq: int, half_life_s: float
+) -> bytes:
+    """Return the list of what is trending, best first; b"" of nothing.
+
+    Args:
+        popular: The entries.
+        as_of: Newest event time in seconds; the popularity at that time is the score.
+        seq: Of the list.
+        half_life_s: Of the popularity.
+    """
+    if not popular:
+        return b""
+    entries = [TrendingEntry(one.item, one.at(as_of, half_life_s)) for one in popular]
+    return _encode(_List(VERSION, TRENDING, "", seq, as_of, entries))
 
 
 def entries_of(content: bytes) -> bytes:

@@ -14,6 +14,7 @@ from streamapp.core.arrays import Bools, Ints, Longs, resized
 from streamapp.core.delta import Blocks, Delta
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
+from streamapp.core.popularity import Popularity
 from streamapp.core.ranking import Ranking, Rule, holding, neighbouring, rank
 from streamapp.core.registry import Registry
 from streamapp.core.rows import CELL, Rows
@@ -32,6 +33,7 @@ class Shard:
         registry: Items by number.
         norms: Sums of squares and user counts of all items.
         fences: First place not applied of each interactions partition.
+        popularity: How popular each item of the shard is.
         owned: bool by number. Items whose row is here.
         dirty: bool by number. Rows that changed since their list was published.
         unsaved: bool by number. Rows that changed since they were stored.
@@ -48,6 +50,7 @@ class Shard:
     registry: Registry
     norms: Norms
     fences: Fences
+    popularity: Popularity = field(default_factory=Popularity)
     rows: Rows = field(default_factory=Rows)
     owned: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
     dirty: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -79,6 +82,7 @@ class Shard:
     def apply(self, blocks: Blocks, offset: int) -> None:
         """Apply the delta at `offset` of the shard's log; its rows must be present."""
         self.norms.apply(blocks, offset)
+        self.popularity.add(blocks.masses, offset, self.registry)
         touched = self.rows.apply(blocks, offset, self.owned)
         self.dirty[touched] = True
         self.unsaved[touched] = True
@@ -123,7 +127,7 @@ class Shard:
     @property
     def catches_up(self) -> bool:
         """Whether some norm was stored at a later position than this one: no list is right yet."""
-        return self.norms.furthest > self.position
+        return max(self.norms.furthest, self.popularity.furthest) > self.position
 
     def alive(self) -> Ints:
         """Return the items of this shard that are in someone's history."""
@@ -174,6 +178,7 @@ class Shard:
             room = max(needed, 2 * len(self.owned))
             self.rows.reserve(room)
             self.norms.reserve(room)
+            self.popularity.reserve(room)
             for name in ("owned", "dirty", "unsaved", "known", "listed", "digest"):
                 setattr(self, name, resized(getattr(self, name), room))
         new = np.arange(self._numbered, len(self.registry), dtype=np.int32)

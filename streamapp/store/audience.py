@@ -5,7 +5,7 @@ list is due is noted before the history that asks for it is stored, and until th
 and on the topic; so whoever takes over knows what is missing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
@@ -67,24 +67,9 @@ class Audience:
             last = start + 2 * _AT_ONCE >= len(texts)
             arguments: list[Value] = [owner, seen if last else ""]
             arguments += texts[start : start + 2 * _AT_ONCE]
-            await self._run("note-audience", [self._keys.head, self._keys.audience], arguments)
-
-    async def tick(self, owner: str) -> int:
-        """Return the next time of the slot's clock: about milliseconds, and always rising.
-
-        It is a hybrid logical clock (Kulkarni et al. 2014), so it rises also where the state goes
-        back in time or is begun anew. What its owner reads afterwards is at least as new.
-
-        Raises:
-            ClaimLostError: somebody else has claimed the slot.
-        """
-        return await self._run("tick", [self._keys.head], [owner])
-
-    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[Value]) -> int:
-        reply = int(await run(self._redis, script, keys, arguments))
-        if reply < 0:
-            raise ClaimLostError
-        return reply
+            keys = [self._keys.head, self._keys.audience]
+            if await run(self._redis, "note-audience", keys, arguments) < 0:
+                raise ClaimLostError
 
 
 async def present(redis: Redis, slots: Iterable[SlotKeys]) -> dict[str, int]:

@@ -40,6 +40,11 @@ class SlotKeys:
         return f"{self.prefix}{{{self.tag}}}:norms"
 
     @property
+    def popularity(self) -> str:
+        """String: packed popularity by item number."""
+        return f"{self.prefix}{{{self.tag}}}:popularity"
+
+    @property
     def audience(self) -> str:
         """Hash: user -> when the list is removed, and whether it is due."""
         return f"{self.prefix}{{{self.tag}}}:audience"
@@ -67,6 +72,11 @@ def intake_tag(topic: str, partition: int) -> str:
 def pattern_of(prefix: str) -> str:
     """Return the pattern by which SCAN finds the keys that begin with `prefix`."""
     return re.sub(r"([?*\[\]\\])", r"\\\1", prefix) + "*"
+
+
+def list_name(kind: str, name: str) -> str:
+    """Return how a list is called: `kind:name`, or `kind` where there is only one of it."""
+    return f"{kind}:{name}" if name else kind
 
 
 def gone_key(prefix: str, list_key: str) -> str:

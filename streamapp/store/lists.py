@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from redis.asyncio import Redis
 
-from streamapp.store.keys import GONE_LIFETIME_S, gone_key
+from streamapp.store.keys import GONE_LIFETIME_S, gone_key, list_name
 from streamapp.store.scripts import Value, run
 
 _AT_ONCE = 100
@@ -40,7 +40,7 @@ class Lists:
 
     def key(self, kind: str, name: str) -> str:
         """Return the key of the list of `kind` for `name`."""
-        return f"{self._list_prefix}{kind}:{name}"
+        return self._list_prefix + list_name(kind, name)
 
     async def replace(
         self,

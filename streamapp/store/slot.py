@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
 from streamapp.core.registry import Registry
-from streamapp.errors import FenceMovedError
+from streamapp.errors import ClaimLostError, FenceMovedError
 from streamapp.store.keys import GONE_LIFETIME_S, SlotKeys, pattern_of
 from streamapp.store.scripts import Value, readable, run
 
@@ -112,6 +112,29 @@ class Slot:
         found: Any = await self._redis.hget(self.keys.head, _OWNER)
         return found is not None and bool(found.decode() == owner)
 
+    async def tick(self, owner: str) -> int:
+        """Return the next time of the slot's clock: about milliseconds, and always rising.
+
+        It is a hybrid logical clock (Kulkarni et al. 2014), so it rises also where the state goes
+        back in time or is begun anew. What its owner reads afterwards is at least as new.
+
+        Raises:
+            ClaimLostError: somebody else has claimed the slot.
+        """
+        tick = int(await run(self._redis, "tick", [self.keys.head], [owner]))
+        if tick < 0:
+            raise ClaimLostError
+        return tick
+
+    async def note(self, owner: str, name: str, value: str) -> None:
+        """Set a field of the head.
+
+        Raises:
+            ClaimLostError: somebody else has claimed the slot.
+        """
+        if await run(self._redis, "note", [self.keys.head], [owner, name, value]) < 0:
+            raise ClaimLostError
+
     async def registry(self) -> Registry:
         """Return the items that the slot has seen."""
         registry, step = Registry(), 5_000
@@ -123,13 +146,13 @@ class Slot:
                 return registry
             registry.number([item.decode() for item in ids])
 
-    async def norms(self) -> bytes:
-        """Return the packed norms."""
+    async def packed(self, key: str) -> bytes:
+        """Return the packed records, one for each item number, that one of `keys` holds."""
         packed, step = b"", 1_000_000
         while True:
             start = len(packed)
-            with readable(f"to read {self.keys.norms}"):
-                part: Any = await self._redis.getrange(self.keys.norms, start, start + step - 1)
+            with readable(f"to read {key}"):
+                part: Any = await self._redis.getrange(key, start, start + step - 1)
             if not part:
                 return packed
             packed += part
@@ -202,18 +225,20 @@ class Slot:
             raise FenceMovedError(position, stale)
         return stale
 
-    async def put_norms(self, position: int, norms: Sequence[tuple[int, bytes]]) -> None:
-        """Write norms, (byte offset, norm), that are complete up to `position`.
+    async def put_packed(
+        self, key: str, position: int, records: Sequence[tuple[int, bytes]]
+    ) -> None:
+        """Write records, (item number, record), that are complete up to `position`.
 
         Raises:
             FenceMovedError: as for `put`.
         """
-        keys = [self.keys.head, self.keys.norms]
-        for start in range(0, len(norms), _PUT_KEYS):
+        keys = [self.keys.head, key]
+        for start in range(0, len(records), _PUT_KEYS):
             arguments: list[Value] = [self.generation, position, *self._marks()]
-            for at, norm in norms[start : start + _PUT_KEYS]:
-                arguments += [at, norm]
-            stale = int(await run(self._redis, "put-norms", keys, arguments))
+            for number, record in records[start : start + _PUT_KEYS]:
+                arguments += [number * len(record), record]
+            stale = int(await run(self._redis, "put-packed", keys, arguments))
             if stale < 0:
                 raise FenceMovedError(position, stale)
 

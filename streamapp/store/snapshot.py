@@ -196,7 +196,7 @@ async def _read_ids(slot: Slot, shard: int, collection: "_Collection") -> Ints:
     """Read a shard's registry and norms into the collection; return the rows that it owns."""
     registry = await slot.registry()
     norms = np.zeros(len(registry), NORM)
-    stored = np.frombuffer(await slot.norms(), NORM)[: len(registry)]
+    stored = np.frombuffer(await slot.packed(slot.keys.norms), NORM)[: len(registry)]
     norms[: len(stored)] = stored
     numbers: Ints = np.arange(len(registry), dtype=np.int32)
     owned: Ints = numbers[registry.shards(collection.shards, numbers) == shard]

@@ -1,9 +1,9 @@
 #!lua
--- Write norms of one slot, each only over an older one.
--- KEYS: 1 head, 2 norms.
--- ARGV: 1 generation, 2 position of the norms, 3 mark of what was put before, 4 mark of this call,
---   then byte offset, norm ...; a norm begins with its position, 8 bytes, big endian.
--- Returns the number of norms that were left because a newer one was there; or, where nothing was
+-- Write records of fixed size into a string of one slot, each only over an older one.
+-- KEYS: 1 head, 2 records.
+-- ARGV: 1 generation, 2 position of the records, 3 mark of what was put before, 4 mark of this call,
+--   then byte offset, record ...; a record begins with its position, 8 bytes, big endian.
+-- Returns the number of records that were left because a newer one was there; or, where nothing was
 --   written, -1 if the slot is gone or of another generation, -2 if something else was put before.
 if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
 local written = redis.call('HGET', KEYS[1], 'written') or ''

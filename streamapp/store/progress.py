@@ -1,0 +1,50 @@
+"""Store. What heads say of how far lists are, as texts that are compared."""
+
+from collections.abc import Iterable
+from zlib import crc32
+
+import msgspec
+
+
+class _Entry(msgspec.Struct, gc=False):
+    id: str
+
+
+class _Ids(msgspec.Struct, gc=False):
+    items: list[_Entry]
+
+
+_decode = msgspec.json.Decoder(_Ids).decode
+
+
+def positions_text(positions: Iterable[int | bytes | None]) -> str:
+    """Return the positions of all shards."""
+    return ",".join(_text(position) for position in positions)
+
+
+def published_text(
+    shards: Iterable[tuple[int | bytes | None, bytes | None] | None], trending: bytes
+) -> str:
+    """Return what changes whenever a list has changed that lists for users are made of.
+
+    Args:
+        shards: The position of each, and how many lists it has published; None without a head.
+        trending: The list of what is trending, of which only the order of its entries counts; b""
+            for none.
+    """
+    heads = ((None, None) if shard is None else shard for shard in shards)
+    counts = ",".join(":".join(_text(value) for value in head) for head in heads)
+    return f"{counts}/{crc32(' '.join(ids_of(trending)).encode())}"
+
+
+def ids_of(content: bytes) -> list[str]:
+    """Return the ids of the entries of a list, in order; b"" has none.
+
+    Raises:
+        msgspec.DecodeError: it is no list.
+    """
+    return [entry.id for entry in _decode(content).items] if content else []
+
+
+def _text(value: int | bytes | None) -> str:
+    return value.decode() if isinstance(value, bytes) else "" if value is None else str(value)
