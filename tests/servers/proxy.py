@@ -6,6 +6,7 @@ connection.
 """
 
 import asyncio
+import re
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class _Loss:
     """Replies to lose: how many are left, to which requests, and what becomes of the connection."""
 
     left: int = 0
-    to: bytes = b""
+    to: bytes | re.Pattern[bytes] = b""
     hangs: bool = False
 
 
@@ -98,12 +99,15 @@ class Proxy:
         else:
             self._loop.call_soon_threadsafe(self._cut)
 
-    def lose_replies(self, count: int = 1, to: bytes = b"", *, hangs: bool = False) -> None:
+    def lose_replies(
+        self, count: int = 1, to: bytes | re.Pattern[bytes] = b"", *, hangs: bool = False
+    ) -> None:
         """Let requests reach the server, and lose what it answers.
 
         Args:
             count: How many replies to lose.
-            to: Text of the requests that are meant; any request without it.
+            to: Text of the requests that are meant, or a pattern that is found in what passes at
+                once; any request without it.
             hangs: Whether the client waits in vain, instead of losing the connection.
         """
         self._loss = _Loss(count, to, hangs)
@@ -187,9 +191,14 @@ class Proxy:
 
     def _notice_request(self, connection: _Connection, chunk: bytes) -> None:
         """Note whether the reply to what passes is to be lost; the text may span two chunks."""
-        seen = connection.seen + chunk
-        connection.seen = seen[len(seen) - len(self._loss.to) + 1 :]
-        if self._loss.left and self._loss.to in seen and not connection.loses_reply:
+        to = self._loss.to
+        if isinstance(to, bytes):
+            seen = connection.seen + chunk
+            connection.seen = seen[len(seen) - len(to) + 1 :]
+            meant = to in seen
+        else:
+            meant = to.search(chunk) is not None
+        if self._loss.left and meant and not connection.loses_reply:
             self._loss.left -= 1
             connection.loses_reply = True
 
