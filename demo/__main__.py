@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from demo.acts import Acts, acts_on, audit, write_log
+from demo.acts import Acts, Entry, acts_on, audit, write_log
 from demo.films import CACHE, NoFilmsError, film_shop
 from demo.shop import Shop, made_up_shop
 from demo.stage import CHOSEN, Stage, open_stage
@@ -89,6 +89,8 @@ async def _visit(acts: Acts, shop: Shop, item: str, other: str) -> list[LoggedEv
          f"{moment.elapsed_s * 1000:.0f} ms later the key has it:")  # fmt: skip
     _say(f"before  {orjson.dumps(moment.before).decode()}")
     _say(f"after   {orjson.dumps(moment.after).decode()}")
+    _head("A list for the visitor, and why")
+    _print_list(shop, await acts.list_for(clicks[-1].user_id, clicks[-1].item_id))
     return clicks
 
 
@@ -110,6 +112,15 @@ def _print_neighbours(shop: Shop, lists: dict[str, bytes]) -> None:
         for entry in orjson.loads(content)["items"][:_NEIGHBOURS]:
             name, score = shop.names[entry["id"]], f"{entry['score']:.3f}"
             table.add_row(f"  {name}", score, f"{entry['support']:,}")
+    console.print(table)
+
+
+def _print_list(shop: Shop, entries: list[Entry]) -> None:
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    for column in ("", "because of"):
+        table.add_column(column, no_wrap=True)
+    for entry in entries[:_NEIGHBOURS]:
+        table.add_row(f"  {shop.names[entry['id']]}", shop.names[entry["because"]])
     console.print(table)
 
 

@@ -117,6 +117,21 @@ class Acts:
         await sending
         return Moment(elapsed_s, before, after)
 
+    async def list_for(self, user: str, because: str) -> list[Entry]:
+        """Return the entries of a user's list, as soon as some are there because of an item.
+
+        Raises:
+            StreamappError: there is no such list in time.
+        """
+        key, began = f"{self.stage.settings.list_prefix}user:{user}", time.perf_counter()
+        while time.perf_counter() - began < _SHOWN_S:
+            content: bytes | None = await self.redis.get(key)  # type: ignore[assignment]
+            entries: list[Entry] = orjson.loads(content)["items"] if content else []
+            if any(entry.get("because") == because for entry in entries):
+                return entries
+            await asyncio.sleep(_POLL_INTERVAL_S)
+        raise StreamappError(f"{key} shows nothing because of {because} after {_SHOWN_S:g} s")
+
     async def _send(self, events: Sequence[LoggedEvent], tell: Callable[[int], None]) -> None:
         router = Router(self.stage.settings, None)
         replay = Replay(self.publisher, router, self.layout, tell)

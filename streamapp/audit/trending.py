@@ -10,6 +10,7 @@ from streamapp.audit.comparison import Comparison, Difference
 from streamapp.audit.lists import SCORE_TOLERANCE
 from streamapp.audit.log import LogInteractions
 from streamapp.core.listing import TRENDING, VERSION
+from streamapp.core.popularity import FADED
 
 
 def compare_trending(
@@ -29,7 +30,8 @@ def compare_trending(
     if half_life_s and len(log.ts):
         faded = log.weight * np.exp2((log.ts - log.ts.max()) / half_life_s)
         popularity = np.bincount(log.item, faded, len(log.items))
-        truth = dict(zip(log.items, popularity.tolist(), strict=True))
+        pairs = zip(log.items, popularity.tolist(), strict=True)
+        truth = {item: popular for item, popular in pairs if popular >= FADED}
     if why := _fault(content, truth, float(log.ts.max(initial=0.0)), top_n):
         best = sorted(truth, key=lambda item: -truth[item])[:3]
         expected = ", ".join(f"{item} {truth[item]:.17g}" for item in best) or "no list"

@@ -6,7 +6,7 @@ import msgspec
 
 from streamapp.core.arrays import Floats
 from streamapp.core.blending import Blended
-from streamapp.core.popularity import Popular
+from streamapp.core.popularity import FADED, Popular
 from streamapp.core.ranking import Ranking
 from streamapp.core.registry import Registry
 
@@ -122,15 +122,19 @@ def encode_trending(
 ) -> bytes:
     """Return the list of what is trending, best first; b"" of nothing.
 
+    What has faded below `FADED` is not trending any more.
+
     Args:
         popular: The entries.
         as_of: Newest event time in seconds; the popularity at that time is the score.
         seq: Of the list.
         half_life_s: Of the popularity.
     """
-    if not popular:
+    scored = ((one.at(as_of, half_life_s), one.item) for one in popular)
+    best = sorted(scored, key=lambda one: (-one[0], one[1].encode()))
+    entries = [TrendingEntry(item, score) for score, item in best if score >= FADED]
+    if not entries:
         return b""
-    entries = [TrendingEntry(one.item, one.at(as_of, half_life_s)) for one in popular]
     return _encode(_List(VERSION, TRENDING, "", seq, as_of, entries))
 
 

@@ -20,6 +20,9 @@ from streamapp.core.registry import Registry
 POPULARITY = np.dtype([("position", ">u8"), ("mass", "<f8"), ("exponent", "<i4")])
 """The stored popularity of an item, 20 bytes; its place in the array is the item's number."""
 
+FADED = 2.0**-100
+"""A popularity that is no longer shown: that of one click a hundred half-lives ago."""
+
 _NEVER = -(1 << 30)
 
 
