@@ -140,8 +140,10 @@ def _blended(
 def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int) -> str:
     """Return what is wrong with a list; "" if nothing is."""
     size = min(top_n, len(expected.total))
-    if content is None:
-        return "no list" if size or expected.fill else ""
+    wanted = bool(size or expected.fill)
+    if content is None or not wanted:
+        found = "a list" if content is not None else "no list"
+        return "" if (content is not None) == wanted else found
     try:
         entries = _entries(user, content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

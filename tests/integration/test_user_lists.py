@@ -33,6 +33,12 @@ BAR_S = 1.0
 WITHIN_S = 30.0
 
 
+@pytest.fixture(autouse=True)
+def _nothing_trends(deployment: Deployment) -> None:
+    """Keep lists short that would be filled with what is trending."""
+    deployment.env["STREAMAPP_TRENDING_HALF_LIFE"] = "0"
+
+
 def raw(deployment: Deployment, key: str) -> bytes | None:
     """Return the list under a key, without its prefix."""
     with deployment.redis() as redis:

@@ -81,6 +81,12 @@ def encoded_item(item: str, neighbours: dict[str, float]) -> bytes:
     return json.dumps({"v": 1, "kind": "item", "id": item, "seq": 1, "items": items}).encode()
 
 
+def encoded_trending(names: str) -> bytes:
+    """Return a list of what is trending: one letter is one item, the best first."""
+    items = [{"id": name, "score": 9.0 - place} for place, name in enumerate(names)]
+    return json.dumps({"v": 1, "kind": "trending", "id": "", "seq": 1, "items": items}).encode()
+
+
 ACTS = [Act("u", "a", 1.0, 1.0), Act("u", "b", 5.0, 2.0), Act("u", "z", 1.0, 3.0),
         Act("v", "z", 1.0, 1.0), Act("w", "a", 1.0, 1.0)]  # fmt: skip
 LISTS = {"a": {"p": 0.5, "r": 0.25, "s": 0.25}, "b": {"p": 0.25, "q": 0.5, "z": 0.75}}
@@ -92,7 +98,12 @@ more, for it ties with r. z was seen."""
 
 
 def compare(
-    user: str, content: Any, audience: str = "uvw", leaving: str = "", rule: Blend = RULE
+    user: str,
+    content: Any,
+    audience: str = "uvw",
+    leaving: str = "",
+    rule: Blend = RULE,
+    trending: str = "",
 ) -> Comparison:
     """Compare the true lists, but that of `user` replaced by `content`, or left if it is ()."""
     log = read(ACTS)
@@ -107,6 +118,7 @@ def compare(
         set(leaving),
         [stored.get(name) for name in log.users],
         {item: encoded_item(item, neighbours) for item, neighbours in LISTS.items()},
+        encoded_trending(trending) if trending else b"",
         rule,
     )
 
@@ -144,6 +156,7 @@ def test_true_lists_have_no_differences(acts: list[Act], cap: int, rule: Blend) 
         set(),
         [encoded(user, true[user]) if user in true else None for user in log.users],
         {item: encoded_item(item, neighbours) for item, neighbours in lists.items()},
+        b"",
         rule,
     )
     assert (result.compared, result.examples) == (len(true), [])
@@ -166,9 +179,9 @@ def test_scores_that_tie_but_for_rounding_may_change_places() -> None:
         (None, "no list"),
         ([Q, P._replace(score=0.75 + 1e-8), R], "entry 2, p, scores 0.75000001"),
         ([P, Q, R], "entry 1, p, does not belong in this place"),
-        ([Q, P], "2 entries instead of 3"),
-        ([], "0 entries instead of 3"),
-        ([Q, P, R, S], "4 entries instead of 3"),
+        ([Q, P], "not 3 entries that are similar"),
+        ([], "not 3 entries that are similar"),
+        ([Q, P, R, S], "filled with s"),
         ([Q, P, P], "one of them twice"),
         ([Q, P._replace(because="a"), R], "entry 2, p, is not there because of a first of all"),
         ([Q, P, R._replace(because="b")], "entry 3, r, is not there because of b first of all"),
@@ -179,7 +192,7 @@ def test_scores_that_tie_but_for_rounding_may_change_places() -> None:
         (b"[]", "unreadable (TypeError"),
         (b'{"v": 1, "kind": "user", "id": "u"}', "unreadable (KeyError: 'items')"),
         (encoded("w", [Q, P, R]), "unreadable (ValueError: v, kind and id are not what the key"),
-        (encoded("u", [Q, P, R]).replace(b"similar", b"popular"), "there is no such reason"),
+        (encoded("u", [Q, P, R]).replace(b"similar", b"popular"), "not 3 entries that are"),
         (encoded("u", [Q, P, R]).replace(b'"user"', b'"item"'), "v, kind and id are not"),
     ],
 )
@@ -228,3 +241,46 @@ def test_where_only_what_was_bought_is_left_out_the_rest_of_the_history_is_liste
     seen = Entry("z", 1.875, "b")
     assert compare("u", [seen, Q, P, R], rule=rule).different == 0
     assert compare("u", [Q, P, R, S], rule=rule).different == 1
+
+
+def filled(listed: list[Entry], names: str, **more: Any) -> bytes:
+    """Return a list for w that is filled with items, one letter each."""
+    value = json.loads(encoded("w", listed))
+    value["items"] += [{"id": name, "score": 0.0, "reason": "trending"} | more for name in names]
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (filled([], "zq", because="a"), "filled with z, q"),
+        (filled([], "qz"), "filled with q, z"),
+        (filled([], "z"), "filled with z"),
+        (filled([], "zqa"), "filled with z, q, a"),
+        (filled([], "zq", score=0.5), "filled with z, q"),
+        (filled([], "zq", reason="similar", because="a"), "filled with z, q"),
+        (filled([Entry("z", 1.0, "a")], "q"), "filled with z, q"),
+        (filled([], ""), "filled with nothing"),
+        (None, "no list"),
+    ],
+)
+def test_what_a_list_is_filled_with_is_compared_too(content: bytes | None, found: str) -> None:
+    """In the order of what is trending, without what was seen or is listed already."""
+    rule = Blend(top_n=5, depth=3, fading=0.5, rated=True)
+    mine = [Entry("p", 0.5, "a"), Entry("r", 0.25, "a"), Entry("s", 0.25, "a")]
+    whole = filled(mine, "zq")
+    assert json.loads(whole)["items"][3] == {"id": "z", "score": 0.0, "reason": "trending"}
+    result = compare("w", whole, audience="w", leaving="uv", rule=rule, trending="azpq")
+    assert (result.compared, result.different) == (1, 0)
+
+    if content is not None:
+        value, wrong = json.loads(whole), json.loads(content)["items"]
+        content = json.dumps(value | {"items": value["items"][:3] + wrong}).encode()
+    result = compare("w", content, audience="w", leaving="uv", rule=rule, trending="azpq")
+    (difference,) = result.examples
+    assert found in difference.found
+
+
+def test_an_empty_list_is_no_list() -> None:
+    """Where there is nothing to show, there is no key."""
+    assert [one.found for one in compare("v", []).examples] == ["a list"]
