@@ -1,4 +1,4 @@
-"""Load test. The commands of `python -m loadtest`: replay, bench and evaluate."""
+"""Load test. The commands of `python -m loadtest`: replay, bench, evaluate and tune."""
 
 import asyncio
 from collections.abc import Sequence
@@ -196,6 +196,23 @@ def evaluate(
         protocol, files or [], test, lists or [], top, history_cap, cache or command.CACHE
     )
     command.evaluate(request, load_settings(), json_file, html_file)
+
+
+@app.command()
+def tune(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="LOG...", help="Event logs, CSV or JSON lines.")
+    ],
+    *,
+    by: Annotated[str, typer.Option(metavar="METRIC", help="mrr, hr or ndcg.")] = "mrr",
+    held_out: Annotated[
+        float, typer.Option(min=0.01, max=0.9, help="Share of the log's time to ask about.")
+    ] = 0.2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Search the settings that make the best lists for users, and print what to set."""
+    command = import_module("loadtest.evaluation.command")
+    command.show_tuning(files, load_settings(), by, held_out, as_json)
 
 
 async def _replay(

@@ -13,22 +13,24 @@ import typer
 
 from demo.films import CACHE, NoFilmsError, film_ratings
 from loadtest.bench.result import Result
-from loadtest.evaluation import prequential, sessions, split
+from loadtest.evaluation import prequential, sessions, split, tune
 from loadtest.evaluation.engine import Counting
 from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
-from streamapp.cli.console import print_table, progress
+from streamapp.cli.console import print_json, print_table, progress
 from streamapp.core.event import EventRules
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
-from streamapp.settings import Settings
+from streamapp.settings import PREFIX, Settings
 
-__all__ = ["CACHE", "Request", "evaluate"]
+__all__ = ["CACHE", "Request", "evaluate", "show_tuning"]
 
 PROTOCOLS = {protocol.ID: protocol for protocol in (prequential, sessions, split)}
 """By permanent id."""
 
 STANDARD_OUTPUT = Path("-")
+
+_SHOWN_CHOICES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,48 @@ def evaluate(
         json_file.write_bytes(report.as_json(results, about))
     if html_file is not None:
         html_file.write_text(report.as_html(results, about, "evaluation"))
+
+
+def show_tuning(
+    files: Sequence[Path], settings: Settings, metric: str, held_out: float, as_json: bool
+) -> None:
+    """Search settings, and print which to set.
+
+    Args:
+        files: Event logs, in the order of their events.
+        settings: What is set now.
+        metric: What to tune for.
+        held_out: Share of the log's time whose items are asked for.
+        as_json: Whether to print JSON.
+
+    Raises:
+        ConfigError: a log cannot be read, or there is nothing to tune by.
+    """
+    if metric not in tune.METRICS:
+        raise ConfigError(f"--by {metric}: {', '.join(tune.METRICS)} is needed")
+    with progress() as begin:
+        begin("reading")
+        log = interactions(files, settings)
+        tuning = tune.tune(log, settings, metric, held_out, begin("searching"))
+    if as_json:
+        print_json(tuning.as_dict())
+        return
+    rows = [
+        (*choice.environment().values(), *(f"{values[name]:.4f}" for name in tune.METRICS),
+         "set now" if choice == tuning.current else "")
+        for place, (choice, values) in enumerate(tuning.found.items())
+        if place < _SHOWN_CHOICES or choice == tuning.current
+    ]  # fmt: skip
+    best = next(iter(tuning.found)).environment()
+    names = [name.removeprefix(PREFIX) for name in best]
+    print_table(
+        f"{tuning.questions:,} questions in the last {held_out:.0%} of the time, best "
+        f"{metric.upper()} of {len(tuning.found)} choices first",
+        (*names, *(name.upper() for name in tune.METRICS), ""),
+        rows,
+    )
+    for name, value in best.items():
+        typer.echo(f"{name}={value}")
 
 
 def _check(request: Request) -> None:

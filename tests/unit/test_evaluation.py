@@ -11,17 +11,19 @@ import pytest
 
 from demo.films import CACHE, NoFilmsError, film_ratings
 from loadtest.bench.report import as_html
-from loadtest.evaluation import prequential, sessions, split
+from loadtest.evaluation import prequential, sessions, split, tune
 from loadtest.evaluation.command import interactions, movielens
 from loadtest.evaluation.engine import Counting, Engine
 from loadtest.evaluation.metrics import Questions, measure
 from loadtest.evaluation.similarities import Similarity
+from loadtest.evaluation.tune import Choice
 from loadtest.evaluation.variant import WHOLE, Variant, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.core.blending import Blend, Tastes
+from streamapp.core.registry import Registry
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
-from streamapp.settings import Settings
+from streamapp.settings import PREFIX, Settings
 
 SETTINGS = Settings(_env_file=None)
 NOON_S = 1_700_049_600.0
@@ -34,6 +36,11 @@ def said(*clicks: tuple[str, str, float]) -> LogInteractions:
         LoggedEvent(user, item, "click", NOON_S + days * DAY_S) for user, item, days in clicks
     ]
     return read_interactions(events, SETTINGS.event_rules, SETTINGS.event_weights, "clicks", 2e9)
+
+
+def chosen(environment: dict[str, str]) -> dict[str, float]:
+    """Return settings as an environment sets them."""
+    return {name.removeprefix(PREFIX).lower(): float(text) for name, text in environment.items()}
 
 
 def told(_done: int, _of: int | None) -> None:
@@ -238,3 +245,40 @@ def test_films_are_guessed_as_well_as_by_all_neighbours_of_sar() -> None:
         [0.113287, 0.395561, 0.341888, 0.181396],
         [0.120581, 0.409898, 0.351007, 0.191704],
     ]
+
+
+def test_the_best_choice_comes_first_and_is_one_that_can_be_set() -> None:
+    """Sessions whose third item follows from the first alone: newest items only are no good."""
+    clicks = [
+        (f"u{visit}", item, visit + place / 100)
+        for visit in range(240)
+        for place, item in enumerate(
+            (f"first-{visit % 7}", f"noise-{visit % 11}", f"after-{visit % 7}")
+        )
+    ]
+    tuning = tune.tune(said(*clicks), Settings(top_n=1), "hr", 0.25, told)
+    best = next(iter(tuning.found))
+    assert tuning.questions == 60 * 2
+    assert best.user_depth > 1
+    assert tuning.found[best]["hr"] == max(one["hr"] for one in tuning.found.values()) > 0.45
+    assert tuning.current in tuning.found
+    done = tuning.as_dict()
+    assert done["set"] == best.environment() == done["choices"][0]["environment"]
+    assert Choice.of(Settings.model_validate(chosen(done["set"]))) == best
+
+
+def test_questions_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first, the last, and as many as are wanted, each with its own history and answer."""
+    log = said(*((f"u{visit}", item, float(visit)) for visit in range(40) for item in "ab"))
+    every = sessions.next_items(log, Registry(log.items))
+    monkeypatch.setattr(tune, "MOST_QUESTIONS", 5)
+    some = tune._sample(every)
+    assert len(some.relevant) == 5
+    assert [some.tastes.item[start] for start in some.tastes.starts[:-1]] == [0] * 5
+    assert some.answers == [{1}] * 5
+
+
+def test_a_log_without_a_next_item_is_refused() -> None:
+    """There is nothing to tune by."""
+    with pytest.raises(ConfigError, match="no user has two items"):
+        tune.tune(said(("u", "a", 1.0), ("v", "b", 9.0)), Settings(), "hr", 0.2, told)

@@ -1,0 +1,173 @@
+"""Load test. `python -m loadtest tune`: which settings make the best lists for users of a log.
+
+The last part of the log is held out. What comes before it is counted, once for every length of a
+history; then every next item of a user within the last part is asked for, as in `sessions`, with
+lists that the live app could make: blends of lists of items that are `TOP_N` long.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from loadtest.evaluation.engine import Counting, Engine
+from loadtest.evaluation.metrics import Questions, measure
+from loadtest.evaluation.sessions import next_items
+from loadtest.evaluation.similarities import Similarity
+from loadtest.evaluation.variant import Variant
+from streamapp.audit.log import LogInteractions
+from streamapp.cli.console import Step
+from streamapp.core.arrays import Bools
+from streamapp.core.blending import Tastes
+from streamapp.errors import ConfigError
+from streamapp.settings import PREFIX, Settings
+
+HISTORY_CAPS = (10, 30, 100)
+DAMPINGS = (0.0, 5.0, 20.0, 50.0, 100.0)
+DEPTHS = (1, 3, 10)
+FADINGS = (1.0, 0.7, 0.5, 0.4, 0.3)
+
+MOST_QUESTIONS = 10_000
+"""More are sampled: a choice is no better for them, only slower."""
+
+METRICS = ("mrr", "hr", "ndcg")
+"""What may be tuned for; the first is the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Settings that make lists for users.
+
+    Attributes:
+        history_cap: As the setting.
+        damping: As the setting.
+        user_depth: As the setting.
+        user_fading: As the setting.
+    """
+
+    history_cap: int
+    damping: float
+    user_depth: int
+    user_fading: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Choice":
+        """Return what is set now."""
+        return cls(
+            settings.history_cap, settings.damping, settings.user_depth, settings.user_fading
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that set it."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {PREFIX + name.upper(): f"{value:g}" for name, value in values.items()}
+
+    def variant(self, settings: Settings) -> Variant:
+        """Return how the live app makes its lists then."""
+        rule = replace(settings.user_rule, depth=self.user_depth, fading=self.user_fading)
+        return Variant(Similarity(damping=self.damping, neighbours=settings.top_n), rule)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What a search came to.
+
+    Attributes:
+        metric: What was tuned for.
+        questions: How many items were asked for.
+        found: Metrics by choice, the best first.
+        current: What is set now.
+    """
+
+    metric: str
+    questions: int
+    found: Mapping[Choice, Mapping[str, float]]
+    current: Choice
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a program reads."""
+        best = next(iter(self.found))
+        return {
+            "metric": self.metric,
+            "questions": self.questions,
+            "set": best.environment(),
+            "choices": [
+                {"environment": choice.environment(), "current": choice == self.current, **values}
+                for choice, values in self.found.items()
+            ],
+        }
+
+
+def tune(
+    log: LogInteractions, settings: Settings, metric: str, held_out: float, step: Step
+) -> Tuning:
+    """Search the grid, and what is set now.
+
+    Args:
+        log: In the order of the events.
+        settings: How long lists are, and what they leave out; and what is set now.
+        metric: One of `METRICS`.
+        held_out: Share of the log's time, from its end, whose items are asked for; 0 to 1.
+        step: Told how many choices are done, of how many.
+
+    Raises:
+        ConfigError: there is nothing to ask for.
+
+    Cost: one replay for each length of a history, and one blend a question and choice.
+    """
+    if not len(log.ts):
+        raise ConfigError("the log has no interactions: there is nothing to tune by")
+    cut = log.ts.max() - held_out * (log.ts.max() - log.ts.min())
+    train, test = _part(log, log.ts <= cut), _part(log, log.ts > cut)
+    current = Choice.of(settings)
+    choices = list(dict.fromkeys([current, *_grid()]))
+    found: dict[Choice, dict[str, float]] = {}
+    questions = 0
+    for cap in sorted({choice.history_cap for choice in choices}):
+        engine = Engine(Counting(cap, settings.forget_after or math.inf))
+        for _ in engine.replay(train):
+            pass
+        asked = _sample(next_items(test, engine.counts.registry))
+        questions = len(asked.relevant)
+        if not questions:
+            raise ConfigError(
+                "no user has two items in the part of the log that is held out: there is nothing "
+                "to tune by"
+            )
+        for choice in [choice for choice in choices if choice.history_cap == cap]:
+            lists = engine.counts.lists(asked.tastes, choice.variant(settings))
+            found[choice] = measure(lists, asked, engine.counts.norms.users)
+            step(len(found), len(choices))
+    best = sorted(found, key=lambda choice: -found[choice][metric])
+    return Tuning(metric, questions, {choice: found[choice] for choice in best}, current)
+
+
+def _grid() -> Iterator[Choice]:
+    for cap, damping, depth, fading in product(HISTORY_CAPS, DAMPINGS, DEPTHS, FADINGS):
+        if depth > 1 or fading == FADINGS[0]:
+            yield Choice(cap, damping, depth, fading)
+
+
+def _sample(questions: Questions) -> Questions:
+    """Return at most `MOST_QUESTIONS`, evenly spaced."""
+    tastes, every = questions.tastes, len(questions.relevant)
+    chosen = np.unique(np.linspace(0, every - 1, min(every, MOST_QUESTIONS)).astype(np.int64))
+    sizes = np.diff(tastes.starts)[chosen]
+    starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+    # Where each entry lies: its place in its own line, from where that line began.
+    entries = np.arange(starts[-1]) + np.repeat(tastes.starts[chosen] - starts[:-1], sizes)
+    return Questions(
+        Tastes(starts, tastes.item[entries], tastes.rating[entries]),
+        [questions.answers[number] for number in chosen.tolist()],
+        [questions.relevant[number] for number in chosen.tolist()],
+    )
+
+
+def _part(log: LogInteractions, chosen: Bools) -> LogInteractions:
+    """Return some of the interactions of a log."""
+    columns: Sequence[Any] = (log.user, log.item, log.weight, log.ts)
+    user, item, weight, ts = (np.ascontiguousarray(column[chosen]) for column in columns)
+    return replace(log, user=user, item=item, weight=weight, ts=ts)
