@@ -190,7 +190,8 @@ class UserLists:
         # Whatever is read behind this is at least as new as the clock.
         seq = await self._slot.tick(self._delivery.owner)
         histories, now = await self._histories(users, position), time.monotonic()
-        contents = await self._blender.lists(users, histories, self._registry, seq)
+        users, packed = list(histories), list(histories.values())
+        contents = await self._blender.lists(users, packed, self._registry, seq)
         await self._learn([user for user in users if self._shown[user].digest == _UNKNOWN])
         for user in users:
             self._shown[user].looked_at = now
@@ -201,8 +202,7 @@ class UserLists:
         }
         await self._note_swept(changed)
         await self._replace(changed, seq)
-        same = [user for user in users if user in self._due and user not in changed]
-        await self._extend(same)
+        await self._extend([user for user in users if user in self._due and user not in changed])
 
     async def _replace(self, changed: Mapping[str, bytes], seq: int) -> None:
         expire_at = [self._shown[user].expires_at + _GRACE_S for user in changed]
@@ -234,16 +234,17 @@ class UserLists:
         notes = {user: Note(at, due=False) for user, at in standing.items()}
         await self._audience.note(self._delivery.owner, notes)
 
-    async def _histories(self, users: Sequence[str], position: int) -> list[bytes]:
-        """Return what users have done, as it is stored at `position`."""
+    async def _histories(self, users: Sequence[str], position: int) -> dict[str, bytes]:
+        """Return the histories at `position`; one that is ahead, of unknown items, is left out."""
         held = {user: self._due.get(user) for user in users}
         missing = [user for user, history in held.items() if history is None]
         if missing:
             stored = await self._slot.read_at(position, missing)
-            held |= {
-                user: blob[1] if blob else b"" for user, blob in zip(missing, stored, strict=True)
-            }
-        return [history or b"" for history in held.values()]
+            for user, blob in zip(missing, stored, strict=True):
+                at, held[user] = blob or (0, b"")
+                if at > position:
+                    del held[user]
+        return {user: history or b"" for user, history in held.items()}
 
     async def _learn(self, users: Sequence[str]) -> None:
         """Read the lists that stand, of users whose list another owner made."""

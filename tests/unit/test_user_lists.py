@@ -584,3 +584,28 @@ async def test_a_list_that_a_later_one_keeps_from_going_is_not_gone(desk: Desk) 
 
     await desk.until(gone, "the audience is empty")
     assert (await desk.shown("u"), desk.broker.taken[-1]) == (None, ("user:u", None))
+
+
+async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(desk: Desk) -> None:
+    """Its owner died before it stored the items that are new in it; the log is read again."""
+    await desk.sees("v", "b")
+    ahead = history(("a", "c"), ITEMS)
+    await desk.owner.note({"u": ahead})
+    await desk.slot.put(desk.position + 1, [("u", ahead)])
+
+    await desk.open(items=["a", "b"])
+
+    async def arrived() -> bool:
+        return await desk.due_users() == 1
+
+    await desk.until(arrived, "the other list arrives")
+    await desk.owner.finish(desk.position)
+    assert (await desk.shown("v"), await desk.shown("u")) == (["y", "a"], None)
+    noted = await desk.noted("u")
+    assert noted is not None
+    assert noted.due
+
+    await desk.open(items=ITEMS)
+    await desk.notes({"u": ahead})
+    await desk.drain()
+    assert await desk.shown("u") == ["x", "b"]
