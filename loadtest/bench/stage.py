@@ -36,6 +36,7 @@ class Stage:
         cpus: Who runs where.
         common: Settings of all runs, by name without the prefix.
         name: What all names of the stage begin with.
+        chosen: Settings of a run that are its own, by run.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Stage:
     cpus: Cpus
     common: dict[str, str] = field(default_factory=dict)
     name: str = field(default_factory=lambda: f"bench-{token_hex(4)}")
+    chosen: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:
@@ -67,6 +69,7 @@ class Stage:
             # The embedded broker lets a group form for half of this.
             "session_timeout": "6",
             **self.common,
+            **self.chosen.get(run, {}),
         }
 
     def settings(self, run: str) -> Settings:

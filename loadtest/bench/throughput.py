@@ -15,6 +15,10 @@ from loadtest.bench.stage import Stage
 ID = "throughput"
 _FIRST = "fill"
 _APP = "streamapp"
+_WHOLE = "streamapp-all-lists"
+
+ITEMS_ONLY = {"user_list_ttl": "0", "trending_half_life": "0"}
+"""Settings of an app that does the job of its rivals, who make no other lists."""
 
 
 def run(bench: Bench) -> Result:
@@ -24,7 +28,11 @@ def run(bench: Bench) -> Result:
         source = bench.source(stage.folder)
         stage.make_topics(_FIRST)
         records = fill(stage, _FIRST, source, bench.events_per_record, bench.begin("filling"))
-        runs = [_app(bench, stage, source, number) for number in range(bench.repeats)]
+        runs = [
+            _app(bench, stage, source, f"items{number}", ITEMS_ONLY)
+            for number in range(bench.repeats)
+        ]
+        whole = [_app(bench, stage, source, f"all{number}", {}) for number in range(bench.repeats)]
         rate = median(run.events_per_s for run in runs)
         bench.full_rate = rate
         rivals = {
@@ -38,18 +46,22 @@ def run(bench: Bench) -> Result:
             one.update(_periodic(one.pop("curve"), rate, bench.freshness_s))
     result.cases = [
         {"id": f"{ID}/{name}", "source": source.about, **_summary(found)}
-        for name, found in [(_APP, [run.as_dict() for run in runs]), *rivals.items()]
+        for name, found in [
+            (_APP, [run.as_dict() for run in runs]),
+            (_WHOLE, [run.as_dict() for run in whole]),
+            *rivals.items(),
+        ]
     ]
     _show(result, runs, bench)
     return result
 
 
-def _app(bench: Bench, stage: Stage, source: Source, number: int) -> AppRun:
-    step = bench.begin(f"{_APP}, run {number + 1} of {bench.repeats}")
-    name = f"app{number}"
+def _app(bench: Bench, stage: Stage, source: Source, name: str, chosen: dict[str, str]) -> AppRun:
+    step = bench.begin(f"{_APP}, run {name}")
+    stage.chosen[name] = chosen
     stage.make_topics(name)
     found = drain(stage, name, bench.timeout_s, step)
-    bench.begin(f"{_APP}, audit {number + 1} of {bench.repeats}")
+    bench.begin(f"{_APP}, audit of {name}")
     audited(stage, name, source.files)
     stage.clear(name)
     return found
@@ -96,7 +108,11 @@ def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
-    about = {_APP: "whole app: one worker, to the last list and fence", **RIVALS}
+    about = {
+        _APP: "one worker, lists of items, to the last list and fence",
+        _WHOLE: "the same with what is trending, and lists for users",
+        **RIVALS,
+    }
     base = next(one for one in result.cases if one["id"] == f"{ID}/empty-agent")["events_per_s"]
     rows = []
     for case in result.cases:
@@ -141,5 +157,5 @@ def measured_rate(bench: Bench) -> float:
             source = bench.source(stage.folder)
             stage.make_topics(_FIRST)
             fill(stage, _FIRST, source, bench.events_per_record, bench.begin("filling"))
-            bench.full_rate = _app(bench, stage, source, 0).events_per_s
+            bench.full_rate = _app(bench, stage, source, "rate", {}).events_per_s
     return bench.full_rate

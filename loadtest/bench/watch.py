@@ -64,15 +64,15 @@ class State:
         """Return a sample."""
         with self._redis.pipeline(transaction=False) as pipe:
             for head in self._heads:
-                pipe.hmget(head, "position", "applied")
+                pipe.hmget(head, "position", "applied", "due_users")
                 pipe.hstrlen(head, "dirty")
             answers = pipe.execute()
         numbers, dirty = answers[::2], answers[1::2]
         return Sample(
             time.monotonic(),
-            tuple(int(position or 0) for position, _ in numbers),
-            sum(int(applied or 0) for _, applied in numbers),
-            any(dirty),
+            tuple(int(position or 0) for position, _, _ in numbers),
+            sum(int(applied or 0) for _, applied, _ in numbers),
+            any(dirty) or any(int(due or 0) for _, _, due in numbers),
             sum(worker.cpu_s() for worker in workers),
             sum(worker.rss_bytes() for worker in workers),
         )
