@@ -10,19 +10,28 @@ from redis import Redis
 _SCAN_KEYS = 10_000
 _SAMPLE_KEYS = 1_000
 
-CLASSES = ("lists", "histories", "rows", "items", "norms", "heads", "other")
+_STATE = {
+    "items": "items",
+    "norms": "norms",
+    "popularity": "popularity",
+    "audience": "audiences",
+    "head": "heads",
+}
+"""Classes of keys of a slot, by the name of the key in it."""
+
+CLASSES = ("lists", "user lists", "histories", "rows", *_STATE.values(), "other")
 
 
 def key_class(key: str, list_prefix: str, state_prefix: str) -> str:
     """Return which of `CLASSES` a key belongs to."""
     if key.startswith(list_prefix):
-        return "lists"
+        return "user lists" if key.startswith(f"{list_prefix}user:") else "lists"
     if not key.startswith(state_prefix):
         return "other"
     tag, _, name = key.removeprefix(state_prefix).removeprefix("{").partition("}:")
     if name.startswith("b:"):
         return "histories" if tag.startswith("u") else "rows"
-    return {"items": "items", "norms": "norms", "head": "heads"}.get(name, "other")
+    return _STATE.get(name, "other")
 
 
 @dataclass(slots=True)

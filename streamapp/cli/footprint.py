@@ -7,6 +7,7 @@ from streamapp.cli.session import redis_session
 from streamapp.core.history import ENTRY
 from streamapp.core.rows import CELL
 from streamapp.settings import Settings, load_settings
+from streamapp.store.audience import Audience
 from streamapp.store.footprint import Size, predict
 from streamapp.store.slot import Head
 from streamapp.store.snapshot import read_layout, slots_of
@@ -31,7 +32,7 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
     rows = [(one.name, one.keys, one.bytes / _MEBIBYTE) for one in classes]
     print_table(
         f"{given.users:,} users with {given.history:.1f} items each, {given.items:,} items, "
-        f"{given.pairs:,} pairs",
+        f"{given.pairs:,} pairs, {given.live:,} users with a list",
         ("what", "keys", "MiB"),
         [*((name, keys, round(size, 1)) for name, keys, size in rows),
          ("all", sum(one.keys for one in classes), round(total / _MEBIBYTE, 1))],
@@ -44,6 +45,7 @@ async def _state(settings: Settings) -> tuple[Size, int, int]:
         layout = await read_layout(redis, settings)
         slots = slots_of(redis, settings, layout)
         heads = [[await slot.head() or Head(0) for slot in some] for some in slots]
+        live = [await Audience(redis, slot.keys).size() for slot in slots[0]]
     blobs = [sum(head.number("blobs") for head in some) for some in heads]
     entries, cells = (
         (sum(head.number("blob_bytes") for head in some) - header * count) // itemsize
@@ -52,5 +54,5 @@ async def _state(settings: Settings) -> tuple[Size, int, int]:
         )
     )
     users, items = blobs
-    size = Size(users, items, cells // 2, entries / users if users else 0.0, 12)
+    size = Size(users, items, cells // 2, entries / users if users else 0.0, 12, sum(live))
     return size, layout[settings.interactions_topic], layout[settings.deltas_topic]

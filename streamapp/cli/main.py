@@ -148,6 +148,9 @@ def footprint(
     pairs: Annotated[int | None, typer.Option(min=0, help="Pairs of items seen together.")] = None,
     history: Annotated[float, typer.Option(min=0, help="Mean items of a history.")] = 10.0,
     id_bytes: Annotated[int, typer.Option(min=1, help="Mean bytes of an id.")] = 12,
+    live: Annotated[
+        int | None, typer.Option(min=0, help="Users who have a list; default all of them.")
+    ] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -157,7 +160,7 @@ def footprint(
 
     given = None
     if users is not None and items is not None and pairs is not None:
-        given = Size(users, items, pairs, history, id_bytes)
+        given = Size(users, items, pairs, history, id_bytes, users if live is None else live)
     elif (users, items, pairs) != (None, None, None):
         raise typer.BadParameter("give --users, --items and --pairs, or none of them")
     show_footprint(given, as_json)

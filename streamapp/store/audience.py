@@ -49,6 +49,11 @@ class Audience:
             if not cursor:
                 return notes
 
+    async def size(self) -> int:
+        """Return how many users it has."""
+        with readable(f"to read {self._keys.audience}"):
+            return int(await self._redis.hlen(self._keys.audience))
+
     async def note(self, owner: str, notes: Mapping[str, Note | None], seen: str = "") -> None:
         """Note something of some users; None removes one.
 

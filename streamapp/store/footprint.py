@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from streamapp.core.history import ENTRY
 from streamapp.core.norms import NORM
+from streamapp.core.popularity import POPULARITY
 from streamapp.core.rows import CELL
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
@@ -18,7 +19,14 @@ _POSITION_BYTES = 8
 _AS_OF_BYTES = 8
 _LIST_BYTES = len('{"v":1,"kind":"item","id":"","seq":100000,"as_of":1700000000.25,"items":[]}')
 _LISTED_BYTES = len('{"id":"","score":0.6738016797562081,"support":12},')
+_USER_LIST_BYTES = len(
+    '{"v":1,"kind":"user","id":"","seq":1763800000123,"as_of":1700000000.25,"items":[]}'
+)
+_REASONED_BYTES = len('{"id":"","score":0.6738016797562081,"reason":"similar","because":""},')
 _LIST_ENTRY_BYTES = 3
+_EXPIRY_BYTES = 24 + 12
+_NOTE_BYTES = 24 + 16 + 8
+"""Of an entry of a hash, with a value of ten digits, beside its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class Size:
         pairs: Pairs of items that some user has both of.
         history: Mean entries of a history.
         id_bytes: Mean bytes of an id.
+        live: Users who have a list.
     """
 
     users: int
@@ -38,6 +47,7 @@ class Size:
     pairs: int
     history: float
     id_bytes: int
+    live: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,8 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
         partitions: Partitions of the interactions topic.
         shards: Partitions of the deltas topic.
 
-    An item is taken to be known to every partition, which is the most there can be.
+    An item is taken to be known to every partition, and a user's list to be full of similar items,
+    which is the most there can be.
     """
     users, items, name = size.users, size.items, "x" * size.id_bytes
     row = 2 * size.pairs / items if items else 0.0
@@ -75,13 +86,20 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
     row_bytes = _POSITION_BYTES + _AS_OF_BYTES + row * CELL.itemsize
     listed = min(row, settings.top_n)
     list_bytes = _LIST_BYTES + size.id_bytes + listed * (_LISTED_BYTES + size.id_bytes)
+    user_key = f"{settings.list_prefix}user:{name}"
+    user_bytes = _USER_LIST_BYTES + settings.top_n * (_REASONED_BYTES + 2 * size.id_bytes)
+    user_list = string_bytes(len(user_key), user_bytes + size.id_bytes) + _EXPIRY_BYTES
+    note = _NOTE_BYTES + _allocated(_with_header(size.id_bytes))
     return [
         KeyClass("histories", users, users * string_bytes(len(history_key), history_bytes)),
         KeyClass("rows", items, items * string_bytes(len(row_key), row_bytes)),
         KeyClass("lists", items, items * string_bytes(len(list_key), list_bytes)),
+        KeyClass("user lists", size.live, size.live * user_list),
+        KeyClass("audiences", partitions, size.live * note),
         KeyClass("registries", partitions + shards,
                  (partitions + shards) * items * (size.id_bytes + _LIST_ENTRY_BYTES)),
         KeyClass("norms", shards, shards * items * NORM.itemsize),
+        KeyClass("popularity", shards, shards * items * POPULARITY.itemsize),
     ]  # fmt: skip
 
 
