@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streamapp.core.blending import Blend
 from streamapp.core.event import EventRules
-from streamapp.core.ranking import Rule
+from streamapp.core.ranking import Measure, Rule
 from streamapp.errors import ConfigError
 from streamapp.failpoints import NAMES
 from streamapp.values import ALIASES, KeyPrefix, Labels, Names, Seconds, TopicName, Weights
@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     as long it is removed, with all that it adds to counts. 0 is off. Changes results."""
     top_n: int = Field(20, ge=1, le=200)
     """Most entries of a list. Changes results."""
+    measure: Measure = "cosine"
+    """Score of an item in another's list: `cosine` of their ratings; `jaccard`, of the users who
+    have either how many have both; or `confidence`, of those who have the list's item how many have
+    this one too. DAMPING is added to the users that the latter two divide by. Changes results."""
     damping: float = Field(0.0, ge=0)
     """Added to both sums of squares of a similarity. Changes results."""
     min_support: int = Field(1, ge=1)
@@ -206,7 +210,7 @@ class Settings(BaseSettings):
     @property
     def rule(self) -> Rule:
         """What makes a list."""
-        return Rule(self.top_n, self.damping, self.min_support)
+        return Rule(self.top_n, self.damping, self.min_support, self.measure)
 
     @property
     def user_rule(self) -> Blend:

@@ -48,19 +48,42 @@ def gram(
     return items, ratings.T @ ratings, held.T @ held
 
 
+def score_by_users(measure: str, left: set[str], right: set[str], damping: float) -> float:
+    """Return the score of an item in another's list, of the users who have each; the list's first.
+
+    Raises:
+        KeyError: the measure is none of users.
+    """
+    of = {"jaccard": left | right, "confidence": left}[measure]
+    return len(left & right) / (len(of) + damping)
+
+
 def lists(
-    acts: list[Act], cap: int, top_n: int, damping: float = 0.0, min_support: int = 1
+    acts: list[Act],
+    cap: int,
+    top_n: int,
+    damping: float = 0.0,
+    min_support: int = 1,
+    measure: str = "cosine",
 ) -> dict[str, list[tuple[str, float, int]]]:
     """Return the list of every item that has neighbours: (item, score, support), best first."""
     items, dots, supports = gram(acts, cap)
+    kept = histories(acts, cap)
+    having = [{user for user, history in kept.items() if item in history} for item in items]
+
+    def score(i: int, j: int) -> float:
+        if measure == "cosine":
+            norms = (dots[i, i] + damping) * (dots[j, j] + damping)
+            return float(dots[i, j] / np.sqrt(norms))
+        return score_by_users(measure, having[i], having[j], damping)
+
     result: dict[str, list[tuple[str, float, int]]] = {}
     for i, item in enumerate(items):
         scored = [
-            (other, dots[i, j] / np.sqrt((dots[i, i] + damping) * (dots[j, j] + damping)),
-             int(supports[i, j]))
+            (other, score(i, j), int(supports[i, j]))
             for j, other in enumerate(items)
             if i != j and supports[i, j] >= min_support
-        ]  # fmt: skip
+        ]
         scored.sort(key=lambda entry: (-entry[1], entry[0].encode()))
         if scored:
             result[item] = scored[:top_n]

@@ -1,8 +1,8 @@
 """Audit. Compares the lists that frontends read with the top-N of the true counts.
 
-The score of items i and j is the literal `dot / sqrt(sum_sq_i * sum_sq_j)`. Another order of the
-same operations rounds differently, so entries whose true scores tie within `TIE` may stand in
-either order; scores that a list itself gives as equal must stand in the order of ids.
+The score of an entry is the literal formula of the rule's `Measure`. Another order of the same
+operations rounds differently, so entries whose true scores tie within `TIE` may stand in either
+order; scores that a list itself gives as equal must stand in the order of ids.
 """
 
 from collections.abc import Sequence
@@ -99,8 +99,7 @@ def _entries(size: int) -> str:
 
 
 def _expect(truth: Counts, rule: Rule) -> _Expected:
-    items, row, sum_sq = len(truth.items), truth.rows, truth.sum_sq + rule.damping
-    score = truth.dot / np.sqrt(sum_sq[row] * sum_sq[truth.indices])
+    items, row, score = len(truth.items), truth.rows, _scores(truth, rule)
     score[truth.support < rule.min_support] = np.nan
     size, best = np.zeros(items, np.int64), np.zeros((items, rule.top_n))
     ends = truth.indptr.tolist()
@@ -119,6 +118,18 @@ def _expect(truth: Counts, rule: Rule) -> _Expected:
         np.append(score, np.nan),
         np.append(truth.support, np.int32(0)),
     )
+
+
+def _scores(truth: Counts, rule: Rule) -> Floats:
+    """Return the score of every cell, float64, shape (cells,)."""
+    row, other = truth.rows, truth.indices
+    if rule.measure == "cosine":
+        sum_sq = truth.sum_sq + rule.damping
+        return np.asarray(truth.dot / np.sqrt(sum_sq[row] * sum_sq[other]))
+    divisor = truth.users[row] + rule.damping
+    if rule.measure == "jaccard":
+        divisor += truth.users[other] - truth.support
+    return np.asarray(truth.support / divisor)
 
 
 def _faults(truth: Counts, entries: Entries, expected: _Expected, rule: Rule) -> Longs:

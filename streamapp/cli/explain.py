@@ -10,7 +10,7 @@ from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
 from streamapp.core.association import Association
 from streamapp.core.norms import NORM
-from streamapp.core.ranking import similarity
+from streamapp.core.ranking import MEASURES, Measure, share, similarity
 from streamapp.core.registry import shard_of
 from streamapp.core.rows import CELL
 from streamapp.errors import ConfigError, StreamappError
@@ -29,7 +29,9 @@ class Explanation(NamedTuple):
         items: The two items.
         dot: Sum over users of the product of their ratings.
         sum_sq: Sum over users of the squared rating, of each item.
-        similarity: What a list shows as score.
+        similarity: The cosine of their ratings.
+        measure: What lists show as score.
+        score: Of the second in the list of the first, by that measure.
         support: Users who have both.
         users: Users who have any history; then those who have each item.
         support_share: Share of all users who have both.
@@ -43,6 +45,8 @@ class Explanation(NamedTuple):
     dot: float
     sum_sq: tuple[float, float]
     similarity: float
+    measure: Measure
+    score: float
     support: int
     users: tuple[int, int, int]
     support_share: float
@@ -73,6 +77,7 @@ def explain_pair(left: str, right: str, as_json: bool) -> None:
             (f"sum of squares of {left}", found.sum_sq[0]),
             (f"sum of squares of {right}", found.sum_sq[1]),
             ("similarity", found.similarity),
+            (f"score of {right} in the list of {left}: {found.measure}", found.score),
             ("support: users who have both", found.support),
             (f"users who have {left}", found.users[1]),
             (f"users who have {right}", found.users[2]),
@@ -111,12 +116,17 @@ async def _explain(settings: Settings, left: str, right: str) -> Explanation:
             raise StreamappError(f"item {item} is in nobody's history any more")
     # While events come in, what was read first may be a checkpoint behind what was read last.
     having = max(left_users, support), max(right_users, support)
+    cosine = float(similarity(dot, left_sum_sq, right_sum_sq, settings.damping))
+    code = MEASURES.index(settings.measure)
+    part = float(share(code, support, *having, settings.damping))
     rule = Association(max(users, sum(having) - support), having, support)
     return Explanation(
         (left, right),
         dot,
         (left_sum_sq, right_sum_sq),
-        float(similarity(dot, left_sum_sq, right_sum_sq, settings.damping)),
+        cosine,
+        settings.measure,
+        cosine if settings.measure == "cosine" else part,
         support,
         (rule.users, *rule.having),
         rule.support,

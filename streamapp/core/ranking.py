@@ -1,11 +1,13 @@
-"""Core. Ranks the cells of rows by similarity: the top-N lists of items.
+"""Core. Ranks the cells of rows by one measure: the top-N lists of items.
 
-The similarity of items i and j is `dot(i, j) / sqrt(sum_sq(i) * sum_sq(j))`. Lists follow a total
-order: similarity down, then item id up in byte order. Source: Sarwar et al. 2001, item-based
+Lists follow a total order: score down, then item id up in byte order. The score of an item in a
+list falls when its own norm or number of users rises, and rises when they fall, or it does not
+depend on them: sweeps rest on that, see `Shard.outdated`. Source: Sarwar et al. 2001, item-based
 collaborative filtering; damping as in session-rec.
 """
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -17,6 +19,23 @@ from streamapp.core.rows import Rows
 _BELOW = 1 - 1e-9
 """Below this share of the square of the last score, no rounding lifts a score to it."""
 
+Measure: TypeAlias = Literal["cosine", "jaccard", "confidence"]
+"""What the score of j in the list of i is; d is the damping.
+
+* cosine: `dot / sqrt((sum_sq_i + d) * (sum_sq_j + d))`, the similarity of the ratings.
+* jaccard: `support / (users_i + users_j - support + d)`: of those who have any, how many have both.
+* confidence: `support / (users_i + d)`: of those who have i, how many have j.
+
+Lift and log-likelihood ratio need the number of all users, which no shard knows: no list is made by
+them, but `streamapp explain` says them.
+"""
+
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+"""By the number that compiled code knows each by."""
+
+_COSINE = MEASURES.index("cosine")
+_JACCARD = MEASURES.index("jaccard")
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -24,13 +43,15 @@ class Rule:
 
     Attributes:
         top_n: Most entries of a list; > 0.
-        damping: Added to both sums of squares; >= 0.
+        damping: Added to both sums of squares, or to the users that are divided by; >= 0.
         min_support: Fewest users behind a pair; >= 1.
+        measure: What the score of an entry is.
     """
 
     top_n: int
     damping: float = 0.0
     min_support: int = 1
+    measure: Measure = "cosine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +61,7 @@ class Ranking:
     Attributes:
         size: int32, shape (rows,). Entries of each line.
         item: int32, shape (rows, top_n). Item numbers; -1 beyond `size`.
-        score: float64, shape (rows, top_n). Similarities; 0 beyond `size`.
+        score: float64, shape (rows, top_n). By the rule's measure; 0 beyond `size`.
         support: int32, shape (rows, top_n). Users behind each pair; 0 beyond `size`.
         digest: int64, shape (rows,). Equal for equal lines.
     """
@@ -64,10 +85,12 @@ def rank(numbers: Ints, rows: Rows, norms: Norms, registry: Registry, rule: Rule
             numbers,
             *rows.cells,
             norms.sum_sq,
+            norms.users,
             *registry.text,
             rule.top_n,
             rule.damping,
             rule.min_support,
+            MEASURES.index(rule.measure),
         )
     )
 
@@ -80,6 +103,26 @@ def similarity(dot: float, left_sum_sq: float, right_sum_sq: float, damping: flo
 
 
 @compiled
+def share(measure: int, support: int, left_users: int, right_users: int, damping: float) -> float:
+    """Return which share of the users who have either item, or the left one, have both.
+
+    Args:
+        measure: Number of a measure of users: jaccard is of either item, else of the left one.
+        support: Users who have both.
+        left_users: Users who have the left one.
+        right_users: Users who have the right one.
+        damping: Added to the users that are divided by.
+
+    Returns:
+        The share; 0 where nobody has them.
+    """
+    users = left_users
+    if measure == _JACCARD:
+        users = left_users + right_users - support
+    return support / (users + damping) if users + damping > 0 else 0.0
+
+
+@compiled
 def _rank(
     numbers: Ints,
     starts: Longs,
@@ -88,11 +131,13 @@ def _rank(
     supports: Ints,
     dots: Floats,
     sum_sq: Floats,
+    users: Longs,
     text: Bytes,
     ends: Longs,
     top_n: int,
     damping: float,
     min_support: int,
+    measure: int,
 ) -> tuple[Ints, Ints, Floats, Ints, Longs]:
     lines = len(numbers)
     size = np.zeros(lines, np.int32)
@@ -105,7 +150,10 @@ def _rank(
             other = items[cell]
             if dots[cell] * dots[cell] < hopeless * (sum_sq[other] + damping):
                 continue
-            value = similarity(dots[cell], sum_sq[row], sum_sq[other], damping)
+            if measure == _COSINE:
+                value = similarity(dots[cell], sum_sq[row], sum_sq[other], damping)
+            else:
+                value = share(measure, supports[cell], users[row], users[other], damping)
             if supports[cell] < min_support or (full == top_n and value < score[line, full - 1]):
                 continue
             place = full
@@ -128,7 +176,7 @@ def _rank(
                 support[line, after] = support[line, after - 1]
             item[line, place], score[line, place] = other, value
             support[line, place] = supports[cell]
-            if full == top_n:
+            if full == top_n and measure == _COSINE:
                 hopeless = score[line, full - 1] ** 2 * own * _BELOW
         size[line] = full
         digest[line] = _digest(item[line, :full], score[line, :full], support[line, :full])

@@ -64,14 +64,15 @@ def test_another_topic_is_counted_from_its_first_record(deployment: Deployment) 
 
 
 def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment) -> None:
-    """Shorter, damped, of more users: counts stay, and each list gets a higher `seq`."""
+    """Shorter, damped, of more users, by Jaccard: counts stay, each list gets a higher `seq`."""
     shop = sold(deployment, seed=63)
     one = deployment.worker(instance_id="one")
     exact(deployment, shop.sold)
     before = redis_lists(deployment)
     assert one.terminate() == 0
     deployment.env |= {
-        "STREAMAPP_TOP_N": "5", "STREAMAPP_DAMPING": "10", "STREAMAPP_MIN_SUPPORT": "2"
+        "STREAMAPP_TOP_N": "5", "STREAMAPP_DAMPING": "10", "STREAMAPP_MIN_SUPPORT": "2",
+        "STREAMAPP_MEASURE": "jaccard",
     }  # fmt: skip
     deployment.worker("other", instance_id="one")
     exact(deployment, shop.sold)

@@ -96,19 +96,25 @@ async def test_every_shape_of_an_event_counts_and_status_says_what_was_done(
     )
 
 
-@pytest.mark.parametrize("cap", [100, 5])
+@pytest.mark.parametrize(("cap", "measure"), [(100, "cosine"), (5, "cosine"), (5, "jaccard")])
 def test_a_synthetic_shop_is_counted_exactly_and_the_topic_equals_the_keys(
-    deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int
+    deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int, measure: str
 ) -> None:
-    """The audit finds no difference, and the output topic read into a dict is what Redis holds."""
-    deployment.env["STREAMAPP_HISTORY_CAP"] = str(cap)
+    """The audit finds no difference, the topic is what Redis holds, and a score is explained."""
+    deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
     log = write_log(tmp_path / "shop.csv", synthetic(seed=cap, events=20_000))
     worker()
     one_topic = ("--topic", f"{deployment.name}-clicks") if cap < 100 else ()
     succeeded(deployment, "loadtest", "replay", str(log), "--max", *one_topic)
     report = audited(deployment, [log])
     assert report["applied_events"] == 20_000
-    assert asyncio.run(topic_as_keys(deployment)) == redis_lists(deployment)
+    lists = redis_lists(deployment)
+    assert asyncio.run(topic_as_keys(deployment)) == lists
+    last = orjson.loads(lists["item:sku-0"])["items"][-1]
+    told = orjson.loads(
+        succeeded(deployment, "streamapp", "explain", "sku-0", last["id"], "--json")
+    )
+    assert (told["measure"], told["score"]) == (measure, last["score"])
 
 
 REAL = [

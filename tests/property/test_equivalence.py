@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from streamapp.core.ranking import Rule
+from streamapp.core.ranking import MEASURES, Measure, Rule
 from tests import oracle
 from tests.oracle import Act
 from tests.pipeline import Pipeline
@@ -25,16 +25,17 @@ def assert_equal_to_truth(pipeline: Pipeline, acts: list[Act]) -> None:
     assert {pair: (dot, got_supports[pair]) for pair, dot in got_dots.items()} == want
     rule = pipeline.rule
     assert pipeline.lists() == oracle.lists(
-        acts, pipeline.cap, rule.top_n, rule.damping, rule.min_support
+        acts, pipeline.cap, rule.top_n, rule.damping, rule.min_support, rule.measure
     )
 
 
+@pytest.mark.parametrize("measure", MEASURES)
 @given(st.data(), streams(), st.integers(1, 6), st.integers(1, 3))
 def test_counts_and_lists_equal_the_batch_truth_at_every_prefix(
-    data: st.DataObject, acts: list[Act], cap: int, shards: int
+    measure: Measure, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
     """Counts to the last integer, lists in their total order, also while histories overflow."""
-    pipeline = Pipeline(shards, cap, Rule(top_n=data.draw(st.integers(1, 5))))
+    pipeline = Pipeline(shards, cap, Rule(data.draw(st.integers(1, 5)), measure=measure))
     done: list[Act] = []
     for part in data.draw(portions(acts)):
         pipeline.take(part)
@@ -90,24 +91,26 @@ def test_without_eviction_the_order_of_users_does_not_matter(
         assert_equal_to_truth(pipeline, acts)
 
 
+@pytest.mark.parametrize("measure", MEASURES)
 @given(streams(), st.sampled_from([0.0, 0.5, 20.0]), st.integers(1, 3))
 def test_damping_and_minimum_support_follow_the_formula(
-    acts: list[Act], damping: float, min_support: int
+    measure: Measure, acts: list[Act], damping: float, min_support: int
 ) -> None:
     """Lists under the options equal the dense recomputation under the same options."""
-    pipeline = Pipeline(2, 100, Rule(4, damping, min_support))
+    pipeline = Pipeline(2, 100, Rule(4, damping, min_support, measure))
     pipeline.take(acts)
     for shard in range(2):
         pipeline.drain(shard)
     assert_equal_to_truth(pipeline, acts)
 
 
+@pytest.mark.parametrize("measure", MEASURES)
 @given(streams(), st.integers(1, 4))
-def test_similarities_stay_in_bounds_and_no_item_neighbours_itself(
-    acts: list[Act], cap: int
+def test_scores_stay_in_bounds_and_no_item_neighbours_itself(
+    measure: Measure, acts: list[Act], cap: int
 ) -> None:
-    """A cosine is at most 1 up to rounding, and a list never holds its own item."""
-    pipeline = Pipeline(1, cap, Rule(5))
+    """Each measure is at most 1 up to rounding, and a list never holds its own item."""
+    pipeline = Pipeline(1, cap, Rule(5, measure=measure))
     pipeline.take(acts)
     pipeline.drain(0)
     for item, entries in pipeline.lists().items():

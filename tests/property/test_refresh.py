@@ -14,7 +14,7 @@ from streamapp.agents.refresh import Refresh
 from streamapp.core.arrays import Bools, Ints
 from streamapp.core.fence import Fences
 from streamapp.core.norms import NORM, Norms
-from streamapp.core.ranking import Ranking, Rule
+from streamapp.core.ranking import MEASURES, Measure, Ranking, Rule
 from streamapp.core.registry import Registry
 from streamapp.core.shard import Shard
 from tests import oracle
@@ -108,21 +108,25 @@ class Owner:
             await self.refresh.step()
 
 
+@pytest.mark.parametrize("measure", MEASURES)
 @settings(max_examples=300)
 @given(st.data(), streams(max_size=30))
-def test_the_lists_that_stand_are_right_in_the_end(data: st.DataObject, acts: list[Act]) -> None:
+def test_the_lists_that_stand_are_right_in_the_end(
+    measure: Measure, data: st.DataObject, acts: list[Act]
+) -> None:
     """Whatever was swept, published or stored when the shard moved on or its owner died."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "_ROWS_AT_ONCE", 1)
-        asyncio.run(_story(data, acts))
+        asyncio.run(_story(measure, data, acts))
 
 
+@pytest.mark.parametrize("measure", MEASURES)
 async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_published(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, measure: Measure
 ) -> None:
     """A new owner knows no list; what it has not compared may only stand if nothing moved."""
     monkeypatch.setattr(room, "_ROWS_AT_ONCE", 1)
-    pipeline, standing = Pipeline(1, CAP, Rule(3)), Standing()
+    pipeline, standing = Pipeline(1, CAP, Rule(3, measure=measure)), Standing()
     owner = Owner(pipeline, standing)
     acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "vc", "vd")]
     pipeline.take(acts)
@@ -138,11 +142,11 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
     await owner.settle()
 
     lists = {name: entries for name, (_, entries) in standing.lists.items()}
-    assert lists == oracle.lists(acts, CAP, 3)
+    assert lists == oracle.lists(acts, CAP, 3, measure=measure)
 
 
-async def _story(data: st.DataObject, acts: list[Act]) -> None:
-    pipeline = Pipeline(1, CAP, Rule(top_n=data.draw(st.integers(1, 3))))
+async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None:
+    pipeline = Pipeline(1, CAP, Rule(data.draw(st.integers(1, 3)), measure=measure))
     standing = Standing()
     owner = Owner(pipeline, standing)
     done: list[Act] = []
@@ -163,4 +167,4 @@ async def _story(data: st.DataObject, acts: list[Act]) -> None:
                 owner.kill()
     await owner.settle()
     lists = {name: entries for name, (_, entries) in standing.lists.items() if entries}
-    assert lists == oracle.lists(done, CAP, pipeline.rule.top_n)
+    assert lists == oracle.lists(done, CAP, pipeline.rule.top_n, measure=measure)

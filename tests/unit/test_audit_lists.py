@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamapp.audit.comparison import Comparison
 from streamapp.audit.lists import compare_lists
-from streamapp.core.ranking import Rule
+from streamapp.core.ranking import MEASURES, Measure, Rule
 from streamapp.store.snapshot import Counts
 from tests import oracle
 from tests.oracle import Act
@@ -61,16 +61,17 @@ def true_list(item: str) -> list[tuple[str, float, int]]:
     return oracle.lists(ACTS, 100, RULE.top_n)[item]
 
 
+@pytest.mark.parametrize("measure", MEASURES)
 @given(streams(), st.integers(1, 6), st.integers(1, 5), st.integers(1, 2), st.sampled_from([0, 2]))
 def test_true_lists_have_no_differences(
-    acts: list[Act], cap: int, top_n: int, min_support: int, damping: float
+    measure: Measure, acts: list[Act], cap: int, top_n: int, min_support: int, damping: float
 ) -> None:
     """Whatever the options are; items without neighbours have no list."""
     counts = counts_of(acts, cap)
-    true = oracle.lists(acts, cap, top_n, damping, min_support)
+    true = oracle.lists(acts, cap, top_n, damping, min_support, measure)
     lists = [encoded(item, true[item]) if item in true else None for item in counts.items]
 
-    result = compare_lists(counts, lists, Rule(top_n, damping, min_support))
+    result = compare_lists(counts, lists, Rule(top_n, damping, min_support, measure))
     assert (result.compared, result.examples) == (len(true), [])
 
 
@@ -111,6 +112,15 @@ def test_a_fault_is_found_and_named(entries: Any, found: str) -> None:
     (difference,) = result.examples
     assert difference.where.startswith("list of a")
     assert found in difference.found
+
+
+@pytest.mark.parametrize("measure", ["jaccard", "confidence"])
+def test_lists_by_another_measure_are_found(measure: Measure) -> None:
+    """A state that is audited under another measure than its lists were made by differs."""
+    lists = [encoded(name, true_list(name)) if name != "f" else None for name in COUNTS.items]
+
+    assert compare_lists(COUNTS, lists, RULE).different == 0
+    assert compare_lists(COUNTS, lists, Rule(RULE.top_n, measure=measure)).different > 0
 
 
 def test_a_list_that_should_not_be_there_is_found() -> None:

@@ -1,23 +1,29 @@
 """Ranking: one total order, whatever the order of the cells."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamapp.core.norms import NORM, Norms
-from streamapp.core.ranking import Rule, rank
+from streamapp.core.ranking import MEASURES, Measure, Rule, rank
 from streamapp.core.registry import Registry
 from streamapp.core.rows import CELL, Rows
 
 
 def ranked(
-    cells: list[tuple[str, float, int]], sum_sq: dict[str, float], rule: Rule
+    cells: list[tuple[str, float, int]],
+    sum_sq: dict[str, float],
+    rule: Rule,
+    users: dict[str, int] | None = None,
 ) -> list[tuple[str, float]]:
-    """Rank one row of (item, dot, support) cells; the row's own sum of squares is 1."""
-    registry = Registry(["row", *sum_sq])
-    norms = Norms.unpack(
-        np.array([(0, 1.0, 1), *((0, value, 1) for value in sum_sq.values())], NORM).tobytes()
-    )
+    """Rank one row of (item, dot, support) cells; the row's own sum of squares is 1.
+
+    Each item, and the row, has one user if `users` do not say another number.
+    """
+    registry, users = Registry(["row", *sum_sq]), users or {}
+    stored = [(0, value, users.get(name, 1)) for name, value in {"row": 1.0, **sum_sq}.items()]
+    norms = Norms.unpack(np.array(stored, NORM).tobytes())
     rows = Rows()
     rows.reserve(len(registry))
     packed = np.array(
@@ -39,16 +45,19 @@ def test_equal_similarities_go_by_item_id_in_byte_order() -> None:
     assert [name for name, _ in got] == ["Z", "a", "ab", "b", "z", "é"]
 
 
+@pytest.mark.parametrize("measure", MEASURES)
 @given(st.permutations(range(12)), st.integers(1, 12), st.data())
 def test_a_shorter_list_is_the_beginning_of_a_longer_one(
-    order: list[int], top_n: int, data: st.DataObject
+    measure: Measure, order: list[int], top_n: int, data: st.DataObject
 ) -> None:
-    """The cut does not depend on the order of the cells."""
+    """The cut does not depend on the order of the cells, nor on dots where only users count."""
     dots = data.draw(st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=12, max_size=12))
-    cells = [(f"i{number:02}", dots[number], 1) for number in order]
+    supports = data.draw(st.lists(st.integers(1, 3), min_size=12, max_size=12))
+    cells = [(f"i{number:02}", dots[number], supports[number]) for number in order]
     sums = {name: 9.0 for name, _, _ in cells}
-    whole = ranked(cells, sums, Rule(12))
-    assert ranked(cells, sums, Rule(top_n)) == whole[:top_n]
+    users = {"row": 3} | dict.fromkeys(sums, 3)
+    whole = ranked(cells, sums, Rule(12, measure=measure), users)
+    assert ranked(cells, sums, Rule(top_n, measure=measure), users) == whole[:top_n]
     assert whole == sorted(whole, key=lambda entry: (-entry[1], entry[0]))
 
 
@@ -61,3 +70,32 @@ def test_pairs_under_the_minimum_support_are_left_out() -> None:
 def test_an_item_without_norm_has_similarity_zero() -> None:
     """Nothing is divided by zero."""
     assert ranked([("a", 1.0, 1)], {"a": 0.0}, Rule(5)) == [("a", 0.0)]
+
+
+@pytest.mark.parametrize("measure", ["jaccard", "confidence"])
+def test_an_item_without_users_has_score_zero(measure: Measure) -> None:
+    """Nothing is divided by zero."""
+    nobody = {"row": 0, "a": 1}
+    assert ranked([("a", 1.0, 1)], {"a": 1.0}, Rule(5, measure=measure), nobody) == [("a", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("measure", "damping", "want"),
+    [
+        ("cosine", 0.0, [("c", 18 / 5), ("b", 7 / 4), ("a", 4.0 / 6)]),
+        ("jaccard", 0.0, [("b", 3 / (8 + 3 - 3)), ("a", 4 / (8 + 20 - 4)), ("c", 1 / 8)]),
+        ("jaccard", 10.0, [("b", 3 / 18), ("a", 4 / 34), ("c", 1 / 18)]),
+        ("confidence", 0.0, [("a", 4 / 8), ("b", 3 / 8), ("c", 1 / 8)]),
+        ("confidence", 2.0, [("a", 4 / 10), ("b", 3 / 10), ("c", 1 / 10)]),
+    ],
+)
+def test_each_measure_ranks_by_its_formula(
+    measure: Measure, damping: float, want: list[tuple[str, float]]
+) -> None:
+    """Popular a leads by confidence, exclusive b by Jaccard, highly rated c by the cosine."""
+    cells = [("a", 4.0, 4), ("b", 7.0, 3), ("c", 18.0, 1)]
+    sums = {"a": 36.0, "b": 16.0, "c": 25.0}
+    users = {"row": 8, "a": 20, "b": 3, "c": 1}
+    assert ranked(cells, sums, Rule(3, damping, measure=measure), users) == want
+    short = ranked(cells, sums, Rule(1, damping, measure=measure), users)
+    assert short == want[:1]

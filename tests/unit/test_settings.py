@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from streamapp.core.ranking import Rule
 from streamapp.errors import ConfigError
 from streamapp.settings import Settings, load_settings
 
@@ -19,6 +20,7 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     [
         ("STREAMAPP_HISTORY_CAP", "0", "greater than or equal to 1"),
         ("STREAMAPP_TOP_N", "many", "valid integer"),
+        ("STREAMAPP_MEASURE", "lift", "'cosine', 'jaccard' or 'confidence'"),
         ("STREAMAPP_BROKER_URL", "localhost:9092", "kafka://host:port"),
         ("STREAMAPP_REDIS_URL", "http://localhost", "redis://host:port/db"),
         ("STREAMAPP_EVENT_WEIGHTS", "click=0", "over 0"),
@@ -67,6 +69,13 @@ def test_settings_cannot_be_changed_afterwards() -> None:
     """What was validated stays valid."""
     with pytest.raises(ValidationError):
         Settings().top_n = 3  # type: ignore[misc]
+
+
+def test_every_setting_of_a_list_is_in_the_rule_that_shards_carry() -> None:
+    """Another one of them is another text, so that every list is published again."""
+    settings = Settings(top_n=7, damping=2.5, min_support=3, measure="jaccard")
+    assert settings.rule == Rule(7, 2.5, 3, "jaccard")
+    assert settings.rule_text == '{"damping":2.5,"measure":"jaccard","min_support":3,"top_n":7}'
 
 
 def test_an_alias_of_a_type_without_weight_stays_unknown() -> None:
