@@ -127,7 +127,9 @@ class Popularity:
             np.zeros(len(stored), np.bool_),
         )
         popularity.reserve(len(registry))
-        popularity._rank(np.flatnonzero(popularity.mass > 0).astype(np.int32), registry)
+        # What died may have stored more than it could name: those are ranked when they are known.
+        known = popularity.mass[: len(registry)]
+        popularity._rank(np.flatnonzero(known > 0).astype(np.int32), registry)
         return popularity
 
     def reserve(self, items: int) -> None:
@@ -147,11 +149,9 @@ class Popularity:
         self.newest_ts = max(self.newest_ts, masses.newest_ts)
         new = self.position[masses.item] <= offset
         items = masses.item[new]
-        if not len(items):
-            return
         _add(items, masses.mass[new], masses.exponent[new], self.mass, self.exponent)
         self.unsaved[items] = True
-        self._rank(items, registry)
+        self._rank(masses.item, registry)
 
     def packed_changes(self, position: int) -> list[tuple[int, bytes]]:
         """Return (item number, packed `POPULARITY`) of items that changed, and forget which did."""

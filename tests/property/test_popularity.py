@@ -94,7 +94,10 @@ def test_what_is_stored_ahead_is_not_added_again(
     for number, record in stored.items():
         packed[number] = np.frombuffer(record, POPULARITY)[0]
 
-    after = Popularity.unpack(packed.tobytes(), 3, registry())
+    # The names of items that are new since were to be stored with the position.
+    known = 1 + max((item for item, _, _ in some[:fence]), default=-1)
+    after = Popularity.unpack(packed.tobytes(), 3, Registry(registry().ids[:known]))
+    after.reserve(8)
     after.newest_ts = START + max((ts for _, _, ts in some[:fence]), default=-math.inf)
     for offset, act in enumerate(some[fence:], fence):
         after.add(masses([act], half_life_s), offset, registry())
