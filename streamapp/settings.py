@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     users at all. Changes results."""
     user_depth: int = Field(10, ge=1, le=1_000)
     """How many of a user's newest items a user's list is made from. Changes results."""
-    user_fading: float = Field(0.5, gt=0, le=1)
+    user_fading: float = Field(0.3, gt=0, le=1)
     """Weight of an item of the history, as a share of that of the next newer one. Changes
     results."""
     user_exclude: Literal["seen", "bought", "nothing"] = "seen"
