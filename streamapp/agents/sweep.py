@@ -5,16 +5,14 @@ has compared every list for a user with those lists of items. It begins when the
 rest: whatever is made before that would be made again. Where they never do, it begins now and then.
 """
 
-import asyncio
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
 from streamapp.core.listing import TRENDING
 from streamapp.store.keys import SlotKeys, rows_tag
-from streamapp.store.progress import published_text
+from streamapp.store.progress import published_text, read_heads
 
 _USERS_AT_ONCE = 128
 
@@ -87,8 +85,6 @@ class Sweep:
         return self._seen
 
     async def _published(self) -> str:
-        heads: list[Any] = await asyncio.gather(
-            *(self._redis.hmget(head, ["position", "published"]) for head in self._heads)
-        )
+        heads = await read_heads(self._redis, self._heads, ["position", "published"])
         (trending,) = await self._lists.standing(TRENDING, [""])
         return published_text(heads, trending)

@@ -4,7 +4,6 @@ Each shard stores its own most popular items with its checkpoints; the owner of 
 merges them. The popularity of all items fades alike, so the list only changes with events.
 """
 
-import asyncio
 import math
 import time
 from typing import Any
@@ -16,7 +15,7 @@ from streamapp.agents.outside import Outside
 from streamapp.core.listing import TRENDING, encode_trending
 from streamapp.core.popularity import Popular, most_popular
 from streamapp.store.keys import SlotKeys, rows_tag
-from streamapp.store.progress import positions_text
+from streamapp.store.progress import positions_text, read_heads
 from streamapp.store.slot import Slot
 
 KIND = TRENDING
@@ -81,8 +80,7 @@ class Trending:
 
     async def _read(self) -> list[Any]:
         """Return position, most popular items and newest event time of every shard."""
-        fields = ["position", "popular", "popular_ts"]
-        return await asyncio.gather(*(self._redis.hmget(head, fields) for head in self._heads))
+        return await read_heads(self._redis, self._heads, ["position", "popular", "popular_ts"])
 
     async def _merge(self) -> None:
         seq = await self._slot.tick(self._delivery.owner)

@@ -1,9 +1,14 @@
-"""Store. What heads say of how far lists are, as texts that are compared."""
+"""Store. What heads say of how far lists are, and texts of it that are compared."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
 from zlib import crc32
 
 import msgspec
+from redis.asyncio import Redis
+
+_CALLS = 32
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -15,6 +20,15 @@ class _Ids(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Ids).decode
+
+
+async def read_heads(redis: Redis, heads: Sequence[str], fields: list[str]) -> list[Any]:
+    """Return these fields of every head, some calls at a time: each takes a connection."""
+    found: list[Any] = []
+    for start in range(0, len(heads), _CALLS):
+        some = heads[start : start + _CALLS]
+        found += await asyncio.gather(*(redis.hmget(head, fields) for head in some))
+    return found
 
 
 def positions_text(positions: Iterable[int | bytes | None]) -> str:
