@@ -31,6 +31,7 @@ LISTS = (
     "damping=20,alpha=0.7,fading=0.5",
     "damping=20,fading=0.5",
     "neighbours=20,damping=20,fading=0.5",
+    "neighbours=20,damping=100,fading=0.3",
 )
 
 
