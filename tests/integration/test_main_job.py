@@ -163,5 +163,8 @@ def test_a_state_that_is_gone_stops_the_worker_and_rebuild_counts_again(
     assert report["applied_events"] == 5_000
     after = redis_lists(deployment)
     assert set(after) == set(before)
-    assert all(orjson.loads(after[key])["seq"] > orjson.loads(before[key])["seq"] for key in before)
+    for key, list_before in before.items():
+        seq, seq_before = (orjson.loads(one)["seq"] for one in (after[key], list_before))
+        # A list for a user that reads as before is not replaced.
+        assert seq > seq_before or (key.startswith("user:") and after[key] == list_before)
     assert asyncio.run(topic_as_keys(deployment)) == after

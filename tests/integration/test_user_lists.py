@@ -126,6 +126,7 @@ async def test_the_key_has_the_documented_form_and_show_prints_it(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
     """To the byte; each entry says because of which item of the history it is there."""
+    deployment.env["STREAMAPP_USER_FADING"] = "0.5"
     worker()
     acts = visits("u1:ab", "u2:ac", "u3:cd", "me:ca")
     await sold(deployment, tmp_path, acts)

@@ -34,7 +34,7 @@ def proxy(server: Valkey) -> Iterator[Proxy]:
 @pytest.fixture
 def client(proxy: Proxy) -> Iterator[Redis]:
     """A client that never asks twice."""
-    with Redis(HOST, proxy.port, socket_timeout=0.3, retry=Retry(NoBackoff(), 0)) as redis:
+    with Redis(HOST, proxy.port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0)) as redis:
         redis.delete("n")
         yield redis
 
@@ -63,8 +63,8 @@ def test_a_proxy_that_hangs_goes_on_when_it_is_healed(proxy: Proxy, client: Redi
 
 
 def test_a_slow_proxy_holds_back_both_directions(proxy: Proxy, client: Redis) -> None:
-    """Twice 0.2 s are more than the client waits; twice 0.01 s are not."""
-    proxy.slow(0.2)
+    """Twice 0.7 s are more than the client waits; twice 0.01 s are not."""
+    proxy.slow(0.7)
     with pytest.raises(RedisTimeoutError):
         client.ping()
     proxy.slow(0.01)
