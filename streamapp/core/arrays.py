@@ -34,6 +34,15 @@ def resized(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     return larger
 
 
+def records(numbers: Longs, packed: npt.NDArray[Any]) -> list[tuple[int, bytes]]:
+    """Return (number, bytes) of each of `packed`, structured records in the order of `numbers`."""
+    whole, width = packed.tobytes(), packed.itemsize
+    return [
+        (number, whole[place * width : (place + 1) * width])
+        for place, number in enumerate(numbers.tolist())
+    ]
+
+
 def grown(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """Return `array` with room for at least `size` entries, at least doubled when it must grow.
 

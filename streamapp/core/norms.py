@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled, resized
+from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled, records, resized
 from streamapp.core.delta import Blocks
 
 NORM = np.dtype([("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8")])
@@ -64,11 +64,7 @@ class Norms:
         packed["position"] = position
         packed["sum_sq"], packed["users"] = self.sum_sq[numbers], self.users[numbers]
         self.unsaved[numbers] = False
-        whole, width = packed.tobytes(), NORM.itemsize
-        return [
-            (number, whole[place * width : (place + 1) * width])
-            for place, number in enumerate(numbers.tolist())
-        ]
+        return records(numbers, packed)
 
 
 @compiled

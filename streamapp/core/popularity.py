@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled, resized
+from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled, records, resized
 from streamapp.core.registry import Registry
 
 POPULARITY = np.dtype([("position", ">u8"), ("mass", "<f8"), ("exponent", "<i4")])
@@ -160,11 +160,7 @@ class Popularity:
         packed["position"] = position
         packed["mass"], packed["exponent"] = self.mass[numbers], self.exponent[numbers]
         self.unsaved[numbers] = False
-        whole, width = packed.tobytes(), POPULARITY.itemsize
-        return [
-            (number, whole[place * width : (place + 1) * width])
-            for place, number in enumerate(numbers.tolist())
-        ]
+        return records(numbers, packed)
 
     def _rank(self, items: Ints, registry: Registry) -> None:
         """Bring `top` up to date with these items."""

@@ -1,0 +1,49 @@
+"""Tests. A real Redis, and one partition of users in it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis
+
+from streamapp.store.audience import Audience
+from streamapp.store.slot import Slot
+from tests.servers.node import RedisNode
+from tests.unit.users.desk import KEYS, Desk
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[RedisNode]:
+    """A Redis of this file alone."""
+    with RedisNode() as made:
+        yield made
+
+
+@pytest.fixture
+async def redis(node: RedisNode) -> AsyncIterator[Redis]:
+    """A client of that server, which holds nothing."""
+    async with Redis.from_url(node.url) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def desk(redis: Redis) -> Desk:
+    """A partition that an owner has opened."""
+    made = Desk(redis)
+    await made.begin()
+    await made.open()
+    return made
+
+
+@pytest.fixture
+async def slot(redis: Redis) -> Slot:
+    """A slot that `me` has claimed."""
+    made = Slot(redis, KEYS, "g")
+    await made.claim("me")
+    return made
+
+
+@pytest.fixture
+async def audience(redis: Redis, slot: Slot) -> Audience:
+    """The audience of that slot."""
+    return Audience(redis, slot.keys)
