@@ -12,11 +12,14 @@ export STREAMAPP_TEST_DATA ?= $(wildcard $(CURDIR)/../shared/data)
 ARGS ?=
 
 # Tests mostly wait for servers and stories of faults for timeouts, so several run at a time; what
-# measures time runs alone afterwards. pytest ends with 5 where ARGS choose none of a kind.
+# measures time runs alone afterwards. pytest ends with 5 where ARGS choose none of a kind; where
+# they choose none at all, nothing was tested.
 TOGETHER := --ignore tests/faults --numprocesses 2 -m 'not alone
 ALONE := --ignore tests/faults -m 'alone
 FAULTS := tests/faults --numprocesses 3
-NONE_IS_FINE := || test $$? -eq 5
+IN_TWO = @chosen=; \
+	run() { echo "$(BIN)/pytest $$*"; $(BIN)/pytest "$$@" && chosen=1 || test $$? -eq 5; }; \
+	run $(TOGETHER)$(1)' $(ARGS) && run $(ALONE)$(1)' $(ARGS) && test -n "$$chosen"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -35,12 +38,11 @@ types: $(VENV)/.checks ## Check the types
 	$(BIN)/mypy $(wildcard streamapp loadtest demo tests)
 
 test: $(VENV)/.checks ## Run all tests but the fault suite, on the embedded servers
-	$(BIN)/pytest $(TOGETHER)' $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/pytest $(ALONE)' $(ARGS) $(NONE_IS_FINE)
+	$(call IN_TWO,)
 
+test-kafka: export STREAMAPP_TEST_LANE := kafka
 test-kafka: $(VENV)/.checks ## Run the tests that use servers on Apache Kafka and Redis (Java 17, Maven)
-	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest $(TOGETHER) and servers' $(ARGS) $(NONE_IS_FINE)
-	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest $(ALONE) and servers' $(ARGS) $(NONE_IS_FINE)
+	$(call IN_TWO, and servers)
 
 test-faults: $(VENV)/.checks ## Run the fault suite: what dies, and what survives it
 	$(BIN)/pytest $(FAULTS) $(ARGS)
