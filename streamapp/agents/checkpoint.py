@@ -92,6 +92,10 @@ class Checkpoint:
         self._pending.restore(shard)
         return shard
 
+    def is_complete(self, position: int) -> bool:
+        """Say whether `position` is stored, and with all lists of it out."""
+        return self.position == position and not self._pending.dirty
+
     async def write(self, shard: Shard, pending: Pending, about: Mapping[str, bytes]) -> None:
         """Store the shard, if anything of it changed.
 

@@ -6,6 +6,7 @@ crash the deltas behind the fence are read again; a row that was stored ahead of
 what it holds.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -31,6 +32,9 @@ from streamapp.transport.records import Mark, Offsets, RecordBatch
 
 _STORE_REST = 10
 """While deltas wait, checkpoints get a tenth of the time at most."""
+
+_AT_REST_S = 0.05
+"""A shard that got no delta for so many seconds, and whose lists are out, is stored at once."""
 
 _PUBLISH_S = 0.02
 """Lists that changed within so many seconds go out together."""
@@ -58,6 +62,7 @@ class Neighbours:
         self._replayed = 0
         self._mark: Mark | None = None
         self._republish_at: int | None = None
+        self._applied_at = 0.0
         self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
         self._storing = Pace(outside.settings.checkpoint_interval, _STORE_REST)
 
@@ -91,6 +96,7 @@ class Neighbours:
         for offset, blocks in admitted:
             shard.apply(blocks, offset)
         shard.position = batches[-1].end
+        self._applied_at = time.monotonic()
         self._mark = Mark.of(batches[-1].records[-1])
         self._outside.failpoints.reach("neighbours.deltas-applied")
         self._republish()
@@ -103,9 +109,9 @@ class Neighbours:
             dirty = self._dirty()
             await self._publish(dirty[self._publication.due_in_s(dirty) <= 0])
         due_in_s = [await self._refresh.step()]
-        if self._storing.due_in_s(busy=busy) <= 0:
+        if self._store_in_s(busy=busy) <= 0:
             await self._store()
-        due_in_s.append(self._storing.due_in_s(busy=busy))
+        due_in_s.append(self._store_in_s(busy=busy))
         if self._trending is not None:
             due_in_s.append(await self._trending.step())
         if len(dirty := self._dirty()):
@@ -177,6 +183,14 @@ class Neighbours:
         if len(numbers):
             stored = await self._slot.read_at(self._checkpoint.position, numbers.tolist())
             self._shard.load(numbers, stored)
+
+    def _store_in_s(self, *, busy: bool) -> float:
+        out = not self._shard.dirty.any() and not len(self._publication.on_the_way)
+        stored = self._checkpoint.is_complete(self._shard.position)
+        if busy or stored or not out:
+            return self._storing.due_in_s(busy=busy)
+        at_rest_in_s = self._applied_at + _AT_REST_S - time.monotonic()
+        return min(self._storing.due_in_s(busy=busy), at_rest_in_s)
 
     def _dirty(self) -> Ints:
         return np.flatnonzero(self._shard.dirty).astype(np.int32)
