@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from streamapp.errors import ConfigError, StateError
+from streamapp.kinds import internal_topics
 from streamapp.settings import Settings
 from streamapp.transport.publisher import MAX_MESSAGE_BYTES
 
@@ -41,8 +42,7 @@ def needed_topics(settings: Settings) -> list[Topic]:
     return [
         *events,
         *letters,
-        Topic(settings.interactions_topic, "internal", internal),
-        Topic(settings.deltas_topic, "internal", internal),
+        *(Topic(name, "internal", internal) for name in internal_topics(settings)),
         Topic(settings.lists_topic, "lists", {"cleanup.policy": "compact"}),
     ]
 
