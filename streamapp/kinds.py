@@ -37,10 +37,9 @@ def pipelines(settings: Settings) -> dict[str, Settings]:
     return found
 
 
-def internal_topics(settings: Settings) -> list[str]:
-    """Return the internal topics of all pipelines."""
-    return [
-        topic
-        for one in pipelines(settings).values()
-        for topic in (one.interactions_topic, one.deltas_topic)
-    ]
+def followers(settings: Settings) -> dict[str, Settings]:
+    """Return, by topic, the settings of the pipeline whose state follows it; event topics first."""
+    found = dict.fromkeys(settings.event_topics, settings)
+    for one in pipelines(settings).values():
+        found |= dict.fromkeys((one.interactions_topic, one.deltas_topic), one)
+    return found
