@@ -1,13 +1,23 @@
-"""What is bought together: lists of their own kind, from purchases alone, a basket being an order."""
+"""What is bought together: lists of a kind of their own, from purchases alone, by orders."""
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from tests.integration.traffic import event, produce, redis_lists
+from tests.integration.traffic import (
+    audited,
+    event,
+    produce,
+    redis_lists,
+    succeeded,
+    synthetic,
+    topic_as_keys,
+    write_log,
+)
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
@@ -57,3 +67,42 @@ async def test_an_order_is_a_basket_and_so_is_a_user_without_one(
         1, "bought_together", "tent", 1_700_000_009,
     )  # fmt: skip
     assert orjson.loads(lists["item:tent"])["kind"] == "item"
+
+
+@pytest.mark.parametrize(("cap", "measure"), [(100, "cosine"), (3, "jaccard")])
+def test_baskets_are_counted_exactly_beside_everything_else(
+    deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int, measure: str
+) -> None:
+    """The audit counts both anew; the topic is what Redis holds; status is that of the users."""
+    deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
+    acts = list(synthetic(seed=cap, events=20_000, orders=4))
+    log = write_log(tmp_path / "shop.csv", acts)
+    worker()
+    succeeded(
+        deployment, "loadtest", "replay", str(log), "--max", "--topic", f"{deployment.name}-clicks"
+    )
+    report: dict[str, Any] = audited(deployment, [log])
+    bought = [act for act in acts if act.type == "purchase"]
+    baskets = {("o", act.order) if act.order else ("u", act.user) for act in bought}
+    assert report["applied_events"] == 20_000
+    assert report["compared"]["bought_together histories"] == len(baskets)
+    assert report["compared"]["bought_together lists"] == len({act.item for act in bought})
+    lists = redis_lists(deployment)
+    assert asyncio.run(topic_as_keys(deployment)) == lists
+
+    status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))
+    assert status["users"] == len({act.user for act in acts})
+    assert (status["applied_events"], status["lag_events"]) == (20_000, 0)
+    assert f"{deployment.name}-deltas-bought-together" in {
+        one["topic"] for one in status["partitions"]
+    }
+    shown = succeeded(deployment, "streamapp", "show", "bought_together", "sku-0", "--json")
+    assert shown.encode() == lists["bought_together:sku-0"]
+    first = orjson.loads(shown)["items"][0]
+    told = orjson.loads(
+        succeeded(deployment, "streamapp", "explain", "sku-0", first["id"],
+                  "--kind", "bought_together", "--json")
+    )  # fmt: skip
+    assert (told["score"], told["support"]) == (first["score"], first["support"])
+    if cap == 100:
+        assert told["users"][0] == len(baskets)
