@@ -21,7 +21,7 @@ from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.cli.console import progress
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.errors import StreamappError
-from streamapp.eventlog import COLUMNS, LoggedEvent
+from streamapp.eventlog import LoggedEvent
 from streamapp.transport.publisher import Publisher
 
 _DRAINED_S = 120.0
@@ -166,7 +166,7 @@ def write_log(path: Path, events: Iterable[LoggedEvent]) -> Path:
     """Write an event log, for the audit."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(LoggedEvent._fields)
         writer.writerows(events)
     return path
 

@@ -186,9 +186,8 @@ class Replay:
 
 def encode(event: LoggedEvent) -> bytes:
     """Return the value of an event record; what the event leaves out is left out."""
-    fields = {"user_id": event.user_id, "item_id": event.item_id,
-              "type": event.type, "ts": event.ts}  # fmt: skip
-    return orjson.dumps({name: value for name, value in fields.items() if value is not None})
+    fields = zip(LoggedEvent._fields, event, strict=True)
+    return orjson.dumps({name: value for name, value in fields if value is not None})
 
 
 def bundled(messages: Sequence[Outgoing], size: int) -> list[Outgoing]:

@@ -8,7 +8,9 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from threading import Timer
 from typing import Any, cast
 
@@ -25,6 +27,7 @@ from streamapp.agents.outside import Outside
 from streamapp.agents.stage import Stage
 from streamapp.errors import ConfigError, StateError, StreamappError, UnansweredError
 from streamapp.failpoints import Failpoints
+from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
 from streamapp.store.connection import check_policy, connect, opened
 from streamapp.store.identity import redis_identity
@@ -100,6 +103,11 @@ class App(faust.App):
         self.outside = Outside(
             settings, redis, lists, Publisher(settings), Failpoints(settings.failpoint)
         )
+        self._stages: dict[str, Callable[[int], Stage]] = {}
+        for kind, own in pipelines(settings).items():
+            outside = replace(self.outside, settings=own, kind=kind)
+            self._stages[own.interactions_topic] = partial(Histories, outside)
+            self._stages[own.deltas_topic] = partial(Neighbours, outside)
         self.lanes = Lanes(
             self._stage, self._lane_of, self._offsets, self._seek, self._check, self.fail
         )
@@ -213,9 +221,7 @@ class App(faust.App):
         if lane == _INTAKE:
             return Intake(self.outside)
         topic, _, partition = lane.rpartition("/")
-        if topic == self.settings.interactions_topic:
-            return Histories(self.outside, int(partition))
-        return Neighbours(self.outside, int(partition))
+        return self._stages[topic](int(partition))
 
     async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
         return await read_offsets(self.settings, stored, stored)
@@ -246,10 +252,11 @@ def create_app(settings: Settings) -> App:
         async for batch in batches:
             app.take(batch)
 
+    every = pipelines(settings).values()
     for agent, topics in (
         (intake, settings.event_topics),
-        (histories, (settings.interactions_topic,)),
-        (neighbours, (settings.deltas_topic,)),
+        (histories, [one.interactions_topic for one in every]),
+        (neighbours, [one.deltas_topic for one in every]),
     ):
         app.agent(app.topic(*topics, schema=Records()), name=agent.__name__)(agent)
     return app

@@ -1,7 +1,7 @@
 """Hallway. Event logs: files of events, as the load test produces them and the audit counts them.
 
-A log is CSV (`.csv`) whose header names at least `user_id,item_id,type,ts`, or JSON lines
-(`.jsonl`, `.ndjson`, `.json`) of what trackers send: an event, an array of events or
+A log is CSV (`.csv`) whose header names at least `user_id,item_id,type,ts`, and perhaps `order_id`,
+or JSON lines (`.jsonl`, `.ndjson`, `.json`) of what trackers send: an event, an array of events or
 `{"events": [...]}`; each may be compressed (`.gz`). Reading checks the form of a line. Whether its
 events count is for the rules of the app.
 """
@@ -21,6 +21,7 @@ import orjson
 from streamapp.errors import ConfigError
 
 COLUMNS = ("user_id", "item_id", "type", "ts")
+ORDER = "order_id"
 
 _MILLISECONDS_FROM = 1e11
 
@@ -33,12 +34,14 @@ class LoggedEvent(NamedTuple):
         item_id: As logged, perhaps empty.
         type: Name of its type as logged; None where it is left out.
         ts: Event time in seconds; None where a JSON line leaves it out.
+        order_id: As logged, whatever it is; None where it is left out.
     """
 
     user_id: str
     item_id: str
     type: str | None
     ts: float | None
+    order_id: Any = None
 
 
 def read_log(paths: Iterable[Path]) -> Iterator[LoggedEvent]:
@@ -78,20 +81,21 @@ def _read_csv(file: TextIO, path: Path) -> Iterator[LoggedEvent]:
         header = next(reader, [])
         if missing := [name for name in COLUMNS if name not in header]:
             _refuse(path, 1, f"the header lacks {', '.join(missing)}")
-        width, pick = len(header), itemgetter(*map(header.index, COLUMNS))
+        columns = (*COLUMNS, ORDER) if ORDER in header else COLUMNS
+        width, pick = len(header), itemgetter(*map(header.index, columns))
         for row in reader:
             if len(row) != width:
                 if not row:
                     continue
                 _refuse(path, reader.line_num, f"{len(row)} fields under a header of {width}")
-            user_id, item_id, name, text = pick(row)
+            user_id, item_id, name, text, *order = pick(row)
             try:
                 ts = float(text)
             except ValueError:
                 ts = _moment(text, path, reader.line_num)
             if not 0 <= ts <= _MILLISECONDS_FROM:
                 ts = _seconds(ts, path, reader.line_num)
-            yield LoggedEvent(user_id, item_id, name or None, ts)
+            yield LoggedEvent(user_id, item_id, name or None, ts, *(text or None for text in order))
     except csv.Error as error:
         _refuse(path, reader.line_num, str(error))
 
@@ -132,7 +136,7 @@ def _event(element: Any, path: Path, line: int) -> LoggedEvent:
     elif ts is not None:
         _refuse(path, line, "ts is neither a number nor an ISO 8601 date")
     user_id, item_id = (_id(element, field, path, line) for field in ("user_id", "item_id"))
-    return LoggedEvent(user_id, item_id, name, ts)
+    return LoggedEvent(user_id, item_id, name, ts, element.get(ORDER))
 
 
 def _id(element: dict[str, Any], field: str, path: Path, line: int) -> str:

@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     trending_half_life: float = Field(86_400.0, ge=0, le=315_360_000)
     """Seconds of event time after which an interaction counts half in what is trending; 0 is no
     such list. Changes results."""
+    bought_together: bool = False
+    """Whether every item also gets a list of what is bought together with it: in one order
+    (`order_id`), or, of purchases without one, by one user. Changes results."""
 
     list_prefix: KeyPrefix = "recs:v1:"
     """Prefix of the keys that frontends read."""
@@ -184,6 +187,8 @@ class Settings(BaseSettings):
             raise ValueError(f"EVENT_WEIGHTS has no weight for {', '.join(unknown)}")
         if self.user_exclude == "bought" and "purchase" not in self.event_weights:
             raise ValueError("USER_EXCLUDE=bought needs the weight of a purchase in EVENT_WEIGHTS")
+        if self.bought_together and "purchase" not in self.event_weights:
+            raise ValueError("BOUGHT_TOGETHER needs the weight of a purchase in EVENT_WEIGHTS")
         if self.list_prefix.startswith(self.state_prefix):
             raise ValueError("LIST_PREFIX must not lie under STATE_PREFIX")
         return self

@@ -16,7 +16,7 @@ from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
 from streamapp.cli.console import Step
 from streamapp.cli.session import existing_partitions
-from streamapp.eventlog import COLUMNS, LoggedEvent, read_log
+from streamapp.eventlog import LoggedEvent, read_log
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.publisher import Publisher
 
@@ -66,7 +66,7 @@ def write_log(path: Path, events: Iterable[LoggedEvent]) -> int:
     """Write an event log as CSV; return how many events it holds."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(LoggedEvent._fields)
         return sum(1 for event in events if writer.writerow(event))
 
 

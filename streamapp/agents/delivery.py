@@ -38,7 +38,7 @@ class Delivery:
         self._failpoints = outside.failpoints
         self._failpoint = failpoint
         self._topic = outside.settings.lists_topic
-        self._partition_of = _partitioner(0)
+        self._partition_of = partitioner(0)
         self._sending: asyncio.Task[None] | None = None
 
     async def open(self, owner: str = "") -> None:
@@ -47,7 +47,7 @@ class Delivery:
         self.owner = owner or token_hex(8)
         if not owner:
             await self._slot.claim(self.owner)
-        self._partition_of = _partitioner(await self._publisher.partitions(self._topic))
+        self._partition_of = partitioner(await self._publisher.partitions(self._topic))
 
     @property
     def arrived(self) -> bool:
@@ -90,7 +90,7 @@ class Delivery:
         return messages
 
 
-def _partitioner(count: int) -> Callable[[bytes], int]:
+def partitioner(count: int) -> Callable[[bytes], int]:
     """Return what says in which of `count` partitions a key belongs, as Kafka's own clients do."""
     partitions, partition_of = list(range(count)), DefaultPartitioner()
 

@@ -2,7 +2,8 @@
 
 Intake has no state but its position in each event partition. It sends a cut, waits until the broker
 has it and the dead letters, and only then moves the positions: what it sends twice is dropped by
-the fences of whoever reads it, and nothing is left out.
+the fences of whoever reads it, and nothing is left out. Where baskets are counted too, there is a
+second cut through the same records, which goes the same way to a topic of its own (ADR-0009).
 """
 
 import asyncio
@@ -18,8 +19,10 @@ from streamapp.agents.opening import open_slot
 from streamapp.agents.outside import Outside
 from streamapp.core.event import EventReader, Refusal
 from streamapp.core.interactions import CutBuilder, Source
+from streamapp.core.listing import BOUGHT_TOGETHER, ITEM
+from streamapp.kinds import pipelines
 from streamapp.store.keys import SlotKeys, intake_tag
-from streamapp.store.layout import begun_with
+from streamapp.store.layout import begun_with, check_kinds
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import KafkaRecord, Mark, Offsets, RecordBatch
@@ -32,7 +35,8 @@ _CUT_BYTES = 2_000_000
 class _Cut:
     """A cut in the making."""
 
-    builder: CutBuilder = field(default_factory=CutBuilder)
+    builder: CutBuilder
+    baskets: CutBuilder | None
     letters: dict[tuple[str, int], list[Outgoing]] = field(default_factory=dict)
     marks: dict[TP, Mark] = field(default_factory=dict)
 
@@ -55,34 +59,37 @@ class Intake:
         self._readers = {
             topic: EventReader(settings.event_rules, topic) for topic in settings.event_topics
         }
+        self._pipelines = pipelines(settings)
         self._generation = ""
-        self._partitions = 0
+        self._partitions: dict[str, int] = {}
         self._letter_partitions: dict[str, int] = {}
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the positions in the event partitions."""
-        self._partitions = await begun_with(
-            self._redis, self._settings, self._settings.interactions_topic
-        )
+        self._partitions = {
+            one.interactions_topic: await begun_with(self._redis, one, one.interactions_topic)
+            for one in self._pipelines.values()
+        }
         for tp, known in offsets.items():
             keys = SlotKeys(self._settings.state_prefix, intake_tag(tp.topic, tp.partition))
             self._slots[tp] = Slot(self._redis, keys)
             reading = self._settings.reading(tp.topic)
             head = await open_slot(self._outside, self._slots[tp], tp, known, reading)
             self._generation = self._slots[tp].generation
+            check_kinds(self._generation, self._settings)
             self._positions[tp] = head.position
             self._marks[tp] = Mark.decode(head.fields.get("mark", b""))
         return dict(self._positions)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Send what the batches say, and move the positions behind them."""
-        cut, size = _Cut(), 0
+        cut, size = self._begun(), 0
         for batch in batches:
             for start, end in _portions(batch.records):
                 size += self._read(cut, batch.tp, batch.records[start:end])
                 if size >= _CUT_BYTES:
                     await self._send(cut)
-                    cut, size = _Cut(), 0
+                    cut, size = self._begun(), 0
         if cut.marks:
             await self._send(cut)
 
@@ -109,12 +116,18 @@ class Intake:
         """Return the first offset that was not sent."""
         return self._positions[tp]
 
+    def _begun(self) -> _Cut:
+        return _Cut(CutBuilder(), CutBuilder() if BOUGHT_TOGETHER in self._pipelines else None)
+
     def _read(self, cut: _Cut, tp: TP, records: Sequence[KafkaRecord]) -> int:
         """Read records into the cut; return how many bytes they have."""
-        cut.builder.begin(Source(tp.topic, tp.partition, records[-1].offset + 1))
+        source = Source(tp.topic, tp.partition, records[-1].offset + 1)
+        cut.builder.begin(source)
+        if cut.baskets is not None:
+            cut.baskets.begin(source)
         cut.marks[tp] = Mark.of(records[-1])
         latest_ts = time.time() + self._settings.max_ahead_s
-        for refusal in self._readers[tp.topic].read(records, latest_ts, cut.builder):
+        for refusal in self._readers[tp.topic].read(records, latest_ts, cut.builder, cut.baskets):
             cut.builder.bury(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
             cut.letters.setdefault((topic, tp.partition), []).append(_letter(tp, refusal))
@@ -127,9 +140,12 @@ class Intake:
                 self._letter_partitions[topic] = await self._publisher.partitions(topic)
             target = topic, partition % self._letter_partitions[topic]
             messages.setdefault(target, []).extend(letters)
-        values = cut.builder.encode(self._generation, self._partitions)
-        for partition, value in values.items():
-            messages[self._settings.interactions_topic, partition] = [Outgoing(value)]
+        for kind, builder in ((ITEM, cut.builder), (BOUGHT_TOGETHER, cut.baskets)):
+            if builder is not None:
+                topic = self._pipelines[kind].interactions_topic
+                values = builder.encode(self._generation, self._partitions[topic])
+                for partition, value in values.items():
+                    messages[topic, partition] = [Outgoing(value)]
         await self._publisher.deliver(messages)
         self._failpoints.reach("intake.cut-sent")
         await asyncio.gather(*(self._move(tp, mark) for tp, mark in cut.marks.items()))

@@ -22,6 +22,7 @@ from streamapp.agents.refresh import Refresh
 from streamapp.agents.trending import Trending
 from streamapp.core.arrays import Ints
 from streamapp.core.delta import decode_delta, encode_nudge
+from streamapp.core.listing import ITEM
 from streamapp.core.shard import Shard
 from streamapp.errors import FenceMovedError
 from streamapp.store.keys import SlotKeys, rows_tag
@@ -55,7 +56,9 @@ class Neighbours:
         keys = SlotKeys(outside.settings.state_prefix, rows_tag(number))
         self._slot = Slot(outside.redis, keys)
         self._publication = Publication(outside, self._slot)
-        self._trending = Trending(outside, self._slot) if number == 0 else None
+        # What is trending comes from the pipeline that counts all interactions.
+        first = number == 0 and outside.kind == ITEM
+        self._trending = Trending(outside, self._slot) if first else None
         self._shard: Shard
         self._refresh: Refresh
         self._checkpoint: Checkpoint

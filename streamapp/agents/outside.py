@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from streamapp.core.listing import ITEM
 from streamapp.failpoints import Failpoints
 from streamapp.settings import Settings
 from streamapp.store.lists import Lists
@@ -12,14 +13,15 @@ from streamapp.transport.publisher import Publisher
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Settings and connections of a worker.
+    """Settings and connections of a worker, as the stages of one pipeline see them.
 
     Attributes:
-        settings: What the operator set.
+        settings: What the operator set, with the topics and the state of the pipeline.
         redis: The state.
         lists: The lists that frontends read, in the same Redis.
         publisher: Sends messages to Kafka.
         failpoints: Where this worker is to die, in tests.
+        kind: Of the item lists that the pipeline makes.
     """
 
     settings: Settings
@@ -27,3 +29,4 @@ class Outside:
     lists: Lists
     publisher: Publisher
     failpoints: Failpoints
+    kind: str = ITEM

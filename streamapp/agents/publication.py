@@ -17,8 +17,6 @@ from streamapp.core.ranking import Ranking
 from streamapp.core.shard import Shard
 from streamapp.store.slot import Slot
 
-KIND = "item"
-
 
 class Publication:
     """Publishes the lists of one shard, whose slot is `slot`.
@@ -28,7 +26,8 @@ class Publication:
     """
 
     def __init__(self, outside: Outside, slot: Slot) -> None:
-        self._delivery = Delivery(outside, slot, KIND, "publication.lists-sent")
+        self._delivery = Delivery(outside, slot, outside.kind, "publication.lists-sent")
+        self._kind = outside.kind
         self._lists = outside.lists
         self._failpoints = outside.failpoints
         self._interval_s = outside.settings.publish_interval
@@ -82,9 +81,11 @@ class Publication:
         lines = np.flatnonzero(chosen)
         some, rows = ranking.only(lines), numbers[lines]
         lists = list(
-            encode_item_lists(rows.tolist(), some, shard.position, shard.rows.as_of, shard.registry)
+            encode_item_lists(
+                rows.tolist(), some, shard.position, shard.rows.as_of, shard.registry, self._kind
+            )
         )
-        standing = await self._lists.replace(KIND, lists, shard.position)
+        standing = await self._lists.replace(self._kind, lists, shard.position)
         self._failpoints.reach("publication.lists-replaced")
         published = {
             name: content

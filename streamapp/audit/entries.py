@@ -7,9 +7,7 @@ import numpy as np
 import orjson
 
 from streamapp.core.arrays import Floats, Ints, Longs
-from streamapp.core.listing import VERSION
-
-KIND = "item"
+from streamapp.core.listing import ITEM, VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,8 @@ class Entries:
     support: Longs
 
 
-def parse_lists(items: Sequence[str], lists: Sequence[bytes | None]) -> Entries:
-    """Return the entries of the lists of `items`; None stands for a list that is not there."""
+def parse_lists(items: Sequence[str], lists: Sequence[bytes | None], kind: str = ITEM) -> Entries:
+    """Return the entries of the lists of `items`, all of `kind`; None stands for no list."""
     number = {item: place for place, item in enumerate(items)}
     broken: dict[int, str] = {}
     entries: list[tuple[str, int, int, int, float, int]] = []
@@ -44,7 +42,7 @@ def parse_lists(items: Sequence[str], lists: Sequence[bytes | None]) -> Entries:
         if content is None:
             continue
         try:
-            entries += _parse(content, row, items[row], number)
+            entries += _parse(content, row, (kind, items[row]), number)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             broken[row] = f"unreadable ({type(error).__name__}: {error})"
     columns = list(zip(*entries, strict=True)) if entries else [()] * 6
@@ -60,10 +58,10 @@ def parse_lists(items: Sequence[str], lists: Sequence[bytes | None]) -> Entries:
 
 
 def _parse(
-    content: bytes, row: int, item: str, number: dict[str, int]
+    content: bytes, row: int, name: tuple[str, str], number: dict[str, int]
 ) -> list[tuple[str, int, int, int, float, int]]:
     value = orjson.loads(content)
-    if (value["v"], value["kind"], value["id"]) != (VERSION, KIND, item):
+    if (value["v"], value["kind"], value["id"]) != (VERSION, *name):
         raise ValueError("v, kind and id are not what the key says")
     return [
         (

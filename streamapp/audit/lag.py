@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from streamapp.core.listing import TRENDING
 from streamapp.errors import StreamappError
+from streamapp.kinds import followers
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, histories_tag, intake_tag, list_name, rows_tag
 from streamapp.store.progress import positions_text, published_text
@@ -98,9 +99,9 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
         StateError: Kafka does not answer.
     """
     heads: dict[TP, Head | None] = {}
-    for topic in (*settings.event_topics, settings.interactions_topic, settings.deltas_topic):
+    for topic, own in followers(settings).items():
         for partition in range(layout[topic]):
-            keys = SlotKeys(settings.state_prefix, tag_of(settings, topic, partition))
+            keys = SlotKeys(own.state_prefix, tag_of(own, topic, partition))
             heads[TP(topic, partition)] = await Slot(redis, keys).head()
     offsets = await read_offsets(settings, heads, {})
     behind = {
@@ -180,7 +181,7 @@ async def wait_until_drained(
 
 
 def tag_of(settings: Settings, topic: str, partition: int) -> str:
-    """Return the tag of the slot that follows a partition."""
+    """Return the tag of the slot that follows a partition, under the settings of its pipeline."""
     if topic == settings.interactions_topic:
         return histories_tag(partition)
     if topic == settings.deltas_topic:

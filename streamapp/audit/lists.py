@@ -13,6 +13,7 @@ import numpy as np
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.entries import Entries, parse_lists
 from streamapp.core.arrays import Floats, Ints, Longs
+from streamapp.core.listing import ITEM
 from streamapp.core.ranking import Rule
 from streamapp.store.snapshot import Counts
 
@@ -53,17 +54,20 @@ class _Expected:
     support: Ints
 
 
-def compare_lists(truth: Counts, lists: Sequence[bytes | None], rule: Rule) -> Comparison:
+def compare_lists(
+    truth: Counts, lists: Sequence[bytes | None], rule: Rule, kind: str = ITEM
+) -> Comparison:
     """Compare every list with the true one.
 
     Args:
         truth: The counts.
         lists: What lies under the key of each item of `truth`, in the same order.
         rule: What makes a list.
+        kind: Of the lists.
 
     Cost: O(cells), and a Python step for every list and entry.
     """
-    expected, entries = _expect(truth, rule), parse_lists(truth.items, lists)
+    expected, entries = _expect(truth, rule), parse_lists(truth.items, lists, kind)
     problems = {
         row: Difference(f"list of {truth.items[row]}", why, _entries(expected.size[row]))
         for row, why in entries.broken.items()

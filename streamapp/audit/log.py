@@ -26,6 +26,7 @@ class LogInteractions:
         ts: float64. Event time in seconds.
         skipped: Events of unknown type, by type.
         refused: Events that the app makes dead letters of, by error code.
+        baskets: The purchases once more, with their baskets for users; None where nobody asked.
     """
 
     users: list[str]
@@ -36,6 +37,7 @@ class LogInteractions:
     ts: Floats
     skipped: dict[str, int]
     refused: dict[str, int]
+    baskets: "LogInteractions | None" = None
 
 
 @dataclass(slots=True)
@@ -68,6 +70,22 @@ class _Taken:
     def skip(self, offset: int, user: str, kind: str) -> None:
         self.skipped[kind] += 1
 
+    def interactions(
+        self, refused: Mapping[str, int], baskets: LogInteractions | None = None
+    ) -> LogInteractions:
+        """Return what was taken."""
+        return LogInteractions(
+            list(self.users),
+            list(self.items),
+            np.frombuffer(self.user, np.int32),
+            np.frombuffer(self.item, np.int32),
+            np.frombuffer(self.weight, np.float64),
+            np.frombuffer(self.ts, np.float64),
+            dict(self.skipped),
+            dict(refused),
+            baskets,
+        )
+
 
 def read_interactions(
     events: Iterable[LoggedEvent],
@@ -75,6 +93,7 @@ def read_interactions(
     weights: Mapping[str, float],
     topic: str,
     latest_ts: float,
+    basket_weights: Mapping[str, float] | None = None,
 ) -> LogInteractions:
     """Return the interactions of `events`.
 
@@ -84,6 +103,7 @@ def read_interactions(
         weights: Weight by canonical type.
         topic: Where events that leave out their type were sent; it implies one.
         latest_ts: Newest event time allowed, in seconds.
+        basket_weights: Weight in a basket by canonical type; None where baskets do not count.
 
     Raises:
         ConfigError: an event leaves out its time, so that the log does not say when it was.
@@ -92,21 +112,13 @@ def read_interactions(
     """
     reader, record = EventReader(replace(rules, check_keys=False), topic), _Unkeyed()
     taken = _Taken(weights)
+    baskets = None if basket_weights is None else _Taken(basket_weights)
     refused: Counter[str] = Counter()
     for place, event in enumerate(events, 1):
         if event.ts is None:
             raise ConfigError(f"event {place} of the log has no ts, so its time is not known")
         try:
-            reader.take(event._asdict(), record, latest_ts, taken)
+            reader.take(event._asdict(), record, latest_ts, taken, baskets)
         except BadEventError as refusal:
             refused[refusal.code] += 1
-    return LogInteractions(
-        list(taken.users),
-        list(taken.items),
-        np.frombuffer(taken.user, np.int32),
-        np.frombuffer(taken.item, np.int32),
-        np.frombuffer(taken.weight, np.float64),
-        np.frombuffer(taken.ts, np.float64),
-        dict(taken.skipped),
-        dict(refused),
-    )
+    return taken.interactions(refused, None if baskets is None else baskets.interactions({}))

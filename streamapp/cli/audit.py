@@ -7,37 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
-from redis.asyncio import Redis
 
 from streamapp.audit.comparison import (
     Comparison,
-    aligned,
-    compare_dots,
-    compare_norms,
-    compare_numbers,
-    tolerance_of,
 )
+from streamapp.audit.counted import count_pipeline
 from streamapp.audit.lag import Standing, wait_until_drained
-from streamapp.audit.lists import compare_lists
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_trending
-from streamapp.audit.truth import gram, live_ratings, newest_of
 from streamapp.audit.user_lists import compare_user_lists
 from streamapp.cli.console import Step, print_json, print_table, progress
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from streamapp.core.arrays import Bools
-from streamapp.core.listing import TRENDING
+from streamapp.core.listing import BOUGHT_TOGETHER, ITEM, TRENDING
 from streamapp.eventlog import read_log
+from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
 from streamapp.store.audience import present
 from streamapp.store.keys import list_name
 from streamapp.store.snapshot import (
     check_still,
-    holds_histories,
     read_lists,
-    read_snapshot,
     slots_of,
 )
 
@@ -93,6 +83,7 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
         typer.Exit: with code 1 where something differs.
     """
     settings = load_settings()
+    baskets = pipelines(settings).get(BOUGHT_TOGETHER)
     with progress() as begin:
         begin("reading the log")
         log = read_interactions(
@@ -101,6 +92,7 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
             settings.event_weights,
             settings.event_topics[0],
             time.time() + settings.max_ahead_s,
+            baskets.event_weights if baskets else None,
         )
         report = asyncio.run(_compare(log, settings, timeout_s, begin))
     if as_json:
@@ -109,23 +101,6 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
         _print(report)
     if report.differences:
         raise typer.Exit(1)
-
-
-async def _forgotten(
-    redis: Redis, settings: Settings, layout: dict[str, int], log: LogInteractions
-) -> Bools:
-    """Say of each user whether the app has rightly forgotten them.
-
-    The app may do so once an event is newer by twice the time after which a history begins anew;
-    whether it has done so, it alone knows.
-    """
-    forgotten = np.zeros(len(log.users), np.bool_)
-    if settings.forget_after and len(log.ts):
-        idle = np.flatnonzero(newest_of(log) < log.ts.max() - 2 * settings.forget_after)
-        users = [log.users[number] for number in idle.tolist()]
-        held = await holds_histories(redis, settings, layout, users)
-        forgotten[idle] = ~np.array(held, np.bool_)
-    return forgotten
 
 
 async def _compare(
@@ -142,15 +117,12 @@ async def _compare(
             wait(standing.lag_events, None)
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
-        snapshot = await read_snapshot(redis, settings, begin("reading rows"))
-        forgotten = await _forgotten(redis, settings, layout, log)
-        begin("counting")
-        live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf)
-        live = live.only(~forgotten[live.user])
-        truth = gram(live, len(log.users), log.items)
-        expected, stored = aligned(truth, snapshot.counts, log.items)
-        keys = [f"{settings.list_prefix}item:{item}" for item in expected.items]
-        lists = await read_lists(redis, keys, begin("reading lists"))
+        own = pipelines(settings)
+        logs = {ITEM: log} if log.baskets is None else {ITEM: log, BOUGHT_TOGETHER: log.baskets}
+        counted = {
+            kind: await count_pipeline(redis, own[kind], kind, layout, some, begin)
+            for kind, some in logs.items()
+        }
         slots, _ = slots_of(redis, settings, layout)
         removed_at = await present(redis, (slot.keys for slot in slots))
         keys = [f"{settings.list_prefix}user:{user}" for user in log.users]
@@ -160,32 +132,28 @@ async def _compare(
             begin("reading lists for users"),
         )
         now = time.time()
-        await check_still(redis, settings, snapshot.positions)
-    tolerance = tolerance_of(settings.event_weights)
+        for kind, one in counted.items():
+            await check_still(redis, own[kind], one.snapshot.positions)
     begin("comparing")
-    return Report(
+    main = counted.pop(ITEM)
+    comparisons = main.comparisons(settings, ITEM)
+    comparisons["user lists"] = compare_user_lists(
         log,
-        snapshot.applied,
-        {
-            "histories": compare_numbers("histories", snapshot.histories, int((~forgotten).sum())),
-            "norms": compare_norms(expected, stored, snapshot.disputed, tolerance),
-            "dots": compare_dots(expected, stored, tolerance),
-            "lists": compare_lists(expected, lists, settings.rule),
-            "user lists": compare_user_lists(
-                log,
-                live,
-                {user for user, at in removed_at.items() if at > now},
-                {user for user, at in removed_at.items() if at <= now},
-                user_lists,
-                dict(zip(expected.items, lists, strict=True)),
-                trending or b"",
-                settings.user_rule,
-            ),
-            "trending": compare_trending(
-                log, trending or b"", settings.trending_half_life, settings.top_n
-            ),
-        },
+        main.live,
+        {user for user, at in removed_at.items() if at > now},
+        {user for user, at in removed_at.items() if at <= now},
+        user_lists,
+        dict(zip(main.expected.items, main.lists, strict=True)),
+        trending or b"",
+        settings.user_rule,
     )
+    comparisons["trending"] = compare_trending(
+        log, trending or b"", settings.trending_half_life, settings.top_n
+    )
+    for kind, one in counted.items():
+        found = one.comparisons(own[kind], kind)
+        comparisons |= {f"{kind} {name}": comparison for name, comparison in found.items()}
+    return Report(log, main.snapshot.applied, comparisons)
 
 
 def _print(report: Report) -> None:

@@ -9,11 +9,13 @@ from redis.asyncio import Redis
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
 from streamapp.core.association import Association
+from streamapp.core.listing import BOUGHT_TOGETHER, ITEM
 from streamapp.core.norms import NORM
 from streamapp.core.ranking import MEASURES, Measure, share, similarity
 from streamapp.core.registry import shard_of
 from streamapp.core.rows import CELL
 from streamapp.errors import ConfigError, StreamappError
+from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
 from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
 from streamapp.store.slot import Slot
@@ -56,19 +58,24 @@ class Explanation(NamedTuple):
     log_likelihood_ratio: float
 
 
-def explain_pair(left: str, right: str, as_json: bool) -> None:
-    """Print what the score of two items is made of.
+def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
+    """Print what the score of two items is made of, in lists of some kind.
 
     Raises:
-        ConfigError: both are the same item.
+        ConfigError: both are the same item, or there are no lists of this kind.
         StreamappError: an item was never seen.
     """
     if left == right:
         raise ConfigError("an item has no score with itself; name two items")
-    found = asyncio.run(_explain(load_settings(), left, right))
+    known = pipelines(load_settings())
+    if kind not in known:
+        off = "; STREAMAPP_BOUGHT_TOGETHER is false" if kind == BOUGHT_TOGETHER else ""
+        raise ConfigError(f"--kind {kind}: the lists that are made are {', '.join(known)}{off}")
+    found = asyncio.run(_explain(known[kind], left, right))
     if as_json:
         print_json(found._asdict())
         return
+    users = "users" if kind == ITEM else "baskets"
     print_table(
         f"{left} and {right}",
         ("what", "value"),
@@ -78,11 +85,11 @@ def explain_pair(left: str, right: str, as_json: bool) -> None:
             (f"sum of squares of {right}", found.sum_sq[1]),
             ("similarity", found.similarity),
             (f"score of {right} in the list of {left}: {found.measure}", found.score),
-            ("support: users who have both", found.support),
-            (f"users who have {left}", found.users[1]),
-            (f"users who have {right}", found.users[2]),
-            ("users", found.users[0]),
-            ("support as a share of users", found.support_share),
+            (f"support: {users} who have both", found.support),
+            (f"{users} who have {left}", found.users[1]),
+            (f"{users} who have {right}", found.users[2]),
+            (users, found.users[0]),
+            (f"support as a share of {users}", found.support_share),
             (f"confidence {left} -> {right}", found.confidence[0]),
             (f"confidence {right} -> {left}", found.confidence[1]),
             ("lift", found.lift),

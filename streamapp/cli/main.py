@@ -67,6 +67,16 @@ def item(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson
     show_list("item", id_, as_json)
 
 
+@show.command("bought_together")
+def bought_together(
+    id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False
+) -> None:
+    """Show what is bought together with an item."""
+    from streamapp.cli.show import show_list
+
+    show_list("bought_together", id_, as_json)
+
+
 @show.command()
 def user(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False) -> None:
     """Show the list for a user."""
@@ -87,13 +97,14 @@ def trending(*, as_json: ListJson = False) -> None:
 def explain(
     left: Annotated[str, typer.Argument(metavar="ITEM")],
     right: Annotated[str, typer.Argument(metavar="ITEM")],
+    kind: Annotated[str, typer.Option(help="Of the list: item or bought_together.")] = "item",
     *,
     as_json: Json = False,
 ) -> None:
     """Show the counts behind the score of two items."""
     from streamapp.cli.explain import explain_pair
 
-    explain_pair(left, right, as_json)
+    explain_pair(left, right, kind, as_json)
 
 
 @app.command()

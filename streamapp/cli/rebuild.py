@@ -3,14 +3,20 @@
 import asyncio
 
 from faust.types import TP
+from redis.asyncio import Redis
 
+from streamapp.agents.delivery import partitioner
 from streamapp.audit.lag import tag_of
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.core.listing import BOUGHT_TOGETHER
+from streamapp.kinds import followers
 from streamapp.settings import Settings, load_settings
+from streamapp.store.keys import list_name, pattern_of
 from streamapp.store.layout import check_layout
 from streamapp.store.removal import begin_at, remove_keys
 from streamapp.transport.offsets import read_offsets
+from streamapp.transport.publisher import Outgoing, Publisher
 
 
 def rebuild_state(drop_lists: bool, as_json: bool) -> None:
@@ -19,6 +25,7 @@ def rebuild_state(drop_lists: bool, as_json: bool) -> None:
     Event partitions begin at their first record. The internal topics go on at their end: what they
     hold is sent anew, and lists get a `seq` above all that was published. The new state has a
     generation of its own, so what a worker of the old one still writes or sends has no effect.
+    Lists of a kind that is made no longer are withdrawn: nobody else would ever replace them.
 
     Raises:
         StreamappError: Kafka or Redis fails.
@@ -40,10 +47,15 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
             for tp, known in offsets.items()
         }
         removed = await remove_keys(redis, settings.state_prefix)
-        lists = await remove_keys(redis, settings.list_prefix) if drop_lists else 0
-        tags = {tag_of(settings, tp.topic, tp.partition): at for tp, at in positions.items()}
+        lists = 0 if settings.bought_together else await _withdraw(redis, settings, BOUGHT_TOGETHER)
+        lists += await remove_keys(redis, settings.list_prefix) if drop_lists else 0
         await check_layout(redis, settings, layout)
-        await begin_at(redis, settings, tags)
+        for topic, own in followers(settings).items():
+            tags = {
+                tag_of(own, topic, number): positions[TP(topic, number)]
+                for number in range(layout[topic])
+            }
+            await begin_at(redis, own, tags)
     return {
         "state_keys_removed": removed,
         "lists_removed": lists,
@@ -53,3 +65,27 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
             if tp.topic in settings.event_topics
         ),
     }
+
+
+async def _withdraw(redis: Redis, settings: Settings, kind: str) -> int:
+    """Remove all lists of a kind, from the topic before Redis; return how many there were.
+
+    Where it is cut off, what is left in Redis says what it has to do again.
+    """
+    prefix = settings.list_prefix + list_name(kind, "") + ":"
+    keys = [key.decode() async for key in redis.scan_iter(pattern_of(prefix), count=1_000)]
+    if not keys:
+        return 0
+    topic = settings.lists_topic
+    partition_of = partitioner((await existing_partitions(settings, [topic]))[topic])
+    messages: dict[tuple[str, int], list[Outgoing]] = {}
+    for key in keys:
+        name = key.removeprefix(settings.list_prefix).encode()
+        messages.setdefault((topic, partition_of(name)), []).append(Outgoing(None, name))
+    publisher = Publisher(settings)
+    await publisher.start()
+    try:
+        await publisher.deliver(messages)
+    finally:
+        await publisher.stop()
+    return await remove_keys(redis, prefix)

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streamapp.errors import ConfigError, StreamappError
+from streamapp.kinds import followers
 from streamapp.settings import Settings
 from streamapp.store.connection import opened
 from streamapp.transport.topics import administration, partition_counts
@@ -58,4 +59,4 @@ async def existing_partitions(settings: Settings, topics: Iterable[str]) -> dict
 
 def state_topics(settings: Settings) -> list[str]:
     """Return the topics whose records end up in the state."""
-    return [*settings.event_topics, settings.interactions_topic, settings.deltas_topic]
+    return list(followers(settings))

@@ -16,6 +16,9 @@ import orjson
 from streamapp.errors import BadEventError
 
 MAX_ID_BYTES = 512
+PURCHASE = "purchase"
+"""The type of an event that puts an item into a basket."""
+
 MILLISECONDS_FROM = 1e11
 """A numeric time over this is in milliseconds; as seconds it would lie beyond the year 5138."""
 
@@ -29,8 +32,8 @@ CODES = {
     "too_deep": "the value is nested too deeply",
     "not_an_event": "the value or an element is not a JSON object",
     "missing_id": "user_id or item_id is missing or empty",
-    "invalid_id": "user_id or item_id is neither a string nor an integer",
-    "id_too_long": "user_id or item_id has more than 512 bytes",
+    "invalid_id": "user_id, item_id or order_id is neither a string nor an integer",
+    "id_too_long": "user_id, item_id or order_id has more than 512 bytes",
     "invalid_type": "type is not a string",
     "invalid_ts": "ts is neither a number nor an ISO 8601 date",
     "ts_out_of_range": "ts lies before EARLIEST_TS or after now plus MAX_AHEAD_S",
@@ -103,13 +106,21 @@ class EventReader:
         self._types = dict(rules.types)
         self._implied = rules.implied.get(topic, "")
 
-    def read(self, records: Iterable[Record], latest_ts: float, sink: Sink) -> list[Refusal]:
+    def read(
+        self,
+        records: Iterable[Record],
+        latest_ts: float,
+        sink: Sink,
+        baskets: Sink | None = None,
+    ) -> list[Refusal]:
         """Give what the records say to `sink`, in order; return what is refused.
 
         Args:
             records: Records of one partition.
             latest_ts: Newest event time allowed, in seconds.
             sink: Takes interactions and unknown types.
+            baskets: Takes purchases once more, with the name of their basket for the user; None
+                where nobody wants to know.
         """
         refusals: list[Refusal] = []
         take = self.take
@@ -122,7 +133,7 @@ class EventReader:
             raw: list[bytes] = []
             for place, element in enumerate(elements):
                 try:
-                    take(element, record, latest_ts, sink)
+                    take(element, record, latest_ts, sink, baskets)
                 except BadEventError as error:
                     raw = raw or raw_elements(record.value or b"")
                     refusals.append(Refusal(record, raw[place], error.code, str(error)))
@@ -148,8 +159,15 @@ class EventReader:
             return decoded
         raise BadEventError("not_an_event", CODES["not_an_event"])
 
-    def take(self, element: Any, record: Record, latest_ts: float, sink: Sink) -> None:
-        """Give what one element of a record says to `sink`.
+    def take(
+        self,
+        element: Any,
+        record: Record,
+        latest_ts: float,
+        sink: Sink,
+        baskets: Sink | None = None,
+    ) -> None:
+        """Give what one element of a record says to `sink`, and if it is a purchase to `baskets`.
 
         Raises:
             BadEventError: the element cannot be counted.
@@ -177,8 +195,11 @@ class EventReader:
         kind = self._types.get(name)
         if kind is None:
             sink.skip(record.offset, user, name)
-        else:
-            sink.add(record.offset, user, item, kind, ts)
+            return
+        if baskets is not None and kind == PURCHASE:
+            # First, for it may refuse the event.
+            baskets.add(record.offset, _basket(user, get("order_id")), item, kind, ts)
+        sink.add(record.offset, user, item, kind, ts)
 
 
 def raw_elements(value: bytes) -> list[bytes]:
@@ -190,6 +211,16 @@ def raw_elements(value: bytes) -> list[bytes]:
         if array[:1] != b"[" or "item_id" in envelope:
             return [value]
     return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
+
+
+def _basket(user: str, order: Any) -> str:
+    """Return the name of a basket: of an order, or of a user where there is none.
+
+    Each begins with a letter of its own, so that an order never shares a basket with a user.
+    """
+    if order is None or order == "":
+        return f"u:{user}"
+    return f"o:{_checked_id('order_id', order)}"
 
 
 def _checked_id(field: str, value: Any) -> str:

@@ -13,6 +13,12 @@ from streamapp.core.registry import Registry
 VERSION = 1
 """The layout of a list; a new layout gets a new key prefix."""
 
+ITEM = "item"
+"""The kind of the list of an item's neighbours."""
+
+BOUGHT_TOGETHER = "bought_together"
+"""The kind of the list of what is in one basket with an item."""
+
 TRENDING = "trending"
 """The kind of the list of what is trending, and the reason of an entry that comes from it."""
 
@@ -59,7 +65,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encode_item_lists(
-    numbers: list[int], ranking: Ranking, seq: int, as_of: Floats, registry: Registry
+    numbers: list[int],
+    ranking: Ranking,
+    seq: int,
+    as_of: Floats,
+    registry: Registry,
+    kind: str = ITEM,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (item id, list) for each line of `ranking`; an empty line yields b"".
 
@@ -69,6 +80,7 @@ def encode_item_lists(
         seq: The shard's position; it rises with every change.
         as_of: float64 by item number. Newest event time behind each row.
         registry: The items' ids.
+        kind: Of the lists.
     """
     ids = registry.ids
     lines = zip(numbers, ranking.size.tolist(), ranking.item.tolist(), ranking.score.tolist(),
@@ -81,7 +93,7 @@ def encode_item_lists(
             ItemEntry(ids[item], score, support)
             for item, score, support in zip(items[:size], scores, supports, strict=False)
         ]
-        yield ids[number], _encode(_List(VERSION, "item", ids[number], seq, newest, entries))
+        yield ids[number], _encode(_List(VERSION, kind, ids[number], seq, newest, entries))
 
 
 def encode_user_lists(

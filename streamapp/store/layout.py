@@ -1,4 +1,9 @@
-"""Store. What the state was built on: its generation, and how many partitions every topic had."""
+"""Store. What the state was built on: its generation, and how many partitions every topic had.
+
+The state of every pipeline has a layout of its own. All have one generation, and its name says
+which kinds of lists were made beside neighbours from the first event on: one field, set once,
+decides for all workers, whoever comes first.
+"""
 
 from collections.abc import Mapping
 from secrets import token_hex
@@ -6,7 +11,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from streamapp.core.listing import BOUGHT_TOGETHER
 from streamapp.errors import ConfigError
+from streamapp.kinds import extra_kinds, pipelines
 from streamapp.settings import Settings
 
 _GENERATION = ":generation"
@@ -35,8 +42,25 @@ async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, in
 
     Raises:
         ConfigError: a topic has another number of partitions than when the state was begun, or is
-            no longer named by the settings. One that is added is counted from its first record.
+            no longer named by the settings; or other kinds of lists are to be made. A topic that is
+            added is counted from its first record.
     """
+    first, *others = pipelines(settings).values()
+    new = ":".join((token_hex(4), *extra_kinds(settings)))
+    generation = await _check_layout(redis, first, counts, new)
+    check_kinds(generation, settings)
+    for one in others:
+        if await _check_layout(redis, one, counts, generation) != generation:
+            raise ConfigError(
+                f"what lies under {one.state_prefix} belongs to another state than the rest under "
+                f"{first.state_prefix}; count again from the first event with `streamapp rebuild`"
+            )
+
+
+async def _check_layout(
+    redis: Redis, settings: Settings, counts: Mapping[str, int], generation: str
+) -> str:
+    """Do so for one pipeline; return its generation, which is the given one if it is new."""
     key = layout_key(settings)
     topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
     noted: Any = await redis.hkeys(key)
@@ -46,12 +70,28 @@ async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, in
             "INTERACTIONS_TOPIC and DELTAS_TOPIC; set them back, or count again from the first "
             "event with `streamapp rebuild`"
         )
-    await redis.hsetnx(key, _GENERATION, token_hex(4))
+    await redis.hsetnx(key, _GENERATION, generation)
     for topic in topics:
         await redis.hsetnx(key, topic, str(counts[topic]))
     stored = await redis.hgetall(key)
     for topic in topics:
         check_partitions(topic, counts[topic], int(stored[topic.encode()]))
+    return await read_generation(redis, settings)
+
+
+def check_kinds(generation: str, settings: Settings) -> None:
+    """Refuse a state that was begun with other kinds of lists than are to be made now.
+
+    Raises:
+        ConfigError: it was; what was counted before would be missing, or what comes now.
+    """
+    if (begun := BOUGHT_TOGETHER in generation.split(":")) != settings.bought_together:
+        now, before, back = ("false", "with", "true") if begun else ("true", "without", "false")
+        raise ConfigError(
+            f"STREAMAPP_BOUGHT_TOGETHER is {now}, but the state was begun {before} it; set it to "
+            f"{back}, or stop all workers and count again from the first event with "
+            "`streamapp rebuild`"
+        )
 
 
 def check_partitions(topic: str, found: int, begun: int) -> None:

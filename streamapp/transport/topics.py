@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from streamapp.errors import ConfigError, StateError
+from streamapp.kinds import pipelines
 from streamapp.settings import Settings
 from streamapp.transport.publisher import MAX_MESSAGE_BYTES
 
@@ -41,8 +42,11 @@ def needed_topics(settings: Settings) -> list[Topic]:
     return [
         *events,
         *letters,
-        Topic(settings.interactions_topic, "internal", internal),
-        Topic(settings.deltas_topic, "internal", internal),
+        *(
+            Topic(name, "internal", internal)
+            for one in pipelines(settings).values()
+            for name in (one.interactions_topic, one.deltas_topic)
+        ),
         Topic(settings.lists_topic, "lists", {"cleanup.policy": "compact"}),
     ]
 

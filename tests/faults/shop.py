@@ -113,7 +113,9 @@ def record_of(deployment: Deployment, acts: Sequence[Act]) -> tuple[str, bytes, 
     """Return topic, key and value of one record that holds acts of one user and topic."""
     first = acts[0]
     events = [
-        {"user_id": act.user, "item_id": act.item, "type": act.type, "ts": act.ts} for act in acts
+        {"user_id": act.user, "item_id": act.item, "type": act.type, "ts": act.ts}
+        | ({"order_id": act.order} if act.order else {})
+        for act in acts
     ]
     topic = "purchases" if first.type == "purchase" else "clicks"
     value = orjson.dumps(events if len(events) > 1 else events[0])

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from tests.faults.shop import Shop, exact, selling
-from tests.integration.traffic import redis_lists, synthetic
+from tests.integration.traffic import redis_lists, succeeded, synthetic
 from tests.servers.deployment import Deployment
 
 
@@ -79,6 +79,55 @@ def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment
     after = redis_lists(deployment)
     assert after
     assert all(seq(after[key]) > seq(before[key]) for key in after)
+
+
+def test_what_is_bought_together_is_switched_by_a_rebuild_and_never_silently(
+    deployment: Deployment,
+) -> None:
+    """On, where purchases were counted without; off, where they would be left out; both refused."""
+    shop = sold(deployment, seed=65)
+    one = deployment.worker(instance_id="one")
+    exact(deployment, shop.sold)
+    last = refused(deployment, bought_together="true")
+    assert "STREAMAPP_BOUGHT_TOGETHER is true" in last
+    assert "streamapp rebuild" in last
+    assert one.running
+    assert one.terminate() == 0
+
+    deployment.env["STREAMAPP_BOUGHT_TOGETHER"] = "true"
+    succeeded(deployment, "streamapp", "rebuild")
+    both = deployment.worker("both", instance_id="one")
+    report = exact(deployment, shop.sold)
+    assert report["compared"]["bought_together lists"] == len(bought_together(deployment)) > 0
+    last = refused(deployment, bought_together="false")
+    assert "STREAMAPP_BOUGHT_TOGETHER is false" in last
+    assert "streamapp rebuild" in last
+    more = sold(deployment, seed=66)
+    exact(deployment, [*shop.sold, *more.sold])
+    before = bought_together(deployment)
+    assert both.terminate() == 0
+
+    deployment.env["STREAMAPP_BOUGHT_TOGETHER"] = "false"
+    succeeded(deployment, "streamapp", "rebuild")
+    assert not bought_together(deployment)
+    one.start()
+    report = exact(deployment, [*shop.sold, *more.sold])
+    assert "bought_together lists" not in report["compared"]
+    assert one.terminate() == 0
+
+    deployment.env["STREAMAPP_BOUGHT_TOGETHER"] = "true"
+    succeeded(deployment, "streamapp", "rebuild")
+    both.start()
+    exact(deployment, [*shop.sold, *more.sold])
+    after = bought_together(deployment)
+    assert after.keys() == before.keys()
+    assert all(seq(after[key]) > seq(before[key]) for key in after)
+
+
+def bought_together(deployment: Deployment) -> dict[str, bytes]:
+    """Return the lists of what is bought together."""
+    found = redis_lists(deployment)
+    return {key: value for key, value in found.items() if key.startswith("bought_together:")}
 
 
 def seq(value: bytes) -> int:

@@ -98,28 +98,35 @@ class Act(NamedTuple):
     item: str
     type: str
     ts: float
+    order: str = ""
 
 
-def synthetic(seed: int, events: int, users: int = 400, items: int = 90) -> Iterator[Act]:
+def synthetic(
+    seed: int, events: int, users: int = 400, items: int = 90, orders: int = 0
+) -> Iterator[Act]:
     """Yield a seeded shop: popular items, several types, repeats, some late events.
 
     It has fewer items than a history by default, so that two topics may be read in any order.
+    With `orders`, two of three purchases are of one of so many orders that each user has.
     """
     chance = random.Random(seed)  # noqa: S311 - a shop, not a secret
     for number in range(events):
-        yield Act(
+        act = Act(
             user=f"u{int(users * chance.random() ** 2)}",
             item=f"sku-{int(items * chance.random() ** 3)}",
             type=chance.choices(("click", "add_to_cart", "purchase"), (8, 1, 1))[0],
             ts=1_600_000_000.0 + number - (chance.randrange(5_000) if not number % 17 else 0),
         )
+        if orders and act.type == "purchase" and chance.random() < 2 / 3:
+            act = act._replace(order=f"{act.user}/{chance.randrange(orders)}")
+        yield act
 
 
 def write_log(path: Path, acts: Iterable[Act]) -> Path:
     """Write an event log."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("user_id", "item_id", "type", "ts"))
+        writer.writerow(("user_id", "item_id", "type", "ts", "order_id"))
         writer.writerows(acts)
     return path
 

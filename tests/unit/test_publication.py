@@ -72,8 +72,9 @@ class Desk:
         self.broker, self.keys = Broker(), Keys()
         settings = SimpleNamespace(lists_topic="lists", publish_interval=publish_interval)
         outside: Any = SimpleNamespace(
-            settings=settings, lists=self.keys, publisher=self.broker, failpoints=Failpoints()
-        )
+            settings=settings, lists=self.keys, publisher=self.broker, failpoints=Failpoints(),
+            kind="item",
+        )  # fmt: skip
         slot: Any = Claims()
         self.publication = Publication(outside, slot)
 

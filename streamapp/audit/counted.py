@@ -1,0 +1,112 @@
+"""Audit. What one pipeline has counted and listed, beside the truth of its log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from redis.asyncio import Redis
+
+from streamapp.audit.comparison import (
+    Comparison,
+    aligned,
+    compare_dots,
+    compare_norms,
+    compare_numbers,
+    tolerance_of,
+)
+from streamapp.audit.lists import compare_lists
+from streamapp.audit.log import LogInteractions
+from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
+from streamapp.core.arrays import Bools
+from streamapp.settings import Settings
+from streamapp.store.keys import list_name
+from streamapp.store.snapshot import (
+    Advance,
+    Counts,
+    Snapshot,
+    holds_histories,
+    read_lists,
+    read_snapshot,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one pipeline holds, beside the truth.
+
+    Attributes:
+        snapshot: What Redis holds.
+        forgotten: Says of each user of the log whether the app has rightly forgotten them.
+        live: The entries of all histories as they should be.
+        expected: The counts as they should be, under one numbering with those that are stored.
+        stored: The counts as Redis has them.
+        lists: The lists of the items of `expected`.
+    """
+
+    snapshot: Snapshot
+    forgotten: Bools
+    live: Ratings
+    expected: Counts
+    stored: Counts
+    lists: list[bytes | None]
+
+    def comparisons(self, settings: Settings, kind: str) -> dict[str, Comparison]:
+        """Compare; `kind` is that of the lists."""
+        tolerance = tolerance_of(settings.event_weights)
+        histories = int((~self.forgotten).sum())
+        return {
+            "histories": compare_numbers("histories", self.snapshot.histories, histories),
+            "norms": compare_norms(self.expected, self.stored, self.snapshot.disputed, tolerance),
+            "dots": compare_dots(self.expected, self.stored, tolerance),
+            "lists": compare_lists(self.expected, self.lists, settings.rule, kind),
+        }
+
+
+async def count_pipeline(
+    redis: Redis,
+    settings: Settings,
+    kind: str,
+    layout: dict[str, int],
+    log: LogInteractions,
+    begin: Callable[[str], Advance],
+) -> Counted:
+    """Read what one pipeline holds, and count the truth of its log.
+
+    Args:
+        redis: A client that answers in bytes.
+        settings: Those of the pipeline.
+        kind: Of its lists.
+        layout: Number of partitions by topic.
+        log: The interactions that it should have counted.
+        begin: Told what is done next; returns what is told how far it is.
+
+    Raises:
+        StateError: there is no state, or it moves.
+    """
+    snapshot = await read_snapshot(redis, settings, begin("reading rows"))
+    forgotten = await _forgotten(redis, settings, layout, log)
+    begin("counting")
+    live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf)
+    live = live.only(~forgotten[live.user])
+    truth = gram(live, len(log.users), log.items)
+    expected, stored = aligned(truth, snapshot.counts, log.items)
+    keys = [settings.list_prefix + list_name(kind, item) for item in expected.items]
+    lists = await read_lists(redis, keys, begin("reading lists"))
+    return Counted(snapshot, forgotten, live, expected, stored, lists)
+
+
+async def _forgotten(
+    redis: Redis, settings: Settings, layout: dict[str, int], log: LogInteractions
+) -> Bools:
+    """Say of each user whether the app has rightly forgotten them.
+
+    The app may do so once an event is newer by twice the time after which a history begins anew;
+    whether it has done so, it alone knows.
+    """
+    forgotten = np.zeros(len(log.users), np.bool_)
+    if settings.forget_after and len(log.ts):
+        idle = np.flatnonzero(newest_of(log) < log.ts.max() - 2 * settings.forget_after)
+        users = [log.users[number] for number in idle.tolist()]
+        held = await holds_histories(redis, settings, layout, users)
+        forgotten[idle] = ~np.array(held, np.bool_)
+    return forgotten

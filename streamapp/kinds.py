@@ -1,0 +1,45 @@
+"""Hallway. Kinds of item lists: the same machine at work on several projections of the stream.
+
+A pipeline has topics and state of its own; what it has in common with the others are the events,
+the workers, and where its lists go (ADR-0009).
+"""
+
+from typing import Any
+
+from streamapp.core.event import PURCHASE
+from streamapp.core.listing import BOUGHT_TOGETHER, ITEM
+from streamapp.settings import Settings
+
+
+def extra_kinds(settings: Settings) -> tuple[str, ...]:
+    """Return the kinds of item lists that are made beside neighbours."""
+    return (BOUGHT_TOGETHER,) if settings.bought_together else ()
+
+
+def pipelines(settings: Settings) -> dict[str, Settings]:
+    """Return the settings of each pipeline by its kind, those of neighbours first and as they are.
+
+    Lists for users and what is trending are made of all interactions, so by no other pipeline.
+    """
+    found = {ITEM: settings}
+    if settings.bought_together:
+        end = "-" + BOUGHT_TOGETHER.replace("_", "-")
+        own: dict[str, Any] = {
+            "bought_together": False,
+            "interactions_topic": settings.interactions_topic + end,
+            "deltas_topic": settings.deltas_topic + end,
+            "state_prefix": f"{settings.state_prefix}{BOUGHT_TOGETHER}:",
+            "event_weights": {PURCHASE: 1.0},
+            "user_list_ttl": 0.0,
+            "trending_half_life": 0.0,
+        }
+        found[BOUGHT_TOGETHER] = settings.model_copy(update=own)
+    return found
+
+
+def followers(settings: Settings) -> dict[str, Settings]:
+    """Return, by topic, the settings of the pipeline whose state follows it; event topics first."""
+    found = dict.fromkeys(settings.event_topics, settings)
+    for one in pipelines(settings).values():
+        found |= dict.fromkeys((one.interactions_topic, one.deltas_topic), one)
+    return found

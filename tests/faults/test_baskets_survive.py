@@ -1,0 +1,87 @@
+"""What is bought together is exact whatever dies: it is the same machine, twice in one worker."""
+
+import random
+import signal
+from functools import partial
+
+import pytest
+
+from streamapp.failpoints import NAMES
+from tests.faults.shop import exact, selling, wait_applied
+from tests.integration.traffic import redis_lists, succeeded, synthetic
+from tests.servers.deadline import wait_until
+from tests.servers.deployment import Deployment
+
+_DIES_S = 90.0
+_BEHIND = "was stored once"
+"""What a worker says that finds a commit beyond the state."""
+
+SHARED = [name for name in NAMES if not name.startswith(("user-lists", "trending"))]
+"""The places that both pipelines pass, or the records of both."""
+
+
+def baskets(deployment: Deployment) -> dict[str, bytes]:
+    """Return the lists of what is bought together."""
+    found = redis_lists(deployment)
+    return {key: value for key, value in found.items() if key.startswith("bought_together:")}
+
+
+def compared(deployment: Deployment, report: dict[str, dict[str, int]]) -> None:
+    """Check that an audit looked at baskets, and that Redis has as many lists as it counted."""
+    assert report["compared"]["bought_together dots"] > 0
+    assert report["compared"]["bought_together lists"] == len(baskets(deployment))
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_deaths_of_a_worker_change_neither_counts_nor_baskets(
+    deployment: Deployment, part: int
+) -> None:
+    """SIGKILL at every place that both pipelines pass, at some of the first times; then exact."""
+    deployment.env |= {"STREAMAPP_BOUGHT_TOGETHER": "true", "STREAMAPP_PARTITIONS": "2"}
+    chance = random.Random(part)  # noqa: S311 - no secret
+    places = [f"{name}:{chance.randint(1, 9)}" for name in SHARED[part::2]]
+    chance.shuffle(places)
+    print(f"in this order: {', '.join(places)}")  # noqa: T201 - shown on failure
+    with selling(deployment, synthetic(seed=70 + part, events=100_000, orders=5), 400) as shop:
+        for place in places:
+            one = deployment.idle_worker("one", instance_id="one", failpoint=place)
+            one.launch()
+            assert one.wait(_DIES_S) == -signal.SIGKILL, place
+            assert _BEHIND not in one.output, "Kafka's commit was ahead of the state"
+    deployment.worker("last", instance_id="one")
+    compared(deployment, exact(deployment, shop.sold))
+
+
+def test_a_state_of_baskets_that_is_gone_stops_the_worker_and_rebuild_counts_both_again(
+    deployment: Deployment,
+) -> None:
+    """The rest of the state is there, and does not hide it: an honest stop, then both are exact."""
+    deployment.env |= {"STREAMAPP_BOUGHT_TOGETHER": "true", "STREAMAPP_PARTITIONS": "2"}
+    with selling(deployment, synthetic(seed=72, events=4_000, orders=5), rate=4_000) as shop:
+        shop.join()
+    one = deployment.worker("one", instance_id="one")
+    compared(deployment, exact(deployment, shop.sold))
+    assert one.terminate() == 0
+    prefix = f"{deployment.env['STREAMAPP_STATE_PREFIX']}bought_together:"
+    with deployment.redis() as redis:
+        redis.delete(*redis.scan_iter(f"{prefix}*", count=10_000))
+    one.launch()
+    assert one.wait(60) == 1
+    assert "streamapp rebuild" in one.output.splitlines()[-1]
+    succeeded(deployment, "streamapp", "rebuild")
+    one.start()
+    compared(deployment, exact(deployment, shop.sold))
+
+
+@pytest.mark.kafka
+def test_two_workers_share_both_pipelines_and_one_dies(deployment: Deployment) -> None:
+    """Whoever is left takes over the partitions of both."""
+    deployment.env |= {"STREAMAPP_BOUGHT_TOGETHER": "true", "STREAMAPP_PARTITIONS": "2"}
+    with selling(deployment, synthetic(seed=73, events=100_000, orders=5), rate=300) as shop:
+        one, two = deployment.worker("one"), deployment.worker("two")
+        wait_applied(deployment, 1_000)
+        wait_until(partial(baskets, deployment), 60, "there are lists")
+        one.kill()
+        wait_applied(deployment, len(shop.sold) + 500)
+    compared(deployment, exact(deployment, shop.sold))
+    assert two.running
