@@ -14,6 +14,7 @@ import numpy as np
 
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.evaluation.engine import Counting, Counts, Engine
+from loadtest.evaluation.places import Places
 from loadtest.evaluation.split import chosen
 from loadtest.evaluation.variant import Variant, spaced
 from streamapp.audit.log import LogInteractions
@@ -55,12 +56,11 @@ class Day:
     hits: dict[tuple[str, str], int] = field(default_factory=dict)
     reciprocal: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def note(self, kind: tuple[str, str], line: Sequence[int], item: int) -> None:
-        """Count a list, best first, and the item that was then chosen; -1 if nobody knew it."""
-        if item >= 0 and item in line:
+    def note(self, kind: tuple[str, str], place: int) -> None:
+        """Count the place, from 1, of the item that was then chosen; 0 if the list lacks it."""
+        if place:
             self.hits[kind] = self.hits.get(kind, 0) + 1
-            rank = line.index(item) + 1
-            self.reciprocal[kind] = self.reciprocal.get(kind, 0.0) + 1 / rank
+            self.reciprocal[kind] = self.reciprocal.get(kind, 0.0) + 1 / place
 
     def rates(self, name: str) -> dict[str, dict[str, float]]:
         """Return HR and MRR of a list over all events, by kind."""
@@ -97,37 +97,34 @@ def _days(
     log: LogInteractions, counting: Counting, variants: Mapping[str, Variant], step: Step
 ) -> Iterator[Day]:
     engine = Engine(counting)
-    counts = engine.counts
-    frozen, histories, numbers = engine.frozen(), dict(engine.histories), (log.ts // _DAY_S)
+    registry = engine.counts.registry
+    fresh = _places(engine.counts, variants)
+    frozen, histories = _places(engine.frozen(), variants), dict(engine.histories)
+    numbers = (log.ts // _DAY_S).tolist()
     day = Day(_date(numbers[0]))
     for place, (user, item) in enumerate(zip(log.user.tolist(), log.item.tolist(), strict=True)):
         if place and numbers[place] != numbers[place - 1]:
             yield day
             day = Day(_date(numbers[place]))
-            frozen, histories = engine.frozen(), dict(engine.histories)
-        name, number = log.users[user], counts.registry.find(log.items[item])
+            frozen, histories = _places(engine.frozen(), variants), dict(engine.histories)
+        name, number = log.users[user], registry.find(log.items[item])
         now = engine.tastes([name])
-        then = Tastes.unpack([histories.get(name, b"")], counts.registry)
+        then = Tastes.unpack([histories.get(name, b"")], registry)
         day.events += 1
         day.asked += bool(len(now.item)) and number not in now.item
-        _ask(day, number, variants, {FRESH: (counts, now), COUNTS: (frozen, now),
-                                     WHOLE: (frozen, then)})  # fmt: skip
+        for kind, places, tastes in (
+            (FRESH, fresh, now), (COUNTS, frozen, now), (WHOLE, frozen, then)
+        ):  # fmt: skip
+            for variant, found in places.items():
+                day.note((variant, kind), found.place(tastes, number))
         engine.take(log, place, place + 1)
         if place % _TOLD == 0:
             step(place, len(log.user))
     yield day
 
 
-def _ask(
-    day: Day,
-    item: int,
-    variants: Mapping[str, Variant],
-    sources: Mapping[str, tuple[Counts, Tastes]],
-) -> None:
-    for kind, (counts, tastes) in sources.items():
-        if len(tastes.item):
-            for name, variant in variants.items():
-                day.note((name, kind), counts.lists(tastes, variant)[0].tolist(), item)
+def _places(counts: Counts, variants: Mapping[str, Variant]) -> dict[str, Places]:
+    return {name: Places(counts, variant) for name, variant in variants.items()}
 
 
 def _date(number: float) -> str:
