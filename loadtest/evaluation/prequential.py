@@ -102,7 +102,8 @@ def _days(
     frozen, histories = _places(engine.frozen(), variants), dict(engine.histories)
     numbers = (log.ts // _DAY_S).tolist()
     day = Day(_date(numbers[0]))
-    for place, (user, item) in enumerate(zip(log.user.tolist(), log.item.tolist(), strict=True)):
+    columns = (column.tolist() for column in (log.user, log.item, log.weight, log.ts))
+    for place, (user, item, weight, ts) in enumerate(zip(*columns, strict=True)):
         if place and numbers[place] != numbers[place - 1]:
             yield day
             day = Day(_date(numbers[place]))
@@ -117,7 +118,7 @@ def _days(
         ):  # fmt: skip
             for variant, found in places.items():
                 day.note((variant, kind), found.place(tastes, number))
-        engine.take(log, place, place + 1)
+        engine.learn(name, log.items[item], weight, ts)
         if place % _TOLD == 0:
             step(place, len(log.user))
     yield day
