@@ -45,11 +45,14 @@ class Places:
         rows, norms, registry = self._counts
         starts, sizes, others, supports, dots = rows.cells
         squares = norms.users if similar.binary else norms.sum_sq
+        weights = rule.weights(len(tastes.item))
+        if rule.rated:
+            weights = weights * tastes.rating[: len(weights)]
         return _place(
             item,
             tastes.item,
             tastes.rating,
-            rule.weights(len(tastes.item)),
+            weights,
             starts,
             sizes,
             others,
@@ -58,7 +61,6 @@ class Places:
             self._renewed(squares),
             *registry.text,
             rule.top_n,
-            rule.rated,
             rule.exclude_from,
             similar.damping,
             similar.alpha,
@@ -98,63 +100,100 @@ def _place(
     text: Bytes,
     ends: Longs,
     top_n: int,
-    rated: bool,
     exclude_from: float,
     damping: float,
     alpha: float,
 ) -> int:
+    # What is not to be listed stays below every score.
+    total = np.zeros(len(squares))
     for position in range(len(held)):
-        if held[position] == item and rating[position] >= exclude_from:
-            return 0
-    score = 0.0
-    for position in range(len(weights)):
-        row = held[position]
-        if not 0 <= row < len(row_sizes):
-            continue
-        weight = weights[position] * (rating[position] if rated else 1.0)
-        own = squares[row] if alpha == 0.5 else (squares[row] + damping) ** alpha
-        for cell in range(row_starts[row], row_starts[row] + row_sizes[row]):
-            if row_items[cell] == item:
-                power = 0.0 if alpha == 0.5 else powers[item]
-                score += weight * _value(row_counts[cell], own, squares[item], power, damping, alpha)
-                break
+        if rating[position] >= exclude_from:
+            if held[position] == item:
+                return 0
+            if 0 <= held[position] < len(total):
+                total[held[position]] = -np.inf
+    newest = held[: len(weights)]
+    known = (newest >= 0) & (newest < len(row_sizes))
+    rows = newest[known]
+    weight = weights[known]
+    cells = row_starts, row_sizes, row_items, row_counts
+    score = _score(item, rows, weight, cells, squares, powers, damping, alpha)
     if score <= 0:
         return 0
-    total = np.zeros(len(squares))
     total[item] = -np.inf
-    for position in range(len(held)):
-        if 0 <= held[position] < len(total) and rating[position] >= exclude_from:
-            total[held[position]] = -np.inf
     before = 0
-    for position in range(len(weights)):
-        row = held[position]
-        if not 0 <= row < len(row_sizes):
-            continue
-        weight = weights[position] * (rating[position] if rated else 1.0)
-        own = squares[row] if alpha == 0.5 else (squares[row] + damping) ** alpha
-        for cell in range(row_starts[row], row_starts[row] + row_sizes[row]):
+    for place in range(len(rows)):
+        own = _own(squares[rows[place]], damping, alpha)
+        start = row_starts[rows[place]]
+        for cell in range(start, start + row_sizes[rows[place]]):
             other = row_items[cell]
-            power = 0.0 if alpha == 0.5 else powers[other]
             part = total[other]
-            total[other] = part + weight * _value(
-                row_counts[cell], own, squares[other], power, damping, alpha
-            )
+            value = _value(row_counts[cell], own, other, squares, powers, damping, alpha)
+            total[other] = part + weight[place] * value
             if total[other] >= score and part <= score:
-                first = precedes(text, ends, other, item)
-                was = first and part == score
-                if not was and (first or total[other] > score):
-                    before += 1
-                    if before == top_n:
-                        return 0
+                before += _passes(part, total[other], score, precedes(text, ends, other, item))
+                if before >= top_n:
+                    return 0
     return before + 1
 
 
 @compiled
-def _value(
-    count: float, own: float, square: float, power: float, damping: float, alpha: float
+def _score(
+    item: int,
+    rows: Ints,
+    weight: Floats,
+    cells: tuple[Longs, Ints, Ints, npt.NDArray[Any]],
+    squares: npt.NDArray[Any],
+    powers: Floats,
+    damping: float,
+    alpha: float,
 ) -> float:
-    """Return the similarity; `own` is the norm's square of the row, or its power."""
+    """Return the score of one item."""
+    starts, sizes, items, counts = cells
+    score = 0.0
+    for place in range(len(rows)):
+        start = starts[rows[place]]
+        for cell in range(start, start + sizes[rows[place]]):
+            if items[cell] == item:
+                own = _own(squares[rows[place]], damping, alpha)
+                value = _value(counts[cell], own, item, squares, powers, damping, alpha)
+                score += weight[place] * value
+                break
+    return score
+
+
+@compiled
+def _passes(part: float, total: float, score: float, first: bool) -> int:
+    """Return 1 if a score that rose came before another one by it, else 0.
+
+    Args:
+        part: Before it rose; at most `score`.
+        total: After; at least `score`.
+        score: The other one.
+        first: Whether equal scores come before it.
+    """
+    was = first and part == score
+    return int(not was and (first or total > score))
+
+
+@compiled
+def _own(square: float, damping: float, alpha: float) -> float:
+    """Return what `_value` wants of the row's own item."""
+    return square if alpha == 0.5 else (square + damping) ** alpha
+
+
+@compiled
+def _value(
+    count: float,
+    own: float,
+    other: int,
+    squares: npt.NDArray[Any],
+    powers: Floats,
+    damping: float,
+    alpha: float,
+) -> float:
+    """Return the similarity of a cell."""
     if alpha == 0.5:
-        return similarity(count, own, square, damping)
-    scale = own * power
+        return similarity(count, own, squares[other], damping)
+    scale = own * powers[other]
     return count / scale if scale > 0 else 0.0

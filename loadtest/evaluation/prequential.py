@@ -5,6 +5,7 @@ same is asked of lists from counts that were frozen at midnight (UTC), and of li
 frozen as a whole, as nightly jobs have them. What fresh lists find beyond the former is the gain.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from loadtest.evaluation.variant import Variant, spaced
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
 from streamapp.core.blending import Tastes
+from streamapp.core.judging import Tally
 from streamapp.errors import ConfigError
 
 ID = "prequential"
@@ -38,6 +40,10 @@ _NOTES = (
 )
 
 
+def _tallies() -> defaultdict[tuple[str, str], Tally]:
+    return defaultdict(Tally)
+
+
 @dataclass(slots=True)
 class Day:
     """What came of the events of one day.
@@ -46,31 +52,17 @@ class Day:
         date: Such as `2014-04-01`.
         events: How many.
         asked: Those of them by a user with a history that does not hold the item yet.
-        hits: By (list, kind): events whose item the list held.
-        reciprocal: By (list, kind): sum of 1 / rank over those.
+        tallies: By (list, kind): where lists held the items of events.
     """
 
     date: str
     events: int = 0
     asked: int = 0
-    hits: dict[tuple[str, str], int] = field(default_factory=dict)
-    reciprocal: dict[tuple[str, str], float] = field(default_factory=dict)
-
-    def note(self, kind: tuple[str, str], place: int) -> None:
-        """Count the place, from 1, of the item that was then chosen; 0 if the list lacks it."""
-        if place:
-            self.hits[kind] = self.hits.get(kind, 0) + 1
-            self.reciprocal[kind] = self.reciprocal.get(kind, 0.0) + 1 / place
+    tallies: defaultdict[tuple[str, str], Tally] = field(default_factory=_tallies)
 
     def rates(self, name: str) -> dict[str, dict[str, float]]:
         """Return HR and MRR of a list over all events, by kind."""
-        return {
-            kind: {
-                "hr": self.hits.get((name, kind), 0) / self.events,
-                "mrr": self.reciprocal.get((name, kind), 0.0) / self.events,
-            }
-            for kind in KINDS
-        }
+        return {kind: self.tallies[name, kind].rates(self.events) for kind in KINDS}
 
 
 def run(
@@ -117,7 +109,7 @@ def _days(
             (FRESH, fresh, now), (COUNTS, frozen, now), (WHOLE, frozen, then)
         ):  # fmt: skip
             for variant, found in places.items():
-                day.note((variant, kind), found.place(tastes, number))
+                day.tallies[variant, kind].note(found.place(tastes, number))
         engine.learn(name, log.items[item], weight, ts)
         if place % _TOLD == 0:
             step(place, len(log.user))
@@ -135,9 +127,9 @@ def _date(number: float) -> str:
 def _total(days: Sequence[Day]) -> Day:
     total = Day("all", sum(day.events for day in days), sum(day.asked for day in days))
     for day in days:
-        for kind, hits in day.hits.items():
-            total.hits[kind] = total.hits.get(kind, 0) + hits
-            total.reciprocal[kind] = total.reciprocal.get(kind, 0.0) + day.reciprocal[kind]
+        for kind, tally in day.tallies.items():
+            total.tallies[kind].hits += tally.hits
+            total.tallies[kind].reciprocal_ranks += tally.reciprocal_ranks
     return total
 
 
