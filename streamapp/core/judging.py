@@ -17,7 +17,8 @@ from streamapp.core.history import ENTRY
 from streamapp.core.interactions import Admitted
 from streamapp.core.registry import Registry
 
-_HASHES = 1 << 32
+_SPREAD = 2_654_435_761
+_LARGEST = (1 << 32) - 1
 
 
 @dataclass(slots=True)
@@ -151,12 +152,20 @@ class Sample(NamedTuple):
         recent = (some.ts >= self.earliest_ts) & (some.ts <= self.latest_ts)
         if not recent.any():
             return
-        below = self.share * _HASHES
+        below = self.share * (_LARGEST + 1)
         for line, user in enumerate(news.users):
-            if crc32(user.encode()) >= below or user in asked:
+            if _hash(user) >= below or user in asked:
                 continue
             held = np.frombuffer(histories[user], ENTRY)["item"]
             for event in range(some.starts[line], some.starts[line + 1]):
                 if recent[event] and some.item[event] not in held:
                     yield Question(user, registry.ids[some.item[event]], float(some.ts[event]))
                     break
+
+
+def _hash(user: str) -> int:
+    """Return 0 to `_LARGEST`: the checksum, whose high bits names that are alike share, spread.
+
+    Source: Knuth, The Art of Computer Programming, 6.4, multiplicative hashing.
+    """
+    return crc32(user.encode()) * _SPREAD & _LARGEST

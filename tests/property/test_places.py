@@ -1,6 +1,5 @@
 """Where one item stands, asked without a list, against the list itself."""
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +7,6 @@ from loadtest.evaluation.engine import Counting, Counts, Engine
 from loadtest.evaluation.places import Places
 from loadtest.evaluation.similarities import Similarity
 from loadtest.evaluation.variant import Variant
-from streamapp.audit.log import LogInteractions
 from streamapp.core.blending import Tastes
 from streamapp.core.ranking import Rule
 from tests.oracle import Act
@@ -25,19 +23,6 @@ similarities = st.builds(
     binary=st.booleans(),
     neighbours=st.sampled_from([None, None, 2]),
 )
-
-
-def logged(acts: list[Act]) -> LogInteractions:
-    """Return acts as a log."""
-    users, items = sorted({act.user for act in acts}), sorted({act.item for act in acts})
-    return LogInteractions(
-        user=np.array([users.index(act.user) for act in acts], np.int32),
-        item=np.array([items.index(act.item) for act in acts], np.int32),
-        weight=np.array([act.weight for act in acts]),
-        ts=np.array([act.ts for act in acts]),
-        users=users,
-        items=items,
-    )
 
 
 def everywhere(places: Places, counts: Counts, tastes: Tastes) -> list[int]:
