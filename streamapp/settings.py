@@ -121,6 +121,12 @@ class Settings(BaseSettings):
     """Whether every item also gets a list of what is bought together with it: in one order
     (`order_id`), or, of purchases without one, by one user. Changes results."""
 
+    judged_share: float = Field(0.1, ge=0, le=1)
+    """Share of users whose lists are asked whether they hold what the user does next, for the hit
+    rate in `streamapp status`; always the same users. 0 is off."""
+    judged_within: float = Field(60.0, gt=0)
+    """Lists are asked about events at most so many seconds old; older ones met another list."""
+
     list_prefix: KeyPrefix = "recs:v1:"
     """Prefix of the keys that frontends read."""
     state_prefix: KeyPrefix = "streamapp:"

@@ -5,6 +5,7 @@ same is asked of lists from counts that were frozen at midnight (UTC), and of li
 frozen as a whole, as nightly jobs have them. What fresh lists find beyond the former is the gain.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,11 +15,13 @@ import numpy as np
 
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.evaluation.engine import Counting, Counts, Engine
+from loadtest.evaluation.places import Places
 from loadtest.evaluation.split import chosen
 from loadtest.evaluation.variant import Variant, spaced
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
 from streamapp.core.blending import Tastes
+from streamapp.core.judging import Tally
 from streamapp.errors import ConfigError
 
 ID = "prequential"
@@ -37,6 +40,10 @@ _NOTES = (
 )
 
 
+def _tallies() -> defaultdict[tuple[str, str], Tally]:
+    return defaultdict(Tally)
+
+
 @dataclass(slots=True)
 class Day:
     """What came of the events of one day.
@@ -45,32 +52,17 @@ class Day:
         date: Such as `2014-04-01`.
         events: How many.
         asked: Those of them by a user with a history that does not hold the item yet.
-        hits: By (list, kind): events whose item the list held.
-        reciprocal: By (list, kind): sum of 1 / rank over those.
+        tallies: By (list, kind): where lists held the items of events.
     """
 
     date: str
     events: int = 0
     asked: int = 0
-    hits: dict[tuple[str, str], int] = field(default_factory=dict)
-    reciprocal: dict[tuple[str, str], float] = field(default_factory=dict)
-
-    def note(self, kind: tuple[str, str], line: Sequence[int], item: int) -> None:
-        """Count a list, best first, and the item that was then chosen; -1 if nobody knew it."""
-        if item >= 0 and item in line:
-            self.hits[kind] = self.hits.get(kind, 0) + 1
-            rank = line.index(item) + 1
-            self.reciprocal[kind] = self.reciprocal.get(kind, 0.0) + 1 / rank
+    tallies: defaultdict[tuple[str, str], Tally] = field(default_factory=_tallies)
 
     def rates(self, name: str) -> dict[str, dict[str, float]]:
         """Return HR and MRR of a list over all events, by kind."""
-        return {
-            kind: {
-                "hr": self.hits.get((name, kind), 0) / self.events,
-                "mrr": self.reciprocal.get((name, kind), 0.0) / self.events,
-            }
-            for kind in KINDS
-        }
+        return {kind: self.tallies[name, kind].rates(self.events) for kind in KINDS}
 
 
 def run(
@@ -97,37 +89,35 @@ def _days(
     log: LogInteractions, counting: Counting, variants: Mapping[str, Variant], step: Step
 ) -> Iterator[Day]:
     engine = Engine(counting)
-    counts = engine.counts
-    frozen, histories, numbers = engine.frozen(), dict(engine.histories), (log.ts // _DAY_S)
+    registry = engine.counts.registry
+    fresh = _places(engine.counts, variants)
+    frozen, histories = _places(engine.frozen(), variants), dict(engine.histories)
+    numbers = (log.ts // _DAY_S).tolist()
     day = Day(_date(numbers[0]))
-    for place, (user, item) in enumerate(zip(log.user.tolist(), log.item.tolist(), strict=True)):
+    columns = (column.tolist() for column in (log.user, log.item, log.weight, log.ts))
+    for place, (user, item, weight, ts) in enumerate(zip(*columns, strict=True)):
         if place and numbers[place] != numbers[place - 1]:
             yield day
             day = Day(_date(numbers[place]))
-            frozen, histories = engine.frozen(), dict(engine.histories)
-        name, number = log.users[user], counts.registry.find(log.items[item])
+            frozen, histories = _places(engine.frozen(), variants), dict(engine.histories)
+        name, number = log.users[user], registry.find(log.items[item])
         now = engine.tastes([name])
-        then = Tastes.unpack([histories.get(name, b"")], counts.registry)
+        then = Tastes.unpack([histories.get(name, b"")], registry)
         day.events += 1
         day.asked += bool(len(now.item)) and number not in now.item
-        _ask(day, number, variants, {FRESH: (counts, now), COUNTS: (frozen, now),
-                                     WHOLE: (frozen, then)})  # fmt: skip
-        engine.take(log, place, place + 1)
+        for kind, places, tastes in (
+            (FRESH, fresh, now), (COUNTS, frozen, now), (WHOLE, frozen, then)
+        ):  # fmt: skip
+            for variant, found in places.items():
+                day.tallies[variant, kind].note(found.place(tastes, number))
+        engine.learn(name, log.items[item], weight, ts)
         if place % _TOLD == 0:
             step(place, len(log.user))
     yield day
 
 
-def _ask(
-    day: Day,
-    item: int,
-    variants: Mapping[str, Variant],
-    sources: Mapping[str, tuple[Counts, Tastes]],
-) -> None:
-    for kind, (counts, tastes) in sources.items():
-        if len(tastes.item):
-            for name, variant in variants.items():
-                day.note((name, kind), counts.lists(tastes, variant)[0].tolist(), item)
+def _places(counts: Counts, variants: Mapping[str, Variant]) -> dict[str, Places]:
+    return {name: Places(counts, variant) for name, variant in variants.items()}
 
 
 def _date(number: float) -> str:
@@ -137,9 +127,9 @@ def _date(number: float) -> str:
 def _total(days: Sequence[Day]) -> Day:
     total = Day("all", sum(day.events for day in days), sum(day.asked for day in days))
     for day in days:
-        for kind, hits in day.hits.items():
-            total.hits[kind] = total.hits.get(kind, 0) + hits
-            total.reciprocal[kind] = total.reciprocal.get(kind, 0.0) + day.reciprocal[kind]
+        for kind, tally in day.tallies.items():
+            total.tallies[kind].hits += tally.hits
+            total.tallies[kind].reciprocal_ranks += tally.reciprocal_ranks
     return total
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from faust.types import TP
 
 from streamapp.agents.forgetting import Forgetting
+from streamapp.agents.judging import Judging
 from streamapp.agents.opening import decoded, open_slot, went_back
 from streamapp.agents.outside import Outside
 from streamapp.agents.user_lists import UserLists
@@ -18,6 +19,7 @@ from streamapp.core.delta import Origin, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, Revisions, newest_ts, revise
 from streamapp.core.interactions import Admitted, Cut, admit, decode_cut
+from streamapp.core.judging import Served
 from streamapp.core.popularity import NO_MASSES, Masses, masses_of
 from streamapp.core.registry import Registry
 from streamapp.store.keys import SlotKeys, histories_tag
@@ -36,6 +38,7 @@ class _State:
     registry: Registry
     counters: dict[str, int]
     newest_ts: float
+    served: Served
 
 
 class Histories:
@@ -54,6 +57,7 @@ class Histories:
         self._state: _State
         self._forgetting = Forgetting(outside, self._slot, partition)
         self._user_lists = UserLists(outside, self._slot)
+        self._judging = Judging(outside)
         self._mark: Mark | None = None
         self._shards = 0
 
@@ -72,7 +76,14 @@ class Histories:
         self._mark = Mark.decode(head.fields.get("mark", b""))
         registry = await self._slot.registry()
         newest_ts = float(head.fields.get("newest_ts", "-inf"))
-        self._state = _State(head.position, Fences(head.fences), registry, counters, newest_ts)
+        self._state = _State(
+            head.position,
+            Fences(head.fences),
+            registry,
+            counters,
+            newest_ts,
+            Served.read(head.fields),
+        )
         doubt = doubt or went_back(head, known)
         await self._user_lists.open(registry, self._shards, doubt=doubt)
         return {tp: head.position}
@@ -98,6 +109,7 @@ class Histories:
         fields = {name: str(count).encode() for name, count in state.counters.items()}
         fields["mark"] = Mark.of(batches[-1].records[-1]).encode()
         fields["newest_ts"] = repr(state.newest_ts).encode()
+        fields |= state.served.stored()
         await self._user_lists.note(histories)
         await self._slot.put(end, histories.items())
         self._failpoints.reach("histories.blobs-put")
@@ -154,12 +166,18 @@ class Histories:
         histories = {
             user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)
         }
+        todos = [
+            (offset, _without(news, {user for user in news.users if ahead.get(user, 0) > offset}))
+            for offset, news in admitted
+        ]
+        await self._judging.ask(
+            [todo for _, todo in todos], histories, state.registry, state.served
+        )
         deltas: dict[tuple[str, int], list[Outgoing]] = {}
-        for offset, news in admitted:
-            todo = _without(news, {user for user in news.users if ahead.get(user, 0) > offset})
+        for offset, todo in todos:
             idle = [
                 user
-                for user, ts in news.idle.items()
+                for user, ts in todo.idle.items()
                 if histories[user] and newest_ts(histories[user]) == ts
             ]
             if todo.users:

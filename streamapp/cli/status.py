@@ -1,6 +1,7 @@
 """Cli. `streamapp status`: how far the app is, and how much it holds."""
 
 import asyncio
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from redis.asyncio import Redis
 from streamapp.audit.lag import Standing, read_standing
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.core.judging import Served
 from streamapp.core.norms import NORM
 from streamapp.core.rows import CELL
 from streamapp.settings import Settings, load_settings
@@ -66,6 +68,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
         "deduplicated": sum(again),
         "rolled_back": standing.total("rolled_back"),
         "rolled_back_offsets": standing.total("rolled_back_offsets"),
+        **_served(standing, histories),
         "skipped": _skipped(standing, histories),
         "partitions": [
             {
@@ -77,6 +80,23 @@ async def _status(settings: Settings) -> dict[str, Any]:
             }
             for tp, position in standing.positions.items()
         ],
+    }
+
+
+def _served(standing: Standing, topic: str) -> dict[str, float | None]:
+    """Return how good the lists were that users of the sample had; None where none was judged."""
+    parts = [Served.read(head.fields) for head in standing.of(topic)]
+    served = Served(
+        hits=sum(part.hits for part in parts),
+        reciprocal_ranks=math.fsum(part.reciprocal_ranks for part in parts),
+    )
+    judged = sum(part.judged for part in parts)
+    rates = served.rates(judged) if judged else {"hr": None, "mrr": None}
+    return {
+        **{f"served_{name}": rate for name, rate in rates.items()},
+        "judged_events": judged,
+        "unserved_events": sum(part.unserved for part in parts),
+        "overtaken_events": sum(part.overtaken for part in parts),
     }
 
 
