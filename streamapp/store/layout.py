@@ -38,13 +38,13 @@ async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, in
             no longer named by the settings. One that is added is counted from its first record.
     """
     key = layout_key(settings)
-    topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
+    topics = settings.state_topics
     noted: Any = await redis.hkeys(key)
     if missing := sorted({name.decode() for name in noted} - {_GENERATION, *topics}):
         raise ConfigError(
             f"the state was begun with the topic {missing[0]}, which is in none of EVENT_TOPICS, "
-            "INTERACTIONS_TOPIC and DELTAS_TOPIC; set them back, or count again from the first "
-            "event with `streamapp rebuild`"
+            "CATALOGUE_TOPIC, INTERACTIONS_TOPIC and DELTAS_TOPIC; set them back, or count again "
+            "from the first event with `streamapp rebuild`"
         )
     await redis.hsetnx(key, _GENERATION, token_hex(4))
     for topic in topics:
