@@ -1,4 +1,4 @@
-"""Hallway. The composition root: settings in, a Faust app with its three agents out.
+"""Hallway. The composition root: settings in, a Faust app with its agents out.
 
 `faust -A streamapp.app worker` finds `app` here; it is made when it is asked for, so that the
 import has no effects.
@@ -8,7 +8,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from threading import Timer
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from faust.app.base import BootStrategy
 from faust.types import TP, AgentT
 from redis.asyncio import Redis
 
+from streamapp.agents.catalogue import Catalogue
 from streamapp.agents.histories import Histories
 from streamapp.agents.intake import Intake
 from streamapp.agents.lanes import Lanes
@@ -215,6 +216,8 @@ class App(faust.App):
         topic, _, partition = lane.rpartition("/")
         if topic == self.settings.interactions_topic:
             return Histories(self.outside, int(partition))
+        if topic == self.settings.catalogue_topic:
+            return Catalogue(self.outside, int(partition))
         return Neighbours(self.outside, int(partition))
 
     async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
@@ -246,13 +249,25 @@ def create_app(settings: Settings) -> App:
         async for batch in batches:
             app.take(batch)
 
+    async def catalogue(batches: AsyncIterable[RecordBatch]) -> None:
+        """Records of the catalogue -> what is known of items, and notices to shards."""
+        async for batch in batches:
+            app.take(batch)
+
     for agent, topics in (
         (intake, settings.event_topics),
         (histories, (settings.interactions_topic,)),
         (neighbours, (settings.deltas_topic,)),
+        (catalogue, filter(None, (settings.catalogue_topic,))),
     ):
-        app.agent(app.topic(*topics, schema=Records()), name=agent.__name__)(agent)
+        _declare(app, agent, *topics)
     return app
+
+
+def _declare(app: App, agent: Callable[..., Awaitable[None]], *topics: str) -> None:
+    """Let an agent read these topics; without any there is no such agent."""
+    if topics:
+        app.agent(app.topic(*topics, schema=Records()), name=agent.__name__)(agent)
 
 
 def __getattr__(name: str) -> App:

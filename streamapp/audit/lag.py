@@ -15,7 +15,14 @@ from redis.asyncio import Redis
 from streamapp.core.listing import TRENDING
 from streamapp.errors import StreamappError
 from streamapp.settings import Settings
-from streamapp.store.keys import SlotKeys, histories_tag, intake_tag, list_name, rows_tag
+from streamapp.store.keys import (
+    SlotKeys,
+    catalogue_tag,
+    histories_tag,
+    intake_tag,
+    list_name,
+    rows_tag,
+)
 from streamapp.store.progress import positions_text, published_text
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.offsets import pass_gaps, read_offsets
@@ -29,8 +36,8 @@ class Standing:
     """Where the app stands.
 
     Attributes:
-        heads: What Redis says of each partition of the event topics and the internal topics; None
-            where there is no state yet.
+        heads: What Redis says of each partition of the topics that end up in the state; None where
+            there is none yet.
         positions: First offset of each partition that is not applied.
         ends: Offset behind the last record of each partition.
         unswept: Partitions whose lists for users were not yet compared with all other lists.
@@ -92,13 +99,13 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
     Args:
         redis: A client that answers in bytes.
         settings: Where the state and the topics are.
-        layout: Number of partitions by topic, of the event topics and the internal topics.
+        layout: Number of partitions by topic, of those that end up in the state.
 
     Raises:
         StateError: Kafka does not answer.
     """
     heads: dict[TP, Head | None] = {}
-    for topic in (*settings.event_topics, settings.interactions_topic, settings.deltas_topic):
+    for topic in settings.state_topics:
         for partition in range(layout[topic]):
             keys = SlotKeys(settings.state_prefix, tag_of(settings, topic, partition))
             heads[TP(topic, partition)] = await Slot(redis, keys).head()
@@ -106,7 +113,7 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
     behind = {
         tp: head.position
         for tp, head in heads.items()
-        if head and tp.topic in settings.event_topics and head.position < offsets[tp].end
+        if head and tp.topic not in settings.internal_topics and head.position < offsets[tp].end
     }
     passed = await pass_gaps(settings, behind)
     return Standing(
@@ -185,4 +192,6 @@ def tag_of(settings: Settings, topic: str, partition: int) -> str:
         return histories_tag(partition)
     if topic == settings.deltas_topic:
         return rows_tag(partition)
+    if topic == settings.catalogue_topic:
+        return catalogue_tag(partition)
     return intake_tag(topic, partition)

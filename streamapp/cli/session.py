@@ -58,4 +58,4 @@ async def existing_partitions(settings: Settings, topics: Iterable[str]) -> dict
 
 def state_topics(settings: Settings) -> list[str]:
     """Return the topics whose records end up in the state."""
-    return [*settings.event_topics, settings.interactions_topic, settings.deltas_topic]
+    return list(settings.state_topics)
