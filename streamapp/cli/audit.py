@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from redis.asyncio import Redis
 
+from streamapp.audit.availability import compare_availability
 from streamapp.audit.comparison import (
     Comparison,
     aligned,
@@ -33,6 +34,7 @@ from streamapp.eventlog import read_log
 from streamapp.settings import Settings, load_settings
 from streamapp.store.audience import present
 from streamapp.store.keys import list_name
+from streamapp.store.products import read_hidden, read_products
 from streamapp.store.snapshot import (
     check_still,
     holds_histories,
@@ -142,6 +144,8 @@ async def _compare(
             wait(standing.lag_events, None)
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
+        hidden = await read_hidden(redis, settings, layout[settings.deltas_topic])
+        products = await read_products(redis, settings, layout)
         snapshot = await read_snapshot(redis, settings, begin("reading rows"))
         forgotten = await _forgotten(redis, settings, layout, log)
         begin("counting")
@@ -170,7 +174,8 @@ async def _compare(
             "histories": compare_numbers("histories", snapshot.histories, int((~forgotten).sum())),
             "norms": compare_norms(expected, stored, snapshot.disputed, tolerance),
             "dots": compare_dots(expected, stored, tolerance),
-            "lists": compare_lists(expected, lists, settings.rule),
+            "availability": compare_availability(products, hidden),
+            "lists": compare_lists(expected, lists, settings.rule, hidden.items),
             "user lists": compare_user_lists(
                 log,
                 live,
@@ -182,7 +187,7 @@ async def _compare(
                 settings.user_rule,
             ),
             "trending": compare_trending(
-                log, trending or b"", settings.trending_half_life, settings.top_n
+                log, trending or b"", settings.trending_half_life, settings.top_n, hidden.items
             ),
         },
     )
