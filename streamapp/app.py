@@ -1,4 +1,4 @@
-"""Hallway. The composition root: settings in, a Faust app with its three agents out.
+"""Hallway. The composition root: settings in, a Faust app with its agents out.
 
 `faust -A streamapp.app worker` finds `app` here; it is made when it is asked for, so that the
 import has no effects.
@@ -8,7 +8,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from threading import Timer
@@ -19,6 +19,7 @@ from faust.app.base import BootStrategy
 from faust.types import TP, AgentT
 from redis.asyncio import Redis
 
+from streamapp.agents.catalogue import Catalogue
 from streamapp.agents.histories import Histories
 from streamapp.agents.intake import Intake
 from streamapp.agents.lanes import Lanes
@@ -108,6 +109,7 @@ class App(faust.App):
             outside = replace(self.outside, settings=own, kind=kind)
             self._stages[own.interactions_topic] = partial(Histories, outside)
             self._stages[own.deltas_topic] = partial(Neighbours, outside)
+        self._stages[settings.catalogue_topic] = partial(Catalogue, self.outside)
         self.lanes = Lanes(
             self._stage, self._lane_of, self._offsets, self._seek, self._check, self.fail
         )
@@ -252,14 +254,26 @@ def create_app(settings: Settings) -> App:
         async for batch in batches:
             app.take(batch)
 
+    async def catalogue(batches: AsyncIterable[RecordBatch]) -> None:
+        """Records of the catalogue -> what is known of items, and notices to shards."""
+        async for batch in batches:
+            app.take(batch)
+
     every = pipelines(settings).values()
     for agent, topics in (
         (intake, settings.event_topics),
         (histories, [one.interactions_topic for one in every]),
         (neighbours, [one.deltas_topic for one in every]),
+        (catalogue, filter(None, (settings.catalogue_topic,))),
     ):
-        app.agent(app.topic(*topics, schema=Records()), name=agent.__name__)(agent)
+        _declare(app, agent, *topics)
     return app
+
+
+def _declare(app: App, agent: Callable[..., Awaitable[None]], *topics: str) -> None:
+    """Let an agent read these topics; without any there is no such agent."""
+    if topics:
+        app.agent(app.topic(*topics, schema=Records()), name=agent.__name__)(agent)
 
 
 def __getattr__(name: str) -> App:

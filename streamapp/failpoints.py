@@ -28,6 +28,11 @@ NAMES = (
 )
 """Every place, in the order in which an event passes them."""
 
+CATALOGUE_NAMES = ("catalogue.notices-sent", "catalogue.blobs-put", "catalogue.position-moved")
+"""Every place that a record of the catalogue passes before it is in the log of shards."""
+
+EVERY_NAME = (*NAMES, *CATALOGUE_NAMES)
+
 
 class Failpoints:
     """The place where this process is to die, if any."""

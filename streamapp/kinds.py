@@ -26,6 +26,7 @@ def pipelines(settings: Settings) -> dict[str, Settings]:
         end = "-" + BOUGHT_TOGETHER.replace("_", "-")
         own: dict[str, Any] = {
             "bought_together": False,
+            "catalogue_topic": "",
             "interactions_topic": settings.interactions_topic + end,
             "deltas_topic": settings.deltas_topic + end,
             "state_prefix": f"{settings.state_prefix}{BOUGHT_TOGETHER}:",
@@ -38,8 +39,11 @@ def pipelines(settings: Settings) -> dict[str, Settings]:
 
 
 def followers(settings: Settings) -> dict[str, Settings]:
-    """Return, by topic, the settings of the pipeline whose state follows it; event topics first."""
-    found = dict.fromkeys(settings.event_topics, settings)
+    """Return, by topic, the settings of the pipeline whose state follows it; those of others first.
+
+    The catalogue belongs to the first, and tells the shards of all.
+    """
+    found = dict.fromkeys(settings.source_topics, settings)
     for one in pipelines(settings).values():
-        found |= dict.fromkeys((one.interactions_topic, one.deltas_topic), one)
+        found |= dict.fromkeys(one.internal_topics, one)
     return found

@@ -17,7 +17,7 @@ from streamapp.core.blending import Blend
 from streamapp.core.event import EventRules
 from streamapp.core.ranking import Measure, Rule
 from streamapp.errors import ConfigError
-from streamapp.failpoints import NAMES
+from streamapp.failpoints import EVERY_NAME
 from streamapp.values import ALIASES, KeyPrefix, Labels, Names, Seconds, TopicName, Weights
 
 PREFIX = "STREAMAPP_"
@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(1_048_576, ge=1_024, le=8_388_608)
     """Largest value of an event record. Changes results."""
 
+    catalogue_topic: str = Field("", pattern=r"^[a-zA-Z0-9._-]{0,200}$")
+    """Topic of items, keyed by item id; empty for none. An item that it says is not available, or
+    that was deleted, is in no list. Changes results."""
     interactions_topic: TopicName = "streamapp-interactions"
     """Internal topic of decoded events."""
     deltas_topic: TopicName = "streamapp-deltas"
@@ -152,7 +155,7 @@ class Settings(BaseSettings):
     stop_timeout: Seconds = 25.0
     """Seconds that a worker which is asked to end may take; where Kafka or Redis do not answer by
     then, it ends with exit code 1, and what was not stored is read again."""
-    failpoint: str = Field("", pattern=rf"^(({'|'.join(NAMES)}):[1-9][0-9]*(:stop|:raise)?)?$")
+    failpoint: str = Field("", pattern=rf"^(({'|'.join(EVERY_NAME)}):[1-9][0-9]*(:stop|:raise)?)?$")
     """For tests only: `place:n` kills the worker when it comes to a place for the n-th time;
     `place:n:stop` makes it sleep there, `place:n:raise` fail."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -195,6 +198,8 @@ class Settings(BaseSettings):
             raise ValueError("USER_EXCLUDE=bought needs the weight of a purchase in EVENT_WEIGHTS")
         if self.bought_together and "purchase" not in self.event_weights:
             raise ValueError("BOUGHT_TOGETHER needs the weight of a purchase in EVENT_WEIGHTS")
+        if self.catalogue_topic in (*self.event_topics, *self.internal_topics, self.lists_topic):
+            raise ValueError("CATALOGUE_TOPIC must be a topic of its own")
         if self.list_prefix.startswith(self.state_prefix):
             raise ValueError("LIST_PREFIX must not lie under STATE_PREFIX")
         return self
@@ -203,6 +208,22 @@ class Settings(BaseSettings):
     def bootstrap(self) -> list[str]:
         """The brokers as `host:port`."""
         return urlsplit(self.broker_url).netloc.split(",")
+
+    @property
+    def source_topics(self) -> tuple[str, ...]:
+        """The topics that others write to."""
+        catalogue = (self.catalogue_topic,) if self.catalogue_topic else ()
+        return *self.event_topics, *catalogue
+
+    @property
+    def state_topics(self) -> tuple[str, ...]:
+        """The topics whose records end up in the state."""
+        return *self.source_topics, *self.internal_topics
+
+    @property
+    def internal_topics(self) -> tuple[str, str]:
+        """Those of them that only this app writes to."""
+        return self.interactions_topic, self.deltas_topic
 
     @property
     def event_rules(self) -> EventRules:

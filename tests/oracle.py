@@ -4,6 +4,7 @@ Nothing here is fast, and nothing here comes from the code under test.
 """
 
 import math
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +66,7 @@ def lists(
     damping: float = 0.0,
     min_support: int = 1,
     measure: str = "cosine",
+    hidden: Collection[str] = (),
 ) -> dict[str, list[tuple[str, float, int]]]:
     """Return the list of every item that has neighbours: (item, score, support), best first."""
     items, dots, supports = gram(acts, cap)
@@ -82,7 +84,7 @@ def lists(
         scored = [
             (other, score(i, j), int(supports[i, j]))
             for j, other in enumerate(items)
-            if i != j and supports[i, j] >= min_support
+            if i != j and supports[i, j] >= min_support and other not in hidden
         ]
         scored.sort(key=lambda entry: (-entry[1], entry[0].encode()))
         if scored:

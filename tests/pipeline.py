@@ -1,10 +1,12 @@
 """The kernels joined as the agents join them, with dictionaries for Redis and lists for Kafka."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamapp.core.availability import Change, Notice, decode_notice, encode_notices
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Revisions, revise
@@ -23,9 +25,10 @@ class Pipeline:
     shards: int
     cap: int
     rule: Rule
-    log: list[list[bytes]] = field(default_factory=list)
+    log: list[list[bytes | Notice]] = field(default_factory=list)
     offset: int = 0
     taken: int = 0
+    told: int = 0
     forget_after_s: float = math.inf
 
     def __post_init__(self) -> None:
@@ -67,6 +70,16 @@ class Pipeline:
             self._send(held, Revisions.forgetting([self.histories[user] for user in held]))
         self.offset += 1
 
+    def tell(self, hidden: Mapping[str, bool]) -> None:
+        """Send all shards a notice of items that are hidden, or shown, from now on."""
+        changes = [
+            Change(self.told + place, item, now) for place, (item, now) in enumerate(hidden.items())
+        ]
+        self.told += len(changes)
+        for value in encode_notices("g", 0, changes):
+            for log in self.log:
+                log.append(decode_notice(value))
+
     def _send(self, users: list[str], revisions: Revisions) -> None:
         self.histories.update(zip(users, revisions.histories(), strict=True))
         origin = Origin("g", 0, self.offset)
@@ -76,10 +89,12 @@ class Pipeline:
     def drain(self, number: int) -> None:
         """Apply what the log of a shard holds beyond its position, all at once."""
         shard, log = self.rows[number], self.log[number]
-        admitted = [
-            (offset, shard.admit(decode_delta(log[offset])))
-            for offset in range(self.read[number], len(log))
-        ]
+        admitted = []
+        for offset, message in enumerate(log[self.read[number] :], self.read[number]):
+            if isinstance(message, Notice):
+                shard.hear(message, offset)
+            else:
+                admitted.append((offset, shard.admit(decode_delta(message))))
         some = [(offset, blocks) for offset, blocks in admitted if blocks is not None]
         self.load(number, shard.absent([blocks for _, blocks in some]))
         for offset, blocks in some:

@@ -12,6 +12,7 @@ import numpy as np
 
 from streamapp.agents.outside import Outside
 from streamapp.core.arrays import Bools
+from streamapp.core.availability import Availability
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
 from streamapp.core.popularity import Popularity
@@ -25,7 +26,8 @@ class Pending:
 
     Attributes:
         dirty: Numbers of rows whose list changed, packed.
-        moved: Numbers of items whose norm moved and is not yet in all lists, packed.
+        moved: Numbers of items whose norm moved, or that were hidden or shown again, which is not
+            yet in all lists, packed.
         republish: Position from which every list is to be published again; b"" for none.
     """
 
@@ -80,14 +82,19 @@ class Checkpoint:
         registry = await self._slot.registry()
         self._items = len(registry)
         norms = Norms.unpack(await self._slot.packed(self._slot.keys.norms))
+        availability = Availability.unpack(await self._slot.packed(self._slot.keys.availability))
+        availability.reserve(len(registry))
         rule = outside.settings.rule
         popularity = Popularity.unpack(
-            await self._slot.packed(self._slot.keys.popularity), rule.top_n, registry
+            await self._slot.packed(self._slot.keys.popularity),
+            rule.top_n,
+            registry,
+            availability.mask,
         )
         popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
         shard = Shard(
             number, count, rule, self._slot.generation, self.position, registry, norms,
-            Fences(self._head.fences), popularity,
+            Fences(self._head.fences), popularity, availability,
         )  # fmt: skip
         self._pending.restore(shard)
         return shard
@@ -114,6 +121,7 @@ class Checkpoint:
         for key, records in (
             (self._slot.keys.norms, shard.norms.packed_changes(shard.position)),
             (self._slot.keys.popularity, shard.popularity.packed_changes(shard.position)),
+            (self._slot.keys.availability, shard.availability.packed_changes(shard.position)),
         ):
             await self._slot.put_packed(key, shard.position, records)
         self._failpoints.reach("neighbours.rows-put")

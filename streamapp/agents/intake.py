@@ -130,7 +130,7 @@ class Intake:
         for refusal in self._readers[tp.topic].read(records, latest_ts, cut.builder, cut.baskets):
             cut.builder.bury(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
-            cut.letters.setdefault((topic, tp.partition), []).append(_letter(tp, refusal))
+            cut.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
         return sum(len(record.value or b"") for record in records)
 
     async def _send(self, cut: _Cut) -> None:
@@ -157,7 +157,7 @@ class Intake:
         self._positions[tp] = head.position
 
 
-def _letter(tp: TP, refusal: Refusal) -> Outgoing:
+def letter(tp: TP, refusal: Refusal) -> Outgoing:
     """Return the dead letter of a record or of one element of it."""
     record: Any = refusal.record
     about = {

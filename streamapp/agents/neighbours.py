@@ -21,6 +21,7 @@ from streamapp.agents.publication import Publication
 from streamapp.agents.refresh import Refresh
 from streamapp.agents.trending import Trending
 from streamapp.core.arrays import Ints
+from streamapp.core.availability import NOTICE_KEY, decode_notice
 from streamapp.core.delta import decode_delta, encode_nudge
 from streamapp.core.listing import ITEM
 from streamapp.core.shard import Shard
@@ -85,11 +86,15 @@ class Neighbours:
         return {tp: head.position}
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
-        """Apply the deltas of the batches in memory."""
+        """Apply the deltas and notices of the batches in memory."""
         shard = self._shard
         admitted = []
         for batch in batches:
             for record in batch.records:
+                if record.key == NOTICE_KEY:
+                    notice = decoded(decode_notice, batch.tp, record)
+                    self._replayed += not shard.hear(notice, record.offset)
+                    continue
                 blocks = shard.admit(decoded(decode_delta, batch.tp, record))
                 if blocks is None:
                     self._replayed += 1

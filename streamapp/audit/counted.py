@@ -1,11 +1,12 @@
 """Audit. What one pipeline has counted and listed, beside the truth of its log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from redis.asyncio import Redis
 
+from streamapp.audit.availability import compare_availability
 from streamapp.audit.comparison import (
     Comparison,
     aligned,
@@ -18,8 +19,10 @@ from streamapp.audit.lists import compare_lists
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
 from streamapp.core.arrays import Bools
+from streamapp.core.catalogue import Product
 from streamapp.settings import Settings
 from streamapp.store.keys import list_name
+from streamapp.store.products import Hidden, read_hidden
 from streamapp.store.snapshot import (
     Advance,
     Counts,
@@ -40,6 +43,7 @@ class Counted:
         live: The entries of all histories as they should be.
         expected: The counts as they should be, under one numbering with those that are stored.
         stored: The counts as Redis has them.
+        hidden: Items that its shards hide.
         lists: The lists of the items of `expected`.
     """
 
@@ -48,17 +52,23 @@ class Counted:
     live: Ratings
     expected: Counts
     stored: Counts
+    hidden: Hidden
     lists: list[bytes | None]
 
-    def comparisons(self, settings: Settings, kind: str) -> dict[str, Comparison]:
-        """Compare; `kind` is that of the lists."""
+    def comparisons(
+        self, settings: Settings, kind: str, products: Mapping[str, Product]
+    ) -> dict[str, Comparison]:
+        """Compare; `kind` is that of the lists, and `products` is the catalogue."""
         tolerance = tolerance_of(settings.event_weights)
         histories = int((~self.forgotten).sum())
         return {
             "histories": compare_numbers("histories", self.snapshot.histories, histories),
             "norms": compare_norms(self.expected, self.stored, self.snapshot.disputed, tolerance),
             "dots": compare_dots(self.expected, self.stored, tolerance),
-            "lists": compare_lists(self.expected, self.lists, settings.rule, kind),
+            "availability": compare_availability(products, self.hidden),
+            "lists": compare_lists(
+                self.expected, self.lists, settings.rule, kind, self.hidden.items
+            ),
         }
 
 
@@ -84,6 +94,7 @@ async def count_pipeline(
         StateError: there is no state, or it moves.
     """
     snapshot = await read_snapshot(redis, settings, begin("reading rows"))
+    hidden = await read_hidden(redis, settings, layout[settings.deltas_topic])
     forgotten = await _forgotten(redis, settings, layout, log)
     begin("counting")
     live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf)
@@ -92,7 +103,7 @@ async def count_pipeline(
     expected, stored = aligned(truth, snapshot.counts, log.items)
     keys = [settings.list_prefix + list_name(kind, item) for item in expected.items]
     lists = await read_lists(redis, keys, begin("reading lists"))
-    return Counted(snapshot, forgotten, live, expected, stored, lists)
+    return Counted(snapshot, forgotten, live, expected, stored, hidden, lists)
 
 
 async def _forgotten(

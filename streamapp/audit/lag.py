@@ -16,7 +16,14 @@ from streamapp.core.listing import TRENDING
 from streamapp.errors import StreamappError
 from streamapp.kinds import followers
 from streamapp.settings import Settings
-from streamapp.store.keys import SlotKeys, histories_tag, intake_tag, list_name, rows_tag
+from streamapp.store.keys import (
+    SlotKeys,
+    catalogue_tag,
+    histories_tag,
+    intake_tag,
+    list_name,
+    rows_tag,
+)
 from streamapp.store.progress import positions_text, published_text
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.offsets import pass_gaps, read_offsets
@@ -30,8 +37,8 @@ class Standing:
     """Where the app stands.
 
     Attributes:
-        heads: What Redis says of each partition of the event topics and the internal topics; None
-            where there is no state yet.
+        heads: What Redis says of each partition of the topics that end up in the state; None where
+            there is none yet.
         positions: First offset of each partition that is not applied.
         ends: Offset behind the last record of each partition.
         unswept: Partitions whose lists for users were not yet compared with all other lists.
@@ -93,7 +100,7 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
     Args:
         redis: A client that answers in bytes.
         settings: Where the state and the topics are.
-        layout: Number of partitions by topic, of the event topics and the internal topics.
+        layout: Number of partitions by topic, of those that end up in the state.
 
     Raises:
         StateError: Kafka does not answer.
@@ -107,7 +114,7 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
     behind = {
         tp: head.position
         for tp, head in heads.items()
-        if head and tp.topic in settings.event_topics and head.position < offsets[tp].end
+        if head and tp.topic not in settings.internal_topics and head.position < offsets[tp].end
     }
     passed = await pass_gaps(settings, behind)
     return Standing(
@@ -186,4 +193,6 @@ def tag_of(settings: Settings, topic: str, partition: int) -> str:
         return histories_tag(partition)
     if topic == settings.deltas_topic:
         return rows_tag(partition)
+    if topic == settings.catalogue_topic:
+        return catalogue_tag(partition)
     return intake_tag(topic, partition)

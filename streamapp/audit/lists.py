@@ -5,14 +5,14 @@ operations rounds differently, so entries whose true scores tie within `TIE` may
 order; scores that a list itself gives as equal must stand in the order of ids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.entries import Entries, parse_lists
-from streamapp.core.arrays import Floats, Ints, Longs
+from streamapp.core.arrays import Bools, Floats, Ints, Longs
 from streamapp.core.listing import ITEM
 from streamapp.core.ranking import Rule
 from streamapp.store.snapshot import Counts
@@ -24,6 +24,7 @@ LARGEST_SCORE = 1 + 1e-12
 _REASONS = (
     "is no item",
     "is the item itself",
+    "is hidden",
     "shares too few users with it",
     "is there twice",
     "scores over 1",
@@ -55,7 +56,11 @@ class _Expected:
 
 
 def compare_lists(
-    truth: Counts, lists: Sequence[bytes | None], rule: Rule, kind: str = ITEM
+    truth: Counts,
+    lists: Sequence[bytes | None],
+    rule: Rule,
+    kind: str = ITEM,
+    hidden: Collection[str] = (),
 ) -> Comparison:
     """Compare every list with the true one.
 
@@ -64,10 +69,12 @@ def compare_lists(
         lists: What lies under the key of each item of `truth`, in the same order.
         rule: What makes a list.
         kind: Of the lists.
+        hidden: Items that no list shows.
 
     Cost: O(cells), and a Python step for every list and entry.
     """
-    expected, entries = _expect(truth, rule), parse_lists(truth.items, lists, kind)
+    out = np.array([item in hidden for item in truth.items], np.bool_)
+    expected, entries = _expect(truth, rule, out), parse_lists(truth.items, lists, kind)
     problems = {
         row: Difference(f"list of {truth.items[row]}", why, _entries(expected.size[row]))
         for row, why in entries.broken.items()
@@ -80,7 +87,7 @@ def compare_lists(
                 f"list of {truth.items[row]}", _entries(size[row]), _entries(expected.size[row])
             ),
         )
-    fault = _faults(truth, entries, expected, rule)
+    fault = _faults(truth, entries, expected, rule, out)
     for entry in np.flatnonzero(fault).tolist():
         row, place = int(entries.row[entry]), int(entries.place[entry])
         found = (
@@ -102,9 +109,9 @@ def _entries(size: int) -> str:
     return f"{size} entries" if size else "no list"
 
 
-def _expect(truth: Counts, rule: Rule) -> _Expected:
+def _expect(truth: Counts, rule: Rule, hidden: Bools) -> _Expected:
     items, row, score = len(truth.items), truth.rows, _scores(truth, rule)
-    score[truth.support < rule.min_support] = np.nan
+    score[(truth.support < rule.min_support) | hidden[truth.indices]] = np.nan
     size, best = np.zeros(items, np.int64), np.zeros((items, rule.top_n))
     ends = truth.indptr.tolist()
     for number in range(items):
@@ -136,7 +143,9 @@ def _scores(truth: Counts, rule: Rule) -> Floats:
     return np.asarray(truth.support / divisor)
 
 
-def _faults(truth: Counts, entries: Entries, expected: _Expected, rule: Rule) -> Longs:
+def _faults(
+    truth: Counts, entries: Entries, expected: _Expected, rule: Rule, hidden: Bools
+) -> Longs:
     """Return for each entry which of `_REASONS` holds for it first, from 1; 0 if it is right."""
     row, place, other = entries.row, entries.place, entries.other
     key = row.astype(np.int64) * len(truth.items) + other
@@ -153,6 +162,7 @@ def _faults(truth: Counts, entries: Entries, expected: _Expected, rule: Rule) ->
     holds = [
         other < 0,
         other == row,
+        hidden[other],
         np.isnan(score),
         again,
         ~(entries.score <= LARGEST_SCORE),

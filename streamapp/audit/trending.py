@@ -3,6 +3,8 @@
 The popularity is summed here relative to the newest event, one interaction after the other.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 import orjson
 
@@ -14,7 +16,11 @@ from streamapp.core.popularity import FADED
 
 
 def compare_trending(
-    log: LogInteractions, content: bytes, half_life_s: float, top_n: int
+    log: LogInteractions,
+    content: bytes,
+    half_life_s: float,
+    top_n: int,
+    hidden: Collection[str] = (),
 ) -> Comparison:
     """Compare the list with the true one.
 
@@ -23,6 +29,7 @@ def compare_trending(
         content: What lies under the key; b"" for nothing.
         half_life_s: Of the popularity; 0 where there is to be no list.
         top_n: Most entries of the list.
+        hidden: Items that it does not show.
 
     Cost: O(interactions + items log items).
     """
@@ -31,7 +38,9 @@ def compare_trending(
         faded = log.weight * np.exp2((log.ts - log.ts.max()) / half_life_s)
         popularity = np.bincount(log.item, faded, len(log.items))
         pairs = zip(log.items, popularity.tolist(), strict=True)
-        truth = {item: popular for item, popular in pairs if popular >= FADED}
+        truth = {
+            item: popular for item, popular in pairs if popular >= FADED and item not in hidden
+        }
     if why := _fault(content, truth, float(log.ts.max(initial=0.0)), top_n):
         best = sorted(truth, key=lambda item: -truth[item])[:3]
         expected = ", ".join(f"{item} {truth[item]:.17g}" for item in best) or "no list"

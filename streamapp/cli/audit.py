@@ -25,6 +25,7 @@ from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
 from streamapp.store.audience import present
 from streamapp.store.keys import list_name
+from streamapp.store.products import read_products
 from streamapp.store.snapshot import (
     check_still,
     read_lists,
@@ -117,6 +118,7 @@ async def _compare(
             wait(standing.lag_events, None)
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
+        products = await read_products(redis, settings, layout)
         own = pipelines(settings)
         logs = {ITEM: log} if log.baskets is None else {ITEM: log, BOUGHT_TOGETHER: log.baskets}
         counted = {
@@ -136,7 +138,7 @@ async def _compare(
             await check_still(redis, own[kind], one.snapshot.positions)
     begin("comparing")
     main = counted.pop(ITEM)
-    comparisons = main.comparisons(settings, ITEM)
+    comparisons = main.comparisons(settings, ITEM, products)
     comparisons["user lists"] = compare_user_lists(
         log,
         main.live,
@@ -148,10 +150,10 @@ async def _compare(
         settings.user_rule,
     )
     comparisons["trending"] = compare_trending(
-        log, trending or b"", settings.trending_half_life, settings.top_n
+        log, trending or b"", settings.trending_half_life, settings.top_n, main.hidden.items
     )
     for kind, one in counted.items():
-        found = one.comparisons(own[kind], kind)
+        found = one.comparisons(own[kind], kind, products)
         comparisons |= {f"{kind} {name}": comparison for name, comparison in found.items()}
     return Report(log, main.snapshot.applied, comparisons)
 

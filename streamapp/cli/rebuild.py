@@ -22,10 +22,11 @@ from streamapp.transport.publisher import Outgoing, Publisher
 def rebuild_state(drop_lists: bool, as_json: bool) -> None:
     """Remove the state, and set every position to where counting from the first event begins.
 
-    Event partitions begin at their first record. The internal topics go on at their end: what they
-    hold is sent anew, and lists get a `seq` above all that was published. The new state has a
-    generation of its own, so what a worker of the old one still writes or sends has no effect.
-    Lists of a kind that is made no longer are withdrawn: nobody else would ever replace them.
+    Event and catalogue partitions begin at their first record. The internal topics go on at their
+    end: what they hold is sent anew, and lists get a `seq` above all that was published. The new
+    state has a generation of its own, so what a worker of the old one still writes or sends has no
+    effect. Lists of a kind that is made no longer are withdrawn: nobody else would ever replace
+    them.
 
     Raises:
         StreamappError: Kafka or Redis fails.
@@ -43,7 +44,7 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
         tps = [TP(topic, number) for topic, count in layout.items() for number in range(count)]
         offsets = await read_offsets(settings, tps, {})
         positions = {
-            tp: known.beginning if tp.topic in settings.event_topics else known.end
+            tp: known.beginning if tp.topic in settings.source_topics else known.end
             for tp, known in offsets.items()
         }
         removed = await remove_keys(redis, settings.state_prefix)

@@ -15,6 +15,7 @@ from streamapp.core.norms import NORM
 from streamapp.core.rows import CELL
 from streamapp.settings import Settings, load_settings
 from streamapp.store.keys import SlotKeys, rows_tag
+from streamapp.store.products import hidden_in
 from streamapp.store.slot import Slot
 
 _ROW_HEADER_BYTES = 16
@@ -37,7 +38,7 @@ def show_status(as_json: bool) -> None:
 
 
 async def _status(settings: Settings) -> dict[str, Any]:
-    """Return what is printed.
+    """Return what is printed; items are hidden in all shards, so that the first one is asked.
 
     What arrived again was dropped, by the fences: interactions by histories, messages of deltas by
     neighbours; `deduplicated` is both. `rolled_back` is how often a slot was found behind what
@@ -47,15 +48,19 @@ async def _status(settings: Settings) -> dict[str, Any]:
         layout = await existing_partitions(settings, state_topics(settings))
         standing = await read_standing(redis, settings, layout)
         items = await _items(redis, settings)
+        hidden = await hidden_in(redis, settings, 0)
     histories, rows = settings.interactions_topic, settings.deltas_topic
+    catalogue = settings.catalogue_topic
     again = [standing.number(topic, "replayed") for topic in (histories, rows)]
     row_bytes, row_count = standing.number(rows, "blob_bytes"), standing.number(rows, "blobs")
     return {
         "lag_events": standing.lag_events,
         "applied_events": standing.number(histories, "applied"),
-        "dead_letters": standing.number(histories, "dead"),
+        "dead_letters": standing.number(histories, "dead") + standing.number(catalogue, "dead"),
         "users": standing.number(histories, "blobs"),
         "items": items,
+        "catalogue_items": standing.number(catalogue, "blobs"),
+        "hidden_items": len(hidden),
         "pairs": (row_bytes - _ROW_HEADER_BYTES * row_count) // CELL.itemsize // 2,
         "rows": row_count,
         "history_bytes": standing.number(histories, "blob_bytes"),

@@ -148,7 +148,7 @@ class EventReader:
         try:
             decoded = orjson.loads(value)
         except orjson.JSONDecodeError as error:
-            _explain(value, error)
+            explain_json(value, error)
         if type(decoded) is dict:
             if "events" in decoded and "item_id" not in decoded:
                 events = decoded["events"]
@@ -177,9 +177,9 @@ class EventReader:
         get, rules = element.get, self._rules
         user, item, name, ts = get("user_id"), get("item_id"), get("type"), get("ts")
         if type(user) is not str or not user or len(user) > 128:
-            user = _checked_id("user_id", user)
+            user = checked_id("user_id", user)
         if type(item) is not str or not item or len(item) > 128:
-            item = _checked_id("item_id", item)
+            item = checked_id("item_id", item)
         if name is None:
             name = self._implied
         elif type(name) is not str:
@@ -220,10 +220,15 @@ def _basket(user: str, order: Any) -> str:
     """
     if order is None or order == "":
         return f"u:{user}"
-    return f"o:{_checked_id('order_id', order)}"
+    return f"o:{checked_id('order_id', order)}"
 
 
-def _checked_id(field: str, value: Any) -> str:
+def checked_id(field: str, value: Any) -> str:
+    """Return an id as text.
+
+    Raises:
+        BadEventError: it is none.
+    """
     if value is None or value == "":
         raise BadEventError("missing_id", f"{field} is missing or empty")
     if type(value) is int:
@@ -249,8 +254,12 @@ def _seconds(ts: Any, record: Record) -> float:
     raise BadEventError("invalid_ts", CODES["invalid_ts"])
 
 
-def _explain(value: bytes, error: orjson.JSONDecodeError) -> NoReturn:
-    """Say why orjson refused a value."""
+def explain_json(value: bytes, error: orjson.JSONDecodeError) -> NoReturn:
+    """Say why orjson refused a value.
+
+    Raises:
+        BadEventError: in any case.
+    """
     code = "not_json"
     if value[:1] == b"\0":
         code = "schema_registry_frame"

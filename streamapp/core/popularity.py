@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled, records, resized
+from streamapp.core.availability import NOTHING
 from streamapp.core.registry import Registry
 
 POPULARITY = np.dtype([("position", ">u8"), ("mass", "<f8"), ("exponent", "<i4")])
@@ -100,7 +101,7 @@ class Popularity:
         mass: float64 by number.
         exponent: int32 by number.
         unsaved: bool by number. Items that changed since `packed_changes`.
-        top: The most popular items, best first.
+        top: The most popular items of those that are shown, best first.
         newest_ts: Newest event time of what was added, in seconds.
     """
 
@@ -114,8 +115,17 @@ class Popularity:
     newest_ts: float = -np.inf
 
     @classmethod
-    def unpack(cls, packed: bytes, top_n: int, registry: Registry) -> "Popularity":
-        """Return what `packed`, an array of `POPULARITY`, holds. Cost: O(items)."""
+    def unpack(
+        cls, packed: bytes, top_n: int, registry: Registry, hidden: Bools = NOTHING
+    ) -> "Popularity":
+        """Return what `packed`, an array of `POPULARITY`, holds. Cost: O(items).
+
+        Args:
+            packed: The array.
+            top_n: How many of the most popular are to be known.
+            registry: The items' ids.
+            hidden: bool by number. Items that are not shown; empty where there are none.
+        """
         stored = np.frombuffer(packed, POPULARITY)
         position = stored["position"].astype(np.int64)
         popularity = cls(
@@ -127,9 +137,7 @@ class Popularity:
             np.zeros(len(stored), np.bool_),
         )
         popularity.reserve(len(registry))
-        # What died may have stored more than it could name: those are ranked when they are known.
-        known = popularity.mass[: len(registry)]
-        popularity._rank(np.flatnonzero(known > 0).astype(np.int32), registry)
+        popularity._rank_all(registry, hidden)
         return popularity
 
     def reserve(self, items: int) -> None:
@@ -138,11 +146,11 @@ class Popularity:
             array = getattr(self, name)
             setattr(self, name, resized(array, max(items, len(array))))
 
-    def add(self, masses: Masses, offset: int, registry: Registry) -> None:
+    def add(self, masses: Masses, offset: int, registry: Registry, hidden: Bools = NOTHING) -> None:
         """Add what the delta at `offset` says; items that are stored beyond it stay.
 
         Because nothing is ever taken away and all fade alike, the most popular are among those that
-        were and those that get something.
+        were and those that get something. A hidden item gets it too, for when it is shown again.
 
         Cost: O(items of `masses`).
         """
@@ -151,7 +159,24 @@ class Popularity:
         items = masses.item[new]
         _add(items, masses.mass[new], masses.exponent[new], self.mass, self.exponent)
         self.unsaved[items] = True
-        self._rank(masses.item, registry)
+        self._rank(masses.item, registry, hidden)
+
+    def turn(self, items: Ints, registry: Registry, hidden: Bools) -> None:
+        """Bring `top` up to date with items that are hidden or shown from now on.
+
+        Args:
+            items: Which ones.
+            registry: The items' ids.
+            hidden: bool by number, as it is now; empty where nothing is hidden.
+
+        Cost: O(items of the shard) where one was among the most popular, else O(these items).
+        """
+        top = {one.item for one in self.top}
+        if any(registry.ids[number] in top for number in items.tolist()):
+            self.top = []
+            self._rank_all(registry, hidden)
+        else:
+            self._rank(items[self.mass[items] > 0], registry, hidden)
 
     def packed_changes(self, position: int) -> list[tuple[int, bytes]]:
         """Return (item number, packed `POPULARITY`) of items that changed, and forget which did."""
@@ -162,8 +187,18 @@ class Popularity:
         self.unsaved[numbers] = False
         return records(numbers, packed)
 
-    def _rank(self, items: Ints, registry: Registry) -> None:
-        """Bring `top` up to date with these items."""
+    def _rank_all(self, registry: Registry, hidden: Bools) -> None:
+        """Bring `top` up to date with all items that have a name.
+
+        What died may have stored more than it could name: those are ranked when they are known.
+        """
+        known = self.mass[: len(registry)]
+        self._rank(np.flatnonzero(known > 0).astype(np.int32), registry, hidden)
+
+    def _rank(self, items: Ints, registry: Registry, hidden: Bools) -> None:
+        """Bring `top` up to date with these items, as far as they are shown."""
+        if len(hidden):
+            items = items[~hidden[items]]
         mass, shift = np.frexp(self.mass[items])
         exponent = self.exponent[items] + shift
         if len(self.top) == self.top_n:

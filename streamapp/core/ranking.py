@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from streamapp.core.arrays import Bools, Bytes, Floats, Ints, Longs, compiled
+from streamapp.core.availability import NOTHING
 from streamapp.core.norms import Norms
 from streamapp.core.registry import Registry, precedes
 from streamapp.core.rows import Rows
@@ -78,8 +79,24 @@ class Ranking:
                        self.support[lines], self.digest[lines])  # fmt: skip
 
 
-def rank(numbers: Ints, rows: Rows, norms: Norms, registry: Registry, rule: Rule) -> Ranking:
-    """Rank the rows `numbers`, all of which must be present. Cost: O(cells + entries moved)."""
+def rank(
+    numbers: Ints,
+    rows: Rows,
+    norms: Norms,
+    registry: Registry,
+    rule: Rule,
+    hidden: Bools = NOTHING,
+) -> Ranking:
+    """Rank the rows `numbers`, all of which must be present. Cost: O(cells + entries moved).
+
+    Args:
+        numbers: int32. Whose lists.
+        rows: Their cells.
+        norms: Of all items.
+        registry: The items' ids.
+        rule: What makes a list.
+        hidden: bool by number. Items that no list shows; empty where there are none.
+    """
     return Ranking(
         *_rank(
             numbers,
@@ -87,6 +104,7 @@ def rank(numbers: Ints, rows: Rows, norms: Norms, registry: Registry, rule: Rule
             norms.sum_sq,
             norms.users,
             *registry.text,
+            hidden,
             rule.top_n,
             rule.damping,
             rule.min_support,
@@ -134,12 +152,13 @@ def _rank(
     users: Longs,
     text: Bytes,
     ends: Longs,
+    hidden: Bools,
     top_n: int,
     damping: float,
     min_support: int,
     measure: int,
 ) -> tuple[Ints, Ints, Floats, Ints, Longs]:
-    lines = len(numbers)
+    lines, some_hidden = len(numbers), len(hidden) > 0
     size = np.zeros(lines, np.int32)
     item, score = np.full((lines, top_n), -1, np.int32), np.zeros((lines, top_n))
     support, digest = np.zeros((lines, top_n), np.int32), np.empty(lines, np.int64)
@@ -149,6 +168,8 @@ def _rank(
         for cell in range(starts[row], starts[row] + sizes[row]):
             other = items[cell]
             if dots[cell] * dots[cell] < hopeless * (sum_sq[other] + damping):
+                continue
+            if some_hidden and hidden[other]:
                 continue
             if measure == _COSINE:
                 value = similarity(dots[cell], sum_sq[row], sum_sq[other], damping)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streamapp.core.arrays import Bools, Ints, Longs, resized
+from streamapp.core.availability import Availability, Notice
 from streamapp.core.delta import Blocks, Delta
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
@@ -34,6 +35,7 @@ class Shard:
         norms: Sums of squares and user counts of all items.
         fences: First place not applied of each interactions partition.
         popularity: How popular each item of the shard is.
+        availability: Which items no list shows.
         owned: bool by number. Items whose row is here.
         dirty: bool by number. Rows that changed since their list was published.
         unsaved: bool by number. Rows that changed since they were stored.
@@ -51,6 +53,7 @@ class Shard:
     norms: Norms
     fences: Fences
     popularity: Popularity = field(default_factory=Popularity)
+    availability: Availability = field(default_factory=Availability)
     rows: Rows = field(default_factory=Rows)
     owned: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
     dirty: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -73,6 +76,22 @@ class Shard:
         self.fences.advance(source, delta.place + 1)
         return blocks
 
+    def hear(self, notice: Notice, offset: int) -> bool:
+        """Apply the notice at `offset` of the shard's log; say whether it was not applied before.
+
+        A hidden item leaves the lists that hold it, as if its norm had risen without end, and one
+        that is shown again may enter every list whose row holds it, as if its norm had fallen.
+        """
+        news = notice.news(self.fences) if notice.generation == self.generation else []
+        if not news:
+            return False
+        items = self.availability.apply(news, offset, self.registry)
+        self._reserve()
+        self.norms.moved[items] = True
+        self.norms.fell[items[~self.availability.hidden[items]]] = True
+        self.popularity.turn(items, self.registry, self.availability.mask)
+        return True
+
     def absent(self, blocks: Sequence[Blocks]) -> Ints:
         """Return the rows that `apply` of these blocks needs and that are not here."""
         items = [items for some in blocks for items in (some.changed, some.kept)]
@@ -82,7 +101,7 @@ class Shard:
     def apply(self, blocks: Blocks, offset: int) -> None:
         """Apply the delta at `offset` of the shard's log; its rows must be present."""
         self.norms.apply(blocks, offset)
-        self.popularity.add(blocks.masses, offset, self.registry)
+        self.popularity.add(blocks.masses, offset, self.registry, self.availability.mask)
         touched = self.rows.apply(blocks, offset, self.owned)
         self.dirty[touched] = True
         self.unsaved[touched] = True
@@ -103,7 +122,8 @@ class Shard:
 
     def rank(self, numbers: Ints) -> Ranking:
         """Return the lists of rows that are present, as of now."""
-        return rank(numbers, self.rows, self.norms, self.registry, self.rule)
+        hidden = self.availability.mask
+        return rank(numbers, self.rows, self.norms, self.registry, self.rule, hidden)
 
     def remember(self, numbers: Ints, ranking: Ranking) -> None:
         """Note that these lists stand for their rows in the store and on the output topic."""
@@ -126,8 +146,9 @@ class Shard:
 
     @property
     def catches_up(self) -> bool:
-        """Whether some norm was stored at a later position than this one: no list is right yet."""
-        return max(self.norms.furthest, self.popularity.furthest) > self.position
+        """Whether something was stored at a later position than this one: no list is right yet."""
+        parts = self.norms, self.popularity, self.availability
+        return max(part.furthest for part in parts) > self.position
 
     def alive(self) -> Ints:
         """Return the items of this shard that are in someone's history."""
@@ -179,6 +200,7 @@ class Shard:
             self.rows.reserve(room)
             self.norms.reserve(room)
             self.popularity.reserve(room)
+            self.availability.reserve(room)
             for name in ("owned", "dirty", "unsaved", "known", "listed", "digest"):
                 setattr(self, name, resized(getattr(self, name), room))
         new = np.arange(self._numbered, len(self.registry), dtype=np.int32)

@@ -1,8 +1,8 @@
 """Store. Every key, and the slot that it lives in.
 
 The state of one partition of one log lies in one hash slot, named by the tag between the braces:
-`{u3}` histories of interactions partition 3, `{i7}` rows of deltas partition 7, `{e:clicks:0}` the
-position in an event partition.
+`{u3}` histories of interactions partition 3, `{i7}` rows of deltas partition 7, `{c1}` products of
+catalogue partition 1, `{e:clicks:0}` the position in an event partition.
 """
 
 import re
@@ -45,12 +45,17 @@ class SlotKeys:
         return f"{self.prefix}{{{self.tag}}}:popularity"
 
     @property
+    def availability(self) -> str:
+        """String: packed availability by item number."""
+        return f"{self.prefix}{{{self.tag}}}:availability"
+
+    @property
     def audience(self) -> str:
         """Hash: user -> when the list is removed, and whether it is due."""
         return f"{self.prefix}{{{self.tag}}}:audience"
 
     def blob(self, name: str | int) -> str:
-        """String: the position it was written at, then a history or a row."""
+        """String: the position it was written at, then a history, a row or a product."""
         return f"{self.prefix}{{{self.tag}}}:b:{name}"
 
 
@@ -62,6 +67,11 @@ def histories_tag(partition: int) -> str:
 def rows_tag(shard: int) -> str:
     """Return the tag of the rows of a shard."""
     return f"i{shard}"
+
+
+def catalogue_tag(partition: int) -> str:
+    """Return the tag of what is known of items from a catalogue partition."""
+    return f"c{partition}"
 
 
 def intake_tag(topic: str, partition: int) -> str:

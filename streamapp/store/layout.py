@@ -62,13 +62,13 @@ async def _check_layout(
 ) -> str:
     """Do so for one pipeline; return its generation, which is the given one if it is new."""
     key = layout_key(settings)
-    topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
+    topics = settings.state_topics
     noted: Any = await redis.hkeys(key)
     if missing := sorted({name.decode() for name in noted} - {_GENERATION, *topics}):
         raise ConfigError(
             f"the state was begun with the topic {missing[0]}, which is in none of EVENT_TOPICS, "
-            "INTERACTIONS_TOPIC and DELTAS_TOPIC; set them back, or count again from the first "
-            "event with `streamapp rebuild`"
+            "CATALOGUE_TOPIC, INTERACTIONS_TOPIC and DELTAS_TOPIC; set them back, or count again "
+            "from the first event with `streamapp rebuild`"
         )
     await redis.hsetnx(key, _GENERATION, generation)
     for topic in topics:

@@ -85,7 +85,7 @@ async def read_layout(redis: Redis, settings: Settings) -> dict[str, int]:
         StateError: there is no state.
     """
     stored: Any = await redis.hgetall(layout_key(settings))
-    topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
+    topics = settings.state_topics
     layout = {topic: int(stored[topic.encode()]) for topic in topics if topic.encode() in stored}
     if missing := [topic for topic in topics if topic not in layout]:
         raise StateError(

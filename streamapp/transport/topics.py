@@ -35,9 +35,11 @@ def needed_topics(settings: Settings) -> list[Topic]:
     large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
     internal = {"cleanup.policy": "delete", "retention.ms": _WEEK_MS, **large}
     events = [Topic(name, "events") for name in settings.event_topics]
+    if settings.catalogue_topic:
+        compact = {"cleanup.policy": "compact", "delete.retention.ms": _WEEK_MS}
+        events.append(Topic(settings.catalogue_topic, "catalogue", compact))
     letters = [
-        Topic(name + settings.dead_letter_suffix, "dead letters", large)
-        for name in settings.event_topics
+        Topic(topic.name + settings.dead_letter_suffix, "dead letters", large) for topic in events
     ]
     return [
         *events,

@@ -1,14 +1,18 @@
 """Tests. What goes into the topics and what comes out of them."""
 
+import asyncio
 import csv
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from streamapp.store.connection import opened
+from streamapp.store.products import Hidden, read_hidden
+from streamapp.store.snapshot import read_layout
 from streamapp.transport.topics import administration, partition_counts
 from tests.servers.deployment import Deployment
 
@@ -25,6 +29,21 @@ def event(user: str, item: str, **fields: object) -> Sent:
     """Return a good event of a user, keyed as it should be."""
     value = {"user_id": user, "item_id": item, "ts": 1_700_000_000, **fields}
     return Sent(orjson.dumps(value), user.encode())
+
+
+def product(item: str, **fields: object) -> Sent:
+    """Return a record of the catalogue."""
+    return Sent(orjson.dumps({"item_id": item, **fields}), item.encode(), "catalogue")
+
+
+def deleted(item: str) -> Sent:
+    """Return the record of an item that is no longer in the catalogue."""
+    return Sent(None, item.encode(), "catalogue")
+
+
+def with_catalogue(deployment: Deployment) -> None:
+    """Turn the catalogue on."""
+    deployment.env["STREAMAPP_CATALOGUE_TOPIC"] = f"{deployment.name}-catalogue"
 
 
 async def produce(deployment: Deployment, records: Iterable[Sent]) -> None:
@@ -91,6 +110,29 @@ def redis_lists(deployment: Deployment) -> dict[str, bytes]:
     }
 
 
+def hidden_by(deployment: Deployment) -> set[str]:
+    """Return the items that every shard hides."""
+
+    async def read() -> Hidden:
+        async with opened(deployment.settings) as redis:
+            layout = await read_layout(redis, deployment.settings)
+            shards = layout[deployment.settings.deltas_topic]
+            return await read_hidden(redis, deployment.settings, shards)
+
+    found = asyncio.run(read())
+    return found.items - found.disputed
+
+
+def hidden_in_lists(deployment: Deployment, hidden: Collection[str]) -> list[tuple[str, str]]:
+    """Return the lists that show what is hidden, each with the item."""
+    return [
+        (name, entry["id"])
+        for name, content in redis_lists(deployment).items()
+        for entry in orjson.loads(content)["items"]
+        if entry["id"] in hidden
+    ]
+
+
 class Act(NamedTuple):
     """A line of an event log."""
 
@@ -138,10 +180,10 @@ def succeeded(deployment: Deployment, module: str, *arguments: str, within_s: fl
     return done.stdout
 
 
-def audited(deployment: Deployment, logs: Sequence[Path]) -> dict[str, object]:
+def audited(deployment: Deployment, logs: Sequence[Path]) -> dict[str, Any]:
     """Run the audit, which must find no difference, and return its report."""
     names = [argument for log in logs for argument in ("--log", str(log))]
-    report: dict[str, object] = orjson.loads(
+    report: dict[str, Any] = orjson.loads(
         succeeded(deployment, "streamapp", "audit", *names, "--json", "--timeout", "200")
     )
     assert report["differences"] == 0

@@ -12,6 +12,7 @@ from streamapp.agents import refresh as room
 from streamapp.agents.checkpoint import Pending
 from streamapp.agents.refresh import Refresh
 from streamapp.core.arrays import Bools, Ints
+from streamapp.core.availability import AVAILABILITY, Availability
 from streamapp.core.fence import Fences
 from streamapp.core.norms import NORM, Norms
 from streamapp.core.ranking import MEASURES, Measure, Ranking, Rule
@@ -86,6 +87,10 @@ class Owner:
         norms["sum_sq"] = shard.norms.sum_sq[: len(norms)]
         norms["users"] = shard.norms.users[: len(norms)]
         self.norms = norms.tobytes()
+        hidden = np.zeros(len(shard.registry), AVAILABILITY)
+        hidden["position"] = shard.position
+        hidden["hidden"] = shard.availability.hidden[: len(hidden)]
+        self.hidden = hidden.tobytes()
         self.ids, self.fences = list(shard.registry.ids), shard.fences.as_dict()
         self.position = shard.position
         self.pending = Pending.of(shard.dirty, self.refresh.pending, None)
@@ -95,6 +100,7 @@ class Owner:
         self.pipeline.rows[0] = Shard(
             0, 1, self.pipeline.rule, "g", self.position, Registry(self.ids),
             Norms.unpack(self.norms), Fences(self.fences),
+            availability=Availability.unpack(self.hidden),
         )  # fmt: skip
         self.pipeline.read[0] = self.position
         self.start()
@@ -151,9 +157,14 @@ async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None
     owner = Owner(pipeline, standing)
     done: list[Act] = []
     steps = st.lists(st.sampled_from(["publish", "sweep", "sweep", "save", "kill"]), max_size=4)
+    hidden: dict[str, bool] = {}
+    items = st.sampled_from(sorted({act.item for act in acts}))
     for act in acts:
         pipeline.take([act])
         done.append(act)
+        turned = data.draw(st.dictionaries(items, st.booleans(), max_size=1))
+        pipeline.tell(turned)
+        hidden |= turned
         if data.draw(st.booleans()):
             pipeline.drain(0)
         for step in data.draw(steps):
@@ -167,4 +178,5 @@ async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None
                 owner.kill()
     await owner.settle()
     lists = {name: entries for name, (_, entries) in standing.lists.items() if entries}
-    assert lists == oracle.lists(done, CAP, pipeline.rule.top_n, measure=measure)
+    gone = [item for item in hidden if hidden[item]]
+    assert lists == oracle.lists(done, CAP, pipeline.rule.top_n, measure=measure, hidden=gone)

@@ -62,16 +62,30 @@ def true_list(item: str) -> list[tuple[str, float, int]]:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-@given(streams(), st.integers(1, 6), st.integers(1, 5), st.integers(1, 2), st.sampled_from([0, 2]))
+@given(
+    streams(),
+    st.integers(1, 6),
+    st.integers(1, 5),
+    st.integers(1, 2),
+    st.sampled_from([0, 2]),
+    st.data(),
+)
 def test_true_lists_have_no_differences(
-    measure: Measure, acts: list[Act], cap: int, top_n: int, min_support: int, damping: float
+    measure: Measure,
+    acts: list[Act],
+    cap: int,
+    top_n: int,
+    min_support: int,
+    damping: float,
+    data: st.DataObject,
 ) -> None:
-    """Whatever the options are; items without neighbours have no list."""
+    """Whatever the options are and whatever is hidden; items without neighbours have no list."""
     counts = counts_of(acts, cap)
-    true = oracle.lists(acts, cap, top_n, damping, min_support, measure)
+    hidden = data.draw(st.sets(st.sampled_from([*counts.items, "unknown"])))
+    true = oracle.lists(acts, cap, top_n, damping, min_support, measure, hidden)
     lists = [encoded(item, true[item]) if item in true else None for item in counts.items]
 
-    result = compare_lists(counts, lists, Rule(top_n, damping, min_support, measure))
+    result = compare_lists(counts, lists, Rule(top_n, damping, min_support, measure), hidden=hidden)
     assert (result.compared, result.examples) == (len(true), [])
 
 
@@ -112,6 +126,16 @@ def test_a_fault_is_found_and_named(entries: Any, found: str) -> None:
     (difference,) = result.examples
     assert difference.where.startswith("list of a")
     assert found in difference.found
+
+
+def test_a_list_that_shows_what_is_hidden_is_found() -> None:
+    """All of those that have it, and none of those that need not be refilled."""
+    true = oracle.lists(ACTS, 100, RULE.top_n)
+    lists = [encoded(name, true[name]) if name in true else None for name in COUNTS.items]
+    result = compare_lists(COUNTS, lists, RULE, hidden={"b"})
+    holding = [name for name, entries in true.items() if "b" in [item for item, _, _ in entries]]
+    assert result.different == len(holding) == 4
+    assert "which is hidden" in result.examples[0].found
 
 
 @pytest.mark.parametrize("measure", ["jaccard", "confidence"])

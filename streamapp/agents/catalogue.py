@@ -1,0 +1,153 @@
+"""Agents. Catalogue: records of the catalogue -> what is known of each item, and notices to shards.
+
+For a run of records: read what is known of their items, send every shard what changes of what it
+may show, and when the broker has it, write what is known and move the fence. A change is one
+against what was known before its record, so it is a function of the log, and a shard tells a copy
+of it by its offset (ADR-0010).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from faust.types import TP
+
+from streamapp.agents.intake import letter
+from streamapp.agents.opening import open_slot
+from streamapp.agents.outside import Outside
+from streamapp.core.availability import NOTICE_KEY, Change, encode_notices
+from streamapp.core.catalogue import Entry, decode_product, encode_product, read_entry
+from streamapp.core.event import Refusal
+from streamapp.kinds import pipelines
+from streamapp.store.keys import SlotKeys, catalogue_tag
+from streamapp.store.layout import begun_with
+from streamapp.store.slot import Head, Slot
+from streamapp.transport.publisher import Outgoing
+from streamapp.transport.records import Mark, Offsets, RecordBatch
+
+
+@dataclass(slots=True)
+class _News:
+    """What a run of records comes to.
+
+    Attributes:
+        changes: What shards may show, and did not before, or the other way round.
+        known: What is to be stored, by item; b"" for one that was deleted.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    known: dict[str, bytes] = field(default_factory=dict)
+
+
+class Catalogue:
+    """The stage of one partition of the catalogue."""
+
+    contiguous = False
+
+    def __init__(self, outside: Outside, partition: int) -> None:
+        self._outside = outside
+        self._settings = outside.settings
+        self._publisher = outside.publisher
+        self._failpoints = outside.failpoints
+        self._partition = partition
+        keys = SlotKeys(outside.settings.state_prefix, catalogue_tag(partition))
+        self._slot = Slot(outside.redis, keys)
+        self._position = 0
+        self._mark: Mark | None = None
+        self._dead = 0
+        self._shards: dict[str, int] = {}
+        self._letters_topic = self._settings.catalogue_topic + self._settings.dead_letter_suffix
+
+    async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
+        """Read the head."""
+        ((tp, known),) = offsets.items()
+        self._shards = {
+            one.deltas_topic: await begun_with(self._outside.redis, one, one.deltas_topic)
+            for one in pipelines(self._settings).values()
+        }
+        head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
+        self._position, self._dead = head.position, head.number("dead")
+        self._mark = Mark.decode(head.fields.get("mark", b""))
+        return {tp: head.position}
+
+    async def apply(self, batches: Sequence[RecordBatch]) -> None:
+        """Apply the records of the batches."""
+        read = [
+            read_entry(record, self._settings.max_record_bytes)
+            for batch in batches
+            for record in batch.records
+        ]
+        news = await self._compare([entry for entry in read if isinstance(entry, Entry)])
+        refusals = [one for one in read if isinstance(one, Refusal)]
+        await self._send(batches[0].tp, news.changes, refusals)
+        self._failpoints.reach("catalogue.notices-sent")
+        end, mark = batches[-1].end, Mark.of(batches[-1].records[-1])
+        await self._slot.put(end, news.known.items())
+        self._failpoints.reach("catalogue.blobs-put")
+        dead = self._dead + len(refusals)
+        fields = {"mark": mark.encode(), "dead": str(dead).encode()}
+        await self._slot.commit(self._position, Head(end, fields=fields))
+        self._position, self._dead = end, dead
+        self._failpoints.reach("catalogue.position-moved")
+
+    async def work(self, busy: bool) -> float:
+        """There is nothing to do but to read."""
+        return 3600.0
+
+    async def verify(self) -> None:
+        """Compare the position."""
+        await self._slot.check(self._position)
+
+    async def finish(self) -> None:
+        """Everything that was applied is already stored."""
+
+    def position(self, tp: TP) -> int:
+        """Return the first offset that is not applied."""
+        return self._position
+
+    def mark(self, tp: TP) -> Mark | None:
+        """Return the last record that is stored, as of `open`."""
+        return self._mark
+
+    def fence(self, tp: TP) -> int:
+        """Return the first offset that is not stored."""
+        return self._position
+
+    async def _compare(self, entries: Sequence[Entry]) -> _News:
+        """Return what the entries change.
+
+        What is not known may have been deleted and forgotten, so shards hear of it in any case.
+        """
+        items = list({entry.item: None for entry in entries})
+        stored = await self._slot.read_at(self._position, items)
+        blobs = {item: blob or (0, b"") for item, blob in zip(items, stored, strict=True)}
+        before = {item: content for item, (_, content) in blobs.items()}
+        shown = {
+            item: decode_product(content).available if content else None
+            for item, content in before.items()
+        }
+        news = _News()
+        for offset, item, product in entries:
+            if blobs[item][0] > offset:
+                continue
+            content = encode_product(product) if product else b""
+            show = product is not None and product.available
+            if show is not shown[item]:
+                news.changes.append(Change(offset, item, hidden=not show))
+            shown[item] = show if product else None
+            if content != before[item]:
+                news.known[item] = before[item] = content
+        return news
+
+    async def _send(self, tp: TP, changes: Sequence[Change], refusals: Sequence[Refusal]) -> None:
+        """Send notices to the shards of all kinds of lists, and dead letters."""
+        messages: dict[tuple[str, int], list[Outgoing]] = {}
+        notices = [
+            Outgoing(value, NOTICE_KEY)
+            for value in encode_notices(self._slot.generation, self._partition, changes)
+        ]
+        for topic, shards in self._shards.items():
+            messages |= {(topic, shard): notices for shard in range(shards)}
+        if refusals:
+            partition = tp.partition % await self._publisher.partitions(self._letters_topic)
+            messages[self._letters_topic, partition] = [letter(tp, one) for one in refusals]
+        await self._publisher.deliver(messages)

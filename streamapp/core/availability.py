@@ -1,0 +1,151 @@
+"""Core. Which items lists may show: what a catalogue says is no longer available is hidden.
+
+What a catalogue says comes to a shard as notices in the shard's own log, so which items are hidden
+at a position is a function of the log, as everything else of a shard is (ADR-0010). An item that
+no notice was about is shown.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from streamapp.core.arrays import Bools, Ints, Longs, records, resized
+from streamapp.core.fence import Fences
+from streamapp.core.registry import Registry
+
+AVAILABILITY = np.dtype([("position", ">u8"), ("hidden", "?")])
+"""Whether an item is hidden, 9 bytes; its place in the array is the item's number."""
+
+NOTICE_KEY = b"notice"
+"""The key of a notice in the log of a shard; a delta has none."""
+
+NOTHING: Bools = np.zeros(0, np.bool_)
+"""No item is hidden."""
+
+_AT_ONCE = 10_000
+"""Most entries of one notice, so that the longest ids fit into a message."""
+
+
+class Change(NamedTuple):
+    """What one record of a catalogue changes.
+
+    Attributes:
+        offset: Of the record, in its partition.
+        item: Which item.
+        hidden: Whether it is hidden from there on.
+    """
+
+    offset: int
+    item: str
+    hidden: bool
+
+
+class Notice(msgspec.Struct, array_like=True, frozen=True):
+    """Changes of one partition of a catalogue, on the wire.
+
+    Attributes:
+        generation: Of the state that it is for; a rebuilt state ignores older notices.
+        partition: Of the catalogue.
+        changes: In the order of their offsets.
+    """
+
+    generation: str
+    partition: int
+    changes: list[Change]
+
+    def news(self, fences: Fences) -> list[Change]:
+        """Return the changes that were not heard of before, and move the fence behind them."""
+        source = f"c{self.partition}"
+        news = [change for change in self.changes if change.offset >= fences[source]]
+        if news:
+            fences.advance(source, news[-1].offset + 1)
+        return news
+
+
+decode_notice = msgspec.msgpack.Decoder(Notice).decode
+"""Return the notice that bytes hold; raises `msgspec.DecodeError` if they hold none."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def encode_notices(generation: str, partition: int, changes: Sequence[Change]) -> Iterator[bytes]:
+    """Yield notices of these changes, in order, each of a bounded size."""
+    for start in range(0, len(changes), _AT_ONCE):
+        yield _encode(Notice(generation, partition, list(changes[start : start + _AT_ONCE])))
+
+
+@dataclass(slots=True)
+class Availability:
+    """Which of the items of a shard's registry are hidden.
+
+    Attributes:
+        position: int64 by number. Where each was stored: it knows every notice below this offset of
+            the shard's log, and may be ahead of what is applied.
+        furthest: The largest of these positions; 0 without any.
+        hidden: bool by number.
+        unsaved: bool by number. Items that changed since `packed_changes`.
+        count: How many are hidden.
+    """
+
+    position: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
+    furthest: int = 0
+    hidden: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
+    unsaved: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
+    count: int = 0
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Availability":
+        """Return what `packed`, an array of `AVAILABILITY`, holds."""
+        stored = np.frombuffer(packed, AVAILABILITY)
+        position, hidden = stored["position"].astype(np.int64), stored["hidden"].copy()
+        furthest, unsaved = int(position.max(initial=0)), np.zeros(len(stored), np.bool_)
+        return cls(position, furthest, hidden, unsaved, int(hidden.sum()))
+
+    @property
+    def mask(self) -> Bools:
+        """Whether each item is hidden, bool by number; empty where none is."""
+        return self.hidden if self.count else NOTHING
+
+    def reserve(self, items: int) -> None:
+        """Make room for the numbers below `items`."""
+        for name in ("position", "hidden", "unsaved"):
+            array = getattr(self, name)
+            setattr(self, name, resized(array, max(items, len(array))))
+
+    def apply(self, news: Sequence[Change], offset: int, registry: Registry) -> Ints:
+        """Apply what the notice at `offset` says; return the items whose lists may differ by it.
+
+        Args:
+            news: The changes; of an item, the last one counts.
+            offset: Of the shard's log; items that are stored beyond it stay as they are.
+            registry: Learns items that are hidden; one that it does not know is shown anyway.
+
+        Returns:
+            Item numbers, int32, each once. Whoever stored one further may have died before its
+            lists were made, so it is among them whatever it changes.
+        """
+        latest = {change.item: change.hidden for change in news}
+        registry.number([item for item, hidden in latest.items() if hidden])
+        self.reserve(len(registry))
+        known = {registry.find(item): hidden for item, hidden in latest.items()}
+        known.pop(-1, None)
+        items = np.fromiter(known, np.int32, len(known))
+        hidden = np.fromiter(known.values(), np.bool_, len(known))
+        ahead = self.position[items] > offset
+        changed = ~ahead & (self.hidden[items] != hidden)
+        self.hidden[items[changed]] = hidden[changed]
+        self.unsaved[items[changed]] = True
+        self.count += int(hidden[changed].sum()) - int((~hidden[changed]).sum())
+        concerned: Ints = items[changed | ahead]
+        return concerned
+
+    def packed_changes(self, position: int) -> list[tuple[int, bytes]]:
+        """Return (number, packed `AVAILABILITY`) of items that changed, and forget which did."""
+        numbers = np.flatnonzero(self.unsaved)
+        packed = np.empty(len(numbers), AVAILABILITY)
+        packed["position"], packed["hidden"] = position, self.hidden[numbers]
+        self.unsaved[numbers] = False
+        return records(numbers, packed)

@@ -1,0 +1,59 @@
+"""Store. What the state holds of the catalogue: products, and which items shards hide."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from redis.asyncio import Redis
+
+from streamapp.core.availability import AVAILABILITY
+from streamapp.core.catalogue import Product, decode_product
+from streamapp.settings import Settings
+from streamapp.store.keys import SlotKeys, catalogue_tag, rows_tag
+from streamapp.store.slot import Slot
+
+
+class Hidden(NamedTuple):
+    """Which items shards hide.
+
+    Attributes:
+        items: Those that some shard hides.
+        disputed: Those of them that some shard does not hide.
+    """
+
+    items: set[str]
+    disputed: set[str]
+
+
+async def read_hidden(redis: Redis, settings: Settings, shards: int) -> Hidden:
+    """Return what `shards` shards hide. Cost: one registry at a time, as far as any is hidden."""
+    by_shard = [await hidden_in(redis, settings, shard) for shard in range(shards)]
+    items = set[str]().union(*by_shard)
+    return Hidden(items, items - set[str].intersection(*by_shard))
+
+
+async def hidden_in(redis: Redis, settings: Settings, shard: int) -> set[str]:
+    """Return the items that a shard hides."""
+    slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(shard)))
+    stored = np.frombuffer(await slot.packed(slot.keys.availability), AVAILABILITY)
+    numbers = np.flatnonzero(stored["hidden"]).tolist()
+    ids = (await slot.registry()).ids if numbers else []
+    return {ids[number] for number in numbers if number < len(ids)}
+
+
+async def read_products(
+    redis: Redis, settings: Settings, layout: Mapping[str, int]
+) -> dict[str, Product]:
+    """Return every product by its item. Cost: O(keys) calls, and all products in memory."""
+    products: dict[str, Product] = {}
+    for partition in range(layout.get(settings.catalogue_topic, 0)):
+        slot, cursor = Slot(redis, SlotKeys(settings.state_prefix, catalogue_tag(partition))), -1
+        while cursor:
+            cursor, items = await slot.scan(max(cursor, 0))
+            blobs = await slot.read(items) if items else []
+            products |= {
+                item: decode_product(blob[1])
+                for item, blob in zip(items, blobs, strict=True)
+                if blob and blob[1]
+            }
+    return products
