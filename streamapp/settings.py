@@ -10,7 +10,7 @@ from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streamapp.core.blending import Blend
@@ -18,7 +18,17 @@ from streamapp.core.event import EventRules
 from streamapp.core.ranking import Measure, Rule
 from streamapp.errors import ConfigError
 from streamapp.failpoints import EVERY_NAME
-from streamapp.values import ALIASES, KeyPrefix, Labels, Names, Seconds, TopicName, Weights
+from streamapp.values import (
+    ALIASES,
+    BrokerUrl,
+    KeyPrefix,
+    Labels,
+    RedisUrl,
+    Seconds,
+    TopicName,
+    TopicNames,
+    Weights,
+)
 
 PREFIX = "STREAMAPP_"
 TEST_PREFIX = "STREAMAPP_TEST_"
@@ -42,9 +52,9 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    broker_url: str = "kafka://127.0.0.1:9092"
+    broker_url: BrokerUrl = "kafka://127.0.0.1:9092"
     """Kafka, as `kafka://host:port[,host:port]`."""
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: RedisUrl = "redis://127.0.0.1:6379/0"
     """Redis, as `redis://[user:password@]host:port/db`, or `rediss://` for TLS."""
     redis_cluster: bool = False
     """Whether `redis_url` names a node of a Redis Cluster."""
@@ -53,7 +63,7 @@ class Settings(BaseSettings):
     instance_id: str = ""
     """Static member id of this worker, one each; empty for none. Speeds up restarts."""
 
-    event_topics: Names = ("clicks", "purchases")
+    event_topics: TopicNames = ("clicks", "purchases")
     """Topics that trackers write to, separated by commas. Changes results."""
     topic_types: Labels = {"clicks": "click", "purchases": "purchase"}
     """Type of an event that leaves it out, `topic=type,...`. Changes results."""
@@ -160,34 +170,6 @@ class Settings(BaseSettings):
     `place:n:stop` makes it sleep there, `place:n:raise` fail."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much the worker says."""
-
-    @field_validator("event_topics")
-    @classmethod
-    def _topics_are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not names or len(set(names)) != len(names):
-            raise ValueError("one or more distinct topic names are needed")
-        return names
-
-    @field_validator("event_weights")
-    @classmethod
-    def _weights_are_positive(cls, weights: dict[str, float]) -> dict[str, float]:
-        if not weights or not all(0 < weight < 1e6 for weight in weights.values()):
-            raise ValueError("every type needs a weight over 0 and below 1000000")
-        return weights
-
-    @field_validator("broker_url")
-    @classmethod
-    def _is_a_broker(cls, url: str) -> str:
-        if urlsplit(url).scheme != "kafka" or not urlsplit(url).netloc:
-            raise ValueError("kafka://host:port is needed")
-        return url
-
-    @field_validator("redis_url")
-    @classmethod
-    def _is_a_redis(cls, url: str) -> str:
-        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("redis://host:port/db is needed")
-        return url
 
     @model_validator(mode="after")
     def _names_fit(self) -> "Settings":

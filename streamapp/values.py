@@ -2,8 +2,9 @@
 
 import json
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 ALIASES = {
@@ -39,8 +40,36 @@ def _pairs(value: Any) -> Any:
     return {name.strip(): text.strip() for name, _, text in parts}
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
-Weights = Annotated[dict[str, float], NoDecode, BeforeValidator(_pairs)]
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names or len(set(names)) != len(names):
+        raise ValueError("one or more distinct topic names are needed")
+    return names
+
+
+def _positive(weights: dict[str, float]) -> dict[str, float]:
+    if not weights or not all(0 < weight < 1e6 for weight in weights.values()):
+        raise ValueError("every type needs a weight over 0 and below 1000000")
+    return weights
+
+
+def _broker(url: str) -> str:
+    if urlsplit(url).scheme != "kafka" or not urlsplit(url).netloc:
+        raise ValueError("kafka://host:port is needed")
+    return url
+
+
+def _redis(url: str) -> str:
+    if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("redis://host:port/db is needed")
+    return url
+
+
+BrokerUrl = Annotated[str, AfterValidator(_broker)]
+RedisUrl = Annotated[str, AfterValidator(_redis)]
+TopicNames = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_names), AfterValidator(_distinct)
+]
+Weights = Annotated[dict[str, float], NoDecode, BeforeValidator(_pairs), AfterValidator(_positive)]
 Labels = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
