@@ -1,16 +1,20 @@
 """Baskets: how purchases are read into them, and the pipeline that they get."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import orjson
 import pytest
 
 from loadtest.replay import encode
+from streamapp.agents.neighbours import Neighbours
+from streamapp.agents.outside import Outside
 from streamapp.core.event import EventReader
 from streamapp.core.listing import BOUGHT_TOGETHER, ITEM
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
+from streamapp.failpoints import Failpoints
 from streamapp.kinds import followers, pipelines
 from streamapp.settings import Settings
 from streamapp.store.layout import check_kinds
@@ -128,6 +132,15 @@ def test_a_pipeline_that_is_off_needs_nothing() -> None:
     assert more == {pipelines(ON)[BOUGHT_TOGETHER].interactions_topic,
                     pipelines(ON)[BOUGHT_TOGETHER].deltas_topic}  # fmt: skip
     assert more == set(followers(ON)) - set(followers(OFF))
+
+
+def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
+    """Another first shard would take the list away, for it knows of no interactions that fade."""
+    nothing: Any = None
+    outside = Outside(ON, nothing, nothing, nothing, Failpoints())
+    own = replace(outside, settings=pipelines(ON)[BOUGHT_TOGETHER], kind=BOUGHT_TOGETHER)
+    assert Neighbours(outside, 0)._trending is not None
+    assert Neighbours(own, 0)._trending is None
 
 
 @pytest.mark.parametrize(
