@@ -1,7 +1,7 @@
 """Hallway. Kinds of item lists: the same machine at work on several projections of the stream.
 
 A pipeline has topics and state of its own; what it has in common with the others are the events,
-the workers, and where its lists go (ADR-0009).
+the workers, and where its lists go (ADR-0011).
 """
 
 from typing import Any

@@ -49,9 +49,13 @@ class Pipeline:
         for act in acts:
             builder.add(self.taken, act.user, act.item, str(act.weight), act.ts)
             self.taken += 1
-        cut = decode_cut(builder.encode("g", partitions=1)[0])
-        weights = {name: float(name) for name in cut.types}
-        news = admit(cut, self.fences, self.registry, weights)
+        self.apply(
+            builder.encode("g", partitions=1)[0], {str(act.weight): act.weight for act in acts}
+        )
+
+    def apply(self, message: bytes, weights: dict[str, float]) -> None:
+        """Apply a cut as it comes from its topic."""
+        news = admit(decode_cut(message), self.fences, self.registry, weights)
         if news.users:
             revisions = revise(
                 [self.histories.get(user, b"") for user in news.users],

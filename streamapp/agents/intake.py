@@ -3,7 +3,7 @@
 Intake has no state but its position in each event partition. It sends a cut, waits until the broker
 has it and the dead letters, and only then moves the positions: what it sends twice is dropped by
 the fences of whoever reads it, and nothing is left out. Where baskets are counted too, there is a
-second cut through the same records, which goes the same way to a topic of its own (ADR-0009).
+second cut through the same records, which goes the same way to a topic of its own (ADR-0011).
 """
 
 import asyncio

@@ -32,14 +32,14 @@ def compared(deployment: Deployment, report: dict[str, dict[str, int]]) -> None:
     assert report["compared"]["bought_together lists"] == len(baskets(deployment))
 
 
-@pytest.mark.parametrize("part", range(2))
+@pytest.mark.parametrize("part", range(3))
 def test_deaths_of_a_worker_change_neither_counts_nor_baskets(
     deployment: Deployment, part: int
 ) -> None:
     """SIGKILL at every place that both pipelines pass, at some of the first times; then exact."""
     deployment.env |= {"STREAMAPP_BOUGHT_TOGETHER": "true", "STREAMAPP_PARTITIONS": "2"}
     chance = random.Random(part)  # noqa: S311 - no secret
-    places = [f"{name}:{chance.randint(1, 9)}" for name in SHARED[part::2]]
+    places = [f"{name}:{chance.randint(1, 9)}" for name in SHARED[part::3]]
     chance.shuffle(places)
     print(f"in this order: {', '.join(places)}")  # noqa: T201 - shown on failure
     with selling(deployment, synthetic(seed=70 + part, events=100_000, orders=5), 400) as shop:

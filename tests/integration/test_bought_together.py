@@ -8,7 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.faults.shop import sent_of
 from tests.integration.traffic import (
+    Act,
     audited,
     event,
     produce,
@@ -106,3 +108,33 @@ def test_baskets_are_counted_exactly_beside_everything_else(
     assert (told["score"], told["support"]) == (first["score"], first["support"])
     if cap == 100:
         assert told["users"][0] == len(baskets)
+
+
+async def test_baskets_that_are_forgotten_take_their_lists_with_them(
+    deployment: Deployment, worker: StartWorker, tmp_path: Path
+) -> None:
+    """From the key and from the topic; the basket of a user begins anew like a history."""
+    deployment.env |= {"STREAMAPP_FORGET_AFTER": "2", "STREAMAPP_PARTITIONS": "1"}
+    worker()
+    at = 1_600_000_000.0
+    acts = [
+        Act("u1", "tent", "purchase", at, "1"),
+        Act("u1", "stove", "purchase", at, "1"),
+        Act("u1", "boots", "purchase", at),
+    ]
+    await produce(deployment, [sent_of(deployment, [act]) for act in acts])
+    await asyncio.to_thread(
+        wait_until, lambda: list_of(deployment, "tent"), 30, "the tent has a list"
+    )
+    acts += (more := [
+        Act("u1", "lantern", "purchase", at + 100),
+        Act("u1", "rope", "purchase", at + 100),
+    ])  # fmt: skip
+    await produce(deployment, [sent_of(deployment, [act]) for act in more])
+    await asyncio.to_thread(
+        wait_until, lambda: not list_of(deployment, "tent"), 60, "the order is forgotten"
+    )
+    await asyncio.to_thread(audited, deployment, [write_log(tmp_path / "log.csv", acts)])
+    assert list_of(deployment, "lantern") == [("rope", 1.0, 1)]
+    assert not list_of(deployment, "boots")
+    assert await topic_as_keys(deployment) == redis_lists(deployment)

@@ -60,6 +60,17 @@ def test_json_lines_hold_events_arrays_and_envelopes(tmp_path: Path) -> None:
     assert list(read_log([log])) == [whole] * 4 + [LoggedEvent("u1", "", None, None)]
 
 
+def test_orders_are_read_where_they_are_logged_whatever_they_are(tmp_path: Path) -> None:
+    """An empty column is no order; what a tracker sent as one is for the rules to judge."""
+    log, lines = tmp_path / "log.csv", tmp_path / "log.jsonl"
+    log.write_text("order_id,user_id,item_id,type,ts\n007,u1,a,buy,1\n,u1,a,buy,1\n")
+    event = {"user_id": "u1", "item_id": "a", "ts": 1}
+    orders: list[object] = [7, []]
+    lines.write_text("\n".join(json.dumps({**event, "order_id": order}) for order in orders))
+
+    assert [event.order_id for event in read_log([log, lines])] == ["007", None, 7, []]
+
+
 def test_files_follow_each_other_compressed_or_not(tmp_path: Path) -> None:
     """Their order is the order of the events."""
     first, second = tmp_path / "b.csv.gz", tmp_path / "a.jsonl.gz"

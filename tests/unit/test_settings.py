@@ -28,6 +28,7 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_EVENT_TOPICS", "clicks,clicks", "distinct"),
         ("STREAMAPP_EVENT_ALIASES", "look=glance", "no weight for glance"),
         ("STREAMAPP_STATE_PREFIX", "a{b}", "pattern"),
+        ("STREAMAPP_BOUGHT_TOGETHER", "sometimes", "valid boolean"),
         ("STREAMAPP_LIST_PREFIX", "streamapp:lists:", "must not lie under"),
     ],
 )
@@ -83,3 +84,11 @@ def test_an_alias_of_a_type_without_weight_stays_unknown() -> None:
     rules = Settings(event_weights={"click": 1.0}).event_rules
     assert rules.types["view"] == "click"
     assert "buy" not in rules.types
+
+
+def test_baskets_need_purchases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a weight, a purchase is an event of unknown type, and no basket would ever fill."""
+    monkeypatch.setenv("STREAMAPP_EVENT_WEIGHTS", "click=1,add_to_cart=3")
+    monkeypatch.setenv("STREAMAPP_BOUGHT_TOGETHER", "true")
+    with pytest.raises(ConfigError, match="BOUGHT_TOGETHER needs the weight of a purchase"):
+        load_settings()
