@@ -14,12 +14,16 @@ _STATE = {
     "items": "items",
     "norms": "norms",
     "popularity": "popularity",
+    "availability": "availability",
     "audience": "audiences",
     "head": "heads",
 }
 """Classes of keys of a slot, by the name of the key in it."""
 
-CLASSES = ("lists", "user lists", "histories", "rows", *_STATE.values(), "other")
+_BLOBS = {"u": "histories", "i": "rows", "c": "products"}
+"""Classes of blobs, by the first letter of their slot."""
+
+CLASSES = ("lists", "user lists", *_BLOBS.values(), *_STATE.values(), "other")
 
 
 def key_class(key: str, list_prefix: str, state_prefix: str) -> str:
@@ -30,7 +34,7 @@ def key_class(key: str, list_prefix: str, state_prefix: str) -> str:
         return "other"
     tag, _, name = key.removeprefix(state_prefix).removeprefix("{").partition("}:")
     if name.startswith("b:"):
-        return "histories" if tag.startswith("u") else "rows"
+        return _BLOBS.get(tag[:1], "other")
     return _STATE.get(name, "other")
 
 

@@ -91,6 +91,7 @@ class Checkpoint:
             registry,
             availability.mask,
         )
+        availability.heard = self._head.number("heard")
         popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
         shard = Shard(
             number, count, rule, self._slot.generation, self.position, registry, norms,
@@ -132,6 +133,7 @@ class Checkpoint:
             "rule": self._rule,
             "popular": msgspec.msgpack.encode(shard.popularity.top),
             "popular_ts": repr(shard.popularity.newest_ts).encode(),
+            "heard": str(shard.availability.heard).encode(),
             **about,
         }
         await self._slot.commit(

@@ -78,7 +78,7 @@ class Neighbours:
         if self._trending is not None:
             await self._trending.open(self._publication.owner, self._shard.count)
         self._refresh = Refresh(self._shard, self._publication, self._load,
-                                self._settings.refresh_interval)  # fmt: skip
+                                self._settings.refresh_interval, head.number("turned"))  # fmt: skip
         self._replayed = head.number("replayed")
         self._mark = Mark.decode(head.fields.get("mark", b""))
         self._republish_at = Pending.from_head(head).republish_at
@@ -222,6 +222,7 @@ class Neighbours:
         about = {
             "replayed": str(self._replayed).encode(),
             "published": str(self._publication.published).encode(),
+            "turned": str(self._refresh.turned).encode(),
         }
         if self._mark is not None:
             about["mark"] = self._mark.encode()

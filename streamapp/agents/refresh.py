@@ -25,6 +25,10 @@ class Refresh:
         publication: Publishes its lists.
         load: Brings rows into memory.
         interval_s: Seconds between two sweeps.
+        turned: What `turned` is in the beginning.
+
+    Attributes:
+        turned: Offset of the shard's log up to which all lists are as its notices say.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class Refresh:
         publication: Publication,
         load: Callable[[Ints], Awaitable[None]],
         interval_s: float,
+        turned: int = 0,
     ) -> None:
         self._shard = shard
         self._publication = publication
@@ -41,6 +46,7 @@ class Refresh:
         self._due_at = time.monotonic() + interval_s
         self._moved: Bools = np.zeros(0, np.bool_)
         self._queue: Ints = np.zeros(0, np.int32)
+        self.turned = self._turning = turned
 
     @property
     def pending(self) -> Bools:
@@ -61,6 +67,7 @@ class Refresh:
         await self._look(self._queue[:_ROWS_AT_ONCE])
         self._queue = self._queue[_ROWS_AT_ONCE:]
         if not len(self._queue):
+            self.turned = self._turning
             self._due_at = time.monotonic() + self._interval_s
             return self._interval_s
         return 0.0
@@ -73,6 +80,7 @@ class Refresh:
         norms = self._shard.norms
         self._moved = norms.moved.copy()
         self._queue = self._shard.outdated(norms.moved, norms.fell)
+        self._turning = self._shard.availability.heard
         norms.moved[:] = False
         norms.fell[:] = False
 

@@ -2,11 +2,14 @@
 
 Shards say in their heads how many lists they have published. A sweep that began after that was read
 has compared every list for a user with those lists of items. It begins when the shards have come to
-rest: whatever is made before that would be made again. Where they never do, it begins now and then.
+rest: whatever is made before that would be made again. Where they never do, it begins now and then,
+and within an interval where lists of items no longer show what the catalogue has hidden.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import ge
+from typing import Any
 
 from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
@@ -45,6 +48,7 @@ class Sweep:
         self._queue: list[str] = []
         self._under_way = self._seen = self._polled = ""
         self._polled_at = time.monotonic()
+        self._turned = self._swept = [0] * shards
         self.pace = Pace(0.0, _REST)
 
     @property
@@ -68,10 +72,12 @@ class Sweep:
             if self._polled != before:
                 self._polled_at = time.monotonic()
             self._due_at = now + self._interval_s / _POLLS
-            impatient = now > self._began_at + _PATIENCE * self._interval_s
+            patience = _PATIENCE if self._turned == self._swept else 1
+            impatient = now > self._began_at + patience * self._interval_s
             if self._polled == self._seen or not (impatient or (quiet and self._polled == before)):
                 return []
             self._under_way, self._began_at = self._polled, now
+            self._swept = self._turned
             self._queue = [user for user, at in looked_at if at <= self._polled_at]
         some = self._queue[-_USERS_AT_ONCE:]
         del self._queue[-_USERS_AT_ONCE:]
@@ -85,6 +91,20 @@ class Sweep:
         return self._seen
 
     async def _published(self) -> str:
-        heads = await read_heads(self._redis, self._heads, ["position", "published"])
+        fields = ["position", "published", "turned", "merged"]
+        heads = await read_heads(self._redis, self._heads, fields)
         (trending,) = await self._lists.standing(TRENDING, [""])
-        return published_text(heads, trending)
+        self._turned = _turned(heads) or self._turned
+        return published_text(((head[0], head[1]) for head in heads), trending)
+
+
+def _turned(heads: Sequence[Any]) -> list[int]:
+    """Return up to where lists of each shard follow its notices; nothing until trending does too.
+
+    Args:
+        heads: Position, lists published, `turned` and `merged` of each shard.
+    """
+    turned = [int(head[2] or 0) for head in heads]
+    merged = [int(position or 0) for position in (heads[0][3] or b"").split(b",")]
+    known = len(merged) == len(turned) and all(map(ge, merged, turned))
+    return turned if known else []

@@ -88,6 +88,7 @@ class Availability:
         hidden: bool by number.
         unsaved: bool by number. Items that changed since `packed_changes`.
         count: How many are hidden.
+        heard: Offset behind the last notice by which lists may differ, in the shard's log.
     """
 
     position: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -95,6 +96,7 @@ class Availability:
     hidden: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
     unsaved: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
     count: int = 0
+    heard: int = 0
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Availability":
@@ -140,6 +142,8 @@ class Availability:
         self.unsaved[items[changed]] = True
         self.count += int(hidden[changed].sum()) - int((~hidden[changed]).sum())
         concerned: Ints = items[changed | ahead]
+        if len(concerned):
+            self.heard = offset + 1
         return concerned
 
     def packed_changes(self, position: int) -> list[tuple[int, bytes]]:

@@ -7,12 +7,13 @@ of 24 in the table of keys and 8 to 16 in its buckets. Valkey takes somewhat les
 
 from dataclasses import dataclass
 
+from streamapp.core.availability import AVAILABILITY
 from streamapp.core.history import ENTRY
 from streamapp.core.norms import NORM
 from streamapp.core.popularity import POPULARITY
 from streamapp.core.rows import CELL
 from streamapp.settings import Settings
-from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
+from streamapp.store.keys import SlotKeys, catalogue_tag, histories_tag, rows_tag
 
 _STRING_BYTES = 16 + 24 + 12
 _POSITION_BYTES = 8
@@ -24,6 +25,9 @@ _USER_LIST_BYTES = len(
 )
 _REASONED_BYTES = len('{"id":"","score":0.6738016797562081,"reason":"similar","because":""},')
 _LIST_ENTRY_BYTES = 3
+_PRODUCT_BYTES = _POSITION_BYTES + 60
+"""Of a product whose title and category have about 60 bytes."""
+
 _EXPIRY_BYTES = 24 + 12
 _NOTE_BYTES = 24 + 16 + 8
 """Of an entry of a hash, with a value of ten digits, beside its name."""
@@ -75,7 +79,7 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
         shards: Partitions of the deltas topic.
 
     An item is taken to be known to every partition, and a user's list to be full of similar items,
-    which is the most there can be.
+    which is the most there can be. A catalogue is taken to have these items, some of them hidden.
     """
     users, items, name = size.users, size.items, "x" * size.id_bytes
     row = 2 * size.pairs / items if items else 0.0
@@ -90,6 +94,11 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
     user_bytes = _USER_LIST_BYTES + settings.top_n * (_REASONED_BYTES + 2 * size.id_bytes)
     user_list = string_bytes(len(user_key), user_bytes + size.id_bytes) + _EXPIRY_BYTES
     note = _NOTE_BYTES + _allocated(_with_header(size.id_bytes))
+    product_key = SlotKeys(settings.state_prefix, catalogue_tag(partitions)).blob(name)
+    catalogue = [
+        KeyClass("products", items, items * string_bytes(len(product_key), _PRODUCT_BYTES)),
+        KeyClass("availability", shards, shards * items * AVAILABILITY.itemsize),
+    ]
     return [
         KeyClass("histories", users, users * string_bytes(len(history_key), history_bytes)),
         KeyClass("rows", items, items * string_bytes(len(row_key), row_bytes)),
@@ -100,6 +109,7 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
                  (partitions + shards) * items * (size.id_bytes + _LIST_ENTRY_BYTES)),
         KeyClass("norms", shards, shards * items * NORM.itemsize),
         KeyClass("popularity", shards, shards * items * POPULARITY.itemsize),
+        *(catalogue if settings.catalogue_topic else ()),
     ]  # fmt: skip
 
 

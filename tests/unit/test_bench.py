@@ -24,7 +24,7 @@ from loadtest.bench.watch import Sample, span
 from loadtest.replay import bundled
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
-from streamapp.store.keys import SlotKeys, histories_tag, intake_tag, rows_tag
+from streamapp.store.keys import SlotKeys, catalogue_tag, histories_tag, intake_tag, rows_tag
 from streamapp.transport.publisher import Outgoing
 from tests.oracle import Act, gram, lists
 
@@ -163,6 +163,8 @@ def test_newer_probes_sort_before_older_ones() -> None:
         (rows_tag(7), "b:12", "rows"),
         (rows_tag(7), "items", "items"),
         (rows_tag(7), "norms", "norms"),
+        (rows_tag(7), "availability", "availability"),
+        (catalogue_tag(1), "b:sku-9", "products"),
         (intake_tag("clicks", 0), "head", "heads"),
     ],
 )

@@ -18,6 +18,8 @@ from streamapp.core.catalogue import (
     read_entry,
 )
 from streamapp.core.event import CODES, Refusal
+from streamapp.settings import Settings
+from streamapp.transport.topics import needed_topics
 
 
 def read(value: bytes | None, key: bytes | None = b"x") -> Entry | Refusal:
@@ -91,6 +93,20 @@ def test_long_words_are_cut() -> None:
 def test_what_cannot_be_used_has_a_code(value: bytes | None, key: bytes | None, code: str) -> None:
     """It says nothing of the item."""
     assert code_of(value, key) == code
+
+
+def test_the_topic_is_made_compacted_where_the_setting_names_one() -> None:
+    """With one for its dead letters."""
+    without, having = (
+        {
+            topic.name: topic
+            for topic in needed_topics(Settings(_env_file=None, catalogue_topic=name))
+        }
+        for name in ("", "goods")
+    )
+    assert set(having) - set(without) == {"goods", "goods.dlq"}
+    assert having["goods"].config["cleanup.policy"] == "compact"
+    assert "cleanup.policy" not in having["goods.dlq"].config
 
 
 @given(st.one_of(st.none(), st.binary()), st.one_of(st.none(), st.binary()))

@@ -175,7 +175,7 @@ async def test_a_checkpoint_carries_what_is_on_the_way() -> None:
 
     stage: Any = Neighbours.__new__(Neighbours)
     stage._shard, stage._publication, stage._checkpoint = desk.shard, desk.publication, Store()
-    stage._refresh = SimpleNamespace(pending=np.zeros(len(desk.shard.owned), np.bool_))
+    stage._refresh = SimpleNamespace(pending=np.zeros(len(desk.shard.owned), np.bool_), turned=0)
     stage._settings = SimpleNamespace(row_cache_bytes=1 << 20)
     stage._storing = Pace(0.0, 0)
     stage._republish_at, stage._replayed, stage._mark = None, 0, None

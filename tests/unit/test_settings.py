@@ -27,6 +27,8 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_EVENT_WEIGHTS", '{"click": ', "not JSON"),
         ("STREAMAPP_EVENT_TOPICS", "clicks,clicks", "distinct"),
         ("STREAMAPP_EVENT_ALIASES", "look=glance", "no weight for glance"),
+        ("STREAMAPP_CATALOGUE_TOPIC", "clicks", "a topic of its own"),
+        ("STREAMAPP_CATALOGUE_TOPIC", "goods:all", "pattern"),
         ("STREAMAPP_STATE_PREFIX", "a{b}", "pattern"),
         ("STREAMAPP_BOUGHT_TOGETHER", "sometimes", "valid boolean"),
         ("STREAMAPP_LIST_PREFIX", "streamapp:lists:", "must not lie under"),

@@ -1,0 +1,202 @@
+"""The stage of a catalogue partition: whatever dies, shards hear what the records say.
+
+Redis is real, and so are the scripts; in place of the broker stands one that keeps what it gets.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+from faust.types import TP
+from redis.asyncio import Redis
+
+from streamapp.agents.catalogue import Catalogue
+from streamapp.agents.outside import Outside
+from streamapp.core.availability import decode_notice
+from streamapp.core.catalogue import Product, decode_product
+from streamapp.core.fence import Fences
+from streamapp.core.norms import Norms
+from streamapp.core.ranking import Rule
+from streamapp.core.registry import Registry
+from streamapp.core.shard import Shard
+from streamapp.errors import FenceMovedError
+from streamapp.failpoints import CATALOGUE_NAMES, Failpoints
+from streamapp.settings import Settings
+from streamapp.store.keys import SlotKeys
+from streamapp.store.slot import Slot
+from streamapp.transport.records import Offsets, RecordBatch
+from tests.servers.node import RedisNode
+
+GOODS = TP("goods", 0)
+DELTAS = "streamapp-deltas"
+SHARDS = 2
+ITEMS = "abcd"
+
+Said = tuple[str, Product | None]
+
+
+class Broker:
+    """In place of the publisher: keeps the values of messages by (topic, partition)."""
+
+    def __init__(self) -> None:
+        self.taken: dict[tuple[str, int], list[Any]] = {}
+
+    async def partitions(self, _: str) -> int:
+        """Return how many there are."""
+        return 1
+
+    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
+        """Take what comes."""
+        for target, some in messages.items():
+            self.taken.setdefault(target, []).extend(one.value for one in some)
+
+
+class Desk:
+    """One catalogue partition; owners of it come and go."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis, self.broker = redis, Broker()
+
+    async def begin(self) -> None:
+        """Say what the state was begun with."""
+        layout = {":generation": "g", "goods": 1, DELTAS: SHARDS}
+        await self.redis.hset("s:layout", mapping=layout)  # type: ignore[arg-type]
+
+    async def owner(self, failpoint: str = "") -> Catalogue:
+        """Return another owner, who has opened the partition."""
+        settings = Settings(_env_file=None, state_prefix="s:", catalogue_topic="goods")
+        outside: Any = Outside(
+            settings,
+            self.redis,
+            SimpleNamespace(),  # type: ignore[arg-type]
+            self.broker,  # type: ignore[arg-type]
+            Failpoints(failpoint),
+        )
+        made = Catalogue(outside, GOODS.partition)
+        await made.open({GOODS: Offsets(0, 1_000, None)}, doubt=False)
+        return made
+
+    def heard(self, shard: int) -> dict[str, bool]:
+        """Return what a shard makes of its notices: whether each item is hidden."""
+        made = Shard(shard, SHARDS, Rule(3), "g", 0, Registry(), Norms.unpack(b""), Fences())
+        for offset, value in enumerate(self.broker.taken.get((DELTAS, shard), [])):
+            made.hear(decode_notice(value), offset)
+        hidden = made.availability.hidden.tolist()
+        return dict(zip(made.registry.ids, hidden, strict=False))
+
+    async def known(self) -> dict[str, Product]:
+        """Return the products that are stored."""
+        blobs = await Slot(self.redis, SlotKeys("s:", "c0")).read(list(ITEMS))
+        return {
+            item: decode_product(blob[1])
+            for item, blob in zip(ITEMS, blobs, strict=True)
+            if blob and blob[1]
+        }
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[RedisNode]:
+    """A Redis of this file alone."""
+    with RedisNode() as made:
+        yield made
+
+
+@pytest.fixture
+async def desk(node: RedisNode) -> AsyncIterator[Desk]:
+    """A partition that nobody has opened yet."""
+    async with Redis.from_url(node.url) as client:
+        await client.flushall()
+        made = Desk(client)
+        await made.begin()
+        yield made
+
+
+def batch(said: Sequence[Said], start: int, end: int) -> RecordBatch:
+    """Return the records from one offset to another."""
+    records = []
+    for offset in range(start, end):
+        item, product = said[offset]
+        value = {"item_id": item, "available": product.available} if product else None
+        records.append(
+            SimpleNamespace(
+                offset=offset,
+                key=item.encode(),
+                value=orjson.dumps(value) if value else None,
+                timestamp=0,
+                headers=(),
+            )
+        )
+    return RecordBatch(GOODS, records, 0)
+
+
+def hides(item: str) -> Said:
+    """Return a record by which an item is not available."""
+    return item, Product(available=False, title="", category="")
+
+
+def shows(item: str) -> Said:
+    """Return a record by which an item is available."""
+    return item, Product(available=True, title="", category="")
+
+
+async def test_what_was_sent_by_an_owner_who_died_is_taken_back_in_the_log(desk: Desk) -> None:
+    """The next one reads further at once: two records that cancel out are two changes."""
+    said = [shows("a"), hides("a"), shows("a")]
+    first = await desk.owner("catalogue.notices-sent:2:raise")
+    await first.apply([batch(said, 0, 1)])
+    with pytest.raises(RuntimeError, match="notices-sent"):
+        await first.apply([batch(said, 1, 2)])
+    assert desk.heard(0) == {"a": True}
+
+    second = await desk.owner()
+    await second.apply([batch(said, 1, 3)])
+    assert desk.heard(0) == desk.heard(1) == {"a": False}
+
+
+async def test_what_stays_the_same_is_not_sent(desk: Desk) -> None:
+    """Only an item that is not known may have been deleted, and is spoken of in any case."""
+    said = [hides("a"), hides("a"), shows("b"), shows("b"), ("a", None)]
+    owner = await desk.owner()
+    for offset in range(len(said)):
+        await owner.apply([batch(said, offset, offset + 1)])
+    changes = [decode_notice(value).changes for value in desk.broker.taken[DELTAS, 1]]
+    assert [[(one.item, one.hidden) for one in some] for some in changes] == [
+        [("a", True)],
+        [("b", False)],
+    ]
+    assert await desk.known() == dict([shows("b")])
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_owners_die_anywhere_and_late_copies_change_nothing(desk: Desk, seed: int) -> None:
+    """Shards hide what the last records say, and the products are those of the last records."""
+    chance = Random(seed)  # noqa: S311 - a story, not a secret
+    said = [
+        chance.choice((hides, shows, lambda item: (item, None)))(chance.choice(ITEMS))
+        for _ in range(40)
+    ]
+    owner, late = await desk.owner(), await desk.owner()
+    while (at := owner.position(GOODS)) < len(said):
+        end = chance.randint(at + 1, min(at + 12, len(said)))
+        try:
+            await owner.apply([batch(said, at, end)])
+        except RuntimeError:
+            late = owner
+        if (at := late.position(GOODS)) < len(said) and chance.random() < 0.3:
+            with suppress(FenceMovedError):
+                await late.apply([batch(said, at, at + 1)])
+        for shard in range(SHARDS):
+            if (log := desk.broker.taken.get((DELTAS, shard))) and chance.random() < 0.3:
+                log.append(chance.choice(log))
+        place = chance.choice(CATALOGUE_NAMES)
+        owner = await desk.owner(f"{place}:1:raise" if chance.random() < 0.5 else "")
+    last = dict(said)
+    expected = {item: product for item, product in last.items() if product is not None}
+    hidden = {item for item, one in last.items() if one is None or not one.available}
+    for shard in range(SHARDS):
+        assert {item for item, now in desk.heard(shard).items() if now} == hidden
+    assert await desk.known() == expected
