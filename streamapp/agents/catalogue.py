@@ -1,9 +1,9 @@
 """Agents. Catalogue: records of the catalogue -> what is known of each item, and notices to shards.
 
 For a run of records: read what is known of their items, send every shard what changes of what it
-may show, and when the broker has it, write what is known and move the fence. A change is one
-against what was known before its record, so it is a function of the log, and a shard tells a copy
-of it by its offset (ADR-0010).
+may show, and when the broker has it, write what is known and move the fence. Changes are sent
+record by record, each with its offset, by which shards tell a copy: an owner who died may have sent
+the first of two that cancel out (ADR-0010).
 """
 
 from collections.abc import Mapping, Sequence
@@ -116,19 +116,18 @@ class Catalogue:
         """Return what the entries change.
 
         What is not known may have been deleted and forgotten, so shards hear of it in any case.
+        What is stored ahead of the position was sent before it was stored: whatever is compared
+        with it once more, shards were told all that it changed.
         """
         items = list({entry.item: None for entry in entries})
         stored = await self._slot.read_at(self._position, items)
-        blobs = {item: blob or (0, b"") for item, blob in zip(items, stored, strict=True)}
-        before = {item: content for item, (_, content) in blobs.items()}
+        before = {item: blob[1] if blob else b"" for item, blob in zip(items, stored, strict=True)}
         shown = {
             item: decode_product(content).available if content else None
             for item, content in before.items()
         }
         news = _News()
         for offset, item, product in entries:
-            if blobs[item][0] > offset:
-                continue
             content = encode_product(product) if product else b""
             show = product is not None and product.available
             if show is not shown[item]:

@@ -122,7 +122,7 @@ class Availability:
 
         Args:
             news: The changes; of an item, the last one counts.
-            offset: Of the shard's log; items that are stored beyond it stay as they are.
+            offset: Of the shard's log.
             registry: Learns items that are hidden; one that it does not know is shown anyway.
 
         Returns:
@@ -137,7 +137,7 @@ class Availability:
         items = np.fromiter(known, np.int32, len(known))
         hidden = np.fromiter(known.values(), np.bool_, len(known))
         ahead = self.position[items] > offset
-        changed = ~ahead & (self.hidden[items] != hidden)
+        changed = self.hidden[items] != hidden
         self.hidden[items[changed]] = hidden[changed]
         self.unsaved[items[changed]] = True
         self.count += int(hidden[changed].sum()) - int((~hidden[changed]).sum())

@@ -2,7 +2,12 @@
 
 import numpy as np
 
+from streamapp.core.availability import AVAILABILITY, Availability
+from streamapp.core.fence import Fences
+from streamapp.core.norms import Norms
 from streamapp.core.ranking import Rule
+from streamapp.core.registry import Registry
+from streamapp.core.shard import Shard
 from tests.oracle import Act
 from tests.pipeline import Pipeline
 
@@ -45,6 +50,16 @@ def test_a_user_with_a_single_item_moves_the_list_of_that_item() -> None:
     """The row does not change, but its own norm does."""
     pipeline = settled([Act("u1", "a", 1, 1), Act("u1", "b", 1, 1)], cap=2)
     assert outdated(pipeline, [Act("u2", "a", 1, 1)]) == {"a", "b"}
+
+
+def test_no_list_is_right_until_the_log_was_read_as_far_as_what_is_hidden_was_stored() -> None:
+    """Lists of one position would differ, as one owner had stored it and another had not."""
+    stored = Availability.unpack(np.array([(7, True)], AVAILABILITY).tobytes())
+    shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), Norms.unpack(b""), Fences(),
+                  availability=stored)  # fmt: skip
+    assert shard.catches_up
+    shard.position = 7
+    assert not shard.catches_up
 
 
 def test_the_rows_that_were_idle_longest_leave_memory_first_and_unsaved_ones_stay() -> None:
