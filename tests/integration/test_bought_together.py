@@ -14,10 +14,12 @@ from tests.integration.traffic import (
     audited,
     event,
     produce,
+    product,
     redis_lists,
     succeeded,
     synthetic,
     topic_as_keys,
+    with_catalogue,
     write_log,
 )
 from tests.servers.deadline import wait_until
@@ -25,6 +27,8 @@ from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
 
 StartWorker = Callable[..., Worker]
+
+NOW = 1_700_000_000.0
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +73,34 @@ async def test_an_order_is_a_basket_and_so_is_a_user_without_one(
         1, "bought_together", "tent", 1_700_000_009,
     )  # fmt: skip
     assert orjson.loads(lists["item:tent"])["kind"] == "item"
+
+
+async def test_what_is_not_available_is_not_bought_together_with_anything(
+    deployment: Deployment, worker: StartWorker, tmp_path: Path
+) -> None:
+    """A catalogue tells the shards of every kind; the audit looks at all of them."""
+    with_catalogue(deployment)
+    worker()
+    acts = [Act("u1", item, "purchase", NOW) for item in ("tent", "stove", "boots")]
+    await produce(deployment, [sent_of(deployment, acts)])
+    for available, shown in (
+        (True, ["boots", "stove"]),
+        (False, ["boots"]),
+        (True, ["boots", "stove"]),
+    ):
+        await produce(deployment, [product("stove", available=available)])
+        await asyncio.to_thread(
+            wait_until,
+            lambda shown=shown: [item for item, _, _ in list_of(deployment, "tent")] == shown,
+            30,
+            f"{shown} are shown",
+        )
+    await produce(deployment, [product("boots", available=False)])
+    report: Any = await asyncio.to_thread(
+        audited, deployment, [write_log(tmp_path / "shop.csv", acts)]
+    )
+    assert report["compared"]["bought_together availability"] == 2
+    assert [item for item, _, _ in list_of(deployment, "tent")] == ["stove"]
 
 
 @pytest.mark.parametrize(("cap", "measure"), [(100, "cosine"), (3, "jaccard")])
