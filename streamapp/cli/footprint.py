@@ -1,14 +1,17 @@
 """Cli. `streamapp footprint`: what a state of some size takes in Redis."""
 
 import asyncio
+from dataclasses import replace
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
 from streamapp.core.history import ENTRY
+from streamapp.core.listing import ITEM
 from streamapp.core.rows import CELL
+from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
 from streamapp.store.audience import Audience
-from streamapp.store.footprint import Size, predict
+from streamapp.store.footprint import KeyClass, Size, predict
 from streamapp.store.slot import Head
 from streamapp.store.snapshot import read_layout, slots_of
 
@@ -17,12 +20,18 @@ _BLOB_HEADER_BYTES = {"histories": 8, "rows": 16}
 
 
 def show_footprint(given: Size | None, as_json: bool) -> None:
-    """Print what the given size takes, or the size of the state that there is."""
+    """Print what the given size takes, or the size of the state that there is, of all pipelines."""
     settings = load_settings()
     partitions = shards = settings.partitions
+    classes: list[KeyClass] = []
     if given is None:
-        given, partitions, shards = asyncio.run(_state(settings))
-    classes = predict(given, settings, partitions, shards)
+        own = pipelines(settings)
+        given, partitions, shards = asyncio.run(_state(own.pop(ITEM)))
+        for kind, one in own.items():
+            size, *counts = asyncio.run(_state(one))
+            found = predict(size, one, *counts)
+            classes += [replace(some, name=f"{kind} {some.name}") for some in found]
+    classes = predict(given, settings, partitions, shards) + classes
     total = sum(one.bytes for one in classes)
     if as_json:
         report = {name: getattr(given, name) for name in Size.__slots__}

@@ -97,6 +97,7 @@ def _settings(deployment: Deployment, plan: Plan) -> dict[str, str]:
         "STREAMAPP_EVENT_TOPICS": ",".join(f"{deployment.name}-{name}" for name in plan.topics),
         "STREAMAPP_PARTITIONS": str(plan.partitions),
         "STREAMAPP_HISTORY_CAP": str(plan.history_cap),
+        "STREAMAPP_BOUGHT_TOGETHER": str(plan.bought_together).lower(),
         "STREAMAPP_SESSION_TIMEOUT": f"{_SESSION_S:g}",
         "STREAMAPP_REDIS_TIMEOUT": "2",
         "PYTHONFAULTHANDLER": "1",

@@ -106,6 +106,7 @@ class Plan:
         topics: Event topics by their short names.
         partitions: Partitions of every topic.
         static_members: Whether workers keep their member id when they start again.
+        bought_together: Whether baskets are counted, too.
         faults: By time.
     """
 
@@ -117,6 +118,7 @@ class Plan:
     topics: tuple[str, ...]
     partitions: int
     static_members: bool
+    bought_together: bool
     faults: tuple[Fault, ...]
 
 
@@ -135,6 +137,7 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
         partitions=chance.choice((3, 4, 5)),
         # The embedded broker never settles with several static members once one was expelled.
         static_members=chance.random() < 1 / 2 and lane != "embedded",
+        bought_together=chance.random() < 1 / 2,
         faults=tuple(sorted(found, key=lambda fault: (fault.at_s, fault.track))),
     )
 

@@ -78,4 +78,9 @@ def _strange(chance: random.Random, act: Act, topic: str, headers: _Headers) -> 
 
 
 def _event(act: Act) -> dict[str, object]:
-    return {"user_id": act.user, "item_id": act.item, "type": act.type, "ts": act.ts}
+    event: dict[str, object] = {
+        "user_id": act.user, "item_id": act.item, "type": act.type, "ts": act.ts,
+    }  # fmt: skip
+    if act.type == "purchase" and act.ts % 3:
+        event["order_id"] = f"{act.user}/{act.ts % 7:g}"
+    return event

@@ -130,6 +130,9 @@ def test_baskets_are_counted_exactly_beside_everything_else(
     assert f"{deployment.name}-deltas-bought-together" in {
         one["topic"] for one in status["partitions"]
     }
+    memory = orjson.loads(succeeded(deployment, "streamapp", "footprint", "--json"))
+    assert memory["histories"]["keys"] == status["users"]
+    assert memory["bought_together histories"]["keys"] == len(baskets)
     shown = succeeded(deployment, "streamapp", "show", "bought_together", "sku-0", "--json")
     assert shown.encode() == lists["bought_together:sku-0"]
     first = orjson.loads(shown)["items"][0]
