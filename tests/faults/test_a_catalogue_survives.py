@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+import shutil
 import signal
 from collections.abc import Iterable, Sequence
 
 import pytest
 
 from streamapp.failpoints import CATALOGUE_NAMES
-from tests.faults.shop import exact, selling, sent_of
+from tests.faults.shop import exact, selling, sent_of, total
 from tests.integration.traffic import (
     Sent,
     deleted,
@@ -16,11 +17,13 @@ from tests.integration.traffic import (
     hidden_in_lists,
     produce,
     product,
+    succeeded,
     synthetic,
     with_catalogue,
 )
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
+from tests.servers.node import RedisNode
 
 _DIES_S = 90.0
 _ITEMS = [f"sku-{number}" for number in range(30)]
@@ -106,3 +109,35 @@ def test_items_come_and_go_while_workers_are_killed_and_join(deployment: Deploym
             worker.kill()
             worker.start()
     right(deployment, shop.sold, records)
+
+
+def test_an_older_state_is_restored_and_the_catalogue_is_read_on_from_there(
+    apart: Deployment, node: RedisNode
+) -> None:
+    """Items that had come or gone since come and go again, with a `seq` above what was sent."""
+    with_catalogue(apart)
+    backup = node.folder / "backup"
+    acts, records = list(synthetic(seed=53, events=300)), turns(seed=53, count=40)
+    succeeded(apart, "streamapp", "topics")
+    asyncio.run(produce(apart, [sent_of(apart, [act]) for act in acts] + records))
+    one = apart.worker("one", instance_id="one")
+    right(apart, acts, records)
+    assert one.terminate() == 0
+    node.stop()
+    shutil.copytree(node.folder / "appendonlydir", backup)
+    node.start()
+
+    records += turns(seed=54, count=40)
+    asyncio.run(produce(apart, records[40:]))
+    two = apart.worker("two", instance_id="one")
+    right(apart, acts, records)
+    assert two.terminate() == 0
+    node.kill()
+    shutil.rmtree(node.folder / "appendonlydir")
+    backup.rename(node.folder / "appendonlydir")
+    node.start()
+    assert hidden_by(apart) == hidden_after(records[:40])
+
+    apart.worker("three", instance_id="one")
+    right(apart, acts, records)
+    assert total(apart, "c", "rolled_back") > 0
