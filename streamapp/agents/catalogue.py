@@ -9,6 +9,7 @@ the first of two that cancel out (ADR-0010).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 from faust.types import TP
 
 from streamapp.agents.intake import letter
@@ -17,6 +18,7 @@ from streamapp.agents.outside import Outside
 from streamapp.core.availability import NOTICE_KEY, Change, encode_notices
 from streamapp.core.catalogue import Entry, decode_product, encode_product, read_entry
 from streamapp.core.event import Refusal
+from streamapp.errors import StateError
 from streamapp.store.keys import SlotKeys, catalogue_tag
 from streamapp.store.layout import begun_with
 from streamapp.store.slot import Head, Slot
@@ -121,7 +123,7 @@ class Catalogue:
         stored = await self._slot.read_at(self._position, items)
         before = {item: blob[1] if blob else b"" for item, blob in zip(items, stored, strict=True)}
         shown = {
-            item: decode_product(content).available if content else None
+            item: self._available(item, content) if content else None
             for item, content in before.items()
         }
         news = _News()
@@ -134,6 +136,16 @@ class Catalogue:
             if content != before[item]:
                 news.known[item] = before[item] = content
         return news
+
+    def _available(self, item: str, content: bytes) -> bool:
+        """Return whether a product that is stored is available."""
+        try:
+            return decode_product(content).available
+        except msgspec.DecodeError as error:
+            raise StateError(
+                f"redis holds no product under {self._slot.keys.blob(item)}: {error}; if another "
+                "program wrote there, count again from the first event with `streamapp rebuild`"
+            ) from None
 
     async def _send(self, tp: TP, changes: Sequence[Change], refusals: Sequence[Refusal]) -> None:
         """Send notices to all shards, and dead letters."""
