@@ -15,11 +15,12 @@ from streamapp.agents.intake import letter
 from streamapp.agents.opening import open_slot
 from streamapp.agents.outside import Outside
 from streamapp.core.availability import NOTICE_KEY, Change, encode_notices
-from streamapp.core.catalogue import Entry, decode_product, encode_product, read_entry
+from streamapp.core.catalogue import Entry, encode_product, read_entry
 from streamapp.core.event import Refusal
 from streamapp.kinds import pipelines
 from streamapp.store.keys import SlotKeys, catalogue_tag
 from streamapp.store.layout import begun_with
+from streamapp.store.products import product_in
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import Mark, Offsets, RecordBatch
@@ -123,7 +124,7 @@ class Catalogue:
         stored = await self._slot.read_at(self._position, items)
         before = {item: blob[1] if blob else b"" for item, blob in zip(items, stored, strict=True)}
         shown = {
-            item: decode_product(content).available if content else None
+            item: product_in(self._slot, item, content).available if content else None
             for item, content in before.items()
         }
         news = _News()

@@ -28,7 +28,7 @@ class Refresh:
         turned: What `turned` is in the beginning.
 
     Attributes:
-        turned: Offset of the shard's log up to which all lists are as its notices say.
+        turned: Offset of the shard's log up to which all lists are as its notices say, or due.
     """
 
     def __init__(

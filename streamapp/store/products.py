@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.core.availability import AVAILABILITY
 from streamapp.core.catalogue import Product, decode_product
+from streamapp.errors import StateError
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot import Slot
@@ -52,8 +54,23 @@ async def read_products(
             cursor, items = await slot.scan(max(cursor, 0))
             blobs = await slot.read(items) if items else []
             products |= {
-                item: decode_product(blob[1])
+                item: product_in(slot, item, blob[1])
                 for item, blob in zip(items, blobs, strict=True)
                 if blob and blob[1]
             }
     return products
+
+
+def product_in(slot: Slot, item: str, content: bytes) -> Product:
+    """Return the product that is stored of an item.
+
+    Raises:
+        StateError: it is none.
+    """
+    try:
+        return decode_product(content)
+    except msgspec.DecodeError as error:
+        raise StateError(
+            f"redis holds no product under {slot.keys.blob(item)}: {error}; if another program "
+            "wrote there, count again from the first event with `streamapp rebuild`"
+        ) from None

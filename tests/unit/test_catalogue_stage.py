@@ -23,7 +23,7 @@ from streamapp.core.norms import Norms
 from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
 from streamapp.core.shard import Shard
-from streamapp.errors import FenceMovedError
+from streamapp.errors import FenceMovedError, StateError
 from streamapp.failpoints import CATALOGUE_NAMES, Failpoints
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys
@@ -169,6 +169,16 @@ async def test_what_stays_the_same_is_not_sent(desk: Desk) -> None:
         [("b", False)],
     ]
     assert await desk.known() == dict([shows("b")])
+
+
+async def test_a_product_that_another_program_wrote_stops_the_worker_in_one_line(
+    desk: Desk,
+) -> None:
+    """It names the key."""
+    owner = await desk.owner()
+    await desk.redis.set("s:{c0}:b:a", bytes(8) + b"a product")
+    with pytest.raises(StateError, match=r"no product under s:\{c0\}:b:a: .*rebuild"):
+        await owner.apply([batch([hides("a")], 0, 1)])
 
 
 @pytest.mark.parametrize("seed", range(25))
