@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     publish_interval: Seconds = 0.2
     """A list changes at most once in so many seconds; one that is new appears at once."""
     checkpoint_interval: Seconds = 0.5
-    """Rows and fences are written back once in so many seconds."""
+    """Rows and fences are written back once in so many seconds, and when a shard comes to rest."""
     refresh_interval: Seconds = 2.0
     """Lists are brought up to date with moved norms once in so many seconds."""
     row_cache_bytes: int = Field(512 * 1024 * 1024, ge=1_048_576)

@@ -32,6 +32,12 @@ def list_of(deployment: Deployment, item: str) -> dict[str, Any]:
     return orjson.loads(value) if value else {}
 
 
+def lag_of(deployment: Deployment) -> int:
+    """Return how many records lie beyond the fences."""
+    status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))
+    return int(status["lag_events"])
+
+
 async def test_a_click_changes_what_the_next_shopper_sees(
     deployment: Deployment, worker: StartWorker
 ) -> None:
@@ -56,6 +62,18 @@ async def test_a_click_changes_what_the_next_shopper_sees(
         {"id": "c", "score": 1 / 2**0.5, "support": 1},
     ]
     assert raw == orjson.dumps(got)
+
+
+async def test_a_shard_at_rest_is_stored_however_long_it_is_to_the_next_checkpoint(
+    deployment: Deployment, worker: StartWorker
+) -> None:
+    """So a worker that dies in a quiet hour leaves nothing to count again."""
+    deployment.env["STREAMAPP_CHECKPOINT_INTERVAL"] = "3600"
+    worker()
+    for number in range(3):
+        await produce(deployment, [event("u1", f"a{number}"), event("u1", f"b{number}")])
+        await asyncio.to_thread(wait_until, lambda: not lag_of(deployment), 30, "all is stored")
+        assert len(list_of(deployment, f"a{number}")["items"]) == 2 * number + 1
 
 
 async def test_every_shape_of_an_event_counts_and_status_says_what_was_done(
