@@ -103,7 +103,7 @@ class UserLists:
         # Other items may have the numbers of before.
         self._registry, self._blender = registry, Blender(self._outside)
         self._new = _LOST if doubt else _UNKNOWN
-        notes = await self._audience.load()
+        notes = await self._audience.take_over(self._delivery.owner)
         self._begin(notes, shards)
         for user, note in notes.items():
             if self._ttl_s and (note.due or doubt):

@@ -49,6 +49,23 @@ class Audience:
             if not cursor:
                 return notes
 
+    async def take_over(self, owner: str) -> dict[str, Note]:
+        """Return what is noted of every user, and count anew in the head whose list is due.
+
+        A rebuild may remove the head behind a worker of before, who had noted users by then.
+
+        Args:
+            owner: Who has claimed the slot.
+
+        Raises:
+            ClaimLostError: somebody else has claimed the slot; nothing is written.
+        """
+        notes = await self.load()
+        due = str(sum(note.due for note in notes.values()))
+        if await run(self._redis, "note", [self._keys.head], [owner, "due_users", due]) < 0:
+            raise ClaimLostError
+        return notes
+
     async def size(self) -> int:
         """Return how many users it has."""
         with readable(f"to read {self._keys.audience}"):

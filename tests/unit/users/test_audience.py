@@ -49,6 +49,21 @@ async def test_the_number_of_due_users_is_that_of_the_notes(audience: Audience) 
         assert int(await audience._redis.hget(KEYS.head, "due_users") or 0) == expected
 
 
+async def test_whoever_takes_over_counts_anew_whose_list_is_due(
+    audience: Audience, slot: Slot
+) -> None:
+    """A rebuild may have removed the head behind the notes of a worker of before."""
+    notes = {"u": Note(200, due=True), "v": Note(200, due=False), "w": Note(200, due=True)}
+    await audience.note("me", dict(notes))
+    await audience._redis.delete(KEYS.head)
+    await slot.claim("you")
+    assert await audience.take_over("you") == notes
+    await audience.note("you", {"u": Note(300, due=False)})
+    assert await audience._redis.hget(KEYS.head, "due_users") == b"1"
+    with pytest.raises(ClaimLostError):
+        await audience.take_over("me")
+
+
 async def test_what_was_compared_is_noted_with_the_last_notes(audience: Audience) -> None:
     """An empty text leaves it as it is."""
     await audience.note("me", {}, "7:9")
