@@ -1,5 +1,6 @@
 """Tests. A real Redis, and one partition of users in it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -27,12 +28,17 @@ async def redis(node: RedisNode) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def desk(redis: Redis) -> Desk:
+async def desk(redis: Redis) -> AsyncIterator[Desk]:
     """A partition that an owner has opened."""
     made = Desk(redis)
     await made.begin()
     await made.open()
-    return made
+    yield made
+    # Owners who went may have left lists on their way, which would fail when the client closes.
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 @pytest.fixture
