@@ -115,11 +115,18 @@ def newest_of(log: LogInteractions) -> Floats:
 
 
 def _idle_once(log: LogInteractions, forget_after_s: float) -> Bools:
-    """Say of each user whether two of their events that follow by time are so far apart."""
+    """Say of each user whether an event came so long after the newest before it.
+
+    What came late between the two does not bridge the pause: the history has begun anew by then.
+    """
     idle = np.zeros(len(log.users), np.bool_)
-    order = np.lexsort((log.ts, log.user))
+    order = np.argsort(log.user, kind="stable")
     user, ts = log.user[order], log.ts[order]
-    idle[user[1:][(user[1:] == user[:-1]) & (np.diff(ts) > forget_after_s)]] = True
+    times, rank = np.unique(ts, return_inverse=True)
+    # Users rise, so the largest so far is one of the same user.
+    newest = np.maximum.accumulate(user.astype(np.int64) * len(times) + rank)
+    newest_ts = times[newest % max(1, len(times))]
+    idle[user[1:][(user[1:] == user[:-1]) & (ts[1:] - newest_ts[:-1] > forget_after_s)]] = True
     return idle
 
 

@@ -107,6 +107,15 @@ def test_a_log_without_times_cannot_be_audited() -> None:
         read([LoggedEvent("u", "a", None, NOW), LoggedEvent("u", "a", None, None)])
 
 
+def test_a_late_event_does_not_bridge_a_pause() -> None:
+    """When c comes, the history has begun anew with b, though c lies between a and b."""
+    log = read(
+        [LoggedEvent("u", item, None, NOW + ts) for item, ts in (("a", 0), ("b", 6), ("c", 1))]
+    )
+    ratings = live_ratings(log, 9, forget_after_s=5.0)
+    assert sorted(log.items[number] for number in ratings.item.tolist()) == ["b", "c"]
+
+
 def test_an_empty_log_has_no_counts() -> None:
     """And is no error."""
     assert count([], cap=3).items == []
