@@ -4,16 +4,19 @@ A pipeline has topics and state of its own; what it has in common with the other
 the workers, and where its lists go (ADR-0011).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from streamapp.core.event import PURCHASE
 from streamapp.core.listing import BOUGHT_TOGETHER, ITEM
+from streamapp.core.projection import PROJECTIONS
+from streamapp.core.roles import roles_of
 from streamapp.settings import Settings
 
 
 def extra_kinds(settings: Settings) -> tuple[str, ...]:
-    """Return the kinds of item lists that are made beside neighbours."""
-    return (BOUGHT_TOGETHER,) if settings.bought_together else ()
+    """Return the kinds of item lists that are made beside neighbours; a setting is called alike."""
+    return tuple(kind for kind in PROJECTIONS if getattr(settings, kind))
 
 
 def pipelines(settings: Settings) -> dict[str, Settings]:
@@ -22,20 +25,28 @@ def pipelines(settings: Settings) -> dict[str, Settings]:
     Lists for users and what is trending are made of all interactions, so by no other pipeline.
     """
     found = {ITEM: settings}
-    if settings.bought_together:
-        end = "-" + BOUGHT_TOGETHER.replace("_", "-")
+    for kind in extra_kinds(settings):
+        end = "-" + kind.replace("_", "-")
         own: dict[str, Any] = {
-            "bought_together": False,
+            **dict.fromkeys(PROJECTIONS, False),
             "catalogue_topic": "",
             "interactions_topic": settings.interactions_topic + end,
             "deltas_topic": settings.deltas_topic + end,
-            "state_prefix": f"{settings.state_prefix}{BOUGHT_TOGETHER}:",
-            "event_weights": {PURCHASE: 1.0},
+            "state_prefix": f"{settings.state_prefix}{kind}:",
+            "event_weights": _weights(settings, kind),
+            # With two roles, an item may stand in a history twice.
+            "history_cap": settings.history_cap * (2 if roles_of(kind).row else 1),
             "user_list_ttl": 0.0,
             "trending_half_life": 0.0,
         }
-        found[BOUGHT_TOGETHER] = settings.model_copy(update=own)
+        found[kind] = settings.model_copy(update=own)
     return found
+
+
+def _weights(settings: Settings, kind: str) -> Mapping[str, float]:
+    """Return the weights of the types that a kind counts: an extra kind counts users."""
+    types = [PURCHASE] if kind == BOUGHT_TOGETHER else settings.event_weights
+    return dict.fromkeys(types, 1.0)
 
 
 def followers(settings: Settings) -> dict[str, Settings]:

@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     bought_together: bool = False
     """Whether every item also gets a list of what is bought together with it: in one order
     (`order_id`), or, of purchases without one, by one user. Changes results."""
+    bought_after_view: bool = False
+    """Whether every item also gets a list of what those buy who look at it. Changes results."""
 
     judged_share: float = Field(0.1, ge=0, le=1)
     """Share of users whose lists are asked whether they hold what the user does next, for the hit
@@ -178,8 +180,9 @@ class Settings(BaseSettings):
             raise ValueError(f"EVENT_WEIGHTS has no weight for {', '.join(unknown)}")
         if self.user_exclude == "bought" and "purchase" not in self.event_weights:
             raise ValueError("USER_EXCLUDE=bought needs the weight of a purchase in EVENT_WEIGHTS")
-        if self.bought_together and "purchase" not in self.event_weights:
-            raise ValueError("BOUGHT_TOGETHER needs the weight of a purchase in EVENT_WEIGHTS")
+        for name in ("bought_together", "bought_after_view"):
+            if getattr(self, name) and "purchase" not in self.event_weights:
+                raise ValueError(f"{name.upper()} needs the weight of a purchase in EVENT_WEIGHTS")
         if self.catalogue_topic in (*self.event_topics, *self.internal_topics, self.lists_topic):
             raise ValueError("CATALOGUE_TOPIC must be a topic of its own")
         if self.list_prefix.startswith(self.state_prefix):

@@ -12,6 +12,7 @@ from streamapp.core.history import Interactions, revise
 from streamapp.core.norms import Norms
 from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
+from streamapp.core.roles import BOUGHT, VIEWED, RoleRegistry, directed
 from streamapp.core.shard import Shard
 
 
@@ -40,6 +41,11 @@ def warm() -> None:
         shard.remember(numbers, shard.rank(numbers))
         shard.outdated(shard.norms.moved, shard.norms.fell)
         shard.norms.packed_changes(0)
+    roles = RoleRegistry((f"{VIEWED}a", f"{BOUGHT}a", f"{BOUGHT}b"))
+    seen = Interactions(
+        np.array([0, len(roles)], np.int64), roles.number(roles.ids), np.ones(3), np.zeros(3)
+    )
+    directed(revise([b""], seen, roles, cap=3), roles)
     lists = Neighbours(
         np.zeros(len(registry), np.int32), np.array([0, 1]), np.array([0], np.int32), np.ones(1)
     )

@@ -4,7 +4,7 @@ Nothing here is fast, and nothing here comes from the code under test.
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,24 @@ class Act(NamedTuple):
     item: str
     weight: float
     ts: float
+
+
+def other(left: str, right: str) -> bool:
+    """Say whether the one item may be in the list of the other: it is another one."""
+    return left != right
+
+
+def bought_after_view(left: str, right: str) -> bool:
+    """Say so where a list is of an item that was viewed, `v:` and its id, and of what was bought.
+
+    What is bought is called `b:` and its id.
+    """
+    return left.startswith("v:") and right.startswith("b:") and left[2:] != right[2:]
+
+
+def in_roles(user: str, item: str, ts: float, *, bought: bool) -> Act:
+    """Return what an event counts where items have roles."""
+    return Act(user, f"b:{item}" if bought else f"v:{item}", 1.0, ts)
 
 
 def histories(
@@ -67,10 +85,12 @@ def lists(
     min_support: int = 1,
     measure: str = "cosine",
     hidden: Collection[str] = (),
+    pairs: Callable[[str, str], bool] = other,
+    forget_after_s: float = math.inf,
 ) -> dict[str, list[tuple[str, float, int]]]:
     """Return the list of every item that has neighbours: (item, score, support), best first."""
-    items, dots, supports = gram(acts, cap)
-    kept = histories(acts, cap)
+    items, dots, supports = gram(acts, cap, forget_after_s)
+    kept = histories(acts, cap, forget_after_s)
     having = [{user for user, history in kept.items() if item in history} for item in items]
 
     def score(i: int, j: int) -> float:
@@ -82,9 +102,9 @@ def lists(
     result: dict[str, list[tuple[str, float, int]]] = {}
     for i, item in enumerate(items):
         scored = [
-            (other, score(i, j), int(supports[i, j]))
-            for j, other in enumerate(items)
-            if i != j and supports[i, j] >= min_support and other not in hidden
+            (entry, score(i, j), int(supports[i, j]))
+            for j, entry in enumerate(items)
+            if pairs(item, entry) and supports[i, j] >= min_support and entry not in hidden
         ]
         scored.sort(key=lambda entry: (-entry[1], entry[0].encode()))
         if scored:

@@ -11,9 +11,10 @@ from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Revisions, revise
 from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
+from streamapp.core.listing import ITEM
 from streamapp.core.norms import Norms
 from streamapp.core.ranking import Rule
-from streamapp.core.registry import Registry
+from streamapp.core.roles import RoleRegistry, directed, registry_of, roles_of
 from streamapp.core.shard import Shard
 from tests.oracle import Act
 
@@ -30,16 +31,18 @@ class Pipeline:
     taken: int = 0
     told: int = 0
     forget_after_s: float = math.inf
+    kind: str = ITEM
 
     def __post_init__(self) -> None:
-        self.registry, self.fences = Registry(), Fences()
+        self.registry, self.fences = registry_of(self.kind), Fences()
         self.histories: dict[str, bytes] = {}
         self.log = [[] for _ in range(self.shards)]
         self.read = [0] * self.shards
         self.rows: list[Shard] = [
-            Shard(number, self.shards, self.rule, "g", 0, Registry(), Norms.unpack(b""), Fences())
+            Shard(number, self.shards, self.rule, "g", 0, registry_of(self.kind),
+                  Norms.unpack(b""), Fences())
             for number in range(self.shards)
-        ]
+        ]  # fmt: skip
         self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]
 
     def take(self, acts: list[Act]) -> None:
@@ -77,7 +80,8 @@ class Pipeline:
     def tell(self, hidden: Mapping[str, bool]) -> None:
         """Send all shards a notice of items that are hidden, or shown, from now on."""
         changes = [
-            Change(self.told + place, item, now) for place, (item, now) in enumerate(hidden.items())
+            Change(self.told + place, roles_of(self.kind).column + item, now)
+            for place, (item, now) in enumerate(hidden.items())
         ]
         self.told += len(changes)
         for value in encode_notices("g", 0, changes):
@@ -86,6 +90,8 @@ class Pipeline:
 
     def _send(self, users: list[str], revisions: Revisions) -> None:
         self.histories.update(zip(users, revisions.histories(), strict=True))
+        if isinstance(self.registry, RoleRegistry):
+            revisions = directed(revisions, self.registry)
         origin = Origin("g", 0, self.offset)
         for shard, value in encode_deltas(revisions, self.registry, self.shards, origin):
             self.log[shard].append(value)
@@ -129,7 +135,9 @@ class Pipeline:
             self.load(number, np.flatnonzero(shard.owned & ~shard.rows.present).astype(np.int32))
             ids = shard.registry.ids
             starts, sizes, items, cell_supports, cell_dots = shard.rows.cells
-            for row in np.flatnonzero(shard.owned).tolist():
+            numbers = np.arange(len(ids), dtype=np.int32)
+            here = shard.owned[: len(ids)] | (shard.registry.shards(1, numbers) < 0)
+            for row in np.flatnonzero(here).tolist():
                 if shard.norms.users[row]:
                     dots[ids[row], ids[row]] = float(shard.norms.sum_sq[row])
                     supports[ids[row], ids[row]] = int(shard.norms.users[row])
@@ -145,7 +153,7 @@ class Pipeline:
             owned = np.flatnonzero(shard.owned).astype(np.int32)
             self.load(number, owned[~shard.rows.present[owned]])
             ranking = shard.rank(owned)
-            ids = shard.registry.ids
+            ids = shard.registry.names
             for line, row in enumerate(owned.tolist()):
                 if size := int(ranking.size[line]):
                     result[ids[row]] = [

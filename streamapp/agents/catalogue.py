@@ -17,6 +17,7 @@ from streamapp.agents.outside import Outside
 from streamapp.core.availability import NOTICE_KEY, Change, encode_notices
 from streamapp.core.catalogue import Entry, encode_product, read_entry
 from streamapp.core.event import Refusal
+from streamapp.core.roles import roles_of
 from streamapp.kinds import pipelines
 from streamapp.store.keys import SlotKeys, catalogue_tag
 from streamapp.store.layout import begun_with
@@ -55,15 +56,15 @@ class Catalogue:
         self._position = 0
         self._mark: Mark | None = None
         self._dead = 0
-        self._shards: dict[str, int] = {}
+        self._shards: dict[str, tuple[str, int]] = {}
         self._letters_topic = self._settings.catalogue_topic + self._settings.dead_letter_suffix
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the head."""
         ((tp, known),) = offsets.items()
         self._shards = {
-            one.deltas_topic: await begun_with(self._outside.redis, one, one.deltas_topic)
-            for one in pipelines(self._settings).values()
+            kind: (one.deltas_topic, await begun_with(self._outside.redis, one, one.deltas_topic))
+            for kind, one in pipelines(self._settings).items()
         }
         head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
         self._position, self._dead = head.position, head.number("dead")
@@ -141,11 +142,13 @@ class Catalogue:
     async def _send(self, tp: TP, changes: Sequence[Change], refusals: Sequence[Refusal]) -> None:
         """Send notices to the shards of all kinds of lists, and dead letters."""
         messages: dict[tuple[str, int], list[Outgoing]] = {}
-        notices = [
-            Outgoing(value, NOTICE_KEY)
-            for value in encode_notices(self._slot.generation, self._partition, changes)
-        ]
-        for topic, shards in self._shards.items():
+        for kind, (topic, shards) in self._shards.items():
+            listed = roles_of(kind).column
+            named = [one._replace(item=listed + one.item) for one in changes] if listed else changes
+            notices = [
+                Outgoing(value, NOTICE_KEY)
+                for value in encode_notices(self._slot.generation, self._partition, named)
+            ]
             messages |= {(topic, shard): notices for shard in range(shards)}
         if refusals:
             partition = tp.partition % await self._publisher.partitions(self._letters_topic)

@@ -16,6 +16,7 @@ from streamapp.core.availability import Availability
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
 from streamapp.core.popularity import Popularity
+from streamapp.core.roles import registry_of
 from streamapp.core.shard import Shard
 from streamapp.store.slot import Head, Slot
 
@@ -79,7 +80,7 @@ class Checkpoint:
 
     async def load(self, number: int, count: int, outside: Outside) -> Shard:
         """Return the shard as it is stored; its rows are absent."""
-        registry = await self._slot.registry()
+        registry = await self._slot.registry(registry_of(outside.kind))
         self._items = len(registry)
         norms = Norms.unpack(await self._slot.packed(self._slot.keys.norms))
         availability = Availability.unpack(await self._slot.packed(self._slot.keys.availability))

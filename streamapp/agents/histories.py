@@ -22,6 +22,7 @@ from streamapp.core.interactions import Admitted, Cut, admit, decode_cut
 from streamapp.core.judging import Served
 from streamapp.core.popularity import NO_MASSES, Masses, masses_of
 from streamapp.core.registry import Registry
+from streamapp.core.roles import RoleRegistry, directed, registry_of
 from streamapp.store.keys import SlotKeys, histories_tag
 from streamapp.store.layout import begun_with
 from streamapp.store.slot import Head, Slot
@@ -74,7 +75,7 @@ class Histories:
             if name in {"applied", "dead", "replayed"} or name.startswith("skipped:")
         }
         self._mark = Mark.decode(head.fields.get("mark", b""))
-        registry = await self._slot.registry()
+        registry = await self._slot.registry(registry_of(self._outside.kind))
         newest_ts = float(head.fields.get("newest_ts", "-inf"))
         self._state = _State(
             head.position,
@@ -193,6 +194,8 @@ class Histories:
             else:
                 continue
             histories.update(zip(todo.users or idle, revisions.histories(), strict=True))
+            if isinstance(state.registry, RoleRegistry):
+                revisions = directed(revisions, state.registry)
             origin = Origin(self._slot.generation, self._partition, offset)
             masses = self._masses(todo.interactions, state.registry) if todo.users else NO_MASSES
             for shard, value in encode_deltas(

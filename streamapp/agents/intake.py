@@ -2,8 +2,8 @@
 
 Intake has no state but its position in each event partition. It sends a cut, waits until the broker
 has it and the dead letters, and only then moves the positions: what it sends twice is dropped by
-the fences of whoever reads it, and nothing is left out. Where baskets are counted too, there is a
-second cut through the same records, which goes the same way to a topic of its own (ADR-0011).
+the fences of whoever reads it, and nothing is left out. Where more kinds of lists are made, each
+has a cut of its own through the same records, which goes the same way to its own topic (ADR-0011).
 """
 
 import asyncio
@@ -17,10 +17,11 @@ from faust.types import TP
 from streamapp import __version__
 from streamapp.agents.opening import open_slot
 from streamapp.agents.outside import Outside
-from streamapp.core.event import EventReader, Refusal
+from streamapp.core.event import EventReader, Project, Refusal
 from streamapp.core.interactions import CutBuilder, Source
-from streamapp.core.listing import BOUGHT_TOGETHER, ITEM
-from streamapp.kinds import pipelines
+from streamapp.core.listing import ITEM
+from streamapp.core.projection import PROJECTIONS
+from streamapp.kinds import extra_kinds, pipelines
 from streamapp.store.keys import SlotKeys, intake_tag
 from streamapp.store.layout import begun_with, check_kinds
 from streamapp.store.slot import Head, Slot
@@ -33,10 +34,10 @@ _CUT_BYTES = 2_000_000
 
 @dataclass(slots=True)
 class _Cut:
-    """A cut in the making."""
+    """A cut in the making, one for each kind of lists."""
 
-    builder: CutBuilder
-    baskets: CutBuilder | None
+    builders: dict[str, CutBuilder]
+    projections: list[tuple[Project, CutBuilder]]
     letters: dict[tuple[str, int], list[Outgoing]] = field(default_factory=dict)
     marks: dict[TP, Mark] = field(default_factory=dict)
 
@@ -117,18 +118,20 @@ class Intake:
         return self._positions[tp]
 
     def _begun(self) -> _Cut:
-        return _Cut(CutBuilder(), CutBuilder() if BOUGHT_TOGETHER in self._pipelines else None)
+        builders = {kind: CutBuilder() for kind in self._pipelines}
+        extra = extra_kinds(self._settings)
+        return _Cut(builders, [(PROJECTIONS[kind], builders[kind]) for kind in extra])
 
     def _read(self, cut: _Cut, tp: TP, records: Sequence[KafkaRecord]) -> int:
         """Read records into the cut; return how many bytes they have."""
         source = Source(tp.topic, tp.partition, records[-1].offset + 1)
-        cut.builder.begin(source)
-        if cut.baskets is not None:
-            cut.baskets.begin(source)
+        for builder in cut.builders.values():
+            builder.begin(source)
         cut.marks[tp] = Mark.of(records[-1])
         latest_ts = time.time() + self._settings.max_ahead_s
-        for refusal in self._readers[tp.topic].read(records, latest_ts, cut.builder, cut.baskets):
-            cut.builder.bury(refusal.record.offset)
+        main, reader = cut.builders[ITEM], self._readers[tp.topic]
+        for refusal in reader.read(records, latest_ts, main, cut.projections):
+            main.bury(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
             cut.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
         return sum(len(record.value or b"") for record in records)
@@ -140,12 +143,11 @@ class Intake:
                 self._letter_partitions[topic] = await self._publisher.partitions(topic)
             target = topic, partition % self._letter_partitions[topic]
             messages.setdefault(target, []).extend(letters)
-        for kind, builder in ((ITEM, cut.builder), (BOUGHT_TOGETHER, cut.baskets)):
-            if builder is not None:
-                topic = self._pipelines[kind].interactions_topic
-                values = builder.encode(self._generation, self._partitions[topic])
-                for partition, value in values.items():
-                    messages[topic, partition] = [Outgoing(value)]
+        for kind, builder in cut.builders.items():
+            topic = self._pipelines[kind].interactions_topic
+            values = builder.encode(self._generation, self._partitions[topic])
+            for partition, value in values.items():
+                messages[topic, partition] = [Outgoing(value)]
         await self._publisher.deliver(messages)
         self._failpoints.reach("intake.cut-sent")
         await asyncio.gather(*(self._move(tp, mark) for tp, mark in cut.marks.items()))

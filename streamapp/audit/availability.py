@@ -7,7 +7,9 @@ from streamapp.core.catalogue import Product
 from streamapp.store.products import Hidden
 
 
-def compare_availability(products: Mapping[str, Product], hidden: Hidden) -> Comparison:
+def compare_availability(
+    products: Mapping[str, Product], hidden: Hidden, role: str = ""
+) -> Comparison:
     """Compare every product, and whether all shards hide the same.
 
     An item that is hidden and no product was deleted; whether that is so, only the topic knows.
@@ -15,15 +17,20 @@ def compare_availability(products: Mapping[str, Product], hidden: Hidden) -> Com
     Args:
         products: What the state holds of the catalogue, by item.
         hidden: What shards hide.
+        role: Of the items in lists.
     """
     result = Comparison(len(products))
-    wrong = {item for item, one in products.items() if one.available == (item in hidden.items)}
+    wrong = {
+        role + item
+        for item, one in products.items()
+        if one.available == (role + item in hidden.items)
+    }
     for item in sorted(wrong | hidden.disputed):
         result.different += 1
         if len(result.examples) < EXAMPLES:
             found = "hidden" if item in hidden.items else "shown"
             found += " (not in all shards)" if item in hidden.disputed else ""
-            product = products.get(item)
+            product = products.get(item.removeprefix(role))
             expected = "shown" if product and product.available else "hidden"
             result.examples.append(Difference(f"item {item}", found, expected))
     return result

@@ -20,6 +20,7 @@ from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
 from streamapp.core.arrays import Bools
 from streamapp.core.catalogue import Product
+from streamapp.core.roles import roles_of
 from streamapp.settings import Settings
 from streamapp.store.keys import list_name
 from streamapp.store.products import Hidden, read_hidden
@@ -65,7 +66,7 @@ class Counted:
             "histories": compare_numbers("histories", self.snapshot.histories, histories),
             "norms": compare_norms(self.expected, self.stored, self.snapshot.disputed, tolerance),
             "dots": compare_dots(self.expected, self.stored, tolerance),
-            "availability": compare_availability(products, self.hidden),
+            "availability": compare_availability(products, self.hidden, roles_of(kind).column),
             "lists": compare_lists(
                 self.expected, self.lists, settings.rule, kind, self.hidden.items
             ),
@@ -99,10 +100,21 @@ async def count_pipeline(
     begin("counting")
     live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf)
     live = live.only(~forgotten[live.user])
-    truth = gram(live, len(log.users), log.items)
-    expected, stored = aligned(truth, snapshot.counts, log.items)
-    keys = [settings.list_prefix + list_name(kind, item) for item in expected.items]
-    lists = await read_lists(redis, keys, begin("reading lists"))
+    roles = roles_of(kind)
+    truth = gram(live, len(log.users), log.items, roles)
+    # Any item may have a list, also one that is in lists only.
+    listed = [
+        roles.row + item[len(roles.column) :] for item in log.items if item.startswith(roles.column)
+    ]
+    expected, stored = aligned(truth, snapshot.counts, [*log.items, *listed])
+    keys = {
+        item: settings.list_prefix + list_name(kind, item[len(roles.row) :])
+        for item in expected.items
+        if item.startswith(roles.row)
+    }
+    found = await read_lists(redis, list(keys.values()), begin("reading lists"))
+    under = dict(zip(keys, found, strict=True))
+    lists = [under.get(item) for item in expected.items]
     return Counted(snapshot, forgotten, live, expected, stored, hidden, lists)
 
 

@@ -8,6 +8,7 @@ import orjson
 
 from streamapp.core.arrays import Floats, Ints, Longs
 from streamapp.core.listing import ITEM, VERSION
+from streamapp.core.roles import roles_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,23 @@ class Entries:
 
 
 def parse_lists(items: Sequence[str], lists: Sequence[bytes | None], kind: str = ITEM) -> Entries:
-    """Return the entries of the lists of `items`, all of `kind`; None stands for no list."""
-    number = {item: place for place, item in enumerate(items)}
+    """Return the entries of the lists of `items`, all of `kind`; None stands for no list.
+
+    Items are called as in the pipeline of the kind, and the ids of entries are those of readers.
+    """
+    roles = roles_of(kind)
+    number = {
+        item[len(roles.column) :]: place
+        for place, item in enumerate(items)
+        if item.startswith(roles.column)
+    }
     broken: dict[int, str] = {}
     entries: list[tuple[str, int, int, int, float, int]] = []
     for row, content in enumerate(lists):
         if content is None:
             continue
         try:
-            entries += _parse(content, row, (kind, items[row]), number)
+            entries += _parse(content, row, (kind, items[row][len(roles.row) :]), number)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             broken[row] = f"unreadable ({type(error).__name__}: {error})"
     columns = list(zip(*entries, strict=True)) if entries else [()] * 6

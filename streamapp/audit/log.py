@@ -3,12 +3,13 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from streamapp.core.arrays import Floats, Ints
 from streamapp.core.event import EventReader, EventRules
+from streamapp.core.projection import PROJECTIONS
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog import LoggedEvent
 
@@ -26,7 +27,7 @@ class LogInteractions:
         ts: float64. Event time in seconds.
         skipped: Events of unknown type, by type.
         refused: Events that the app makes dead letters of, by error code.
-        baskets: The purchases once more, with their baskets for users; None where nobody asked.
+        extra: What more kinds of lists count of them, by kind.
     """
 
     users: list[str]
@@ -37,7 +38,7 @@ class LogInteractions:
     ts: Floats
     skipped: dict[str, int]
     refused: dict[str, int]
-    baskets: "LogInteractions | None" = None
+    extra: "dict[str, LogInteractions]" = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ class _Taken:
         self.skipped[kind] += 1
 
     def interactions(
-        self, refused: Mapping[str, int], baskets: LogInteractions | None = None
+        self, refused: Mapping[str, int], extra: dict[str, LogInteractions]
     ) -> LogInteractions:
         """Return what was taken."""
         return LogInteractions(
@@ -83,7 +84,7 @@ class _Taken:
             np.frombuffer(self.ts, np.float64),
             dict(self.skipped),
             dict(refused),
-            baskets,
+            extra,
         )
 
 
@@ -93,7 +94,7 @@ def read_interactions(
     weights: Mapping[str, float],
     topic: str,
     latest_ts: float,
-    basket_weights: Mapping[str, float] | None = None,
+    extra_weights: Mapping[str, Mapping[str, float]] | None = None,
 ) -> LogInteractions:
     """Return the interactions of `events`.
 
@@ -103,7 +104,7 @@ def read_interactions(
         weights: Weight by canonical type.
         topic: Where events that leave out their type were sent; it implies one.
         latest_ts: Newest event time allowed, in seconds.
-        basket_weights: Weight in a basket by canonical type; None where baskets do not count.
+        extra_weights: Weight by canonical type, of each of the further kinds of lists.
 
     Raises:
         ConfigError: an event leaves out its time, so that the log does not say when it was.
@@ -112,13 +113,16 @@ def read_interactions(
     """
     reader, record = EventReader(replace(rules, check_keys=False), topic), _Unkeyed()
     taken = _Taken(weights)
-    baskets = None if basket_weights is None else _Taken(basket_weights)
+    extra = {kind: _Taken(own) for kind, own in (extra_weights or {}).items()}
+    projections = [(PROJECTIONS[kind], own) for kind, own in extra.items()]
     refused: Counter[str] = Counter()
     for place, event in enumerate(events, 1):
         if event.ts is None:
             raise ConfigError(f"event {place} of the log has no ts, so its time is not known")
         try:
-            reader.take(event._asdict(), record, latest_ts, taken, baskets)
+            reader.take(event._asdict(), record, latest_ts, taken, projections)
         except BadEventError as refusal:
             refused[refusal.code] += 1
-    return taken.interactions(refused, None if baskets is None else baskets.interactions({}))
+    return taken.interactions(
+        refused, {kind: own.interactions({}, {}) for kind, own in extra.items()}
+    )

@@ -7,13 +7,14 @@ Then the counts are one sparse product. Source: part 1 of the design, "State rul
 
 from heapq import heappop, heappush
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from streamapp.audit.log import LogInteractions
 from streamapp.core.arrays import Bools, Floats, Ints
+from streamapp.core.roles import NO_ROLES, Roles
 from streamapp.store.snapshot import Counts
 
 
@@ -76,35 +77,52 @@ def live_ratings(log: LogInteractions, cap: int, forget_after_s: float = np.inf)
     return Ratings(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def gram(ratings: Ratings, users: int, items: list[str]) -> Counts:
+def gram(ratings: Ratings, users: int, items: list[str], roles: Roles = NO_ROLES) -> Counts:
     """Return the counts of `ratings`, items that are in no history left out.
+
+    Where items have roles, only those of one have rows, and only those of the other are in them.
 
     Cost: O(sum of squared history lengths) time; 24 bytes a cell, a few times that in between.
     """
     held = np.unique(ratings.item).tolist()
     order = sorted(held, key=items.__getitem__)
+    names = [items[number] for number in order]
     number = np.zeros(len(items), np.int32)
     number[order] = np.arange(len(order))
-    shape = (users, len(order))
-    place = ratings.user, number[ratings.item]
-    matrix = csr_array((ratings.rating, place), shape)
-    dots = (matrix.T @ matrix).tocsr()
-    matrix.data = np.ones_like(matrix.data)
-    supports = (matrix.T @ matrix).tocsr()
-    dots.sort_indices()
-    supports.sort_indices()
+    place = number[ratings.item]
+    (dots, supports), own = _products(ratings, place, (users, len(order)), names, roles)
     rows = np.repeat(np.arange(len(order)), np.diff(dots.indptr))
-    beside = rows != dots.indices
+    beside = own[rows] != dots.indices
     sizes = np.bincount(rows[beside], minlength=len(order))
     return Counts(
-        items=[items[place] for place in order],
-        sum_sq=dots.diagonal(),
-        users=supports.diagonal().astype(np.int64),
+        items=names,
+        sum_sq=np.bincount(place, ratings.rating**2, len(order)).astype(np.float64),
+        users=np.bincount(place, minlength=len(order)).astype(np.int64),
         indptr=np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes))),
         indices=dots.indices[beside].astype(np.int32),
         dot=dots.data[beside],
         support=supports.data[beside].astype(np.int32),
     )
+
+
+def _products(
+    ratings: Ratings, place: Ints, shape: tuple[int, int], names: list[str], roles: Roles
+) -> tuple[list[Any], Ints]:
+    """Return dots and supports, sorted CSR, and by row the column that is the item itself."""
+    number = {name: column for column, name in enumerate(names)}
+    own = np.array(
+        [number.get(roles.column + name.removeprefix(roles.row), -1) for name in names], np.int32
+    )
+    parts = [np.array([name.startswith(role) for name in names], np.bool_)[place] for role in roles]
+    products = []
+    for values in (ratings.rating, np.ones(len(place))):
+        left, right = (
+            csr_array((values[some], (ratings.user[some], place[some])), shape) for some in parts
+        )
+        product = (left.T @ right).tocsr()
+        product.sort_indices()
+        products.append(product)
+    return products, own
 
 
 def newest_of(log: LogInteractions) -> Floats:

@@ -19,7 +19,7 @@ from streamapp.audit.trending import compare_trending
 from streamapp.audit.user_lists import compare_user_lists
 from streamapp.cli.console import Step, print_json, print_table, progress
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from streamapp.core.listing import BOUGHT_TOGETHER, ITEM, TRENDING
+from streamapp.core.listing import ITEM, TRENDING
 from streamapp.eventlog import read_log
 from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
@@ -84,7 +84,7 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
         typer.Exit: with code 1 where something differs.
     """
     settings = load_settings()
-    baskets = pipelines(settings).get(BOUGHT_TOGETHER)
+    own = pipelines(settings)
     with progress() as begin:
         begin("reading the log")
         log = read_interactions(
@@ -93,7 +93,7 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
             settings.event_weights,
             settings.event_topics[0],
             time.time() + settings.max_ahead_s,
-            baskets.event_weights if baskets else None,
+            {kind: one.event_weights for kind, one in own.items() if kind != ITEM},
         )
         report = asyncio.run(_compare(log, settings, timeout_s, begin))
     if as_json:
@@ -120,10 +120,9 @@ async def _compare(
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
         products = await read_products(redis, settings, layout)
         own = pipelines(settings)
-        logs = {ITEM: log} if log.baskets is None else {ITEM: log, BOUGHT_TOGETHER: log.baskets}
         counted = {
             kind: await count_pipeline(redis, own[kind], kind, layout, some, begin)
-            for kind, some in logs.items()
+            for kind, some in {ITEM: log, **log.extra}.items()
         }
         slots, _ = slots_of(redis, settings, layout)
         removed_at = await present(redis, (slot.keys for slot in slots))

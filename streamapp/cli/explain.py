@@ -9,10 +9,12 @@ from redis.asyncio import Redis
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
 from streamapp.core.association import Association
-from streamapp.core.listing import BOUGHT_TOGETHER, ITEM
+from streamapp.core.listing import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.core.norms import NORM
+from streamapp.core.projection import PROJECTIONS
 from streamapp.core.ranking import MEASURES, Measure, share, similarity
 from streamapp.core.registry import shard_of
+from streamapp.core.roles import roles_of
 from streamapp.core.rows import CELL
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.kinds import pipelines
@@ -22,6 +24,13 @@ from streamapp.store.slot import Slot
 from streamapp.store.snapshot import read_layout
 
 _AS_OF_BYTES = 8
+
+_WHO = {
+    ITEM: ("users", "have"),
+    BOUGHT_TOGETHER: ("baskets", "have"),
+    BOUGHT_AFTER_VIEW: ("users", "viewed", "bought"),
+}
+"""Who is counted, and what they did with the first item and with the second, by kind."""
 
 
 class Explanation(NamedTuple):
@@ -69,13 +78,15 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
         raise ConfigError("an item has no score with itself; name two items")
     known = pipelines(load_settings())
     if kind not in known:
-        off = "; STREAMAPP_BOUGHT_TOGETHER is false" if kind == BOUGHT_TOGETHER else ""
+        off = f"; STREAMAPP_{kind.upper()} is false" if kind in PROJECTIONS else ""
         raise ConfigError(f"--kind {kind}: the lists that are made are {', '.join(known)}{off}")
-    found = asyncio.run(_explain(known[kind], left, right))
+    found = asyncio.run(_explain(known[kind], kind, left, right))
     if as_json:
         print_json(found._asdict())
         return
-    users = "users" if kind == ITEM else "baskets"
+    users, did, *other = _WHO[kind]
+    then = other[0] if other else did
+    both = f"{did} the one and {then} the other" if other else f"{did} both"
     print_table(
         f"{left} and {right}",
         ("what", "value"),
@@ -85,9 +96,9 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
             (f"sum of squares of {right}", found.sum_sq[1]),
             ("similarity", found.similarity),
             (f"score of {right} in the list of {left}: {found.measure}", found.score),
-            (f"support: {users} who have both", found.support),
-            (f"{users} who have {left}", found.users[1]),
-            (f"{users} who have {right}", found.users[2]),
+            (f"support: {users} who {both}", found.support),
+            (f"{users} who {did} {left}", found.users[1]),
+            (f"{users} who {then} {right}", found.users[2]),
             (users, found.users[0]),
             (f"support as a share of {users}", found.support_share),
             (f"confidence {left} -> {right}", found.confidence[0]),
@@ -99,15 +110,16 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
     )
 
 
-async def _explain(settings: Settings, left: str, right: str) -> Explanation:
+async def _explain(settings: Settings, kind: str, left: str, right: str) -> Explanation:
+    roles = roles_of(kind)
+    ids = roles.row + left, roles.column + right
     async with redis_session(settings) as redis:
         layout = await read_layout(redis, settings)
-        keys = SlotKeys(
-            settings.state_prefix, rows_tag(shard_of(left, layout[settings.deltas_topic]))
-        )
+        shard = shard_of(ids[0], layout[settings.deltas_topic])
+        keys = SlotKeys(settings.state_prefix, rows_tag(shard))
         slot = Slot(redis, keys)
         registry = await slot.registry()
-        numbers = [registry.find(item) for item in (left, right)]
+        numbers = [registry.find(item) for item in ids]
         for item, number in zip((left, right), numbers, strict=True):
             if number < 0:
                 raise StreamappError(f"no interaction with item {item} was ever applied")

@@ -77,6 +77,16 @@ def bought_together(
     show_list("bought_together", id_, as_json)
 
 
+@show.command("bought_after_view")
+def bought_after_view(
+    id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False
+) -> None:
+    """Show what those buy who look at an item."""
+    from streamapp.cli.show import show_list
+
+    show_list("bought_after_view", id_, as_json)
+
+
 @show.command()
 def user(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False) -> None:
     """Show the list for a user."""
@@ -97,7 +107,9 @@ def trending(*, as_json: ListJson = False) -> None:
 def explain(
     left: Annotated[str, typer.Argument(metavar="ITEM")],
     right: Annotated[str, typer.Argument(metavar="ITEM")],
-    kind: Annotated[str, typer.Option(help="Of the list: item or bought_together.")] = "item",
+    kind: Annotated[
+        str, typer.Option(help="Of the list: item, bought_together or bought_after_view.")
+    ] = "item",
     *,
     as_json: Json = False,
 ) -> None:

@@ -9,8 +9,8 @@ from streamapp.agents.delivery import partitioner
 from streamapp.audit.lag import tag_of
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from streamapp.core.listing import BOUGHT_TOGETHER
-from streamapp.kinds import followers
+from streamapp.core.projection import PROJECTIONS
+from streamapp.kinds import extra_kinds, followers
 from streamapp.settings import Settings, load_settings
 from streamapp.store.keys import list_name, pattern_of
 from streamapp.store.layout import check_layout
@@ -48,7 +48,8 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
             for tp, known in offsets.items()
         }
         removed = await remove_keys(redis, settings.state_prefix)
-        lists = 0 if settings.bought_together else await _withdraw(redis, settings, BOUGHT_TOGETHER)
+        off = set(PROJECTIONS) - set(extra_kinds(settings))
+        lists = sum([await _withdraw(redis, settings, kind) for kind in off])
         lists += await remove_keys(redis, settings.list_prefix) if drop_lists else 0
         await check_layout(redis, settings, layout)
         for topic, own in followers(settings).items():

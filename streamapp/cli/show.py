@@ -9,14 +9,15 @@ import typer
 
 from streamapp.cli.console import print_table
 from streamapp.cli.session import redis_session
-from streamapp.core.listing import BOUGHT_TOGETHER, ITEM, TRENDING
+from streamapp.core.listing import ITEM, TRENDING
+from streamapp.core.projection import PROJECTIONS
 from streamapp.errors import StreamappError
 from streamapp.settings import Settings, load_settings
 from streamapp.store.keys import list_name
 
 _COLUMNS = {
     ITEM: ("support",),
-    BOUGHT_TOGETHER: ("support",),
+    **dict.fromkeys(PROJECTIONS, ("support",)),
     "user": ("reason", "because"),
     TRENDING: (),
 }
@@ -27,7 +28,7 @@ def show_list(kind: str, name: str | None, as_json: bool) -> None:
     """Print a list, or where a user has none, what readers take then.
 
     Args:
-        kind: `item`, `bought_together`, `user` or `trending`.
+        kind: `item`, `bought_together`, `bought_after_view`, `user` or `trending`.
         name: Id of the item or user; None for the one list of its kind.
         as_json: Whether to print the bytes of the key, exactly, and nothing else.
 

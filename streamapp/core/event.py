@@ -5,10 +5,10 @@ array is refused alone. Whatever the bytes, reading raises nothing but `BadEvent
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 import msgspec
 import orjson
@@ -17,7 +17,7 @@ from streamapp.errors import BadEventError
 
 MAX_ID_BYTES = 512
 PURCHASE = "purchase"
-"""The type of an event that puts an item into a basket."""
+"""The type of an event that buys an item."""
 
 MILLISECONDS_FROM = 1e11
 """A numeric time over this is in milliseconds; as seconds it would lie beyond the year 5138."""
@@ -82,6 +82,11 @@ class Sink(Protocol):
         """Take an event of a type that nobody knows."""
 
 
+Project: TypeAlias = Callable[[Mapping[str, Any], str, str, str], tuple[str, str] | None]
+"""Given the element, its user, its item and its canonical type: the user and the item of another
+projection, or None where that leaves the event out; raises `BadEventError` to refuse it."""
+
+
 class Refusal(NamedTuple):
     """A record, or one element of it, that cannot be counted.
 
@@ -111,7 +116,7 @@ class EventReader:
         records: Iterable[Record],
         latest_ts: float,
         sink: Sink,
-        baskets: Sink | None = None,
+        projections: Sequence[tuple[Project, Sink]] = (),
     ) -> list[Refusal]:
         """Give what the records say to `sink`, in order; return what is refused.
 
@@ -119,8 +124,7 @@ class EventReader:
             records: Records of one partition.
             latest_ts: Newest event time allowed, in seconds.
             sink: Takes interactions and unknown types.
-            baskets: Takes purchases once more, with the name of their basket for the user; None
-                where nobody wants to know.
+            projections: What else is counted of interactions, and who takes it.
         """
         refusals: list[Refusal] = []
         take = self.take
@@ -133,7 +137,7 @@ class EventReader:
             raw: list[bytes] = []
             for place, element in enumerate(elements):
                 try:
-                    take(element, record, latest_ts, sink, baskets)
+                    take(element, record, latest_ts, sink, projections)
                 except BadEventError as error:
                     raw = raw or raw_elements(record.value or b"")
                     refusals.append(Refusal(record, raw[place], error.code, str(error)))
@@ -165,9 +169,9 @@ class EventReader:
         record: Record,
         latest_ts: float,
         sink: Sink,
-        baskets: Sink | None = None,
+        projections: Sequence[tuple[Project, Sink]] = (),
     ) -> None:
-        """Give what one element of a record says to `sink`, and if it is a purchase to `baskets`.
+        """Give what one element of a record says to `sink`, and what projections make of it.
 
         Raises:
             BadEventError: the element cannot be counted.
@@ -196,9 +200,12 @@ class EventReader:
         if kind is None:
             sink.skip(record.offset, user, name)
             return
-        if baskets is not None and kind == PURCHASE:
-            # First, for it may refuse the event.
-            baskets.add(record.offset, _basket(user, get("order_id")), item, kind, ts)
+        if projections:
+            # First, for each may refuse the event.
+            made = [(own, project(element, user, item, kind)) for project, own in projections]
+            for own, pair in made:
+                if pair is not None:
+                    own.add(record.offset, *pair, kind, ts)
         sink.add(record.offset, user, item, kind, ts)
 
 
@@ -211,16 +218,6 @@ def raw_elements(value: bytes) -> list[bytes]:
         if array[:1] != b"[" or "item_id" in envelope:
             return [value]
     return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
-
-
-def _basket(user: str, order: Any) -> str:
-    """Return the name of a basket: of an order, or of a user where there is none.
-
-    Each begins with a letter of its own, so that an order never shares a basket with a user.
-    """
-    if order is None or order == "":
-        return f"u:{user}"
-    return f"o:{checked_id('order_id', order)}"
 
 
 def checked_id(field: str, value: Any) -> str:

@@ -19,6 +19,9 @@ ITEM = "item"
 BOUGHT_TOGETHER = "bought_together"
 """The kind of the list of what is in one basket with an item."""
 
+BOUGHT_AFTER_VIEW = "bought_after_view"
+"""The kind of the list of what those buy who look at an item."""
+
 TRENDING = "trending"
 """The kind of the list of what is trending, and the reason of an entry that comes from it."""
 
@@ -79,21 +82,21 @@ def encode_item_lists(
         ranking: Their lines, in the same order.
         seq: The shard's position; it rises with every change.
         as_of: float64 by item number. Newest event time behind each row.
-        registry: The items' ids.
+        registry: The items' names.
         kind: Of the lists.
     """
-    ids = registry.ids
+    names = registry.names
     lines = zip(numbers, ranking.size.tolist(), ranking.item.tolist(), ranking.score.tolist(),
                 ranking.support.tolist(), as_of[numbers].tolist(), strict=True)  # fmt: skip
     for number, size, items, scores, supports, newest in lines:
         if not size:
-            yield ids[number], b""
+            yield names[number], b""
             continue
         entries = [
-            ItemEntry(ids[item], score, support)
+            ItemEntry(names[item], score, support)
             for item, score, support in zip(items[:size], scores, supports, strict=False)
         ]
-        yield ids[number], _encode(_List(VERSION, kind, ids[number], seq, newest, entries))
+        yield names[number], _encode(_List(VERSION, kind, names[number], seq, newest, entries))
 
 
 def encode_user_lists(

@@ -54,6 +54,11 @@ class Registry:
         """The ids as UTF-8 in one array, and where each one ends (entry 0 is the start, 0)."""
         return self._text, self._ends
 
+    @property
+    def names(self) -> list[str]:
+        """What readers call the items, by number."""
+        return self.ids
+
     def shards(self, count: int, numbers: Ints) -> Ints:
         """Return the shard of `count` that owns each of the items `numbers`, int32."""
         return (self._hashes[numbers] % np.uint32(count)).astype(np.int32)

@@ -11,7 +11,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.core.listing import BOUGHT_TOGETHER
+from streamapp.core.projection import PROJECTIONS
 from streamapp.errors import ConfigError
 from streamapp.kinds import extra_kinds, pipelines
 from streamapp.settings import Settings
@@ -85,13 +85,16 @@ def check_kinds(generation: str, settings: Settings) -> None:
     Raises:
         ConfigError: it was; what was counted before would be missing, or what comes now.
     """
-    if (begun := BOUGHT_TOGETHER in generation.split(":")) != settings.bought_together:
-        now, before, back = ("false", "with", "true") if begun else ("true", "without", "false")
-        raise ConfigError(
-            f"STREAMAPP_BOUGHT_TOGETHER is {now}, but the state was begun {before} it; set it to "
-            f"{back}, or stop all workers and count again from the first event with "
-            "`streamapp rebuild`"
-        )
+    _, *before = generation.split(":")
+    for kind in PROJECTIONS:
+        begun = kind in before
+        if begun != (kind in extra_kinds(settings)):
+            now, how, back = ("false", "with", "true") if begun else ("true", "without", "false")
+            raise ConfigError(
+                f"STREAMAPP_{kind.upper()} is {now}, but the state was begun {how} it; set it to "
+                f"{back}, or stop all workers and count again from the first event with "
+                "`streamapp rebuild`"
+            )
 
 
 def check_partitions(topic: str, found: int, begun: int) -> None:

@@ -135,9 +135,9 @@ class Slot:
         if await run(self._redis, "note", [self.keys.head], [owner, name, value]) < 0:
             raise ClaimLostError
 
-    async def registry(self) -> Registry:
-        """Return the items that the slot has seen."""
-        registry, step = Registry(), 5_000
+    async def registry(self, empty: Registry | None = None) -> Registry:
+        """Return the items that the slot has seen, in a registry that is `empty` as yet."""
+        registry, step = Registry() if empty is None else empty, 5_000
         while True:
             start = len(registry)
             with readable(f"to read {self.keys.items}"):

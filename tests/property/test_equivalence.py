@@ -1,41 +1,78 @@
 """Incremental counts and lists equal the batch truth at every prefix, however it is cut."""
 
+from collections.abc import Callable, Collection
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
 
+from streamapp.core.listing import BOUGHT_AFTER_VIEW, ITEM
 from streamapp.core.ranking import MEASURES, Measure, Rule
 from tests import oracle
 from tests.oracle import Act
 from tests.pipeline import Pipeline
 from tests.strategies import portions, streams
 
+KINDS = (ITEM, BOUGHT_AFTER_VIEW)
+"""The kinds whose rows differ; what is bought together is as neighbours are."""
 
-def assert_equal_to_truth(pipeline: Pipeline, acts: list[Act]) -> None:
+
+def acts_of(kind: str, acts: list[Act]) -> list[Act]:
+    """Return what a pipeline gets of some acts; the heaviest are purchases."""
+    if kind == ITEM:
+        return acts
+    return [oracle.in_roles(act.user, act.item, act.ts, bought=act.weight == 5) for act in acts]
+
+
+def may_be_listed(kind: str) -> Callable[[str, str], bool]:
+    """Return what the oracle says of the items of a list, by the names of the pipeline."""
+    return oracle.bought_after_view if kind == BOUGHT_AFTER_VIEW else oracle.other
+
+
+def true_lists(
+    pipeline: Pipeline, acts: list[Act], hidden: Collection[str] = ()
+) -> dict[str, list[tuple[str, float, int]]]:
+    """Return the lists that the pipeline should hold, as readers know them."""
+    rule, role = pipeline.rule, "b:" if pipeline.kind == BOUGHT_AFTER_VIEW else ""
+    found = oracle.lists(
+        acts, pipeline.cap, rule.top_n, rule.damping, rule.min_support, rule.measure,
+        [role + item for item in hidden], may_be_listed(pipeline.kind), pipeline.forget_after_s,
+    )  # fmt: skip
+    return {
+        item[len(role) :]: [
+            (entry[len(role) :], score, support) for entry, score, support in entries
+        ]
+        for item, entries in found.items()
+    }
+
+
+def assert_equal_to_truth(
+    pipeline: Pipeline, acts: list[Act], hidden: Collection[str] = ()
+) -> None:
     """Compare everything that the pipeline holds with the oracle."""
-    items, dots, supports = oracle.gram(acts, pipeline.cap)
+    pairs = may_be_listed(pipeline.kind)
+    items, dots, supports = oracle.gram(acts, pipeline.cap, pipeline.forget_after_s)
     got_dots, got_supports = pipeline.counts()
     want = {
         (left, right): (dots[i, j], supports[i, j])
         for i, left in enumerate(items)
         for j, right in enumerate(items)
-        if supports[i, j]
+        if supports[i, j] and (i == j or pairs(left, right))
     }
     assert {pair: (dot, got_supports[pair]) for pair, dot in got_dots.items()} == want
-    rule = pipeline.rule
-    assert pipeline.lists() == oracle.lists(
-        acts, pipeline.cap, rule.top_n, rule.damping, rule.min_support, rule.measure
-    )
+    assert pipeline.lists() == true_lists(pipeline, acts, hidden)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("measure", MEASURES)
 @given(st.data(), streams(), st.integers(1, 6), st.integers(1, 3))
 def test_counts_and_lists_equal_the_batch_truth_at_every_prefix(
-    measure: Measure, data: st.DataObject, acts: list[Act], cap: int, shards: int
+    measure: Measure, kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
     """Counts to the last integer, lists in their total order, also while histories overflow."""
-    pipeline = Pipeline(shards, cap, Rule(data.draw(st.integers(1, 5)), measure=measure))
+    rule, acts = Rule(data.draw(st.integers(1, 5)), measure=measure), acts_of(kind, acts)
+    pipeline = Pipeline(shards, cap, rule, kind=kind)
     done: list[Act] = []
     for part in data.draw(portions(acts)):
         pipeline.take(part)
@@ -45,10 +82,12 @@ def test_counts_and_lists_equal_the_batch_truth_at_every_prefix(
         assert_equal_to_truth(pipeline, done)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @given(streams(), st.integers(1, 4))
-def test_events_one_by_one_give_what_one_batch_gives(acts: list[Act], cap: int) -> None:
+def test_events_one_by_one_give_what_one_batch_gives(kind: str, acts: list[Act], cap: int) -> None:
     """The grouping of events into cuts is not visible in the counts."""
-    single, whole = Pipeline(2, cap, Rule(5)), Pipeline(2, cap, Rule(5))
+    acts = acts_of(kind, acts)
+    single, whole = (Pipeline(2, cap, Rule(5), kind=kind) for _ in range(2))
     for act in acts:
         single.take([act])
     whole.take(acts)
@@ -59,12 +98,14 @@ def test_events_one_by_one_give_what_one_batch_gives(acts: list[Act], cap: int) 
     assert single.lists() == whole.lists()
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @given(st.data(), streams(), st.integers(1, 4))
 def test_rows_that_come_and_go_keep_their_counts(
-    data: st.DataObject, acts: list[Act], cap: int
+    kind: str, data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
     """A row that was stored, dropped from memory and loaded again goes on where it was."""
-    pipeline = Pipeline(2, cap, Rule(5))
+    acts = acts_of(kind, acts)
+    pipeline = Pipeline(2, cap, Rule(5), kind=kind)
     for part in data.draw(portions(acts)):
         pipeline.take(part)
         shard = data.draw(st.integers(0, 1))
@@ -91,27 +132,30 @@ def test_without_eviction_the_order_of_users_does_not_matter(
         assert_equal_to_truth(pipeline, acts)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("measure", MEASURES)
 @given(streams(), st.sampled_from([0.0, 0.5, 20.0]), st.integers(1, 3))
 def test_damping_and_minimum_support_follow_the_formula(
-    measure: Measure, acts: list[Act], damping: float, min_support: int
+    measure: Measure, kind: str, acts: list[Act], damping: float, min_support: int
 ) -> None:
     """Lists under the options equal the dense recomputation under the same options."""
-    pipeline = Pipeline(2, 100, Rule(4, damping, min_support, measure))
+    acts = acts_of(kind, acts)
+    pipeline = Pipeline(2, 100, Rule(4, damping, min_support, measure), kind=kind)
     pipeline.take(acts)
     for shard in range(2):
         pipeline.drain(shard)
     assert_equal_to_truth(pipeline, acts)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("measure", MEASURES)
 @given(streams(), st.integers(1, 4))
 def test_scores_stay_in_bounds_and_no_item_neighbours_itself(
-    measure: Measure, acts: list[Act], cap: int
+    measure: Measure, kind: str, acts: list[Act], cap: int
 ) -> None:
     """Each measure is at most 1 up to rounding, and a list never holds its own item."""
-    pipeline = Pipeline(1, cap, Rule(5, measure=measure))
-    pipeline.take(acts)
+    pipeline = Pipeline(1, cap, Rule(5, measure=measure), kind=kind)
+    pipeline.take(acts_of(kind, acts))
     pipeline.drain(0)
     for item, entries in pipeline.lists().items():
         assert all(0 < score <= 1 + 1e-12 for _, score, _ in entries)

@@ -9,6 +9,7 @@ from streamapp.core.ranking import MEASURES, Measure, Rule
 from tests import oracle
 from tests.oracle import Act
 from tests.pipeline import Pipeline
+from tests.property.test_equivalence import KINDS, acts_of, true_lists
 from tests.strategies import portions, streams
 
 Published = dict[str, list[tuple[str, float, int]]]
@@ -20,7 +21,7 @@ def publish(pipeline: Pipeline, number: int, rows: np.ndarray, published: Publis
     pipeline.load(number, rows[~shard.rows.present[rows]])
     ranking = shard.rank(rows)
     changed = shard.differs(rows, ranking)
-    ids = shard.registry.ids
+    ids = shard.registry.names
     for line in np.flatnonzero(changed).tolist():
         entries = [
             (ids[ranking.item[line, place]], float(ranking.score[line, place]),
@@ -49,22 +50,24 @@ def sweep(pipeline: Pipeline, number: int, published: Published) -> None:
     publish(pipeline, number, outdated, published)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("measure", MEASURES)
 @settings(max_examples=600)
 @given(st.data(), streams(max_size=16), st.sampled_from([1, 2, 9]), st.integers(1, 2))
 def test_published_lists_equal_the_truth_after_every_sweep(
-    measure: Measure, data: st.DataObject, acts: list[Act], cap: int, shards: int
+    measure: Measure, kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
     """Rows that changed are published at once, rows whose norms moved by the sweep, none else.
 
     An item that is hidden, or shown again, moves like a norm.
     """
-    pipeline = Pipeline(shards, cap, Rule(data.draw(st.integers(1, 3)), measure=measure))
+    rule = Rule(data.draw(st.integers(1, 3)), measure=measure)
+    pipeline = Pipeline(shards, cap, rule, kind=kind)
     published: Published = {}
     done: list[Act] = []
     hidden: dict[str, bool] = {}
     items = st.sampled_from(sorted({act.item for act in acts} | {"unseen"}))
-    for part in data.draw(portions(acts)):
+    for part in data.draw(portions(acts_of(kind, acts))):
         turned = data.draw(st.dictionaries(items, st.booleans(), max_size=3))
         pipeline.tell(turned)
         hidden |= turned
@@ -80,8 +83,7 @@ def test_published_lists_equal_the_truth_after_every_sweep(
         for number in range(shards):
             sweep(pipeline, number, published)
         gone = [item for item in hidden if hidden[item]]
-        top_n = pipeline.rule.top_n
-        assert published == oracle.lists(done, cap, top_n, measure=measure, hidden=gone)
+        assert published == true_lists(pipeline, done, gone)
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -18,6 +18,13 @@ def test_what_is_sold_or_was_deleted_is_hidden() -> None:
     assert (found.compared, found.different, found.examples) == (2, 0, [])
 
 
+def test_what_is_hidden_in_lists_is_what_is_bought() -> None:
+    """Where items have roles, shards are told of the one that lists show."""
+    assert compare_availability(PRODUCTS, Hidden({"b:sold"}, set()), "b:").different == 0
+    for wrong in ({"v:sold"}, {"sold"}, {"b:sold", "b:here"}):
+        assert compare_availability(PRODUCTS, Hidden(wrong, set()), "b:").different > 0
+
+
 @pytest.mark.parametrize(
     ("hidden", "found", "expected"),
     [

@@ -1,6 +1,7 @@
 """Comparing lists: the true ones pass, in any order of ties, and each fault is found."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from streamapp.audit.comparison import Comparison
 from streamapp.audit.lists import compare_lists
+from streamapp.core.listing import BOUGHT_AFTER_VIEW, ITEM
 from streamapp.core.ranking import MEASURES, Measure, Rule
 from streamapp.store.snapshot import Counts
 from tests import oracle
@@ -17,10 +19,12 @@ from tests.oracle import Act
 from tests.strategies import streams
 
 
-def counts_of(acts: list[Act], cap: int) -> Counts:
-    """Return the oracle's counts in the form of a snapshot."""
+def counts_of(
+    acts: list[Act], cap: int, listed: Callable[[str, str], bool] = oracle.other
+) -> Counts:
+    """Return the oracle's counts in the form of a snapshot, of the pairs that may be listed."""
     items, dots, supports = oracle.gram(acts, cap)
-    pairs = supports - np.diag(supports.diagonal())
+    pairs = supports * [[listed(left, right) for right in items] for left in items]
     rows, others = np.nonzero(pairs)
     return Counts(
         items=items,
@@ -33,10 +37,10 @@ def counts_of(acts: list[Act], cap: int) -> Counts:
     )
 
 
-def encoded(item: str, entries: list[tuple[str, float, int]]) -> bytes:
+def encoded(item: str, entries: list[tuple[str, float, int]], kind: str = ITEM) -> bytes:
     """Return a list as frontends read it."""
     items = [{"id": one, "score": score, "support": support} for one, score, support in entries]
-    return json.dumps({"v": 1, "kind": "item", "id": item, "seq": 1, "items": items}).encode()
+    return json.dumps({"v": 1, "kind": kind, "id": item, "seq": 1, "items": items}).encode()
 
 
 ACTS = [
@@ -87,6 +91,65 @@ def test_true_lists_have_no_differences(
 
     result = compare_lists(counts, lists, Rule(top_n, damping, min_support, measure), hidden=hidden)
     assert (result.compared, result.examples) == (len(true), [])
+
+
+VISITS = [
+    oracle.in_roles(user, item, 1.0, bought=bought)
+    for user, seen, bought_items in (("u", "ab", "bc"), ("v", "a", "b"), ("w", "abc", ""))
+    for bought, items in ((False, seen), (True, bought_items))
+    for item in items
+]
+"""b was bought by both who bought something, and c by one; everybody looked at a."""
+
+
+def bought_after_view(lists: dict[str, bytes | None], hidden: frozenset[str]) -> Comparison:
+    """Compare what is bought after views, but these lists replaced; nobody looked at x."""
+    counts = counts_of(VISITS, 100, oracle.bought_after_view)
+    true = oracle.lists(VISITS, 100, 3, hidden=hidden, pairs=oracle.bought_after_view)
+    standing: list[bytes | None] = [
+        encoded(item[2:], [(one[2:], score, n) for one, score, n in true[item]], BOUGHT_AFTER_VIEW)
+        if item in true
+        else None
+        for item in counts.items
+    ]
+    for item, content in lists.items():
+        standing[counts.items.index(item)] = content
+    return compare_lists(counts, standing, Rule(3), BOUGHT_AFTER_VIEW, hidden)
+
+
+@pytest.mark.parametrize("hidden", [frozenset[str](), frozenset({"b:b"}), frozenset({"v:b"})])
+def test_true_lists_with_a_direction_have_no_differences(hidden: frozenset[str]) -> None:
+    """Lists are called by ids without roles; what is hidden is hidden as something bought."""
+    result = bought_after_view({}, hidden)
+    assert (result.compared, result.examples) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        ([("b", (2 / 3) ** 0.5, 2), ("a", 0.5, 1)], "is no item"),
+        ([("v:b", (2 / 3) ** 0.5, 2), ("c", 1 / 3**0.5, 1)], "is no item"),
+        ([("c", 1 / 3**0.5, 1), ("b", (2 / 3) ** 0.5, 2)], "does not belong in this place"),
+        ([("b", (2 / 3) ** 0.5, 2)], "1 entries"),
+    ],
+)
+def test_a_fault_of_a_list_with_a_direction_is_found_and_named(
+    entries: list[tuple[str, float, int]], found: str
+) -> None:
+    """Also where it names an item that was only looked at."""
+    result = bought_after_view({"v:a": encoded("a", entries, BOUGHT_AFTER_VIEW)}, frozenset())
+    assert result.different == 1
+    assert result.examples[0].where.startswith("list of v:a")
+    assert found in result.examples[0].found
+
+
+def test_an_item_that_is_listed_as_bought_after_its_own_view_is_found() -> None:
+    """Whoever buys an item has looked at it, so it would lead its own list."""
+    entries = [("b", 1 / 2, 1), ("c", 1 / 2**0.5, 1)]
+    result = bought_after_view({"v:b": encoded("b", entries, BOUGHT_AFTER_VIEW)}, frozenset())
+    assert "shares too few users with it" in result.examples[0].found or "2 entries" in (
+        result.examples[0].found
+    )
 
 
 def test_scores_that_tie_but_for_rounding_may_change_places() -> None:

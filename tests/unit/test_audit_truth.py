@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.truth import gram, live_ratings
+from streamapp.core.listing import BOUGHT_AFTER_VIEW, ITEM
+from streamapp.core.roles import roles_of
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
+from streamapp.kinds import pipelines
 from streamapp.settings import Settings
 from streamapp.store.snapshot import Counts
 from tests import oracle
 from tests.oracle import Act
+from tests.property.test_equivalence import KINDS, acts_of, may_be_listed
 from tests.strategies import streams
 
 NOW = 1_700_000_000.0
@@ -24,10 +28,12 @@ TYPES = {1.0: "click", 3.0: "add_to_cart", 5.0: "purchase"}
 
 def read(events: list[LoggedEvent]) -> LogInteractions:
     """Read events as `streamapp audit` does under the default settings."""
-    settings = Settings(_env_file=None)
+    settings = Settings(_env_file=None, bought_after_view=True)
+    own = pipelines(settings)
     return read_interactions(
-        events, settings.event_rules, settings.event_weights, "clicks", NOW + 86_400
-    )
+        events, settings.event_rules, settings.event_weights, "clicks", NOW + 86_400,
+        {BOUGHT_AFTER_VIEW: own[BOUGHT_AFTER_VIEW].event_weights},
+    )  # fmt: skip
 
 
 def count(events: Sequence[tuple[str, str, str, float]], cap: int) -> Counts:
@@ -121,12 +127,18 @@ def test_an_empty_log_has_no_counts() -> None:
     assert count([], cap=3).items == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @given(streams(), st.integers(1, 9), st.sampled_from([5.0, math.inf]))
-def test_counts_equal_those_of_the_oracle(acts: list[Act], cap: int, forget_after_s: float) -> None:
+def test_counts_equal_those_of_the_oracle(
+    kind: str, acts: list[Act], cap: int, forget_after_s: float
+) -> None:
     """Dots, supports, sums of squares and users, also while histories overflow or begin anew."""
     log = read([LoggedEvent(act.user, act.item, TYPES[act.weight], act.ts) for act in acts])
-    counts = gram(live_ratings(log, cap, forget_after_s), len(log.users), log.items)
+    log = {ITEM: log, **log.extra}[kind]
+    ratings = live_ratings(log, cap, forget_after_s)
+    counts = gram(ratings, len(log.users), log.items, roles_of(kind))
 
+    acts, pairs = acts_of(kind, acts), may_be_listed(kind)
     items, dots, supports = oracle.gram(acts, cap, forget_after_s)
     assert counts.items == items
     np.testing.assert_array_equal(counts.sum_sq, dots.diagonal())
@@ -135,5 +147,5 @@ def test_counts_equal_those_of_the_oracle(acts: list[Act], cap: int, forget_afte
         (left, right): (dots[i, j], supports[i, j])
         for i, left in enumerate(items)
         for j, right in enumerate(items)
-        if i != j and supports[i, j]
+        if pairs(left, right) and supports[i, j]
     }

@@ -19,7 +19,9 @@ from streamapp.agents.outside import Outside
 from streamapp.core.availability import decode_notice
 from streamapp.core.catalogue import Product, decode_product
 from streamapp.core.fence import Fences
+from streamapp.core.listing import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 from streamapp.core.norms import Norms
+from streamapp.core.projection import PROJECTIONS
 from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
 from streamapp.core.shard import Shard
@@ -63,12 +65,17 @@ class Desk:
 
     async def begin(self) -> None:
         """Say what the state was begun with."""
-        layout = {":generation": "g", "goods": 1, DELTAS: SHARDS}
-        await self.redis.hset("s:layout", mapping=layout)  # type: ignore[arg-type]
+        for kind in ("", *PROJECTIONS):
+            prefix, deltas = "s:layout", DELTAS
+            if kind:
+                prefix, deltas = f"s:{kind}:layout", f"{DELTAS}-{kind.replace('_', '-')}"
+            layout = {":generation": "g", "goods": 1, deltas: SHARDS}
+            await self.redis.hset(prefix, mapping=layout)  # type: ignore[arg-type]
 
-    async def owner(self, failpoint: str = "") -> Catalogue:
+    async def owner(self, failpoint: str = "", kinds: Sequence[str] = ()) -> Catalogue:
         """Return another owner, who has opened the partition."""
         settings = Settings(_env_file=None, state_prefix="s:", catalogue_topic="goods")
+        settings = settings.model_copy(update=dict.fromkeys(kinds, True))
         outside: Any = Outside(
             settings,
             self.redis,
@@ -80,10 +87,10 @@ class Desk:
         await made.open({GOODS: Offsets(0, 1_000, None)}, doubt=False)
         return made
 
-    def heard(self, shard: int) -> dict[str, bool]:
+    def heard(self, shard: int, deltas: str = DELTAS) -> dict[str, bool]:
         """Return what a shard makes of its notices: whether each item is hidden."""
         made = Shard(shard, SHARDS, Rule(3), "g", 0, Registry(), Norms.unpack(b""), Fences())
-        for offset, value in enumerate(self.broker.taken.get((DELTAS, shard), [])):
+        for offset, value in enumerate(self.broker.taken.get((deltas, shard), [])):
             made.hear(decode_notice(value), offset)
         hidden = made.availability.hidden.tolist()
         return dict(zip(made.registry.ids, hidden, strict=False))
@@ -169,6 +176,16 @@ async def test_what_stays_the_same_is_not_sent(desk: Desk) -> None:
         [("b", False)],
     ]
     assert await desk.known() == dict([shows("b")])
+
+
+async def test_shards_of_every_kind_hear_of_the_items_that_their_lists_show(desk: Desk) -> None:
+    """What is bought after a view is called otherwise than what was viewed."""
+    owner = await desk.owner(kinds=(BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW))
+    await owner.apply([batch([hides("a"), hides("b")], 0, 2)])
+    for shard in range(SHARDS):
+        assert desk.heard(shard) == {"a": True, "b": True}
+        assert desk.heard(shard, f"{DELTAS}-bought-together") == {"a": True, "b": True}
+        assert desk.heard(shard, f"{DELTAS}-bought-after-view") == {"b:a": True, "b:b": True}
 
 
 async def test_a_product_that_another_program_wrote_stops_the_worker_in_one_line(

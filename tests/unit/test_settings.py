@@ -31,6 +31,7 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_CATALOGUE_TOPIC", "goods:all", "pattern"),
         ("STREAMAPP_STATE_PREFIX", "a{b}", "pattern"),
         ("STREAMAPP_BOUGHT_TOGETHER", "sometimes", "valid boolean"),
+        ("STREAMAPP_BOUGHT_AFTER_VIEW", "seldom", "valid boolean"),
         ("STREAMAPP_LIST_PREFIX", "streamapp:lists:", "must not lie under"),
     ],
 )
@@ -88,9 +89,10 @@ def test_an_alias_of_a_type_without_weight_stays_unknown() -> None:
     assert "buy" not in rules.types
 
 
-def test_baskets_need_purchases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a weight, a purchase is an event of unknown type, and no basket would ever fill."""
+@pytest.mark.parametrize("name", ["BOUGHT_TOGETHER", "BOUGHT_AFTER_VIEW"])
+def test_lists_of_what_is_bought_need_purchases(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Without a weight, a purchase is an event of unknown type, and nothing is ever bought."""
     monkeypatch.setenv("STREAMAPP_EVENT_WEIGHTS", "click=1,add_to_cart=3")
-    monkeypatch.setenv("STREAMAPP_BOUGHT_TOGETHER", "true")
-    with pytest.raises(ConfigError, match="BOUGHT_TOGETHER needs the weight of a purchase"):
+    monkeypatch.setenv(f"STREAMAPP_{name}", "true")
+    with pytest.raises(ConfigError, match=f"{name} needs the weight of a purchase"):
         load_settings()
