@@ -98,6 +98,7 @@ def _settings(deployment: Deployment, plan: Plan) -> dict[str, str]:
         "STREAMAPP_PARTITIONS": str(plan.partitions),
         "STREAMAPP_HISTORY_CAP": str(plan.history_cap),
         "STREAMAPP_BOUGHT_TOGETHER": str(plan.bought_together).lower(),
+        "STREAMAPP_BOUGHT_AFTER_VIEW": str(plan.bought_after_view).lower(),
         "STREAMAPP_SESSION_TIMEOUT": f"{_SESSION_S:g}",
         "STREAMAPP_REDIS_TIMEOUT": "2",
         "PYTHONFAULTHANDLER": "1",

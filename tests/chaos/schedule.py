@@ -107,6 +107,7 @@ class Plan:
         partitions: Partitions of every topic.
         static_members: Whether workers keep their member id when they start again.
         bought_together: Whether baskets are counted, too.
+        bought_after_view: Whether what is bought after a view is.
         faults: By time.
     """
 
@@ -119,6 +120,7 @@ class Plan:
     partitions: int
     static_members: bool
     bought_together: bool
+    bought_after_view: bool
     faults: tuple[Fault, ...]
 
 
@@ -138,6 +140,7 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
         # The embedded broker never settles with several static members once one was expelled.
         static_members=chance.random() < 1 / 2 and lane != "embedded",
         bought_together=chance.random() < 1 / 2,
+        bought_after_view=chance.random() < 1 / 2,
         faults=tuple(sorted(found, key=lambda fault: (fault.at_s, fault.track))),
     )
 

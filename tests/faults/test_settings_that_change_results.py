@@ -3,10 +3,13 @@
 from typing import Any
 
 import orjson
+import pytest
 
 from tests.faults.shop import Shop, exact, selling
 from tests.integration.traffic import redis_lists, succeeded, synthetic
 from tests.servers.deployment import Deployment
+
+KINDS = ("bought_together", "bought_after_view")
 
 
 def sold(deployment: Deployment, seed: int) -> Shop:
@@ -81,64 +84,66 @@ def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment
     assert all(seq(after[key]) > seq(before[key]) for key in after)
 
 
-def test_what_is_bought_together_is_switched_on_by_a_rebuild_and_never_silently(
-    deployment: Deployment,
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_lists_is_switched_on_by_a_rebuild_and_never_silently(
+    deployment: Deployment, kind: str
 ) -> None:
-    """Purchases were counted without: refused, and so is a worker of before the rebuild."""
+    """Events were counted without: refused, and so is a worker of before the rebuild."""
     shop = sold(deployment, seed=65)
     one = deployment.worker(instance_id="one")
     exact(deployment, shop.sold)
-    last = refused(deployment, bought_together="true")
-    assert "STREAMAPP_BOUGHT_TOGETHER is true" in last
+    last = refused(deployment, **{kind: "true"})
+    assert f"STREAMAPP_{kind.upper()} is true" in last
     assert "streamapp rebuild" in last
 
     assert one.running
-    deployment.env["STREAMAPP_BOUGHT_TOGETHER"] = "true"
+    deployment.env[f"STREAMAPP_{kind.upper()}"] = "true"
     succeeded(deployment, "streamapp", "rebuild")
     assert one.wait(60) in {1, 2}
     assert one.output.splitlines()[-1].startswith("streamapp: ")
     deployment.worker("both", instance_id="one")
     report = exact(deployment, shop.sold)
-    assert report["compared"]["bought_together lists"] == len(bought_together(deployment)) > 0
+    assert report["compared"][f"{kind} lists"] == len(lists_of(deployment, kind)) > 0
 
 
-def test_what_is_bought_together_is_switched_off_by_a_rebuild_that_withdraws_it(
-    deployment: Deployment,
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_lists_is_switched_off_by_a_rebuild_that_withdraws_it(
+    deployment: Deployment, kind: str
 ) -> None:
-    """Purchases would be left out: refused; and lists that come back have a later `seq`."""
-    deployment.env["STREAMAPP_BOUGHT_TOGETHER"] = "true"
+    """Events would be left out: refused; and lists that come back have a later `seq`."""
+    deployment.env[f"STREAMAPP_{kind.upper()}"] = "true"
     shop = sold(deployment, seed=66)
     both = deployment.worker("both", instance_id="one")
     exact(deployment, shop.sold)
-    last = refused(deployment, bought_together="false")
-    assert "STREAMAPP_BOUGHT_TOGETHER is false" in last
+    last = refused(deployment, **{kind: "false"})
+    assert f"STREAMAPP_{kind.upper()} is false" in last
     assert "streamapp rebuild" in last
     assert both.running
-    before = bought_together(deployment)
+    before = lists_of(deployment, kind)
     assert both.terminate() == 0
 
-    deployment.env["STREAMAPP_BOUGHT_TOGETHER"] = "false"
+    deployment.env[f"STREAMAPP_{kind.upper()}"] = "false"
     succeeded(deployment, "streamapp", "rebuild")
     assert before
-    assert not bought_together(deployment)
+    assert not lists_of(deployment, kind)
     one = deployment.worker("one", instance_id="one")
     report = exact(deployment, shop.sold)
-    assert "bought_together lists" not in report["compared"]
+    assert f"{kind} lists" not in report["compared"]
     assert one.terminate() == 0
 
-    deployment.env["STREAMAPP_BOUGHT_TOGETHER"] = "true"
+    deployment.env[f"STREAMAPP_{kind.upper()}"] = "true"
     succeeded(deployment, "streamapp", "rebuild")
     both.start()
     exact(deployment, shop.sold)
-    after = bought_together(deployment)
+    after = lists_of(deployment, kind)
     assert after.keys() == before.keys()
     assert all(seq(after[key]) > seq(before[key]) for key in after)
 
 
-def bought_together(deployment: Deployment) -> dict[str, bytes]:
-    """Return the lists of what is bought together."""
+def lists_of(deployment: Deployment, kind: str) -> dict[str, bytes]:
+    """Return the lists of a kind."""
     found = redis_lists(deployment)
-    return {key: value for key, value in found.items() if key.startswith("bought_together:")}
+    return {key: value for key, value in found.items() if key.startswith(f"{kind}:")}
 
 
 def seq(value: bytes) -> int:

@@ -52,5 +52,6 @@ def test_thirty_seeds_kill_at_every_failpoint_and_choose_every_traffic() -> None
     assert places - {""} == set(NAMES)
     assert {len(one.topics) for one in plans} == {1, 2}
     assert {one.static_members for one in plans} == {False, True}
-    assert {one.bought_together for one in plans} == {False, True}
+    kinds = {(one.bought_together, one.bought_after_view) for one in plans}
+    assert len(kinds) == 4
     assert all(one.history_cap < 90 for one in plans if len(one.topics) == 1)

@@ -1,4 +1,4 @@
-"""What is bought together is exact whatever dies: it is the same machine, twice in one worker."""
+"""Every kind of lists is exact whatever dies: it is the same machine, thrice in one worker."""
 
 import random
 import signal
@@ -17,27 +17,28 @@ _BEHIND = "was stored once"
 """What a worker says that finds a commit beyond the state."""
 
 SHARED = [name for name in NAMES if not name.startswith(("user-lists", "trending"))]
-"""The places that both pipelines pass, or the records of both."""
+"""The places that all pipelines pass, or the records of all."""
+
+KINDS = ("bought_together", "bought_after_view")
+ON = {"STREAMAPP_PARTITIONS": "2", **{f"STREAMAPP_{kind.upper()}": "true" for kind in KINDS}}
 
 
-def baskets(deployment: Deployment) -> dict[str, bytes]:
-    """Return the lists of what is bought together."""
-    found = redis_lists(deployment)
-    return {key: value for key, value in found.items() if key.startswith("bought_together:")}
+def lists_of(deployment: Deployment, kind: str) -> list[str]:
+    """Return the names of the lists of a kind."""
+    return [name for name in redis_lists(deployment) if name.startswith(f"{kind}:")]
 
 
 def compared(deployment: Deployment, report: dict[str, dict[str, int]]) -> None:
-    """Check that an audit looked at baskets, and that Redis has as many lists as it counted."""
-    assert report["compared"]["bought_together dots"] > 0
-    assert report["compared"]["bought_together lists"] == len(baskets(deployment))
+    """Check that an audit looked at all kinds, and that Redis has as many lists as it counted."""
+    for kind in KINDS:
+        assert report["compared"][f"{kind} dots"] > 0
+        assert report["compared"][f"{kind} lists"] == len(lists_of(deployment, kind)) > 0
 
 
 @pytest.mark.parametrize("part", range(3))
-def test_deaths_of_a_worker_change_neither_counts_nor_baskets(
-    deployment: Deployment, part: int
-) -> None:
-    """SIGKILL at every place that both pipelines pass, at some of the first times; then exact."""
-    deployment.env |= {"STREAMAPP_BOUGHT_TOGETHER": "true", "STREAMAPP_PARTITIONS": "2"}
+def test_deaths_of_a_worker_change_no_kind_of_lists(deployment: Deployment, part: int) -> None:
+    """SIGKILL at every place that all pipelines pass, at some of the first times; then exact."""
+    deployment.env |= ON
     chance = random.Random(part)  # noqa: S311 - no secret
     places = [f"{name}:{chance.randint(1, 9)}" for name in SHARED[part::3]]
     chance.shuffle(places)
@@ -52,17 +53,18 @@ def test_deaths_of_a_worker_change_neither_counts_nor_baskets(
     compared(deployment, exact(deployment, shop.sold))
 
 
-def test_a_state_of_baskets_that_is_gone_stops_the_worker_and_rebuild_counts_both_again(
-    deployment: Deployment,
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_state_of_a_kind_that_is_gone_stops_the_worker_and_rebuild_counts_all_again(
+    deployment: Deployment, kind: str
 ) -> None:
-    """The rest of the state is there, and does not hide it: an honest stop, then both are exact."""
-    deployment.env |= {"STREAMAPP_BOUGHT_TOGETHER": "true", "STREAMAPP_PARTITIONS": "2"}
+    """The rest of the state is there, and does not hide it: an honest stop, then all are exact."""
+    deployment.env |= ON
     with selling(deployment, synthetic(seed=72, events=4_000, orders=5), rate=4_000) as shop:
         shop.join()
     one = deployment.worker("one", instance_id="one")
     compared(deployment, exact(deployment, shop.sold))
     assert one.terminate() == 0
-    prefix = f"{deployment.env['STREAMAPP_STATE_PREFIX']}bought_together:"
+    prefix = f"{deployment.env['STREAMAPP_STATE_PREFIX']}{kind}:"
     with deployment.redis() as redis:
         redis.delete(*redis.scan_iter(f"{prefix}*", count=10_000))
     one.launch()
@@ -74,13 +76,14 @@ def test_a_state_of_baskets_that_is_gone_stops_the_worker_and_rebuild_counts_bot
 
 
 @pytest.mark.kafka
-def test_two_workers_share_both_pipelines_and_one_dies(deployment: Deployment) -> None:
-    """Whoever is left takes over the partitions of both."""
-    deployment.env |= {"STREAMAPP_BOUGHT_TOGETHER": "true", "STREAMAPP_PARTITIONS": "2"}
+def test_two_workers_share_all_pipelines_and_one_dies(deployment: Deployment) -> None:
+    """Whoever is left takes over the partitions of all."""
+    deployment.env |= ON
     with selling(deployment, synthetic(seed=73, events=100_000, orders=5), rate=300) as shop:
         one, two = deployment.worker("one"), deployment.worker("two")
         wait_applied(deployment, 1_000)
-        wait_until(partial(baskets, deployment), 60, "there are lists")
+        for kind in KINDS:
+            wait_until(partial(lists_of, deployment, kind), 60, "there are lists")
         one.kill()
         wait_applied(deployment, len(shop.sold) + 500)
     compared(deployment, exact(deployment, shop.sold))
