@@ -202,11 +202,21 @@ class EventReader:
             return
         if projections:
             # First, for each may refuse the event.
-            made = [(own, project(element, user, item, kind)) for project, own in projections]
-            for own, pair in made:
-                if pair is not None:
-                    own.add(record.offset, *pair, kind, ts)
+            for own, pair in _projected(projections, element, user, item, kind):
+                own.add(record.offset, *pair, kind, ts)
         sink.add(record.offset, user, item, kind, ts)
+
+
+def _projected(
+    projections: Sequence[tuple[Project, Sink]],
+    element: Mapping[str, Any],
+    user: str,
+    item: str,
+    kind: str,
+) -> list[tuple[Sink, tuple[str, str]]]:
+    """Return the user and the item in each projection that takes an element, and who gets them."""
+    made = [(own, project(element, user, item, kind)) for project, own in projections]
+    return [(own, pair) for own, pair in made if pair is not None]
 
 
 def raw_elements(value: bytes) -> list[bytes]:
