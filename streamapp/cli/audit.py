@@ -18,7 +18,7 @@ from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_trending
 from streamapp.audit.user_lists import compare_user_lists
 from streamapp.cli.console import Step, print_json, print_table, progress
-from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.core.listing import ITEM, TRENDING
 from streamapp.eventlog import read_log
 from streamapp.kinds import pipelines
@@ -110,7 +110,7 @@ async def _compare(
     timeout_s: float,
     begin: Callable[[str], Step],
 ) -> Report:
-    async with redis_session(settings) as redis:
+    async with state_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
         wait = begin("waiting for the app")
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.cli.console import progress
-from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.errors import ConfigError
 from streamapp.settings import Settings, load_settings
 from streamapp.store.snapshot import Counts, read_snapshot
@@ -43,7 +43,7 @@ def export_counts(file: Path, timeout_s: float) -> None:
 
 async def _read(settings: Settings, timeout_s: float) -> Counts:
     with progress() as begin:
-        async with redis_session(settings) as redis:
+        async with state_session(settings) as redis:
             layout = await existing_partitions(settings, state_topics(settings))
             wait = begin("waiting for the app")
 

@@ -7,6 +7,7 @@ from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
 from streamapp.core.history import ENTRY
 from streamapp.core.listing import ITEM
+from streamapp.core.norms import NORM
 from streamapp.core.rows import CELL
 from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
@@ -26,7 +27,7 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
     classes: list[KeyClass] = []
     if given is None:
         own = pipelines(settings)
-        given, partitions, shards = asyncio.run(_state(own.pop(ITEM)))
+        given, partitions, shards, _ = asyncio.run(_state(own.pop(ITEM)))
         for kind, one in own.items():
             size, *counts = asyncio.run(_state(one))
             found = predict(size, one, *counts)
@@ -48,12 +49,16 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
     )  # fmt: skip
 
 
-async def _state(settings: Settings) -> tuple[Size, int, int]:
-    """Return the size of the state, its partitions and its shards; ids are taken for 12 bytes."""
+async def _state(settings: Settings) -> tuple[Size, int, int, int]:
+    """Return the size of the state, its partitions, its shards, and how many items those know.
+
+    Ids are taken for 12 bytes.
+    """
     async with redis_session(settings) as redis:
         layout = await read_layout(redis, settings)
         slots = slots_of(redis, settings, layout)
         heads = [[await slot.head() or Head(0) for slot in some] for some in slots]
+        known = len(await slots[1][0].packed(slots[1][0].keys.norms)) // NORM.itemsize
         live = [await Audience(redis, slot.keys).size() for slot in slots[0]]
     blobs = [sum(head.number("blobs") for head in some) for some in heads]
     entries, cells = (
@@ -64,4 +69,4 @@ async def _state(settings: Settings) -> tuple[Size, int, int]:
     )
     users, items = blobs
     size = Size(users, items, cells // 2, entries / users if users else 0.0, 12, sum(live))
-    return size, layout[settings.interactions_topic], layout[settings.deltas_topic]
+    return size, layout[settings.interactions_topic], layout[settings.deltas_topic], known

@@ -48,7 +48,7 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
             for tp, known in offsets.items()
         }
         removed = await remove_keys(redis, settings.state_prefix)
-        off = set(PROJECTIONS) - set(extra_kinds(settings))
+        off = [kind for kind in PROJECTIONS if kind not in extra_kinds(settings)]
         lists = sum([await _withdraw(redis, settings, kind) for kind in off])
         lists += await remove_keys(redis, settings.list_prefix) if drop_lists else 0
         await check_layout(redis, settings, layout)

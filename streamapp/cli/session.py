@@ -15,6 +15,7 @@ from streamapp.errors import ConfigError, StreamappError
 from streamapp.kinds import followers
 from streamapp.settings import Settings
 from streamapp.store.connection import opened
+from streamapp.store.layout import check_kinds, read_generation
 from streamapp.transport.topics import administration, partition_counts
 
 
@@ -28,6 +29,20 @@ async def redis_session(settings: Settings) -> AsyncIterator[Redis]:
     with readable():
         async with opened(settings) as redis:
             yield redis
+
+
+@asynccontextmanager
+async def state_session(settings: Settings) -> AsyncIterator[Redis]:
+    """Yield a Redis client for a command that looks at the state of all kinds of lists.
+
+    Raises:
+        ConfigError: the state was begun with other kinds than are set now.
+        StreamappError: Redis or Kafka cannot be reached, or fails.
+    """
+    async with redis_session(settings) as redis:
+        if generation := await read_generation(redis, settings):
+            check_kinds(generation, settings)
+        yield redis
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from streamapp.audit.lag import Standing, read_standing
 from streamapp.cli.console import print_json, print_table
-from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.core.judging import Served
 from streamapp.core.norms import NORM
 from streamapp.core.rows import CELL
@@ -44,7 +44,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
     neighbours; `deduplicated` is both. `rolled_back` is how often a slot was found behind what
     Kafka says it stored, and `rolled_back_offsets` how far behind, all slots together.
     """
-    async with redis_session(settings) as redis:
+    async with state_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
         standing = await read_standing(redis, settings, layout)
         items = await _items(redis, settings)

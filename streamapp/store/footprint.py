@@ -69,7 +69,9 @@ class KeyClass:
     bytes: int
 
 
-def predict(size: Size, settings: Settings, partitions: int, shards: int) -> list[KeyClass]:
+def predict(
+    size: Size, settings: Settings, partitions: int, shards: int, known: int | None = None
+) -> list[KeyClass]:
     """Return what a state of `size` takes.
 
     Args:
@@ -77,11 +79,13 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
         settings: Its prefixes, and how long a list is.
         partitions: Partitions of the interactions topic.
         shards: Partitions of the deltas topic.
+        known: Items that registries and norms hold, where that is not as many as have a row.
 
     An item is taken to be known to every partition, and a user's list to be full of similar items,
     which is the most there can be. A catalogue is taken to have these items, some of them hidden.
     """
     users, items, name = size.users, size.items, "x" * size.id_bytes
+    known = items if known is None else known
     row = 2 * size.pairs / items if items else 0.0
     history_key = SlotKeys(settings.state_prefix, histories_tag(partitions)).blob(name)
     row_key = SlotKeys(settings.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
@@ -106,8 +110,8 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
         KeyClass("user lists", size.live, size.live * user_list),
         KeyClass("audiences", partitions, size.live * note),
         KeyClass("registries", partitions + shards,
-                 (partitions + shards) * items * (size.id_bytes + _LIST_ENTRY_BYTES)),
-        KeyClass("norms", shards, shards * items * NORM.itemsize),
+                 (partitions + shards) * known * (size.id_bytes + _LIST_ENTRY_BYTES)),
+        KeyClass("norms", shards, shards * known * NORM.itemsize),
         KeyClass("popularity", shards, shards * items * POPULARITY.itemsize),
         *(catalogue if settings.catalogue_topic else ()),
     ]  # fmt: skip

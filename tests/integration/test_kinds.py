@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from streamapp.core.norms import NORM
 from tests.faults.shop import sent_of
 from tests.integration.traffic import (
     Act,
@@ -187,6 +188,10 @@ def test_every_kind_is_counted_exactly_beside_everything_else(
     assert (status["applied_events"], status["lag_events"]) == (20_000, 0)
     topics = {one["topic"] for one in status["partitions"]}
     memory = orjson.loads(succeeded(deployment, "streamapp", "footprint", "--json"))
+    roles = {(act.item, act.type == "purchase") for act in acts}
+    norms = memory["bought_after_view norms"]
+    if cap == 100:
+        assert norms["bytes"] == norms["keys"] * len(roles) * NORM.itemsize
     assert memory["histories"]["keys"] == status["users"]
     for kind in KINDS:
         assert f"{deployment.name}-deltas-{kind.replace('_', '-')}" in topics

@@ -1,0 +1,62 @@
+"""Commands that look at the state refuse one of other kinds of lists, before they ask Kafka."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streamapp.cli.main import app
+from streamapp.cli.outcome import run
+from streamapp.settings import load_settings
+from tests.servers.node import RedisNode
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[RedisNode]:
+    """A Redis of this file alone."""
+    with RedisNode() as made:
+        yield made
+
+
+@pytest.mark.parametrize("command", [["status"], ["export", "counts.npz"], ["audit", "--log"]])
+@pytest.mark.parametrize(
+    ("generation", "setting", "says"),
+    [
+        ("g", "BOUGHT_AFTER_VIEW", "STREAMAPP_BOUGHT_AFTER_VIEW is true"),
+        ("g", "BOUGHT_TOGETHER", "STREAMAPP_BOUGHT_TOGETHER is true"),
+        ("g:bought_after_view", "", "STREAMAPP_BOUGHT_AFTER_VIEW is false"),
+        ("g", "", "STREAMAPP_BROKER_URL"),
+        ("", "BOUGHT_AFTER_VIEW", "STREAMAPP_BROKER_URL"),
+    ],
+)
+def test_a_state_of_other_kinds_is_refused_in_one_line(
+    node: RedisNode,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    command: list[str],
+    generation: str,
+    setting: str,
+    says: str,
+) -> None:
+    """As a worker refuses it; where the kinds are those of the state, or there is none, not."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "log.csv").write_text("user_id,item_id,type,ts\n")
+    monkeypatch.setenv("STREAMAPP_REDIS_URL", node.url)
+    monkeypatch.setenv("STREAMAPP_BROKER_URL", "kafka://127.0.0.1:1")
+    if setting:
+        monkeypatch.setenv(f"STREAMAPP_{setting}", "true")
+    with node.client() as redis:
+        redis.flushall()
+        if generation:
+            redis.hset("streamapp:layout", ":generation", generation)
+    load_settings.cache_clear()
+    files = ["log.csv"] if command[-1] == "--log" else []
+    monkeypatch.setattr(sys, "argv", ["streamapp", *command, *files])
+    with pytest.raises(SystemExit) as caught:
+        run(app, "streamapp")
+    assert caught.value.code == 2
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert printed.startswith("streamapp: ")
+    assert says in printed
