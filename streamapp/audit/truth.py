@@ -133,18 +133,14 @@ def newest_of(log: LogInteractions) -> Floats:
 
 
 def _idle_once(log: LogInteractions, forget_after_s: float) -> Bools:
-    """Say of each user whether an event came so long after the newest before it.
+    """Say of each user whether an event came so much later than the one applied before it.
 
-    What came late between the two does not bridge the pause: the history has begun anew by then.
+    No history of another user began anew: the newest event before is not older than the last.
     """
     idle = np.zeros(len(log.users), np.bool_)
     order = np.argsort(log.user, kind="stable")
     user, ts = log.user[order], log.ts[order]
-    times, rank = np.unique(ts, return_inverse=True)
-    # Users rise, so the largest so far is one of the same user.
-    newest = np.maximum.accumulate(user.astype(np.int64) * len(times) + rank)
-    newest_ts = times[newest % max(1, len(times))]
-    idle[user[1:][(user[1:] == user[:-1]) & (ts[1:] - newest_ts[:-1] > forget_after_s)]] = True
+    idle[user[1:][(user[1:] == user[:-1]) & (np.diff(ts) > forget_after_s)]] = True
     return idle
 
 

@@ -1,10 +1,12 @@
 """Roles: what a revision of a history becomes where pairs have a direction."""
 
 import numpy as np
+import orjson
 
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.history import ENTRY, Interactions, Revisions, revise
-from streamapp.core.listing import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
+from streamapp.core.listing import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM, encode_item_lists
+from streamapp.core.ranking import Ranking
 from streamapp.core.registry import Registry
 from streamapp.core.roles import RoleRegistry, directed, registry_of, roles_of
 
@@ -101,6 +103,22 @@ def test_no_shard_owns_what_was_bought_and_readers_know_items_by_their_ids() -> 
     registry.number(["v:b:c"])
     assert registry.names == ["a", "a", "b:c"]
     assert plain.names == plain.ids == ["v:a", "b:a"]
+
+
+def test_a_list_says_ids_without_roles() -> None:
+    """Its own and those of its entries, also where nothing is listed."""
+    registry = RoleRegistry(["v:a", "v:b", "b:c"])
+    ranking = Ranking(
+        np.array([1, 0], np.int32), np.array([[2], [-1]], np.int32), np.array([[0.5], [0.0]]),
+        np.array([[3], [0]], np.int32), np.zeros(2, np.int64),
+    )  # fmt: skip
+    (one, content), nothing = encode_item_lists(
+        [0, 1], ranking, 7, np.zeros(3), registry, BOUGHT_AFTER_VIEW
+    )
+    assert (one, nothing) == ("a", ("b", b""))
+    told = orjson.loads(content)
+    assert (told["kind"], told["id"]) == (BOUGHT_AFTER_VIEW, "a")
+    assert told["items"] == [{"id": "c", "score": 0.5, "support": 3}]
 
 
 def test_only_the_kind_with_a_direction_has_roles() -> None:
