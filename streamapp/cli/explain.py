@@ -25,12 +25,21 @@ from streamapp.store.snapshot import read_layout
 
 _AS_OF_BYTES = 8
 
-_WHO = {
-    ITEM: ("users", "have"),
-    BOUGHT_TOGETHER: ("baskets", "have"),
-    BOUGHT_AFTER_VIEW: ("users", "viewed", "bought"),
+
+class _Words(NamedTuple):
+    """What is said of a kind: who is counted, and what they did with the items."""
+
+    users: str
+    did: tuple[str, str]
+    both: str
+
+
+_HAVE = ("have", "have")
+_WORDS = {
+    ITEM: _Words("users", _HAVE, "have both"),
+    BOUGHT_TOGETHER: _Words("baskets", _HAVE, "have both"),
+    BOUGHT_AFTER_VIEW: _Words("users", ("viewed", "bought"), "viewed the one and bought the other"),
 }
-"""Who is counted, and what they did with the first item and with the second, by kind."""
 
 
 class Explanation(NamedTuple):
@@ -84,9 +93,7 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
     if as_json:
         print_json(found._asdict())
         return
-    users, did, *other = _WHO[kind]
-    then = other[0] if other else did
-    both = f"{did} the one and {then} the other" if other else f"{did} both"
+    users, (did, then), both = _WORDS[kind]
     print_table(
         f"{left} and {right}",
         ("what", "value"),
@@ -120,9 +127,10 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
         slot = Slot(redis, keys)
         registry = await slot.registry()
         numbers = [registry.find(item) for item in ids]
-        for item, number in zip((left, right), numbers, strict=True):
+        for item, number, did in zip((left, right), numbers, _WORDS[kind].did, strict=True):
             if number < 0:
-                raise StreamappError(f"no interaction with item {item} was ever applied")
+                how = f"that {did} item" if roles.row else "with item"
+                raise StreamappError(f"no interaction {how} {item} was ever applied")
         norms = [await _norm(redis, keys, number) for number in numbers]
         (row,) = await slot.read([numbers[0]])
         users = await _users(redis, settings, layout[settings.interactions_topic])

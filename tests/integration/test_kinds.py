@@ -121,6 +121,8 @@ async def test_who_looked_at_an_item_is_told_what_was_bought_and_not_the_other_w
                       "--kind", "bought_after_view")  # fmt: skip
     assert "users who viewed the one and bought the other" in shown
     assert "users who bought stove" in shown
+    done = deployment.run("streamapp", "explain", "tent", "tap", "--kind", "bought_after_view")
+    assert done.stderr == "streamapp: no interaction that bought item tap was ever applied\n"
 
 
 async def test_what_is_not_available_is_in_no_list_of_any_kind(
