@@ -20,7 +20,7 @@ from streamapp.store.progress import published_text, read_heads
 _USERS_AT_ONCE = 128
 
 _REST = 1
-"""A sweep takes half of the time at most."""
+"""While interactions wait, a sweep takes half of the time at most."""
 
 _POLLS = 3
 """How often within the interval shards are asked."""
@@ -51,20 +51,23 @@ class Sweep:
         self._turned = self._swept = [0] * shards
         self.pace = Pace(0.0, _REST)
 
-    @property
-    def due_in_s(self) -> float:
-        """The seconds until there is something to look at, or to see whether there is."""
+    def due_in_s(self, *, busy: bool) -> float:
+        """Return the seconds until there is something to look at, or to see whether there is."""
         if self._under_way:
-            return max(0.0, self.pace.due_in_s(busy=True))
+            return max(0.0, self.pace.due_in_s(busy=busy))
         return max(0.0, self._due_at - time.monotonic())
 
-    async def next(self, looked_at: Iterable[tuple[str, float]], *, quiet: bool) -> list[str]:
+    @property
+    def since(self) -> float:
+        """Monotonic time in seconds; lists of items that were read later are as new as is asked."""
+        return self._polled_at
+
+    async def next(self, users: Iterable[str], *, quiet: bool) -> list[str]:
         """Return who is to be looked at next, which may be nobody.
 
         Args:
+            users: All users.
             quiet: Whether the partition is at rest itself.
-            looked_at: All users, and the monotonic times after which the lists of items were read
-                that theirs were last made from.
         """
         if not self._under_way:
             now, before = time.monotonic(), self._polled
@@ -78,7 +81,7 @@ class Sweep:
                 return []
             self._under_way, self._began_at = self._polled, now
             self._swept = self._turned
-            self._queue = [user for user, at in looked_at if at <= self._polled_at]
+            self._queue = list(users)
         some = self._queue[-_USERS_AT_ONCE:]
         del self._queue[-_USERS_AT_ONCE:]
         return some

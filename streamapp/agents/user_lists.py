@@ -6,15 +6,18 @@ lists with them, whenever shards say that they have published something since. A
 some time after its user was last seen.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+import numpy as np
 
 from streamapp.agents.blender import Blender
 from streamapp.agents.delivery import Delivery
 from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
+from streamapp.agents.shown import LOST, UNKNOWN, Shown
 from streamapp.agents.sweep import Sweep
 from streamapp.core.listing import entries_of
 from streamapp.core.registry import Registry
@@ -34,30 +37,7 @@ _EXPIRY_S = 1.0
 _GRACE_S = 60
 """Redis removes a list so much later than a worker does, who also tells the topic."""
 
-_UNKNOWN = 1 << 64
-_LOST = 1 << 65
-"""No digest: what stands is still to be read, or to be published whatever it is."""
-
 _NOT_SWEPT = "-"
-
-
-@dataclass(slots=True)
-class _Shown:
-    """What is known of a user's list.
-
-    Attributes:
-        expires_at: Unix time in seconds at which it is removed.
-        digest: Hash of the entries that stand; `_UNKNOWN` until they are read,
-            `_LOST` where the topic may not have them.
-        published_at: Monotonic time in seconds at which it was last replaced.
-        looked_at: Monotonic time in seconds after which the lists of items were read that it was
-            last made from.
-    """
-
-    expires_at: int
-    digest: int
-    published_at: float = -1e9
-    looked_at: float = -1e9
 
 
 class UserLists:
@@ -76,16 +56,14 @@ class UserLists:
         self._blender = Blender(outside)
         self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
         self._registry = Registry()
-        self._new = _UNKNOWN
+        self._new = UNKNOWN
         self._begin({}, 0)
 
     def _begin(self, notes: Mapping[str, Note], shards: int) -> None:
         by_time = sorted(notes.items(), key=lambda one: one[1].expires_at)
         # Where lists lived longer before, those of now are not to wait behind them.
         latest = int(time.time() + self._ttl_s)
-        self._shown = {
-            user: _Shown(min(note.expires_at, latest), _UNKNOWN) for user, note in by_time
-        }
+        self._shown = {user: Shown(min(note.expires_at, latest), UNKNOWN) for user, note in by_time}
         self._due: dict[str, bytes | None] = {}
         self._on_the_way: dict[str, Note | None] = {}
         self._sweep = Sweep(self._outside, shards)
@@ -102,12 +80,12 @@ class UserLists:
         await self._delivery.open()
         # Other items may have the numbers of before.
         self._registry, self._blender = registry, Blender(self._outside)
-        self._new = _LOST if doubt else _UNKNOWN
+        self._new = LOST if doubt else UNKNOWN
         notes = await self._audience.take_over(self._delivery.owner)
         self._begin(notes, shards)
         for user, note in notes.items():
             if self._ttl_s and (note.due or doubt):
-                self._due[user], self._shown[user].digest = None, _LOST
+                self._due[user], self._shown[user].digest = None, LOST
         # Whoever takes over from here is to doubt the same.
         lost = {user: Note(self._shown[user].expires_at, due=True) for user in self._due}
         await self._audience.note(self._delivery.owner, lost, _NOT_SWEPT)
@@ -127,7 +105,7 @@ class UserLists:
         self._noted_at = time.monotonic()
         for user, history in histories.items():
             # The user who did something last comes last.
-            shown = self._shown.pop(user, None) or _Shown(expires_at, self._new)
+            shown = self._shown.pop(user, None) or Shown(expires_at, self._new)
             shown.expires_at = expires_at
             self._shown[user] = shown
             self._due[user] = history
@@ -144,11 +122,12 @@ class UserLists:
         if not self._on_the_way:
             if self._publishing.due_in_s(busy=busy) <= 0 and (ripe := self._ripe()):
                 with self._publishing.measured():
-                    await self._publish(ripe, position)
+                    recent = time.monotonic() - self._interval_s
+                    await self._publish(ripe, position, recent if busy else math.inf)
             elif time.monotonic() >= self._expire_at:
                 await self._expire()
             elif self._ttl_s:
-                await self._look(position)
+                await self._look(position, busy=busy)
         return self._due_in_s(busy=busy)
 
     def _due_in_s(self, *, busy: bool) -> float:
@@ -156,7 +135,7 @@ class UserLists:
             return _PUBLISH_S
         due_in_s = [max(0.0, self._expire_at - time.monotonic()) if self._shown else 3600.0]
         if self._ttl_s:
-            due_in_s.append(self._sweep.due_in_s)
+            due_in_s.append(self._sweep.due_in_s(busy=busy))
         if self._due:
             ripe_in_s = 0.0 if self._ripe() else self._interval_s / 4
             due_in_s.append(max(0.0, self._publishing.due_in_s(busy=busy), ripe_in_s))
@@ -166,7 +145,7 @@ class UserLists:
         """Publish all that is due."""
         due = list(self._due)
         for start in range(0, len(due), _AT_ONCE):
-            await self._publish(due[start : start + _AT_ONCE], position)
+            await self._publish(due[start : start + _AT_ONCE], position, math.inf)
         await self.settle()
 
     async def settle(self) -> None:
@@ -184,17 +163,24 @@ class UserLists:
         some = islice(self._due, 4 * _AT_ONCE)
         return [user for user in some if shown[user].published_at <= before][:_AT_ONCE]
 
-    async def _publish(self, users: Sequence[str], position: int) -> None:
-        """Replace the lists of users as far as they changed."""
+    async def _publish(self, users: Sequence[str], position: int, since: float) -> None:
+        """Replace the lists of users as far as they changed.
+
+        Args:
+            users: Whose lists.
+            position: That of the slot.
+            since: Monotonic time in seconds; lists of items that were read later are new enough.
+        """
         await self.settle()
-        # Whatever is read behind this is at least as new as the clock.
+        # Lists of items that change behind this make a list of a later time.
         seq = await self._slot.tick(self._delivery.owner)
-        histories, now = await self._histories(users, position), time.monotonic()
+        histories = await self._histories(users, position)
         users, packed = list(histories), list(histories.values())
-        contents = await self._blender.lists(users, packed, self._registry, seq)
-        await self._learn([user for user in users if self._shown[user].digest == _UNKNOWN])
-        for user in users:
-            self._shown[user].looked_at = now
+        contents, short = await self._blender.lists(users, packed, self._registry, seq, since)
+        now = time.monotonic()
+        await self._learn([user for user in users if self._shown[user].digest == UNKNOWN])
+        for user, is_short in zip(users, short.tolist(), strict=True):
+            self._shown[user].made_at, self._shown[user].short = now, is_short
         changed = {
             user: content
             for user, content in zip(users, contents, strict=True)
@@ -261,19 +247,31 @@ class UserLists:
         if swept:
             await self._audience.note(self._delivery.owner, swept)
 
-    async def _look(self, position: int) -> None:
+    async def _look(self, position: int, *, busy: bool) -> None:
         """Compare some lists with those of items, if it is time."""
-        if self._sweep.due_in_s > 0:
+        if self._sweep.due_in_s(busy=busy) > 0:
             return
         with self._sweep.pace.measured():
-            looked_at = ((user, shown.looked_at) for user, shown in self._shown.items())
             quiet = time.monotonic() > self._noted_at + self._interval_s
-            some = await self._sweep.next(looked_at, quiet=quiet)
+            some = await self._sweep.next(self._shown, quiet=quiet)
             known = [user for user in some if user in self._shown and user not in self._due]
-            if known:
-                await self._publish(known, position)
+            if outdated := await self._outdated(known, position):
+                await self._publish(outdated, position, self._sweep.since)
         if seen := self._sweep.ended():
             await self._audience.note(self._delivery.owner, {}, seen)
+
+    async def _outdated(self, users: Sequence[str], position: int) -> list[str]:
+        """Return whose lists may be others, as lists that they were made from changed."""
+        histories = await self._histories(users, position)
+        shown = [self._shown[user] for user in histories]
+        outdated = await self._blender.outdated(
+            list(histories.values()),
+            self._registry,
+            np.array([one.made_at for one in shown]),
+            np.array([one.short for one in shown], np.bool_),
+            self._sweep.since,
+        )
+        return [user for user, is_so in zip(histories, outdated.tolist(), strict=True) if is_so]
 
     async def _expire(self) -> None:
         """Remove lists of users who were not seen for long: they are first."""

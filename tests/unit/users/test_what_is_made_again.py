@@ -1,0 +1,97 @@
+"""Lists for users that lists of items changed under: which are made again, and from what."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from streamapp.agents.blender import Blender, Made
+from tests.unit.users.desk import Desk
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whose lists are made, in order."""
+    users: list[str] = []
+    lists = Blender.lists
+
+    async def noted(self: Blender, some: Sequence[str], *others: Any) -> Made:
+        users.extend(some)
+        return await lists(self, some, *others)
+
+    monkeypatch.setattr(Blender, "lists", noted)
+    return users
+
+
+async def trends(desk: Desk, item: str, seq: int) -> None:
+    """Let an item be what is trending."""
+    entry = f'{{"v":1,"kind":"trending","id":"","seq":{seq},"as_of":8.0,"items":['
+    content = entry.encode() + f'{{"id":"{item}","score":1.0}}]}}'.encode()
+    await desk.lists.replace("trending", [("", content)], seq)
+
+
+async def test_a_sweep_makes_the_lists_again_whose_items_changed(
+    desk: Desk, made: list[str]
+) -> None:
+    """All others are only asked for."""
+    await desk.sees("u", "a")
+    await desk.sees("v", "b")
+    await desk.drain()
+    made.clear()
+    await desk.item_list("a", {"y": 0.5})
+    await desk.drain()
+    assert made == ["u"]
+    assert [await desk.shown(user) for user in "uv"] == [["y"], ["y", "a"]]
+
+    await desk.item_list("a", {})
+    await desk.drain()
+    assert made == ["u", "u"]
+    assert await desk.shown("u") is None
+
+
+async def test_a_sweep_makes_the_lists_again_that_have_room_for_what_trends(
+    desk: Desk, made: list[str]
+) -> None:
+    """A full list shows nothing of it."""
+    await desk.open(top_n=2)
+    await desk.sees("full", "a")
+    await desk.sees("short", "c")
+    await desk.drain()
+    made.clear()
+
+    async def is_filled() -> bool:
+        return await desk.shown("short") == ["a", "y"]
+
+    await trends(desk, "y", seq=1)
+    await desk.until(is_filled, "the list is filled")
+    assert made == ["short"]
+    assert await desk.shown("full") == ["x", "b"]
+
+
+async def test_an_owner_makes_all_lists_once_of_what_stands(desk: Desk, made: list[str]) -> None:
+    """What the owner before made them of is not known."""
+    await desk.sees("u", "a")
+    await desk.sees("nobody")
+    await desk.drain()
+    made.clear()
+    await desk.open()
+    await desk.item_list("b", {"y": 0.5})
+    await desk.drain()
+    assert sorted(made) == ["nobody", "u"]
+
+
+async def test_while_interactions_wait_lists_are_made_of_what_was_read_a_moment_ago(
+    desk: Desk,
+) -> None:
+    """A sweep makes them again, where that was another list."""
+    await desk.open(publish_interval=60.0)
+    await desk.sees("u", "a")
+    await desk.drain()
+    await desk.item_list("a", {"y": 0.5})
+    await desk.sees("v", "a")
+    while await desk.shown("v") is None:
+        await desk.owner.step(desk.position, busy=True)
+    assert await desk.shown("v") == ["x", "b"]
+
+    await desk.drain()
+    assert [await desk.shown(user) for user in "uv"] == [["y"], ["y"]]
