@@ -15,7 +15,8 @@ from aiokafka import ConsumerRecord
 
 from streamapp.audit.lag import read_standing
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from tests.chaos.shop import LETTER, NUMBER
+from streamapp.store.products import read_hidden
+from tests.chaos.shop import CATALOGUE, LETTER, NUMBER
 from tests.integration.traffic import read_topic, redis_lists, topic_as_keys
 from tests.servers.deployment import Deployment
 
@@ -68,10 +69,11 @@ async def judge(deployment: Deployment, topics: Iterable[str], sent: int) -> Ver
 
     Args:
         deployment: Where it ran.
-        topics: Event topics by their short names.
+        topics: Topics that the shop writes to by their short names.
         sent: How many records the broker has acknowledged, numbered from 0.
     """
     verdict, letters, numbers = Verdict(), list[_Letter](), set[int]()
+    available: dict[str, bool] = {}
     log = deployment.folder / "events.jsonl"
     with log.open("wb") as file:
         for topic in topics:
@@ -79,7 +81,9 @@ async def judge(deployment: Deployment, topics: Iterable[str], sent: int) -> Ver
                 headers = dict(record.headers)
                 numbers.add(int(headers[NUMBER]))
                 letters += _letters(record, headers)
-                if LETTER not in headers:
+                if topic == CATALOGUE:
+                    available[record.key.decode()] = _is_available(record.value)
+                elif LETTER not in headers:
                     file.write(record.value + b"\n")
     verdict.figures["records"] = sent
     verdict.differ("acknowledged, but not in its topic", sorted(set(range(sent)) - numbers))
@@ -87,6 +91,8 @@ async def judge(deployment: Deployment, topics: Iterable[str], sent: int) -> Ver
     if report is not None:
         await _compare_counters(deployment, report, len(letters), verdict)
         await _compare_letters(deployment, topics, set(letters), verdict)
+        hidden = {item for item, is_so in available.items() if not is_so}
+        await _compare_hidden(deployment, hidden, verdict)
         await _compare_lists(deployment, verdict)
     return verdict
 
@@ -101,7 +107,7 @@ def _letters(record: ConsumerRecord, headers: dict[str, bytes]) -> Iterator[_Let
     if LETTER in headers:
         yield letter(headers[LETTER].decode(), record.value)
         return
-    content = orjson.loads(record.value)
+    content = orjson.loads(record.value or b"null")
     for event in content if isinstance(content, list) else []:
         if not event["item_id"]:
             yield letter("missing_id", orjson.dumps(event))
@@ -153,6 +159,22 @@ async def _compare_letters(
                               record.key, record.value))  # fmt: skip
     verdict.differ("no dead letter", sorted(expected - found, key=str))
     verdict.differ("a dead letter of nothing", sorted(found - expected, key=str))
+
+
+def _is_available(product: bytes | None) -> bool:
+    """Say what a record of the catalogue says of its item; one without a value deletes it."""
+    return product is not None and bool(orjson.loads(product).get("available", True))
+
+
+async def _compare_hidden(deployment: Deployment, expected: set[str], verdict: Verdict) -> None:
+    settings = deployment.settings
+    async with redis_session(settings) as redis:
+        layout = await existing_partitions(settings, state_topics(settings))
+        hidden = await read_hidden(redis, settings, layout[settings.deltas_topic])
+    verdict.figures["hidden items"] = len(hidden.items)
+    verdict.differ("not hidden", sorted(expected - set(hidden.items)))
+    verdict.differ("hidden, but available", sorted(set(hidden.items) - expected))
+    verdict.differ("hidden by some shards only", sorted(hidden.disputed))
 
 
 async def _compare_lists(deployment: Deployment, verdict: Verdict) -> None:

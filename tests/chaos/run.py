@@ -17,7 +17,7 @@ from tests.chaos.judge import Verdict, judge
 from tests.chaos.producer import Producer
 from tests.chaos.reader import Reader
 from tests.chaos.schedule import TRACKS, WORKERS, Plan
-from tests.chaos.shop import records
+from tests.chaos.shop import CATALOGUE, records
 from tests.chaos.site import Site, open_site
 from tests.servers.deployment import Deployment
 
@@ -99,6 +99,7 @@ def _settings(deployment: Deployment, plan: Plan) -> dict[str, str]:
         "STREAMAPP_HISTORY_CAP": str(plan.history_cap),
         "STREAMAPP_BOUGHT_TOGETHER": str(plan.bought_together).lower(),
         "STREAMAPP_BOUGHT_AFTER_VIEW": str(plan.bought_after_view).lower(),
+        "STREAMAPP_CATALOGUE_TOPIC": f"{deployment.name}-{CATALOGUE}" if plan.catalogue else "",
         "STREAMAPP_SESSION_TIMEOUT": f"{_SESSION_S:g}",
         "STREAMAPP_REDIS_TIMEOUT": "2",
         "PYTHONFAULTHANDLER": "1",
@@ -117,7 +118,8 @@ async def _run(
     crew.launch(WORKERS[-1])
 
     journal = crew.journal
-    producer = Producer(deployment, records(plan.seed, plan.topics), plan.events_per_s, journal)
+    shop = records(plan.seed, plan.topics, catalogue=plan.catalogue)
+    producer = Producer(deployment, shop, plan.events_per_s, journal)
     faults, step = Faults(site, crew, journal), begin("chaos")
     journal.begin()
     async with asyncio.TaskGroup() as background:
@@ -135,11 +137,12 @@ async def _run(
         if plan.lane == "embedded":
             await _expel_the_dead(crew)
         begin("judging")
-        verdict = await judge(deployment, plan.topics, producer.sent)
+        written = (*plan.topics, CATALOGUE) if plan.catalogue else plan.topics
+        verdict = await judge(deployment, written, producer.sent)
         reading.cancel()
         watch.cancel()
         if verdict.differences:
-            await keep_evidence(deployment, plan.topics)
+            await keep_evidence(deployment, written)
     for name in WORKERS:
         await crew.terminate(name)
     verdict.figures |= {"events": producer.events, "sent again": producer.repeated,

@@ -108,6 +108,7 @@ class Plan:
         static_members: Whether workers keep their member id when they start again.
         bought_together: Whether baskets are counted, too.
         bought_after_view: Whether what is bought after a view is.
+        catalogue: Whether there is a catalogue, which says what is available.
         faults: By time.
     """
 
@@ -121,6 +122,7 @@ class Plan:
     static_members: bool
     bought_together: bool
     bought_after_view: bool
+    catalogue: bool
     faults: tuple[Fault, ...]
 
 
@@ -141,6 +143,7 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
         static_members=chance.random() < 1 / 2 and lane != "embedded",
         bought_together=chance.random() < 1 / 2,
         bought_after_view=chance.random() < 1 / 2,
+        catalogue=chance.random() < 1 / 2,
         faults=tuple(sorted(found, key=lambda fault: (fault.at_s, fault.track))),
     )
 

@@ -1,11 +1,14 @@
 """Chaos. The shop: what trackers send. Clicks, carts, purchases, repeats, late and bad events.
 
+Now and then an item is sold out, taken out of the catalogue, or available again.
+
 A record that must become a dead letter says so in a header, which dead letters keep: so whoever
 reads the topics afterwards knows what is expected without deciding by the rules under test.
 """
 
 import random
 from collections.abc import Iterator
+from itertools import count
 from typing import NamedTuple
 
 import orjson
@@ -22,6 +25,12 @@ _ITEMS = 90
 _EVENTS = 10_000_000
 _STRANGE = 0.03
 """Share of records that are not simply one good event."""
+
+CATALOGUE = "catalogue"
+"""Short name of the topic of the catalogue."""
+
+_TURNS = 0.02
+"""For so many events there is a record of the catalogue."""
 
 _Headers = list[tuple[str, bytes]]
 
@@ -44,12 +53,15 @@ class Tracked(NamedTuple):
     events: int
 
 
-def records(seed: int, topics: tuple[str, ...]) -> Iterator[Tracked]:
+def records(seed: int, topics: tuple[str, ...], *, catalogue: bool = False) -> Iterator[Tracked]:
     """Yield the records of a seed; there is no end."""
     chance = random.Random(f"{seed}/shop")  # noqa: S311 - a shop, not a secret
-    for number, act in enumerate(synthetic(seed, _EVENTS, items=_ITEMS)):
+    turning, numbers = random.Random(f"{seed}/catalogue"), count()  # noqa: S311
+    for act in synthetic(seed, _EVENTS, items=_ITEMS):
+        if catalogue and turning.random() < _TURNS:
+            yield _turn(turning, act.item, [(NUMBER, b"%d" % next(numbers))])
         topic = topics[-1] if act.type == "purchase" else topics[0]
-        headers = [(NUMBER, b"%d" % number)]
+        headers = [(NUMBER, b"%d" % next(numbers))]
         if chance.random() < _STRANGE:
             yield _strange(chance, act, topic, headers)
         else:
@@ -75,6 +87,13 @@ def _strange(chance: random.Random, act: Act, topic: str, headers: _Headers) -> 
         ("ts_out_of_range", key, orjson.dumps(event | {"ts": 12.5})),
     ))  # fmt: skip
     return Tracked(topic, bad_key, bad, [*headers, (LETTER, code.encode())], 1)
+
+
+def _turn(chance: random.Random, item: str, headers: _Headers) -> Tracked:
+    """Return a record of the catalogue."""
+    content = chance.choice((None, {"available": False}, {"available": True}, {}))
+    value = None if content is None else orjson.dumps({"item_id": item, **content})
+    return Tracked(CATALOGUE, item.encode(), value, headers, 0)
 
 
 def _event(act: Act) -> dict[str, object]:

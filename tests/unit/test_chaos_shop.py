@@ -7,7 +7,7 @@ from itertools import islice
 from streamapp.core.event import EventReader
 from streamapp.settings import Settings
 from tests.chaos.judge import Verdict
-from tests.chaos.shop import LETTER, NUMBER, Tracked, records
+from tests.chaos.shop import CATALOGUE, LETTER, NUMBER, Tracked, records
 
 _TOPICS = ("clicks", "purchases")
 
@@ -43,6 +43,17 @@ def test_a_seed_always_sends_the_same_numbered_records() -> None:
     assert shop == _shop(1)
     assert shop != _shop(2)
     assert [int(dict(one.headers)[NUMBER]) for one in shop] == list(range(len(shop)))
+
+
+def test_a_shop_with_a_catalogue_sends_the_same_events_and_says_what_is_available() -> None:
+    """Its records are numbered with the events, so that none of them is lost unseen either."""
+    both = list(islice(records(1, _TOPICS, catalogue=True), 5_000))
+    assert [int(dict(one.headers)[NUMBER]) for one in both] == list(range(len(both)))
+    events = [one for one in both if one.topic != CATALOGUE]
+    assert [one.value for one in events] == [one.value for one in _shop(1)[: len(events)]]
+    turns = [one for one in both if one.topic == CATALOGUE]
+    assert len({one.key for one in turns}) > 20
+    assert None in {one.value for one in turns}
 
 
 def test_every_record_becomes_what_its_headers_say() -> None:
