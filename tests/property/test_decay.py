@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.decay import Decay
+from streamapp.core.fence import Fences
 from streamapp.core.ranking import Rule
+from streamapp.core.registry import Registry
+from streamapp.core.shard import Shard
 from tests import oracle
 from tests.oracle import Act
 from tests.pipeline import Pipeline
@@ -98,3 +102,121 @@ def test_who_is_forgotten_leaves_nothing(
         held = shard.norms.users > 0
         assert (shard.norms.sum_sq[held] >= 1).all()
         assert not shard.norms.sum_sq[~held].any()
+
+
+@given(st.data(), years(), st.integers(1, 4), st.sampled_from(HALF_LIVES_S))
+def test_a_shard_that_died_goes_on_from_whatever_was_stored(
+    data: st.DataObject, acts: list[Act], cap: int, half_life_s: float
+) -> None:
+    """Rows, sums and numbers of aged items that are ahead of the fence are those of the log."""
+    decay = Decay(half_life_s)
+    pipeline = Pipeline(1, cap, Rule(100), decay=decay)
+    for part in data.draw(portions(acts)):
+        pipeline.take(part)
+    whole = pipeline.log[0]
+    fence = data.draw(st.integers(0, len(whole)))
+    pipeline.log[0] = whole[:fence]
+    pipeline.drain(0)
+    pipeline.store(0, forget=False)
+    shard = pipeline.rows[0]
+    names, fences = list(shard.registry.ids), shard.fences.as_dict()
+    stored = dict(shard.norms.packed_changes(fence))
+    ahead = data.draw(st.integers(fence, len(whole)))
+    pipeline.log[0] = whole[:ahead]
+    pipeline.drain(0)
+    pipeline.store(0, forget=False)
+    changes = shard.norms.packed_changes(ahead)
+    stored |= dict(changes[: data.draw(st.integers(0, len(changes)))])
+
+    reborn = Pipeline(1, cap, Rule(100), decay=decay)
+    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
+    packed = b"".join(stored[number] for number in range(len(stored)))
+    norms = AgedNorms.unpack(packed)
+    reborn.rows[0] = Shard(0, 1, Rule(100), "g", fence, Registry(names), norms, Fences(fences))
+    reborn.load(0, np.array([row for row in pipeline.stored[0] if row < len(names)], np.int32))
+    moved = np.ones(len(reborn.rows[0].owned), np.bool_)
+    reborn.rows[0].touching(np.flatnonzero(reborn.rows[0].rows.present).astype(np.int32), moved)
+    reborn.drain(0)
+
+    assert not reborn.rows[0].catches_up
+    assert_as_defined(reborn, oracle.faded(acts, cap, half_life_s, 100), 100)
+    straight = Pipeline(1, cap, Rule(100), decay=decay)
+    straight.log[0] = whole
+    straight.drain(0)
+    for name in ("item", "age"):
+        found, wanted = (getattr(one.rows[0].norms.ages, name) for one in (reborn, straight))
+        np.testing.assert_array_equal(found, wanted)
+
+
+@given(st.data(), years(), st.integers(1, 4))
+def test_rows_that_come_and_go_and_deltas_that_come_twice_change_nothing(
+    data: st.DataObject, acts: list[Act], cap: int
+) -> None:
+    """A row that was stored and dropped goes on where it was; fences drop copies."""
+    half_life_s = 86_400.0
+    pipeline = Pipeline(2, cap, Rule(100), decay=Decay(half_life_s))
+    for part in data.draw(portions(acts)):
+        pipeline.take(part)
+        number = data.draw(st.integers(0, 1))
+        log = pipeline.log[number]
+        log += log[data.draw(st.integers(0, len(log))) :]
+        pipeline.drain(number)
+        pipeline.store(number, forget=data.draw(st.booleans()))
+    drain(pipeline)
+    assert_as_defined(pipeline, oracle.faded(acts, cap, half_life_s, 100), 100)
+
+
+@pytest.mark.parametrize("half_life_s", [86_400.0, 30 * 86_400.0])
+@pytest.mark.parametrize("shards", [1, 3])
+def test_what_is_years_old_is_as_exact_when_all_that_was_recent_has_left(
+    half_life_s: float, shards: int
+) -> None:
+    """Ten years of visitors, then a busy day of others, who are evicted or forgotten."""
+    pipeline = Pipeline(shards, 3, Rule(100), decay=Decay(half_life_s))
+    acts: list[Act] = []
+
+    def take(*some: Act) -> None:
+        acts.extend(some)
+        pipeline.take(list(some))
+        drain(pipeline)
+
+    for month in range(120):
+        at, one = START + month * YEAR_S / 12, f"u{month}"
+        take(
+            Act(one, f"a{month % 3}", 1.0, at),
+            Act(one, f"b{month % 2}", WEIGHTS[month % 3], at + 3_600.0 * (month % 7)),
+            Act(one, "c", 3.0, at - 86_400.0 * (month % 5)),
+        )
+        if month % 30 == 29:
+            names = ("a0", "a1", "a2", "b0", "b1", "c")
+            crowd = [f"crowd{month}-{place}" for place in range(12)]
+            for place, user in enumerate(crowd):
+                shown = [names[(place + step) % 6] for step in range(3)]
+                take(*(Act(user, item, 5.0, at + 60.0 * place) for item in shown))
+            stay = oracle.faded(acts, 3, half_life_s, 100)
+            assert_as_defined(pipeline, stay, 100)
+            pipeline.forget(crowd[::2])
+            for user in crowd[1::2]:
+                take(*(Act(user, f"late-{item}", 1.0, at + 9_000.0) for item in ("x", "y", "z")))
+            drain(pipeline)
+            acts = [act for act in acts if act.user not in crowd[::2]]
+            want = oracle.faded(acts, 3, half_life_s, 100)
+            assert_as_defined(pipeline, want, 100)
+
+
+def test_nothing_overflows_from_the_first_event_of_1970_to_the_last_of_this_century() -> None:
+    """A million half-lives between two events of one history, with the extreme weights."""
+    half_life_s, last = 3_600.0, 4_102_444_800.0
+    acts = [
+        Act("u", "old", 5e-324, 0.0),
+        Act("u", "new", 999_999.0, last),
+        Act("v", "old", 1.0, 3_600.0),
+        Act("v", "other", 1.0, 7_200.0),
+    ]
+    pipeline = Pipeline(1, 3, Rule(5), decay=Decay(half_life_s))
+    with np.errstate(all="raise"):
+        pipeline.take(acts)
+        pipeline.drain(0)
+        assert_as_defined(pipeline, oracle.faded(acts, 3, half_life_s, 100), 5)
+    levels = Decay(half_life_s).levels(np.array([5e-324]), np.zeros(1))
+    assert (levels > 0).all()
