@@ -81,7 +81,9 @@ class Pipeline:
         """Forget users, as a cut of idle ones does."""
         held = [user for user in users if self.histories.get(user)]
         if held:
-            self._send(held, Revisions.forgetting([self.histories[user] for user in held], self.decay))
+            self._send(
+                held, Revisions.forgetting([self.histories[user] for user in held], self.decay)
+            )
         self.offset += 1
 
     def tell(self, hidden: Mapping[str, bool]) -> None:
