@@ -19,9 +19,10 @@ from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.cli.console import print_json, print_table, progress
 from streamapp.core.event import EventRules
+from streamapp.environment import PREFIX
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
-from streamapp.settings import PREFIX, Settings
+from streamapp.settings import Settings
 
 __all__ = ["CACHE", "Request", "evaluate", "show_tuning"]
 

@@ -4,6 +4,7 @@ A list that is short is filled with what is trending, in that order, behind ever
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -44,6 +45,7 @@ class Blender:
     def __init__(self, outside: Outside) -> None:
         self._lists = outside.lists
         self._rule = outside.settings.user_rule
+        self._decay = outside.settings.decay
         self._begin()
 
     def _begin(self) -> None:
@@ -60,14 +62,14 @@ class Blender:
 
         Args:
             users: Whose lists.
-            histories: What each of them has done, packed as `ENTRY`.
+            histories: What each of them has done, packed by `entry_of`.
             registry: The items by the numbers that the histories use.
             seq: Of the lists.
         """
         if len(self._decoded) > _LISTS_REMEMBERED:
             self._begin()
-        tastes = Tastes.unpack(histories, registry)
-        tastes = Tastes(tastes.starts, self._numbered(tastes.item, registry), tastes.rating)
+        tastes = Tastes.unpack(histories, registry, self._decay)
+        tastes = replace(tastes, item=self._numbered(tastes.item, registry))
         used = self._used(tastes)
         neighbours, times = await self._neighbours(np.unique(tastes.item[used]))
         blended = blend(tastes, neighbours, self._registry, self._rule)

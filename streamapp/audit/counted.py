@@ -15,22 +15,16 @@ from streamapp.audit.comparison import (
     compare_numbers,
     tolerance_of,
 )
-from streamapp.audit.lists import compare_lists
+from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
 from streamapp.core.arrays import Bools
 from streamapp.core.catalogue import Product
 from streamapp.settings import Settings
+from streamapp.store.collection import Counts
 from streamapp.store.keys import list_name
 from streamapp.store.products import Hidden, read_hidden
-from streamapp.store.snapshot import (
-    Advance,
-    Counts,
-    Snapshot,
-    holds_histories,
-    read_lists,
-    read_snapshot,
-)
+from streamapp.store.snapshot import Advance, Snapshot, holds_histories, read_lists, read_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,8 @@ class Counted:
         self, settings: Settings, kind: str, products: Mapping[str, Product]
     ) -> dict[str, Comparison]:
         """Compare; `kind` is that of the lists, and `products` is the catalogue."""
-        tolerance = tolerance_of(settings.event_weights)
+        fading = settings.decay is not None
+        tolerance = tolerance_of(settings.event_weights, fading=fading)
         histories = int((~self.forgotten).sum())
         return {
             "histories": compare_numbers("histories", self.snapshot.histories, histories),
@@ -67,7 +62,12 @@ class Counted:
             "dots": compare_dots(self.expected, self.stored, tolerance),
             "availability": compare_availability(products, self.hidden),
             "lists": compare_lists(
-                self.expected, self.lists, settings.rule, kind, self.hidden.items
+                self.expected,
+                self.lists,
+                settings.rule,
+                kind,
+                self.hidden.items,
+                SCORE_TOLERANCE if fading else TIE,
             ),
         }
 
@@ -97,7 +97,7 @@ async def count_pipeline(
     hidden = await read_hidden(redis, settings, layout[settings.deltas_topic])
     forgotten = await _forgotten(redis, settings, layout, log)
     begin("counting")
-    live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf)
+    live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf, settings.decay)
     live = live.only(~forgotten[live.user])
     truth = gram(live, len(log.users), log.items)
     expected, stored = aligned(truth, snapshot.counts, log.items)

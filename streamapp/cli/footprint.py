@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.core.history import ENTRY
+from streamapp.core.history import entry_of
 from streamapp.core.listing import ITEM
 from streamapp.core.rows import CELL
 from streamapp.kinds import pipelines
@@ -59,7 +59,11 @@ async def _state(settings: Settings) -> tuple[Size, int, int]:
     entries, cells = (
         (sum(head.number("blob_bytes") for head in some) - header * count) // itemsize
         for some, count, header, itemsize in zip(
-            heads, blobs, _BLOB_HEADER_BYTES.values(), (ENTRY.itemsize, CELL.itemsize), strict=True
+            heads,
+            blobs,
+            _BLOB_HEADER_BYTES.values(),
+            (entry_of(settings.decay).itemsize, CELL.itemsize),
+            strict=True,
         )
     )
     users, items = blobs

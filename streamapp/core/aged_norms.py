@@ -49,6 +49,12 @@ class AgedNorms(Norms):
         position = stored["position"].astype(np.int64)
         return cls(ages, position, stored["sum_sq"].copy(), stored["users"].copy())
 
+    @property
+    def exponent(self) -> Longs:
+        """int64 by item: `sum_sq` is in units of 2 to the power of twice this."""
+        exponent: Longs = AGE_WIDTH // 2 * self.age.astype(np.int64)
+        return exponent
+
     def reserve(self, items: int) -> None:
         """Make room for the items below `items`."""
         for name in ("sum_sq", "users", "moved", "fell", "age"):

@@ -6,7 +6,7 @@ users these are of. It leaves with the last of them, and with it whatever roundi
 
 from collections.abc import Sequence
 from math import ldexp
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled, resized
 from streamapp.core.decay import AGE_BITS, AGE_WIDTH, product, split
 from streamapp.core.delta import Blocks
-from streamapp.core.rows import Cells, Rows
+from streamapp.core.rows import CELL, Cells, Rows
 
 
 class Similarities(NamedTuple):
@@ -82,6 +82,31 @@ class AgedRows(Rows):
         return Cells(
             *_grouped(row, numbers, gained, value, self.position, offset, self._scratch_count)
         )
+
+
+def by_item(norms: AgedNorms, row: Ints, cells: Any) -> tuple[Ints, Any]:
+    """Return stored cells, summed up by item, in units of `norms.exponent` of both items.
+
+    Args:
+        norms: Those of the shard.
+        row: int32, shape (cells,). The item whose row each is in.
+        cells: `CELL`, shape (cells,). Of aged items that `norms` knows.
+
+    Returns:
+        int32 and `CELL`: the same with item numbers, each pair once, rising. What is too small is
+        0.
+
+    Cost: O(n log n).
+    """
+    ages, items = norms.ages, len(norms.users)
+    other = ages.item[cells["item"]]
+    doublings = AGE_WIDTH * ages.age[cells["item"]] - norms.exponent[row] - norms.exponent[other]
+    pairs, place = np.unique(row.astype(np.int64) * items + other, return_inverse=True)
+    summed = np.zeros(len(pairs), CELL)
+    summed["item"] = pairs % max(items, 1)
+    summed["support"] = np.bincount(place, cells["support"], len(pairs))
+    summed["dot"] = np.bincount(place, np.ldexp(cells["dot"], doublings), len(pairs))
+    return (pairs // max(items, 1)).astype(np.int32), summed
 
 
 @compiled

@@ -9,11 +9,11 @@ Source: Cormode, Shkapenyuk, Srivastava and Xu 2009, forward decay.
 """
 
 from dataclasses import dataclass
-from math import ldexp
+from math import floor, ldexp
 
 import numpy as np
 
-from streamapp.core.arrays import Floats, Ints, compiled
+from streamapp.core.arrays import Floats, Ints, Longs, compiled
 
 BASE = 1_100.0
 """Added to every level, so that it is over 0 for every float64 weight and every time from 1970 on:
@@ -47,6 +47,19 @@ class Decay:
         A level of 500,000, which is 2026 at an hour, is right to 6e-11: a score to 2e-10.
         """
         return BASE + np.log2(weight) + ts / self.half_life_s
+
+    def at(self, sums: Floats, exponent: Longs, ts: float) -> Floats:
+        """Return sums of products of two ratings as they count at a time; what is too small is 0.
+
+        Args:
+            sums: float64, in units of 2 ** exponent.
+            exponent: int64, of each sum.
+            ts: Event time in seconds.
+        """
+        level = float(BASE + ts / self.half_life_s)
+        whole = floor(level)
+        faded: Floats = np.ldexp(sums * 4.0 ** (whole - level), exponent - 2 * whole)
+        return faded
 
 
 @compiled

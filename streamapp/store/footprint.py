@@ -8,7 +8,7 @@ of 24 in the table of keys and 8 to 16 in its buckets. Valkey takes somewhat les
 from dataclasses import dataclass
 
 from streamapp.core.availability import AVAILABILITY
-from streamapp.core.history import ENTRY
+from streamapp.core.history import entry_of
 from streamapp.core.norms import NORM
 from streamapp.core.popularity import POPULARITY
 from streamapp.core.rows import CELL
@@ -86,7 +86,7 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
     history_key = SlotKeys(settings.state_prefix, histories_tag(partitions)).blob(name)
     row_key = SlotKeys(settings.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
     list_key = f"{settings.list_prefix}item:{name}"
-    history_bytes = _POSITION_BYTES + size.history * ENTRY.itemsize
+    history_bytes = _POSITION_BYTES + size.history * entry_of(settings.decay).itemsize
     row_bytes = _POSITION_BYTES + _AS_OF_BYTES + row * CELL.itemsize
     listed = min(row, settings.top_n)
     list_bytes = _LIST_BYTES + size.id_bytes + listed * (_LISTED_BYTES + size.id_bytes)

@@ -13,7 +13,7 @@ from streamapp.audit.truth import gram, live_ratings
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 from streamapp.settings import Settings
-from streamapp.store.snapshot import Counts
+from streamapp.store.collection import Counts
 from tests import oracle
 from tests.oracle import Act
 from tests.strategies import streams

@@ -21,9 +21,10 @@ from loadtest.evaluation.variant import WHOLE, Variant, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.core.blending import Blend, Tastes
 from streamapp.core.registry import Registry
+from streamapp.environment import PREFIX
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
-from streamapp.settings import PREFIX, Settings
+from streamapp.settings import Settings
 
 SETTINGS = Settings(_env_file=None)
 NOON_S = 1_700_049_600.0
