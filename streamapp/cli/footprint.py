@@ -56,14 +56,11 @@ async def _state(settings: Settings) -> tuple[Size, int, int]:
         heads = [[await slot.head() or Head(0) for slot in some] for some in slots]
         live = [await Audience(redis, slot.keys).size() for slot in slots[0]]
     blobs = [sum(head.number("blobs") for head in some) for some in heads]
+    sizes = entry_of(settings.decay).itemsize, CELL.itemsize
     entries, cells = (
         (sum(head.number("blob_bytes") for head in some) - header * count) // itemsize
         for some, count, header, itemsize in zip(
-            heads,
-            blobs,
-            _BLOB_HEADER_BYTES.values(),
-            (entry_of(settings.decay).itemsize, CELL.itemsize),
-            strict=True,
+            heads, blobs, _BLOB_HEADER_BYTES.values(), sizes, strict=True
         )
     )
     users, items = blobs

@@ -7,6 +7,7 @@ of 24 in the table of keys and 8 to 16 in its buckets. Valkey takes somewhat les
 
 from dataclasses import dataclass
 
+from streamapp.core.aged_norms import AGED_NORM
 from streamapp.core.availability import AVAILABILITY
 from streamapp.core.history import entry_of
 from streamapp.core.norms import NORM
@@ -80,8 +81,11 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
 
     An item is taken to be known to every partition, and a user's list to be full of similar items,
     which is the most there can be. A catalogue is taken to have these items, some of them hidden.
+    Where interactions fade, the norms are taken to be of one age: each further one in which an item
+    was used takes as much again.
     """
     users, items, name = size.users, size.items, "x" * size.id_bytes
+    norm = AGED_NORM if settings.decay else NORM
     row = 2 * size.pairs / items if items else 0.0
     history_key = SlotKeys(settings.state_prefix, histories_tag(partitions)).blob(name)
     row_key = SlotKeys(settings.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
@@ -107,7 +111,7 @@ def predict(size: Size, settings: Settings, partitions: int, shards: int) -> lis
         KeyClass("audiences", partitions, size.live * note),
         KeyClass("registries", partitions + shards,
                  (partitions + shards) * items * (size.id_bytes + _LIST_ENTRY_BYTES)),
-        KeyClass("norms", shards, shards * items * NORM.itemsize),
+        KeyClass("norms", shards, shards * items * norm.itemsize),
         KeyClass("popularity", shards, shards * items * POPULARITY.itemsize),
         *(catalogue if settings.catalogue_topic else ()),
     ]  # fmt: skip
