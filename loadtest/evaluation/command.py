@@ -193,7 +193,16 @@ def _results(request: Request, settings: Settings, counting: Counting) -> list[R
 
 
 def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:
-    """Return what event logs say to an app with these settings."""
+    """Return what event logs say to an app with these settings.
+
+    Raises:
+        ConfigError: interactions fade, which is not measured here.
+    """
+    if settings.half_life:
+        raise ConfigError(
+            f"{PREFIX}HALF_LIFE={settings.half_life:g}: what is measured here counts without decay; "
+            "set it to 0"
+        )
     latest_ts = time.time() + settings.max_ahead_s
     return read_interactions(read_log(files), settings.event_rules, settings.event_weights,
                              settings.event_topics[0], latest_ts)  # fmt: skip

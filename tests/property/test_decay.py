@@ -9,12 +9,13 @@ from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.ages import Ages
 from streamapp.core.decay import Decay
 from streamapp.core.fence import Fences
-from streamapp.core.ranking import Rule
+from streamapp.core.ranking import MEASURES, Measure, Rule
 from streamapp.core.registry import Registry
 from streamapp.core.shard import Shard
 from tests import oracle
 from tests.oracle import Act
 from tests.pipeline import Pipeline
+from tests.property.test_freshness import Published, publish_dirty, sweep
 from tests.strategies import WEIGHTS, ids, portions
 
 YEAR_S = 365.25 * 86_400
@@ -225,3 +226,39 @@ def test_nothing_overflows_from_the_first_event_of_1970_to_the_last_of_this_cent
         assert_as_defined(pipeline, oracle.faded(acts, 3, half_life_s, 100), 5)
     levels = Decay(half_life_s).levels(np.array([5e-324]), np.zeros(1))
     assert (levels > 0).all()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@given(st.data(), years(), st.sampled_from([1, 2, 9]), st.integers(1, 2))
+def test_what_is_published_after_a_sweep_is_what_there_is(
+    measure: Measure, data: st.DataObject, acts: list[Act], cap: int, shards: int
+) -> None:
+    """Rows that changed, and rows whose norms moved by a sweep, none else; some items are hidden.
+
+    Measures of users do not fade.
+    """
+    rule = Rule(data.draw(st.integers(1, 3)), measure=measure)
+    pipeline = Pipeline(shards, cap, rule, decay=Decay(30 * 86_400.0))
+    published: Published = {}
+    done: list[Act] = []
+    hidden: dict[str, bool] = {}
+    items = st.sampled_from(sorted({act.item for act in acts} | {"unseen"}))
+    for part in data.draw(portions(acts)):
+        turned = data.draw(st.dictionaries(items, st.booleans(), max_size=3))
+        pipeline.tell(turned)
+        hidden |= turned
+        pipeline.take(part)
+        done += part
+        for number in range(shards):
+            pipeline.drain(number)
+            publish_dirty(pipeline, number, published)
+            if data.draw(st.booleans()):
+                pipeline.store(number, forget=True)
+        if data.draw(st.booleans()):
+            continue
+        for number in range(shards):
+            sweep(pipeline, number, published)
+        assert published == pipeline.lists()
+        if measure != "cosine":
+            gone = [item for item in hidden if hidden[item]]
+            assert published == oracle.lists(done, cap, rule.top_n, measure=measure, hidden=gone)
