@@ -200,8 +200,8 @@ def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:
     """
     if settings.half_life:
         raise ConfigError(
-            f"{PREFIX}HALF_LIFE={settings.half_life:g}: what is measured here counts without decay; "
-            "set it to 0"
+            f"{PREFIX}HALF_LIFE={settings.half_life:g}: what is measured here counts without "
+            "decay; set it to 0"
         )
     latest_ts = time.time() + settings.max_ahead_s
     return read_interactions(read_log(files), settings.event_rules, settings.event_weights,

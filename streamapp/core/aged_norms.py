@@ -74,7 +74,7 @@ class AgedNorms(Norms):
              self._aged_sum_sq, self._aged_users, self.unsaved)  # fmt: skip
         self.moved[blocks.changed] = True
         self.fell[blocks.changed[blocks.after < blocks.before]] = True
-        self._total(blocks.changed)
+        self._total(np.unique(blocks.changed))
 
     def fit(self) -> None:
         """Make room for aged items that are new; they are to be stored."""

@@ -53,7 +53,7 @@ class AgedRows(Rows):
     def load(self, numbers: Ints, positions: Longs, as_of: Floats, packed: Sequence[bytes]) -> None:
         """Put stored rows here, perhaps such that name aged items which are still to come."""
         super().load(numbers, positions, as_of, packed)
-        named = self._item[: self._end]
+        named = np.frombuffer(b"".join(packed), CELL)["item"]
         self._largest = max(self._largest, int(named.max(initial=-1)))
 
     def touching(self, numbers: Ints, moved: Bools) -> Bools:

@@ -22,7 +22,8 @@ the smallest weight has the logarithm -1,074."""
 AGE_BITS = 3
 """An age is the whole part of a sum of two levels without so many bits: eight doublings, or four
 half-lives. Whatever an age sums up lies within a factor of 2 ** 9, so what leaves a sum takes no
-more than rounding in the last digits with it."""
+more than rounding in the last digits with it. Stored state, and code that is compiled elsewhere and
+kept on disk, rest on this number."""
 
 AGE_WIDTH = 1 << AGE_BITS
 

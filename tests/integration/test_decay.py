@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +48,7 @@ async def send(deployment: Deployment, acts: list[Act]) -> None:
 
 
 async def test_ten_years_of_a_half_life_of_a_day_and_a_worker_that_is_killed(
-    deployment: Deployment, worker: Callable[..., Worker], tmp_path: Path
+    deployment: Deployment, tmp_path: Path
 ) -> None:
     """Evictions, late events, forgotten users, baskets: what audit and oracle count is the same."""
     deployment.env["STREAMAPP_HISTORY_CAP"] = "8"
@@ -56,12 +57,14 @@ async def test_ten_years_of_a_half_life_of_a_day_and_a_worker_that_is_killed(
     acts = over_years(list(synthetic(seed=5, events=3_000, users=120, items=40, orders=3)))
     log = write_log(tmp_path / "years.csv", acts)
     succeeded(deployment, "streamapp", "topics")
-    one = worker(instance_id="one")
     sent = [event(a.user, a.item, type=a.type, ts=a.ts, order_id=a.order) for a in acts]
-    for start in range(0, len(sent), 1_000):
+    places = ("neighbours.rows-put:2", "histories.blobs-put:1", "neighbours.deltas-applied:3")
+    for start, place in zip(range(0, len(sent), 1_000), places, strict=True):
         await produce(deployment, sent[start : start + 1_000])
-        one.kill()
-        one.start()
+        one = deployment.idle_worker(instance_id="one", failpoint=place)
+        one.launch()
+        assert await asyncio.to_thread(one.wait, 60) == -signal.SIGKILL
+    deployment.worker(instance_id="one")
     report = await asyncio.to_thread(audited, deployment, [log])
     assert report["applied_events"] == len(acts)
     assert report["compared"]["dots"] > 500
