@@ -9,6 +9,10 @@ import numpy as np
 
 from streamapp.core.arrays import Ints, compiled, grown, resized
 
+_SPREADS = 2_654_435_761, 2_246_822_519, 3_266_489_917
+_SPARSE = 2
+"""How many places there are for each aged item, at least: a search looks at two or three."""
+
 
 class Ages:
     """The aged items of one shard; it only grows.
@@ -18,16 +22,13 @@ class Ages:
     """
 
     def __init__(self, item: Ints, age: Ints) -> None:
-        self.size = 0
-        self._item: Ints = np.zeros(0, np.int32)
-        self._age: Ints = np.zeros(0, np.int32)
-        self._before: Ints = np.zeros(0, np.int32)
-        self._last: Ints = np.zeros(0, np.int32)
-        self.reserve(int(item.max(initial=-1)) + 1)
-        self._room(len(item))
-        self._item[: len(item)], self._age[: len(item)] = item, age
-        _chain(item, self._before, self._last)
         self.size = len(item)
+        self._item, self._age = item.copy(), age.copy()
+        self._before: Ints = np.zeros(len(item), np.int32)
+        self._last: Ints = np.zeros(int(item.max(initial=-1)) + 1, np.int32)
+        self._table: Ints = np.zeros(1, np.int32)
+        _chain(item, self._before, self._last)
+        self._room(self.size)
 
     @property
     def item(self) -> Ints:
@@ -51,18 +52,24 @@ class Ages:
     def number(self, item: Ints, age: Ints) -> Ints:
         """Return the numbers of items at ages, int32; unknown ones get the next free numbers.
 
-        Cost: O(ages of the item) each, those that are new first.
+        Cost: O(n), and O(n log n) for n that are new.
         """
-        numbers, lacking = _find(item, age, self._age, self._last, self._before)
-        if lacking:
-            self._room(self.size + lacking)
-            self.size = _enter(item, age, numbers, self.size,
-                               self._item, self._age, self._last, self._before)  # fmt: skip
+        numbers = _find(item, age, self._item, self._age, self._table)
+        new = numbers < 0
+        if new.any():
+            distinct = np.unique((item[new].astype(np.int64) << 32) + age[new])
+            self._room(self.size + len(distinct))
+            self.size = _enter(item, age, numbers, self.size, self._item, self._age, self._table,
+                               self._last, self._before)  # fmt: skip
         return numbers
 
     def _room(self, size: int) -> None:
+        """Make room for so many aged items, in the table by item and age too."""
         for name in ("_item", "_age", "_before"):
             setattr(self, name, grown(getattr(self, name), size))
+        if _SPARSE * size >= len(self._table):
+            self._table = np.zeros(1 << (_SPARSE * size).bit_length() + 1, np.int32)
+            _fill(self.item, self.age, self._table)
 
 
 @compiled
@@ -73,21 +80,32 @@ def _chain(item: Ints, before: Ints, last: Ints) -> None:
 
 
 @compiled
-def _search(item: int, age: int, ages: Ints, last: Ints, before: Ints) -> int:
-    """Return the number of an item at an age; -1 for none."""
-    number = last[item] - 1
-    while number >= 0 and ages[number] != age:
-        number = before[number] - 1
-    return int(number)
+def _place(item: int, age: int, items: Ints, ages: Ints, table: Ints) -> int:
+    """Return where the table has an item at an age, or has room for it.
+
+    It holds numbers plus 1, and 0 for room. Source: Knuth, The Art of Computer Programming, 6.4,
+    linear probing with a multiplicative hash.
+    """
+    spread = (item * _SPREADS[0] ^ age * _SPREADS[1]) * _SPREADS[2]
+    place = (spread >> 15) & (len(table) - 1)
+    while table[place] and (items[table[place] - 1] != item or ages[table[place] - 1] != age):
+        place = (place + 1) & (len(table) - 1)
+    return int(place)
 
 
 @compiled
-def _find(item: Ints, age: Ints, ages: Ints, last: Ints, before: Ints) -> tuple[Ints, int]:
-    numbers, lacking = np.empty(len(item), np.int32), 0
+def _fill(items: Ints, ages: Ints, table: Ints) -> None:
+    for number in range(len(items)):
+        table[_place(items[number], ages[number], items, ages, table)] = number + 1
+
+
+@compiled
+def _find(item: Ints, age: Ints, items: Ints, ages: Ints, table: Ints) -> Ints:
+    """Return the numbers of items at ages, int32; -1 for what is unknown."""
+    numbers = np.empty(len(item), np.int32)
     for entry in range(len(item)):
-        numbers[entry] = _search(item[entry], age[entry], ages, last, before)
-        lacking += numbers[entry] < 0
-    return numbers, lacking
+        numbers[entry] = table[_place(item[entry], age[entry], items, ages, table)] - 1
+    return numbers
 
 
 @compiled
@@ -98,6 +116,7 @@ def _enter(
     size: int,
     items: Ints,
     ages: Ints,
+    table: Ints,
     last: Ints,
     before: Ints,
 ) -> int:
@@ -105,11 +124,11 @@ def _enter(
     for entry in range(len(item)):
         if numbers[entry] >= 0:
             continue
-        numbers[entry] = _search(item[entry], age[entry], ages, last, before)
-        if numbers[entry] < 0:
-            numbers[entry] = size
+        place = _place(item[entry], age[entry], items, ages, table)
+        if table[place] == 0:
             items[size], ages[size] = item[entry], age[entry]
             before[size] = last[item[entry]]
             size += 1
-            last[item[entry]] = size
+            table[place] = last[item[entry]] = size
+        numbers[entry] = table[place] - 1
     return size
