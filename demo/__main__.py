@@ -17,8 +17,8 @@ from demo.shop import Shop, made_up_shop
 from demo.stage import CHOSEN, Stage, open_stage
 from streamapp.cli.console import progress
 from streamapp.cli.outcome import run
+from streamapp.environment import PREFIX
 from streamapp.eventlog import LoggedEvent
-from streamapp.settings import PREFIX
 
 _NEIGHBOURS = 4
 _ENTRIES = 2

@@ -3,9 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Iterable
 from dataclasses import asdict
-from difflib import get_close_matches
 from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,13 +12,16 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streamapp.core.blending import Blend
+from streamapp.core.decay import Decay
 from streamapp.core.event import EventRules
 from streamapp.core.ranking import Measure, Rule
+from streamapp.environment import PREFIX, readable, refuse_unknown
 from streamapp.errors import ConfigError
 from streamapp.failpoints import EVERY_NAME
 from streamapp.values import (
     ALIASES,
     BrokerUrl,
+    HalfLife,
     KeyPrefix,
     Labels,
     RedisUrl,
@@ -29,10 +30,6 @@ from streamapp.values import (
     TopicNames,
     Weights,
 )
-
-PREFIX = "STREAMAPP_"
-TEST_PREFIX = "STREAMAPP_TEST_"
-"""Variables of the test lanes, which are no settings."""
 
 _KNOWN_TYPES = {"click", "add_to_cart", "purchase"}
 
@@ -113,9 +110,9 @@ class Settings(BaseSettings):
     """Added to both sums of squares of a similarity. Changes results."""
     min_support: int = Field(1, ge=1)
     """Fewest users behind a pair that a list shows. Changes results."""
-    half_life: float = Field(0.0, ge=0, le=0)
-    """Seconds after which an interaction counts half; 0 is off, and nothing else is supported yet.
-    Changes results."""
+    half_life: HalfLife = 0.0
+    """Seconds of event time after which an interaction counts half in the similarity of items; at
+    least 3600, or 0, which is off. Not with DAMPING. Changes results."""
     user_list_ttl: float = Field(86_400.0, ge=0, le=31_536_000)
     """Seconds after a user's last event after which the user's list is removed; 0 is no lists for
     users at all. Changes results."""
@@ -183,6 +180,12 @@ class Settings(BaseSettings):
         for name in ("bought_together", "bought_after_view"):
             if getattr(self, name) and "purchase" not in self.event_weights:
                 raise ValueError(f"{name.upper()} needs the weight of a purchase in EVENT_WEIGHTS")
+        if self.half_life and self.damping:
+            raise ValueError(
+                "DAMPING must be 0 with HALF_LIFE: what fades has no scale that it is added to"
+            )
+        if self.half_life and self.earliest_ts < 0:
+            raise ValueError("HALF_LIFE needs an EARLIEST_TS of 0 or more: it counts from 1970 on")
         if self.catalogue_topic in (*self.event_topics, *self.internal_topics, self.lists_topic):
             raise ValueError("CATALOGUE_TOPIC must be a topic of its own")
         if self.list_prefix.startswith(self.state_prefix):
@@ -239,6 +242,11 @@ class Settings(BaseSettings):
         )
 
     @property
+    def decay(self) -> Decay | None:
+        """How interactions fade; None where they do not."""
+        return Decay(self.half_life) if self.half_life else None
+
+    @property
     def rule_text(self) -> str:
         """What makes a list, as canonical JSON; shards carry it."""
         return json.dumps(asdict(self.rule), sort_keys=True, separators=(",", ":"))
@@ -263,6 +271,7 @@ class Settings(BaseSettings):
             "forget_after": self.forget_after,
             "history_cap": self.history_cap,
             "trending_half_life": self.trending_half_life,
+            **({"half_life": self.half_life} if self.half_life else {}),
         }
         return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
 
@@ -274,27 +283,8 @@ def load_settings() -> Settings:
     Raises:
         ConfigError: a value is impossible; names the variable, the value and what is allowed.
     """
-    _refuse_unknown(os.environ)
+    refuse_unknown(os.environ, Settings.model_fields)
     try:
         return Settings()
     except ValidationError as error:
-        raise ConfigError(_readable(error)) from None
-
-
-def _refuse_unknown(environment: Iterable[str]) -> None:
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    for name in environment:
-        if name.startswith(PREFIX) and name not in known and not name.startswith(TEST_PREFIX):
-            near = get_close_matches(name, known, 1)
-            raise ConfigError(
-                f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
-            )
-
-
-def _readable(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors():
-        name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
-        value = "" if not problem["loc"] else f"={problem['input']!r}"
-        lines.append(f"{name}{value}: {problem['msg'].removeprefix('Value error, ')}")
-    return "; ".join(lines)
+        raise ConfigError(readable(error)) from None

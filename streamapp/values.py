@@ -64,6 +64,13 @@ def _redis(url: str) -> str:
     return url
 
 
+def _half_life(seconds: float) -> float:
+    """Below an hour, the ratings of today are too large for nine digits of a score."""
+    if seconds and not 3_600 <= seconds <= 315_360_000:
+        raise ValueError("0, or 3600 to 315360000 seconds are needed")
+    return seconds
+
+
 BrokerUrl = Annotated[str, AfterValidator(_broker)]
 RedisUrl = Annotated[str, AfterValidator(_redis)]
 TopicNames = Annotated[
@@ -71,6 +78,7 @@ TopicNames = Annotated[
 ]
 Weights = Annotated[dict[str, float], NoDecode, BeforeValidator(_pairs), AfterValidator(_positive)]
 Labels = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
+HalfLife = Annotated[float, AfterValidator(_half_life)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
 KeyPrefix = Annotated[str, Field(pattern=r"^[^{}\s]{1,100}$")]

@@ -5,7 +5,9 @@ The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the secon
 
 import numpy as np
 
+from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.blending import Blend, Neighbours, Tastes, blend
+from streamapp.core.decay import Decay
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
@@ -16,10 +18,15 @@ from streamapp.core.roles import BOUGHT, VIEWED, RoleRegistry, directed
 from streamapp.core.shard import Shard
 
 
-def warm() -> None:
-    """Run every kernel once on two users and three items, one of which is evicted."""
+def warm(decay: Decay | None = None) -> None:
+    """Run every kernel once on two users and three items, one of which is evicted.
+
+    Args:
+        decay: How interactions fade, which takes other kernels; None: not at all.
+    """
     registry = Registry()
-    shard = Shard(0, 1, Rule(top_n=2), "", 0, Registry(), Norms.unpack(b""), Fences())
+    norms: Norms = AgedNorms.unpack(b"") if decay else Norms.unpack(b"")
+    shard = Shard(0, 1, Rule(top_n=2), "", 0, Registry(), norms, Fences())
     histories = [b"", b""]
     for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
         interactions = Interactions(
@@ -28,7 +35,7 @@ def warm() -> None:
             weight=np.ones(4),
             ts=np.zeros(4),
         )
-        revisions = revise(histories, interactions, registry, cap=2)
+        revisions = revise(histories, interactions, registry, cap=2, decay=decay)
         histories = revisions.histories()
         for _, value in encode_deltas(revisions, registry, 1, Origin("", 0, offset)):
             blocks = shard.admit(decode_delta(value))
@@ -49,8 +56,9 @@ def warm() -> None:
     lists = Neighbours(
         np.zeros(len(registry), np.int32), np.array([0, 1]), np.array([0], np.int32), np.ones(1)
     )
-    blend(Tastes.unpack(histories, registry), lists, registry, Blend(top_n=1, depth=1))
+    blend(Tastes.unpack(histories, registry, decay), lists, registry, Blend(top_n=1, depth=1))
 
 
 if __name__ == "__main__":
     warm()
+    warm(Decay(86_400.0))

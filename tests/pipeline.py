@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.availability import Change, Notice, decode_notice, encode_notices
+from streamapp.core.decay import Decay
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Revisions, revise
@@ -32,6 +34,7 @@ class Pipeline:
     told: int = 0
     forget_after_s: float = math.inf
     kind: str = ITEM
+    decay: Decay | None = None
 
     def __post_init__(self) -> None:
         self.registry, self.fences = registry_of(self.kind), Fences()
@@ -40,10 +43,15 @@ class Pipeline:
         self.read = [0] * self.shards
         self.rows: list[Shard] = [
             Shard(number, self.shards, self.rule, "g", 0, registry_of(self.kind),
-                  Norms.unpack(b""), Fences())
+                  self.norms.unpack(b""), Fences())
             for number in range(self.shards)
         ]  # fmt: skip
         self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]
+
+    @property
+    def norms(self) -> type[Norms]:
+        """What shards keep norms as."""
+        return AgedNorms if self.decay else Norms
 
     def take(self, acts: list[Act]) -> None:
         """Apply one cut."""
@@ -66,6 +74,7 @@ class Pipeline:
                 self.registry,
                 self.cap,
                 self.forget_after_s,
+                self.decay,
             )
             self._send(news.users, revisions)
         self.offset += 1
@@ -74,7 +83,9 @@ class Pipeline:
         """Forget users, as a cut of idle ones does."""
         held = [user for user in users if self.histories.get(user)]
         if held:
-            self._send(held, Revisions.forgetting([self.histories[user] for user in held]))
+            self._send(
+                held, Revisions.forgetting([self.histories[user] for user in held], self.decay)
+            )
         self.offset += 1
 
     def tell(self, hidden: Mapping[str, bool]) -> None:

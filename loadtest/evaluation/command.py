@@ -19,9 +19,10 @@ from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.cli.console import print_json, print_table, progress
 from streamapp.core.event import EventRules
+from streamapp.environment import PREFIX
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
-from streamapp.settings import PREFIX, Settings
+from streamapp.settings import Settings
 
 __all__ = ["CACHE", "Request", "evaluate", "show_tuning"]
 
@@ -192,7 +193,16 @@ def _results(request: Request, settings: Settings, counting: Counting) -> list[R
 
 
 def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:
-    """Return what event logs say to an app with these settings."""
+    """Return what event logs say to an app with these settings.
+
+    Raises:
+        ConfigError: interactions fade, which is not measured here.
+    """
+    if settings.half_life:
+        raise ConfigError(
+            f"{PREFIX}HALF_LIFE={settings.half_life:g}: what is measured here counts without "
+            "decay; set it to 0"
+        )
     latest_ts = time.time() + settings.max_ahead_s
     return read_interactions(read_log(files), settings.event_rules, settings.event_weights,
                              settings.event_topics[0], latest_ts)  # fmt: skip

@@ -22,8 +22,9 @@ from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
 from streamapp.core.arrays import Bools
 from streamapp.core.blending import Tastes
+from streamapp.environment import PREFIX
 from streamapp.errors import ConfigError
-from streamapp.settings import PREFIX, Settings
+from streamapp.settings import Settings
 
 HISTORY_CAPS = (10, 30, 100)
 DAMPINGS = (0.0, 5.0, 20.0, 50.0, 100.0)

@@ -4,6 +4,7 @@ A list that is short is filled with what is trending, in that order, behind ever
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ class Blender:
     def __init__(self, outside: Outside) -> None:
         self._items = ItemLists(outside)
         self._rule = outside.settings.user_rule
+        self._decay = outside.settings.decay
 
     async def lists(
         self,
@@ -47,7 +49,7 @@ class Blender:
 
         Args:
             users: Whose lists.
-            histories: What each of them has done, packed as `ENTRY`.
+            histories: What each of them has done, packed by `entry_of`.
             registry: The items by the numbers that the histories use.
             seq: Of the lists.
             since: Monotonic time in seconds; lists of items that were read later are new enough.
@@ -82,7 +84,7 @@ class Blender:
         """Say of each user whether the list may be another one, as what it was made of changed.
 
         Args:
-            histories: What each of them has done, packed as `ENTRY`.
+            histories: What each of them has done, packed by `entry_of`.
             registry: The items by the numbers that the histories use.
             made_at: float64. Monotonic times in seconds at which the lists were made here.
             short: bool. Whether what is trending has a place in the list.
@@ -104,8 +106,8 @@ class Blender:
 
     def _tastes(self, histories: Sequence[bytes], registry: Registry) -> Tastes:
         """Return what the histories say, by the numbers that items have here."""
-        tastes = Tastes.unpack(histories, registry)
-        return Tastes(tastes.starts, self._items.numbered(tastes.item, registry), tastes.rating)
+        tastes = Tastes.unpack(histories, registry, self._decay)
+        return replace(tastes, item=self._items.numbered(tastes.item, registry))
 
     def _used(self, tastes: Tastes) -> Longs:
         """Return where the entries are whose items' lists are used."""

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from streamapp.agents.outside import Outside
+from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.arrays import Bools
 from streamapp.core.availability import Availability
 from streamapp.core.fence import Fences
@@ -82,7 +83,8 @@ class Checkpoint:
         """Return the shard as it is stored; its rows are absent."""
         registry = await self._slot.registry(registry_of(outside.kind))
         self._items = len(registry)
-        norms = Norms.unpack(await self._slot.packed(self._slot.keys.norms))
+        kept: type[Norms] = AgedNorms if outside.settings.decay else Norms
+        norms = kept.unpack(await self._slot.packed(self._slot.keys.norms))
         availability = Availability.unpack(await self._slot.packed(self._slot.keys.availability))
         availability.reserve(len(registry))
         rule = outside.settings.rule

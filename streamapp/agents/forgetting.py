@@ -28,6 +28,7 @@ class Forgetting:
         self._publisher = outside.publisher
         self._target = outside.settings.interactions_topic, partition
         self._forget_after_s = outside.settings.forget_after
+        self._decay = outside.settings.decay
         self._slot = slot
         self._cursor = 0
         self._due_at = 0.0
@@ -57,7 +58,7 @@ class Forgetting:
         idle = [
             (user, ts)
             for user, blob in zip(users, await self._slot.read(users), strict=True)
-            if blob and blob[1] and (ts := newest_ts(blob[1])) < before_ts
+            if blob and blob[1] and (ts := newest_ts(blob[1], self._decay)) < before_ts
         ]
         if idle:
             message = Outgoing(encode_idle(self._slot.generation, idle))

@@ -174,12 +174,13 @@ class Histories:
         await self._judging.ask(
             [todo for _, todo in todos], histories, state.registry, state.served
         )
+        decay = self._settings.decay
         deltas: dict[tuple[str, int], list[Outgoing]] = {}
         for offset, todo in todos:
             idle = [
                 user
                 for user, ts in todo.idle.items()
-                if histories[user] and newest_ts(histories[user]) == ts
+                if histories[user] and newest_ts(histories[user], decay) == ts
             ]
             if todo.users:
                 revisions = revise(
@@ -188,9 +189,10 @@ class Histories:
                     state.registry,
                     self._settings.history_cap,
                     self._settings.forget_after or np.inf,
+                    decay,
                 )
             elif idle:
-                revisions = Revisions.forgetting([histories[user] for user in idle])
+                revisions = Revisions.forgetting([histories[user] for user in idle], decay)
             else:
                 continue
             histories.update(zip(todo.users or idle, revisions.histories(), strict=True))

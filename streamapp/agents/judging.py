@@ -23,6 +23,7 @@ class Judging:
         self._lists = outside.lists
         self._share = settings.judged_share if settings.user_list_ttl else 0.0
         self._within_s = settings.judged_within
+        self._decay = settings.decay
 
     async def ask(
         self,
@@ -44,7 +45,7 @@ class Judging:
         if not self._share:
             return
         now = time.time()
-        sample = Sample(self._share, now - self._within_s, now + self._within_s)
+        sample = Sample(self._share, now - self._within_s, now + self._within_s, self._decay)
         asked: dict[str, Question] = {}
         for news in some:
             for question in sample.questions(news, histories, registry, asked):

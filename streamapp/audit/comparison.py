@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from streamapp.core.arrays import Bools, Floats, Ints, Longs
-from streamapp.store.snapshot import Counts
+from streamapp.store.collection import Counts
 
 EXAMPLES = 5
 """How many differences of a kind are named."""
 
 _ROUNDING = 1e-9
+_NOTHING = 1e-100
 
 
 class Difference(NamedTuple):
@@ -42,9 +43,10 @@ class Comparison:
     examples: list[Difference] = field(default_factory=list)
 
 
-def tolerance_of(weights: Mapping[str, float]) -> float:
+def tolerance_of(weights: Mapping[str, float], *, fading: bool = False) -> float:
     """Return how much of itself a sum of products of these weights may be off."""
-    return 0.0 if all(weight.is_integer() for weight in weights.values()) else _ROUNDING
+    whole = all(weight.is_integer() for weight in weights.values()) and not fading
+    return 0.0 if whole else _ROUNDING
 
 
 def aligned(truth: Counts, stored: Counts, known: Iterable[str]) -> tuple[Counts, Counts]:
@@ -66,6 +68,8 @@ def compare_norms(
     """
     apart = set(disputed)
     wrong = _differs(stored.sum_sq, truth.sum_sq, tolerance) | (stored.users != truth.users)
+    if truth.exponent is not None and stored.exponent is not None:
+        wrong |= truth.exponent != stored.exponent
     wrong |= np.array([item in apart for item in truth.items], np.bool_)
     result = Comparison(int((truth.users > 0).sum()), int(wrong.sum()))
     for place in np.flatnonzero(wrong)[:EXAMPLES].tolist():
@@ -124,7 +128,10 @@ def _over(counts: Counts, items: list[str]) -> Counts:
     number = {item: place for place, item in enumerate(items)}
     places = np.array([number[item] for item in counts.items], np.int32)
     sum_sq, users = np.zeros(len(items)), np.zeros(len(items), np.int64)
-    sizes = np.zeros(len(items) + 1, np.int64)
+    sizes, exponent = np.zeros(len(items) + 1, np.int64), None
+    if counts.exponent is not None:
+        exponent = np.zeros(len(items), np.int64)
+        exponent[places] = counts.exponent
     sum_sq[places], users[places] = counts.sum_sq, counts.users
     sizes[places + 1] = np.diff(counts.indptr)
     return replace(
@@ -134,6 +141,7 @@ def _over(counts: Counts, items: list[str]) -> Counts:
         users=users,
         indptr=np.cumsum(sizes),
         indices=places[counts.indices],
+        exponent=exponent,
     )
 
 
@@ -150,5 +158,9 @@ def _cell(dot: float, support: int) -> str:
 
 
 def _differs(found: Floats, expected: Floats, tolerance: float) -> Bools:
-    """Say where two arrays differ by more than `tolerance` times what is expected, or by NaN."""
-    return ~(np.abs(found - expected) <= tolerance * np.abs(expected))
+    """Say where two arrays differ by more than `tolerance` times what is expected, or by NaN.
+
+    With a tolerance, what is next to nothing beside the norms, as old things are, is nothing.
+    """
+    allowed = tolerance * np.abs(expected) + (_NOTHING if tolerance else 0.0)
+    return ~(np.abs(found - expected) <= allowed)

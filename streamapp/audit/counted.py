@@ -15,23 +15,17 @@ from streamapp.audit.comparison import (
     compare_numbers,
     tolerance_of,
 )
-from streamapp.audit.lists import compare_lists
+from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
 from streamapp.core.arrays import Bools
 from streamapp.core.catalogue import Product
 from streamapp.core.roles import roles_of
 from streamapp.settings import Settings
+from streamapp.store.collection import Counts
 from streamapp.store.keys import list_name
 from streamapp.store.products import Hidden, read_hidden
-from streamapp.store.snapshot import (
-    Advance,
-    Counts,
-    Snapshot,
-    holds_histories,
-    read_lists,
-    read_snapshot,
-)
+from streamapp.store.snapshot import Advance, Snapshot, holds_histories, read_lists, read_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,8 @@ class Counted:
         self, settings: Settings, kind: str, products: Mapping[str, Product]
     ) -> dict[str, Comparison]:
         """Compare; `kind` is that of the lists, and `products` is the catalogue."""
-        tolerance = tolerance_of(settings.event_weights)
+        fading = settings.decay is not None
+        tolerance = tolerance_of(settings.event_weights, fading=fading)
         histories = int((~self.forgotten).sum())
         return {
             "histories": compare_numbers("histories", self.snapshot.histories, histories),
@@ -68,7 +63,12 @@ class Counted:
             "dots": compare_dots(self.expected, self.stored, tolerance),
             "availability": compare_availability(products, self.hidden, roles_of(kind).column),
             "lists": compare_lists(
-                self.expected, self.lists, settings.rule, kind, self.hidden.items
+                self.expected,
+                self.lists,
+                settings.rule,
+                kind,
+                self.hidden.items,
+                SCORE_TOLERANCE if fading else TIE,
             ),
         }
 
@@ -98,7 +98,7 @@ async def count_pipeline(
     hidden = await read_hidden(redis, settings, layout[settings.deltas_topic])
     forgotten = await _forgotten(redis, settings, layout, log)
     begin("counting")
-    live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf)
+    live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf, settings.decay)
     live = live.only(~forgotten[live.user])
     roles = roles_of(kind)
     truth = gram(live, len(log.users), log.items, roles)

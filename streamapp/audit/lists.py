@@ -15,11 +15,10 @@ from streamapp.audit.entries import Entries, parse_lists
 from streamapp.core.arrays import Bools, Floats, Ints, Longs
 from streamapp.core.listing import ITEM
 from streamapp.core.ranking import Rule
-from streamapp.store.snapshot import Counts
+from streamapp.store.collection import Counts
 
 TIE = 1e-12
 SCORE_TOLERANCE = 1e-9
-LARGEST_SCORE = 1 + 1e-12
 
 _REASONS = (
     "is no item",
@@ -61,6 +60,7 @@ def compare_lists(
     rule: Rule,
     kind: str = ITEM,
     hidden: Collection[str] = (),
+    tie: float = TIE,
 ) -> Comparison:
     """Compare every list with the true one.
 
@@ -70,6 +70,7 @@ def compare_lists(
         rule: What makes a list.
         kind: Of the lists.
         hidden: Items that no list shows.
+        tie: Scores that differ by no more may stand in either order, and one may be so much over 1.
 
     Cost: O(cells), and a Python step for every list and entry.
     """
@@ -87,7 +88,7 @@ def compare_lists(
                 f"list of {truth.items[row]}", _entries(size[row]), _entries(expected.size[row])
             ),
         )
-    fault = _faults(truth, entries, expected, rule, out)
+    fault = _faults(truth, entries, expected, rule, out, tie)
     for entry in np.flatnonzero(fault).tolist():
         row, place = int(entries.row[entry]), int(entries.place[entry])
         found = (
@@ -144,7 +145,7 @@ def _scores(truth: Counts, rule: Rule) -> Floats:
 
 
 def _faults(
-    truth: Counts, entries: Entries, expected: _Expected, rule: Rule, hidden: Bools
+    truth: Counts, entries: Entries, expected: _Expected, rule: Rule, hidden: Bools, tie: float
 ) -> Longs:
     """Return for each entry which of `_REASONS` holds for it first, from 1; 0 if it is right."""
     row, place, other = entries.row, entries.place, entries.other
@@ -165,10 +166,10 @@ def _faults(
         hidden[other],
         np.isnan(score),
         again,
-        ~(entries.score <= LARGEST_SCORE),
+        ~(entries.score <= 1 + tie),
         ~(np.abs(entries.score - score) <= SCORE_TOLERANCE),
         entries.support != expected.support[cell],
-        ~(np.abs(score - wanted) <= TIE),
+        ~(np.abs(score - wanted) <= tie),
         np.append(np.zeros(min(1, len(row)), np.bool_), follows),
     ]
     return np.select(holds, range(1, len(holds) + 1), 0)

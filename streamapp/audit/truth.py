@@ -5,6 +5,7 @@ matter: each rating is the largest weight. Only the other users are gone through
 Then the counts are one sparse product. Source: part 1 of the design, "State rule".
 """
 
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -13,9 +14,13 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from streamapp.audit.log import LogInteractions
-from streamapp.core.arrays import Bools, Floats, Ints
+from streamapp.core.arrays import Bools, Floats, Ints, Longs
+from streamapp.core.decay import AGE_WIDTH, Decay
 from streamapp.core.roles import NO_ROLES, Roles
-from streamapp.store.snapshot import Counts
+from streamapp.store.collection import Counts
+
+_STEP = AGE_WIDTH // 2
+_SMALLEST = -500.0
 
 
 class Ratings(NamedTuple):
@@ -26,21 +31,23 @@ class Ratings(NamedTuple):
         item: int32. Item numbers, distinct for each user.
         rating: float64, > 0.
         ts: float64. Last event time of the entry in seconds.
+        level: float64. Where interactions fade, the largest level; `rating` is as before it fades.
     """
 
     user: Ints
     item: Ints
     rating: Floats
     ts: Floats
+    level: Floats | None = None
 
     def only(self, entries: Bools) -> "Ratings":
         """Return some of the entries."""
-        return Ratings(
-            self.user[entries], self.item[entries], self.rating[entries], self.ts[entries]
-        )
+        return Ratings(*(None if column is None else column[entries] for column in self))  # type: ignore[arg-type]
 
 
-def live_ratings(log: LogInteractions, cap: int, forget_after_s: float = np.inf) -> Ratings:
+def live_ratings(
+    log: LogInteractions, cap: int, forget_after_s: float = np.inf, decay: Decay | None = None
+) -> Ratings:
     """Return what the history rule leaves of the interactions of `log`.
 
     Args:
@@ -48,9 +55,18 @@ def live_ratings(log: LogInteractions, cap: int, forget_after_s: float = np.inf)
         cap: Most entries of a history.
         forget_after_s: An interaction that is later than the newest entry by more than this begins
             the history anew.
+        decay: How interactions fade; None: not at all.
 
     Cost: O(n log n), and a Python loop over the events of users above the cap or once idle.
     """
+    live = _live(log, cap, forget_after_s)
+    if decay is None:
+        return live
+    levels = replace(log, weight=decay.levels(log.weight, log.ts))
+    return live._replace(level=_live(levels, cap, forget_after_s).rating)
+
+
+def _live(log: LogInteractions, cap: int, forget_after_s: float) -> Ratings:
     whole = _largest(log)
     apart = np.bincount(whole.user, minlength=len(log.users)) > cap
     apart |= _idle_once(log, forget_after_s)
@@ -74,7 +90,7 @@ def live_ratings(log: LogInteractions, cap: int, forget_after_s: float = np.inf)
                 np.array([ts for _, ts in kept.values()], np.float64),
             )
         )
-    return Ratings(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return Ratings(*(np.concatenate([part[place] for part in parts]) for place in range(4)))
 
 
 def gram(ratings: Ratings, users: int, items: list[str], roles: Roles = NO_ROLES) -> Counts:
@@ -89,40 +105,57 @@ def gram(ratings: Ratings, users: int, items: list[str], roles: Roles = NO_ROLES
     names = [items[number] for number in order]
     number = np.zeros(len(items), np.int32)
     number[order] = np.arange(len(order))
-    place = number[ratings.item]
-    (dots, supports), own = _products(ratings, place, (users, len(order)), names, roles)
+    place, rating, exponent = number[ratings.item], ratings.rating, None
+    if ratings.level is not None:
+        rating, exponent = _faded(ratings.level, place, len(order))
+    shown = ratings._replace(item=place, rating=rating)
+    (dots, supports), own = _products(shown, users, names, roles)
     rows = np.repeat(np.arange(len(order)), np.diff(dots.indptr))
     beside = own[rows] != dots.indices
     sizes = np.bincount(rows[beside], minlength=len(order))
     return Counts(
         items=names,
-        sum_sq=np.bincount(place, ratings.rating**2, len(order)).astype(np.float64),
+        sum_sq=np.bincount(place, rating**2, len(order)).astype(np.float64),
         users=np.bincount(place, minlength=len(order)).astype(np.int64),
         indptr=np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes))),
         indices=dots.indices[beside].astype(np.int32),
         dot=dots.data[beside],
         support=supports.data[beside].astype(np.int32),
+        exponent=exponent,
     )
 
 
 def _products(
-    ratings: Ratings, place: Ints, shape: tuple[int, int], names: list[str], roles: Roles
+    ratings: Ratings, users: int, names: list[str], roles: Roles
 ) -> tuple[list[Any], Ints]:
     """Return dots and supports, sorted CSR, and by row the column that is the item itself."""
     number = {name: column for column, name in enumerate(names)}
     own = np.array(
         [number.get(roles.column + name.removeprefix(roles.row), -1) for name in names], np.int32
     )
+    user, place, shape = ratings.user, ratings.item, (users, len(names))
     parts = [np.array([name.startswith(role) for name in names], np.bool_)[place] for role in roles]
     products = []
     for values in (ratings.rating, np.ones(len(place))):
         left, right = (
-            csr_array((values[some], (ratings.user[some], place[some])), shape) for some in parts
+            csr_array((values[some], (user[some], place[some])), shape) for some in parts
         )
         product = (left.T @ right).tocsr()
         product.sort_indices()
         products.append(product)
     return products, own
+
+
+def _faded(levels: Floats, item: Ints, items: int) -> tuple[Floats, Longs]:
+    """Return ratings in units of 2 to the power of an exponent of each item, and those, int64.
+
+    That is the one which its newest age has; what is too small beside it counts as next to nothing,
+    since a sparse product leaves out zeros.
+    """
+    newest = np.full(items, -np.inf)
+    np.maximum.at(newest, item, levels)
+    exponent = (np.floor(newest / _STEP) * _STEP).astype(np.int64)
+    return np.exp2(np.maximum(levels - exponent[item], _SMALLEST)), exponent
 
 
 def newest_of(log: LogInteractions) -> Floats:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import orjson
 
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
@@ -36,6 +37,20 @@ class _Sum:
     total: Scores
     parts: dict[str, Scores]
     fill: list[str]
+
+
+class _Held(NamedTuple):
+    """An entry of a history.
+
+    Attributes:
+        item: Its id.
+        rating: The largest weight.
+        weighs: What its list counts for beside its position, where that depends on it.
+    """
+
+    item: str
+    rating: float
+    weighs: float
 
 
 class _Entry(NamedTuple):
@@ -98,16 +113,20 @@ def compare_user_lists(
     return result
 
 
-def _histories(log: LogInteractions, live: Ratings) -> dict[int, list[tuple[str, float]]]:
-    """Return by user number the (item, rating) of each live history, newest first."""
-    entries: dict[int, list[tuple[float, bytes, str, float]]] = {}
-    columns = (column.tolist() for column in live)
-    for user, item, rating, ts in zip(*columns, strict=True):
+def _histories(log: LogInteractions, live: Ratings) -> dict[int, list[_Held]]:
+    """Return by user number each live history, newest first."""
+    entries: dict[int, list[tuple[float, bytes, _Held]]] = {}
+    taste = live.rating
+    if live.level is not None:
+        largest = np.full(len(log.users), -np.inf)
+        np.maximum.at(largest, live.user, live.level)
+        taste = np.exp2(live.level - largest[live.user])
+    columns = (column.tolist() for column in (live.user, live.item, live.rating, taste, live.ts))
+    for user, item, rating, weighs, ts in zip(*columns, strict=True):
         name = log.items[item]
-        entries.setdefault(user, []).append((ts, name.encode(), name, rating))
+        entries.setdefault(user, []).append((ts, name.encode(), _Held(name, rating, weighs)))
     return {
-        user: [(name, rating) for _, _, name, rating in sorted(some, reverse=True)]
-        for user, some in entries.items()
+        user: [held for _, _, held in sorted(some, reverse=True)] for user, some in entries.items()
     }
 
 
@@ -120,17 +139,17 @@ def _scores(content: bytes) -> Scores:
 
 
 def _blended(
-    history: Sequence[tuple[str, float]],
+    history: Sequence[_Held],
     lists: Mapping[str, Scores],
     filling: Sequence[str],
     rule: Blend,
 ) -> _Sum:
-    excluded = {item for item, rating in history if rating >= rule.exclude_from}
+    excluded = {held.item for held in history if held.rating >= rule.exclude_from}
     found = _Sum({}, {}, [item for item in filling if item not in excluded])
     weights = rule.weights(len(history)).tolist()
-    for (item, rating), weight in zip(history, weights, strict=False):
+    for (item, _, weighs), weight in zip(history, weights, strict=False):
         for other, score in lists.get(item, {}).items():
-            part = weight * (rating if rule.rated else 1.0) * score
+            part = weight * (weighs if rule.rated else 1.0) * score
             if other not in excluded and part > 0:
                 found.parts.setdefault(item, {})[other] = part
                 found.total[other] = found.total.get(other, 0.0) + part

@@ -1,16 +1,17 @@
 """Cli. `streamapp explain`: the counts behind the score of two items."""
 
 import asyncio
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
+from streamapp.core.aged_norms import AgedNorms
+from streamapp.core.aged_rows import by_item
 from streamapp.core.association import Association
 from streamapp.core.listing import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
-from streamapp.core.norms import NORM
 from streamapp.core.projection import PROJECTIONS
 from streamapp.core.ranking import MEASURES, Measure, share, similarity
 from streamapp.core.registry import shard_of
@@ -20,7 +21,8 @@ from streamapp.errors import ConfigError, StreamappError
 from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
 from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
-from streamapp.store.slot import Slot
+from streamapp.store.norms import read_norms
+from streamapp.store.slot import Head, Slot
 from streamapp.store.snapshot import read_layout
 
 _AS_OF_BYTES = 8
@@ -59,6 +61,8 @@ class Explanation(NamedTuple):
         lift: How many times as often as by chance they are together.
         jaccard: Share of those who have both among those who have any.
         log_likelihood_ratio: How surely they have to do with each other.
+        as_of: Where interactions fade, the event time in seconds as of which `dot` and `sum_sq`
+            are: that of the newest event.
     """
 
     items: tuple[str, str]
@@ -74,6 +78,7 @@ class Explanation(NamedTuple):
     lift: float
     jaccard: float
     log_likelihood_ratio: float
+    as_of: float | None = None
 
 
 def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
@@ -91,7 +96,10 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
         raise ConfigError(f"--kind {kind}: the lists that are made are {', '.join(known)}{off}")
     found = asyncio.run(_explain(known[kind], kind, left, right))
     if as_json:
-        print_json(found._asdict())
+        report = found._asdict()
+        if found.as_of is None:
+            del report["as_of"]
+        print_json(report)
         return
     users, (did, then), both = _WORDS[kind]
     print_table(
@@ -113,6 +121,7 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
             ("lift", found.lift),
             ("jaccard", found.jaccard),
             ("log-likelihood ratio", found.log_likelihood_ratio),
+            *([("as of", found.as_of)] if found.as_of is not None else []),
         ),
     )
 
@@ -131,19 +140,30 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
             if number < 0:
                 how = f"that {did} item" if roles.row else "with item"
                 raise StreamappError(f"no interaction {how} {item} was ever applied")
-        norms = [await _norm(redis, keys, number) for number in numbers]
         (row,) = await slot.read([numbers[0]])
-        users = await _users(redis, settings, layout[settings.interactions_topic])
+        norms = await read_norms(slot, await slot.head() or Head(0), settings)
+        users, as_of = await _users(redis, settings, layout[settings.interactions_topic])
     cells = np.frombuffer(row[1] if row else bytes(_AS_OF_BYTES), CELL, offset=_AS_OF_BYTES)
+    norms.reserve(max(len(registry), len(norms.users)))
+    if isinstance(norms, AgedNorms):
+        # A row may be a checkpoint ahead of the norms.
+        cells = cells[cells["item"] < norms.ages.size]
+        _, cells = by_item(norms, np.full(len(cells), numbers[0], np.int32), cells)
     cell = cells[cells["item"] == numbers[1]]
     dot, support = (float(cell["dot"][0]), int(cell["support"][0])) if len(cell) else (0.0, 0)
-    (left_sum_sq, left_users), (right_sum_sq, right_users) = norms
+    left_sum_sq, right_sum_sq = norms.sum_sq[numbers].tolist()
+    left_users, right_users = norms.users[numbers].tolist()
     for item, count in ((left, left_users), (right, right_users)):
         if not count:
             raise StreamappError(f"item {item} is in nobody's history any more")
     # While events come in, what was read first may be a checkpoint behind what was read last.
     having = max(left_users, support), max(right_users, support)
     cosine = float(similarity(dot, left_sum_sq, right_sum_sq, settings.damping))
+    if settings.decay and isinstance(norms, AgedNorms):
+        exponent = norms.exponent[numbers]
+        sums = np.array([dot, left_sum_sq, right_sum_sq])
+        twice = np.array([exponent.sum(), *(2 * exponent)], np.int64)
+        dot, left_sum_sq, right_sum_sq = settings.decay.at(sums, twice, as_of).tolist()
     code = MEASURES.index(settings.measure)
     part = float(share(code, support, *having, settings.damping))
     rule = Association(max(users, sum(having) - support), having, support)
@@ -161,22 +181,16 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
         rule.lift,
         rule.jaccard,
         rule.log_likelihood_ratio,
+        as_of if settings.decay else None,
     )
 
 
-async def _norm(redis: Redis, keys: SlotKeys, number: int) -> tuple[float, int]:
-    """Return sum of squares and users of an item."""
-    start = number * NORM.itemsize
-    packed: Any = await redis.getrange(keys.norms, start, start + NORM.itemsize - 1)
-    norm = np.frombuffer(packed, NORM)
-    return float(norm["sum_sq"].sum()), int(norm["users"].sum())
-
-
-async def _users(redis: Redis, settings: Settings, partitions: int) -> int:
-    """Return how many users have a history."""
+async def _users(redis: Redis, settings: Settings, partitions: int) -> tuple[int, float]:
+    """Return how many users have a history, and the time of the newest event in seconds."""
     slots = [
         Slot(redis, SlotKeys(settings.state_prefix, histories_tag(number)))
         for number in range(partitions)
     ]
-    heads = [await slot.head() for slot in slots]
-    return sum(head.number("blobs") for head in heads if head is not None)
+    heads = [await slot.head() or Head(0) for slot in slots]
+    newest = max(float(head.fields.get("newest_ts", "-inf")) for head in heads)
+    return sum(head.number("blobs") for head in heads), newest

@@ -2,15 +2,17 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.cli.console import progress
 from streamapp.cli.session import existing_partitions, state_session, state_topics
+from streamapp.core.decay import Decay
 from streamapp.errors import ConfigError
 from streamapp.settings import Settings, load_settings
-from streamapp.store.snapshot import Counts, read_snapshot
+from streamapp.store.snapshot import Snapshot, read_snapshot
 
 
 def export_counts(file: Path, timeout_s: float) -> None:
@@ -26,22 +28,36 @@ def export_counts(file: Path, timeout_s: float) -> None:
     """
     if not file.absolute().parent.is_dir():
         raise ConfigError(f"{file}: there is no folder {file.parent}")
-    counts = asyncio.run(_read(load_settings(), timeout_s))
+    settings = load_settings()
+    snapshot = asyncio.run(_read(settings, timeout_s))
+    arrays = _arrays(snapshot, settings.decay)
     try:
         with file.open("wb") as target:
-            np.savez(
-                target,
-                items=np.array(counts.items, np.str_),
-                sum_sq=counts.sum_sq,
-                data=counts.dot,
-                indices=counts.indices,
-                indptr=counts.indptr,
-            )
+            np.savez(target, **arrays)
     except OSError as error:
         raise ConfigError(f"{file}: cannot be written: {error.strerror}") from None
 
 
-async def _read(settings: Settings, timeout_s: float) -> Counts:
+def _arrays(snapshot: Snapshot, decay: Decay | None) -> dict[str, Any]:
+    """Return the arrays by name; what fades is as of the newest event."""
+    counts, sum_sq, dot = snapshot.counts, snapshot.counts.sum_sq, snapshot.counts.dot
+    as_of = {}
+    if decay and counts.exponent is not None and len(counts.items):
+        exponent, ts = counts.exponent, snapshot.as_of
+        sum_sq = decay.at(sum_sq, 2 * exponent, ts)
+        dot = decay.at(dot, exponent[counts.rows] + exponent[counts.indices], ts)
+        as_of = {"as_of": np.array(ts)}
+    return {
+        "items": np.array(counts.items, np.str_),
+        "sum_sq": sum_sq,
+        "data": dot,
+        "indices": counts.indices,
+        "indptr": counts.indptr,
+        **as_of,
+    }
+
+
+async def _read(settings: Settings, timeout_s: float) -> Snapshot:
     with progress() as begin:
         async with state_session(settings) as redis:
             layout = await existing_partitions(settings, state_topics(settings))
@@ -51,4 +67,4 @@ async def _read(settings: Settings, timeout_s: float) -> Counts:
                 wait(standing.lag_events, None)
 
             await wait_until_drained(redis, settings, layout, timeout_s, tell)
-            return (await read_snapshot(redis, settings, begin("reading rows"))).counts
+            return await read_snapshot(redis, settings, begin("reading rows"))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.core.history import ENTRY
+from streamapp.core.history import entry_of
 from streamapp.core.listing import ITEM
 from streamapp.core.norms import NORM
 from streamapp.core.rows import CELL
@@ -61,10 +61,11 @@ async def _state(settings: Settings) -> tuple[Size, int, int, int]:
         known = len(await slots[1][0].packed(slots[1][0].keys.norms)) // NORM.itemsize
         live = [await Audience(redis, slot.keys).size() for slot in slots[0]]
     blobs = [sum(head.number("blobs") for head in some) for some in heads]
+    sizes = entry_of(settings.decay).itemsize, CELL.itemsize
     entries, cells = (
         (sum(head.number("blob_bytes") for head in some) - header * count) // itemsize
         for some, count, header, itemsize in zip(
-            heads, blobs, _BLOB_HEADER_BYTES.values(), (ENTRY.itemsize, CELL.itemsize), strict=True
+            heads, blobs, _BLOB_HEADER_BYTES.values(), sizes, strict=True
         )
     )
     users, items = blobs

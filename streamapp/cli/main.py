@@ -135,7 +135,8 @@ def export(
     """Write the counts of a drained app as numpy arrays.
 
     `items` are the ids in byte order, `sum_sq` belongs to them, and `data`, `indices`, `indptr`
-    are the symmetric CSR matrix of their dots, without a diagonal.
+    are the symmetric CSR matrix of their dots, without a diagonal. Where STREAMAPP_HALF_LIFE is
+    set, they are as of the newest event, whose time is `as_of`.
     """
     from streamapp.cli.export import export_counts
 

@@ -4,19 +4,18 @@ import asyncio
 import math
 from typing import Any
 
-import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.audit.lag import Standing, read_standing
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.core.judging import Served
-from streamapp.core.norms import NORM
 from streamapp.core.rows import CELL
 from streamapp.settings import Settings, load_settings
 from streamapp.store.keys import SlotKeys, rows_tag
+from streamapp.store.norms import read_norms
 from streamapp.store.products import hidden_in
-from streamapp.store.slot import Slot
+from streamapp.store.slot import Head, Slot
 
 _ROW_HEADER_BYTES = 16
 _SKIPPED = "skipped:"
@@ -118,5 +117,5 @@ def _skipped(standing: Standing, topic: str) -> dict[str, int]:
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = np.frombuffer(await slot.packed(slot.keys.norms), NORM)
-    return int((norms["users"] > 0).sum())
+    norms = await read_norms(slot, await slot.head() or Head(0), settings)
+    return int((norms.users > 0).sum())

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
-from streamapp.core.history import ENTRY
+from streamapp.core.decay import Decay
+from streamapp.core.history import entry_of
 from streamapp.core.registry import Registry, precedes
 
 
@@ -25,9 +26,10 @@ class Blend:
         top_n: Most entries of a list; > 0.
         depth: How many of the newest items of a history are used; > 0.
         fading: Position p weighs `fading ** p`, 0 to 1; None: `1 / (p + 1)`.
-        rated: Whether an item also weighs as much as its rating.
-        exclude_from: Items of the history with at least this rating are not listed; 0 excludes all
-            of them, infinity none.
+        rated: Whether an item also weighs as much as its rating, where interactions fade as a share
+            of the largest in its history.
+        exclude_from: Items of the history with at least this rating, before it fades, are not
+            listed; 0 excludes all of them, infinity none.
     """
 
     top_n: int
@@ -69,25 +71,34 @@ class Tastes:
     Attributes:
         starts: int64, shape (users + 1,). Those of user u lie at starts[u]:starts[u + 1].
         item: int32. Item numbers; one without a list, or -1, only holds its position.
-        rating: float64, > 0.
+        rating: float64, > 0. Before it fades.
+        faded: float64. Where interactions fade, the rating as a share of the largest in the
+            history; 0 where that is none of a float64.
     """
 
     starts: Longs
     item: Ints
     rating: Floats
+    faded: Floats | None = None
 
     @classmethod
-    def unpack(cls, histories: Sequence[bytes], registry: Registry) -> "Tastes":
-        """Return the tastes that histories, packed as `ENTRY`, hold.
+    def unpack(
+        cls, histories: Sequence[bytes], registry: Registry, decay: Decay | None = None
+    ) -> "Tastes":
+        """Return the tastes that histories, packed by `entry_of`, hold.
 
         The newest entry is the one that would be evicted last: by time, then by item id.
         """
-        stored = np.frombuffer(b"".join(histories), ENTRY)
-        sizes = np.array([len(history) for history in histories], np.int64) // ENTRY.itemsize
+        entry = entry_of(decay)
+        stored = np.frombuffer(b"".join(histories), entry)
+        sizes = np.array([len(history) for history in histories], np.int64) // entry.itemsize
         starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
         item = np.ascontiguousarray(stored["item"])
         order = _newest_first(starts, item, np.ascontiguousarray(stored["ts"]), *registry.text)
-        return cls(starts, item[order], stored["rating"][order])
+        rating = stored["rating"][order]
+        if decay is None:
+            return cls(starts, item[order], rating)
+        return cls(starts, item[order], stored["weight"][order], _faded(starts, rating))
 
 
 class Blended(NamedTuple):
@@ -119,6 +130,7 @@ def blend(tastes: Tastes, neighbours: Neighbours, registry: Registry, rule: Blen
             tastes.starts,
             tastes.item,
             tastes.rating,
+            tastes.rating if tastes.faded is None else tastes.faded,
             rule.weights(int(np.diff(tastes.starts).max(initial=0))),
             neighbours.row,
             neighbours.starts,
@@ -133,11 +145,22 @@ def blend(tastes: Tastes, neighbours: Neighbours, registry: Registry, rule: Blen
     )
 
 
+def _faded(starts: Longs, levels: Floats) -> Floats:
+    """Return each rating as a share of the largest in its history."""
+    sizes = np.diff(starts)
+    if not len(levels):
+        return np.zeros(0)
+    largest = np.maximum.reduceat(levels, starts[:-1][sizes > 0])
+    shares: Floats = np.exp2(levels - np.repeat(largest, sizes[sizes > 0]))
+    return shares
+
+
 @compiled
 def _blend(
     starts: Longs,
     item: Ints,
     rating: Floats,
+    faded: Floats,
     weights: Floats,
     row: Ints,
     list_starts: Longs,
@@ -172,7 +195,7 @@ def _blend(
             line = _line(row, item[position])
             if line < 0:
                 continue
-            weight = weights[position - first] * (rating[position] if rated else 1.0)
+            weight = weights[position - first] * (faded[position] if rated else 1.0)
             for entry in range(list_starts[line], list_starts[line + 1]):
                 other, added = list_item[entry], weight * list_score[entry]
                 place = scratch[other] - 1

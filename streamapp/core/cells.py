@@ -217,3 +217,16 @@ def advance(
         for row in items:
             if owned[row]:
                 position[row] = max(position[row], offset + 1)
+
+
+@compiled
+def neighbouring(numbers: Ints, starts: Longs, sizes: Ints, items: Ints, moved: Bools) -> Bools:
+    """Say of each row in `numbers` whether one of its cells is an item that moved."""
+    found = np.zeros(len(numbers), np.bool_)
+    for line in range(len(numbers)):
+        row = numbers[line]
+        for cell in range(starts[row], starts[row] + sizes[row]):
+            if moved[items[cell]]:
+                found[line] = True
+                break
+    return found

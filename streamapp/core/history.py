@@ -15,10 +15,20 @@ from typing import Any
 import numpy as np
 
 from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
+from streamapp.core.decay import Decay
 from streamapp.core.registry import Registry, precedes
 
 ENTRY = np.dtype([("item", "<i4"), ("rating", "<f8"), ("ts", "<f8")])
 """One entry of a stored history, 20 bytes."""
+
+AGED_ENTRY = np.dtype([*ENTRY.descr, ("weight", "<f8")])
+"""One entry where interactions fade, 28 bytes: its rating is a level, and beside it stands the
+largest weight since the item entered, which does not fade."""
+
+
+def entry_of(decay: Decay | None) -> np.dtype[Any]:
+    """Return how entries of histories are stored."""
+    return AGED_ENTRY if decay else ENTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,8 @@ class Revisions:
         after: float64. Rating after; 0 if the item is no longer in the history.
         ts: float64. Last event time of the entry in seconds.
         as_of: float64, shape (users,). Newest event time of each history after.
+        weight: float64. Where interactions fade, the largest weight behind what is after; before
+            and after are levels.
     """
 
     starts: Longs
@@ -57,11 +69,12 @@ class Revisions:
     after: Floats
     ts: Floats
     as_of: Floats
+    weight: Floats | None = None
 
     @classmethod
-    def forgetting(cls, histories: Sequence[bytes]) -> "Revisions":
-        """Return what takes everything away that these histories, packed as `ENTRY`, hold."""
-        starts, stored = _unpacked(histories)
+    def forgetting(cls, histories: Sequence[bytes], decay: Decay | None = None) -> "Revisions":
+        """Return what takes everything away that these histories, packed by `entry_of`, hold."""
+        starts, stored = _unpacked(histories, entry_of(decay))
         nothing = np.zeros(len(stored))
         return cls(
             starts,
@@ -70,22 +83,25 @@ class Revisions:
             nothing,
             np.ascontiguousarray(stored["ts"]),
             np.full(len(histories), -np.inf),
+            nothing if decay else None,
         )
 
     def histories(self) -> list[bytes]:
-        """Return each user's history after, packed as `ENTRY` records. Cost: O(entries)."""
+        """Return each user's history after, packed by `entry_of`. Cost: O(entries)."""
         alive = self.after > 0
-        packed = np.empty(int(alive.sum()), ENTRY)
+        packed = np.empty(int(alive.sum()), ENTRY if self.weight is None else AGED_ENTRY)
         packed["item"], packed["rating"] = self.item[alive], self.after[alive]
         packed["ts"] = self.ts[alive]
-        ends = np.concatenate(([0], np.cumsum(alive)))[self.starts] * ENTRY.itemsize
+        if self.weight is not None:
+            packed["weight"] = self.weight[alive]
+        ends = np.concatenate(([0], np.cumsum(alive)))[self.starts] * packed.itemsize
         whole, cuts = packed.tobytes(), ends.tolist()
         return [whole[start:end] for start, end in pairwise(cuts)]
 
 
-def newest_ts(history: bytes) -> float:
-    """Return the newest time of a history that is packed as `ENTRY` records and not empty."""
-    return float(np.frombuffer(history, ENTRY)["ts"].max())
+def newest_ts(history: bytes, decay: Decay | None = None) -> float:
+    """Return the newest time of a history that is packed by `entry_of` and not empty."""
+    return float(np.frombuffer(history, entry_of(decay))["ts"].max())
 
 
 def revise(
@@ -94,41 +110,41 @@ def revise(
     registry: Registry,
     cap: int,
     forget_after_s: float = np.inf,
+    decay: Decay | None = None,
 ) -> Revisions:
     """Apply the history rule to the users of `interactions`, one after the other.
 
     Args:
-        histories: Each user's history before, packed as `ENTRY` records; b"" for a new user.
+        histories: Each user's history before, packed by `entry_of`; b"" for a new user.
         interactions: What to apply; as many users as `histories`.
         registry: The items' ids; they break ties of time when an entry is evicted.
         cap: Most entries of a history; > 0.
         forget_after_s: An interaction that is later than the newest entry by more than this begins
             the history anew.
+        decay: How interactions fade; None: not at all.
 
-    Cost: O(history) per interaction, and as much again per eviction.
+    Cost: O(history) per interaction, and as much again per eviction; twice that with decay.
     """
-    starts, stored = _unpacked(histories)
-    return Revisions(
-        *_revise(
-            starts,
-            np.ascontiguousarray(stored["item"]),
-            np.ascontiguousarray(stored["rating"]),
-            np.ascontiguousarray(stored["ts"]),
-            interactions.starts,
-            interactions.item,
-            interactions.weight,
-            interactions.ts,
-            cap,
-            forget_after_s,
-            *registry.text,
-        )
-    )
+    starts, stored = _unpacked(histories, entry_of(decay))
+    item, ts = np.ascontiguousarray(stored["item"]), np.ascontiguousarray(stored["ts"])
+
+    def ruled(before: str, weight: Floats) -> tuple[Longs, Ints, Floats, Floats, Floats, Floats]:
+        rating = np.ascontiguousarray(stored[before])
+        return _revise(starts, item, rating, ts, interactions.starts, interactions.item,
+                       weight, interactions.ts, cap, forget_after_s, *registry.text)  # fmt: skip
+
+    if decay is None:
+        return Revisions(*ruled("rating", interactions.weight))
+    # What stays does not depend on ratings, so that both have the same entries.
+    _, _, _, weight, _, _ = ruled("weight", interactions.weight)
+    levels = decay.levels(interactions.weight, interactions.ts)
+    return Revisions(*ruled("rating", levels), weight)
 
 
-def _unpacked(histories: Sequence[bytes]) -> tuple[Longs, Any]:
+def _unpacked(histories: Sequence[bytes], entry: np.dtype[Any]) -> tuple[Longs, Any]:
     """Return where each history starts, int64, shape (histories + 1,), and all entries."""
-    stored = np.frombuffer(b"".join(histories), ENTRY)
-    sizes = np.array([len(history) for history in histories], np.int64) // ENTRY.itemsize
+    stored = np.frombuffer(b"".join(histories), entry)
+    sizes = np.array([len(history) for history in histories], np.int64) // entry.itemsize
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes))), stored
 
 

@@ -13,7 +13,8 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
-from streamapp.core.history import ENTRY
+from streamapp.core.decay import Decay
+from streamapp.core.history import entry_of
 from streamapp.core.interactions import Admitted
 from streamapp.core.registry import Registry
 
@@ -125,11 +126,13 @@ class Sample(NamedTuple):
         share: Of the users, 0 to 1; it is always the same users, whoever asks.
         earliest_ts: Oldest event time in seconds.
         latest_ts: Newest event time in seconds.
+        decay: How interactions fade; None: not at all.
     """
 
     share: float
     earliest_ts: float
     latest_ts: float
+    decay: Decay | None = None
 
     def questions(
         self,
@@ -142,7 +145,7 @@ class Sample(NamedTuple):
 
         Args:
             news: What is about to be applied.
-            histories: Of all its users, packed as `ENTRY`, before anything of it.
+            histories: Of all its users, packed by `entry_of`, before anything of it.
             registry: The items' ids.
             asked: Users who are left out, because an earlier event is asked about.
 
@@ -156,7 +159,7 @@ class Sample(NamedTuple):
         for line, user in enumerate(news.users):
             if _hash(user) >= below or user in asked:
                 continue
-            held = np.frombuffer(histories[user], ENTRY)["item"]
+            held = np.frombuffer(histories[user], entry_of(self.decay))["item"]
             for event in range(some.starts[line], some.starts[line + 1]):
                 if recent[event] and some.item[event] not in held:
                     yield Question(user, registry.ids[some.item[event]], float(some.ts[event]))

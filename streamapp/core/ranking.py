@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from streamapp.core.aged_rows import AgedRows
 from streamapp.core.arrays import Bools, Bytes, Floats, Ints, Longs, compiled
 from streamapp.core.availability import NOTHING
 from streamapp.core.norms import Norms
@@ -97,11 +98,16 @@ def rank(
         rule: What makes a list.
         hidden: bool by number. Items that no list shows; empty where there are none.
     """
+    cells, sum_sq = rows.cells, norms.sum_sq
+    if isinstance(rows, AgedRows):
+        # Of cosines, the cosine is themselves.
+        cells = rows.similarities(numbers)
+        sum_sq = np.ones(len(norms.users))
     return Ranking(
         *_rank(
             numbers,
-            *rows.cells,
-            norms.sum_sq,
+            *cells,
+            sum_sq,
             norms.users,
             *registry.text,
             hidden,
@@ -226,19 +232,6 @@ def holding(listed: Ints, moved: Bools) -> Bools:
     for line in range(len(listed)):
         for other in listed[line]:
             if other >= 0 and moved[other]:
-                found[line] = True
-                break
-    return found
-
-
-@compiled
-def neighbouring(numbers: Ints, starts: Longs, sizes: Ints, items: Ints, moved: Bools) -> Bools:
-    """Say of each row in `numbers` whether one of its cells is an item that moved."""
-    found = np.zeros(len(numbers), np.bool_)
-    for line in range(len(numbers)):
-        row = numbers[line]
-        for cell in range(starts[row], starts[row] + sizes[row]):
-            if moved[items[cell]]:
                 found[line] = True
                 break
     return found

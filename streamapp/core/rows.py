@@ -6,15 +6,34 @@ a row that is absent lives in the store.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from streamapp.core.arrays import Bools, Floats, Ints, Longs, resized
-from streamapp.core.cells import advance, append, expand, merge, move
+from streamapp.core.cells import advance, append, expand, merge, move, neighbouring
 from streamapp.core.delta import Blocks
 
 CELL = np.dtype([("item", "<i4"), ("support", "<i4"), ("dot", "<f8")])
 """One cell of a stored row, 16 bytes."""
+
+
+class Cells(NamedTuple):
+    """Changes of cells, grouped by row.
+
+    Attributes:
+        rows: int32, in order of first appearance.
+        starts: int64, shape (rows + 1,). Those of rows[k] lie at starts[k]:starts[k + 1].
+        item: int32. May occur several times in a group.
+        support: int32. Change of the users behind the pair.
+        dot: float64. Change of the dot.
+    """
+
+    rows: Ints
+    starts: Longs
+    item: Ints
+    support: Ints
+    dot: Floats
 
 
 class Rows:
@@ -45,9 +64,17 @@ class Rows:
 
     def reserve(self, items: int) -> None:
         """Make room for the numbers below `items`."""
-        for name in ("size", "present", "position", "as_of", "_start", "_room", "_scratch_dot",
-                     "_scratch_support", "_scratch_mark", "_scratch_count"):  # fmt: skip
+        self._reserve_rows(items)
+        self._reserve_sums(items)
+
+    def _reserve_rows(self, items: int) -> None:
+        for name in ("size", "present", "position", "as_of", "_start", "_room", "_scratch_count"):
             setattr(self, name, resized(getattr(self, name), items))
+
+    def _reserve_sums(self, numbers: int) -> None:
+        """Make room to sum up cells that name numbers below `numbers`."""
+        for name in ("_scratch_dot", "_scratch_support", "_scratch_mark"):
+            setattr(self, name, resized(getattr(self, name), numbers))
 
     @property
     def cells(self) -> tuple[Longs, Ints, Ints, Ints, Floats]:
@@ -94,11 +121,7 @@ class Rows:
 
         Cost: O(pairs + cells of the touched rows).
         """
-        touched, starts, item, support, dot = expand(
-            blocks.changed_ends, blocks.changed, blocks.before, blocks.after,
-            blocks.kept_ends, blocks.kept, blocks.rating, owned, self.position, offset,
-            self._scratch_count,
-        )  # fmt: skip
+        touched, starts, item, support, dot = self._expand(blocks, offset, owned)
         new = merge(touched, starts, item, support, dot, self._start, self.size,
                      self._item, self._support, self._dot,
                      self._scratch_dot, self._scratch_support, self._scratch_mark)  # fmt: skip
@@ -108,6 +131,18 @@ class Rows:
         advance(blocks.changed_ends, blocks.changed, blocks.kept_ends, blocks.kept,
                  blocks.as_of, owned, self.position, self.as_of, offset)  # fmt: skip
         return touched
+
+    def touching(self, numbers: Ints, moved: Bools) -> Bools:
+        """Say of each row that is present whether one of its cells is of what moved."""
+        return neighbouring(numbers, self._start, self.size, self._item, moved)
+
+    def _expand(self, blocks: Blocks, offset: int, owned: Bools) -> Cells:
+        """Return what `blocks` change in the owned rows that are not beyond `offset`."""
+        return Cells(*expand(
+            blocks.changed_ends, blocks.changed, blocks.before, blocks.after,
+            blocks.kept_ends, blocks.kept, blocks.rating, owned, self.position, offset,
+            self._scratch_count,
+        ))  # fmt: skip
 
     def _place(self, numbers: Ints, needed: Longs) -> None:
         """Give every row room for `needed` cells, moving those that lack it to the arena's end."""

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamapp.core.aged_norms import AgedNorms
+from streamapp.core.aged_rows import AgedRows
 from streamapp.core.arrays import Bools, Ints, Longs, resized
 from streamapp.core.availability import Availability, Notice
 from streamapp.core.delta import Blocks, Delta
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
 from streamapp.core.popularity import Popularity
-from streamapp.core.ranking import Ranking, Rule, holding, neighbouring, rank
+from streamapp.core.ranking import Ranking, Rule, holding, rank
 from streamapp.core.registry import Registry
 from streamapp.core.rows import CELL, Rows
 
@@ -32,7 +34,7 @@ class Shard:
         generation: Which state this is; deltas of another are not for it.
         position: First offset of the shard's log that is not applied.
         registry: Items by number.
-        norms: Sums of squares and user counts of all items.
+        norms: Sums of squares and user counts of all items; `AgedNorms` where interactions fade.
         fences: First place not applied of each interactions partition.
         popularity: How popular each item of the shard is.
         availability: Which items no list shows.
@@ -65,6 +67,8 @@ class Shard:
 
     def __post_init__(self) -> None:
         self.listed = np.zeros((0, self.rule.top_n), np.int32)
+        if isinstance(self.norms, AgedNorms):
+            self.rows = AgedRows(self.norms)
         self._reserve()
 
     def admit(self, delta: Delta) -> Blocks | None:
@@ -171,9 +175,7 @@ class Shard:
 
     def touching(self, numbers: Ints, moved: Bools) -> Bools:
         """Say of each row that is present whether it holds an item that moved."""
-        starts, sizes, items, _, _ = self.rows.cells
-        found: Bools = neighbouring(numbers, starts, sizes, items, moved)
-        return found
+        return self.rows.touching(numbers, moved)
 
     def shrink(self, limit_bytes: int) -> None:
         """Drop the rows that were idle longest, until the rest fits into `limit_bytes`."""

@@ -7,8 +7,9 @@ of 24 in the table of keys and 8 to 16 in its buckets. Valkey takes somewhat les
 
 from dataclasses import dataclass
 
+from streamapp.core.aged_norms import AGED_NORM
 from streamapp.core.availability import AVAILABILITY
-from streamapp.core.history import ENTRY
+from streamapp.core.history import entry_of
 from streamapp.core.norms import NORM
 from streamapp.core.popularity import POPULARITY
 from streamapp.core.rows import CELL
@@ -83,14 +84,17 @@ def predict(
 
     An item is taken to be known to every partition, and a user's list to be full of similar items,
     which is the most there can be. A catalogue is taken to have these items, some of them hidden.
+    Where interactions fade, the norms are taken to be of one age: each further one in which an item
+    was used takes as much again.
     """
     users, items, name = size.users, size.items, "x" * size.id_bytes
     known = items if known is None else known
+    norm = AGED_NORM if settings.decay else NORM
     row = 2 * size.pairs / items if items else 0.0
     history_key = SlotKeys(settings.state_prefix, histories_tag(partitions)).blob(name)
     row_key = SlotKeys(settings.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
     list_key = f"{settings.list_prefix}item:{name}"
-    history_bytes = _POSITION_BYTES + size.history * ENTRY.itemsize
+    history_bytes = _POSITION_BYTES + size.history * entry_of(settings.decay).itemsize
     row_bytes = _POSITION_BYTES + _AS_OF_BYTES + row * CELL.itemsize
     listed = min(row, settings.top_n)
     list_bytes = _LIST_BYTES + size.id_bytes + listed * (_LISTED_BYTES + size.id_bytes)
@@ -111,7 +115,7 @@ def predict(
         KeyClass("audiences", partitions, size.live * note),
         KeyClass("registries", partitions + shards,
                  (partitions + shards) * known * (size.id_bytes + _LIST_ENTRY_BYTES)),
-        KeyClass("norms", shards, shards * known * NORM.itemsize),
+        KeyClass("norms", shards, shards * known * norm.itemsize),
         KeyClass("popularity", shards, shards * items * POPULARITY.itemsize),
         *(catalogue if settings.catalogue_topic else ()),
     ]  # fmt: skip

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.core.arrays import Bools, Floats, Ints, Longs, grown
+from streamapp.core.arrays import Ints
 from streamapp.core.interactions import partition_of
-from streamapp.core.norms import NORM
-from streamapp.core.rows import CELL
+from streamapp.core.registry import Registry
 from streamapp.errors import StateError
 from streamapp.settings import Settings
+from streamapp.store.collection import Collection, Counts
 from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
 from streamapp.store.layout import layout_key
+from streamapp.store.norms import read_norms
 from streamapp.store.slot import Head, Slot
 
 Advance = Callable[[int, int], None]
@@ -27,36 +28,6 @@ Advance = Callable[[int, int], None]
 _ROWS_AT_ONCE = 500
 _BYTES_AT_ONCE = 1_000_000
 _LISTS_AT_ONCE = 200
-_AS_OF_BYTES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Counts of items; every pair has two cells, one in each row.
-
-    Attributes:
-        items: Ids of the items with at least one user or cell, in byte order; an item's place here
-            is its number.
-        sum_sq: float64, shape (items,).
-        users: int64, shape (items,). Users whose history holds the item.
-        indptr: int64, shape (items + 1,). The cells of item i lie at indptr[i]:indptr[i + 1].
-        indices: int32, shape (cells,). Numbers of the other items, rising within a row.
-        dot: float64, shape (cells,).
-        support: int32, shape (cells,). Users behind the pair.
-    """
-
-    items: list[str]
-    sum_sq: Floats
-    users: Longs
-    indptr: Longs
-    indices: Ints
-    dot: Floats
-    support: Ints
-
-    @property
-    def rows(self) -> Ints:
-        """The number of the item whose row each cell is in, int32, shape (cells,)."""
-        return np.repeat(np.arange(len(self.items), dtype=np.int32), np.diff(self.indptr))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +40,7 @@ class Snapshot:
         histories: Number of histories.
         applied: Interactions that were applied.
         positions: Position of every shard.
+        as_of: Newest event time of a history in seconds; -inf without any.
     """
 
     counts: Counts
@@ -76,6 +48,7 @@ class Snapshot:
     histories: int
     applied: int
     positions: list[int]
+    as_of: float
 
 
 async def read_layout(redis: Redis, settings: Settings) -> dict[str, int]:
@@ -125,9 +98,12 @@ async def read_snapshot(redis: Redis, settings: Settings, advance: Advance) -> S
     layout = await read_layout(redis, settings)
     slots = slots_of(redis, settings, layout)
     users, shards = [[await slot.head() or Head(0) for slot in some] for some in slots]
-    total, collection = sum(head.number("blobs") for head in shards), _Collection(len(shards))
+    total, collection = sum(head.number("blobs") for head in shards), Collection(len(shards))
     for shard, (slot, head) in enumerate(zip(slots[1], shards, strict=True)):
-        owned = await _read_ids(slot, shard, collection)
+        norms = await read_norms(slot, head, settings)
+        registry = await slot.registry()
+        owned = _owned(registry, shard, len(shards))
+        collection.enter(registry.ids, norms, owned)
         for some in _portions(owned, head):
             blobs = await slot.read(some.tolist())
             collection.add(slot, some, blobs, head.position)
@@ -140,6 +116,7 @@ async def read_snapshot(redis: Redis, settings: Settings, advance: Advance) -> S
         histories=sum(head.number("blobs") for head in users),
         applied=sum(head.number("applied") for head in users),
         positions=[head.position for head in shards],
+        as_of=max(float(head.fields.get("newest_ts", "-inf")) for head in users),
     )
 
 
@@ -192,104 +169,8 @@ def _portions(numbers: Ints, head: Head) -> Iterator[Ints]:
         yield numbers[start : start + size]
 
 
-async def _read_ids(slot: Slot, shard: int, collection: "_Collection") -> Ints:
-    """Read a shard's registry and norms into the collection; return the rows that it owns."""
-    registry = await slot.registry()
-    norms = np.zeros(len(registry), NORM)
-    stored = np.frombuffer(await slot.packed(slot.keys.norms), NORM)[: len(registry)]
-    norms[: len(stored)] = stored
+def _owned(registry: Registry, shard: int, shards: int) -> Ints:
+    """Return the numbers of the items whose rows a shard has."""
     numbers: Ints = np.arange(len(registry), dtype=np.int32)
-    owned: Ints = numbers[registry.shards(collection.shards, numbers) == shard]
-    collection.enter(registry.ids, norms, owned)
+    owned: Ints = numbers[registry.shards(shards, numbers) == shard]
     return owned
-
-
-class _Collection:
-    """Puts together what the shards hold, under one numbering of the items.
-
-    Every shard knows every item under a number of its own. `enter` learns those of one shard, then
-    `add` takes its rows.
-    """
-
-    def __init__(self, shards: int) -> None:
-        self.shards = shards
-        self.rows = 0
-        self._numbers: dict[str, int] = {}
-        self._places: Ints = np.zeros(0, np.int32)
-        self._norms = np.zeros(0, NORM)
-        self._first = np.zeros(0, NORM)
-        self._seen: Ints = np.zeros(0, np.int32)
-        self._disputed: Bools = np.zeros(0, np.bool_)
-        self._row: list[Ints] = []
-        self._cell: list[Any] = []
-
-    def enter(self, ids: Sequence[str], norms: Any, owned: Ints) -> None:
-        """Learn the items of the next shard, the norm of each, and which of them it owns."""
-        numbers = self._numbers
-        places = np.array([numbers.setdefault(item, len(numbers)) for item in ids], np.int32)
-        for name in ("_norms", "_first", "_seen", "_disputed"):
-            setattr(self, name, grown(getattr(self, name), len(numbers)))
-        new = self._seen[places] == 0
-        self._first[places[new]] = norms[new]
-        first = self._first[places]
-        same = np.isclose(first["sum_sq"], norms["sum_sq"], rtol=1e-9, atol=1e-12)
-        self._disputed[places] |= ~same | (first["users"] != norms["users"])
-        self._seen[places] += 1
-        self._norms[places[owned]] = norms[owned]
-        self._places = places
-
-    def add(
-        self, slot: Slot, rows: Ints, blobs: Sequence[tuple[int, bytes] | None], position: int
-    ) -> None:
-        """Take rows of the shard that entered last.
-
-        Raises:
-            StateError: a blob is ahead of the shard's position, or is no row.
-        """
-        packed, sizes = [], np.zeros(len(rows), np.int64)
-        for place, blob in enumerate(blobs):
-            if blob is None:
-                continue
-            at, content = blob
-            where = slot.keys.blob(int(rows[place]))
-            if at > position:
-                raise StateError(
-                    f"{where} is at offset {at}, ahead of its shard at {position}: "
-                    "the state is not at rest; is a worker running?"
-                )
-            if len(content) % CELL.itemsize != _AS_OF_BYTES:
-                raise StateError(f"{where} is no row: it has {len(content) + 8} bytes")
-            packed.append(content[_AS_OF_BYTES:])
-            sizes[place] = len(packed[-1]) // CELL.itemsize
-        self.rows += len(packed)
-        cells = np.frombuffer(b"".join(packed), CELL).copy()
-        if len(cells) and not 0 <= cells["item"].min() <= cells["item"].max() < len(self._places):
-            raise StateError(f"{slot.keys.items} lacks an item that a row of its shard holds")
-        cells["item"] = self._places[cells["item"]]
-        self._row.append(self._places[np.repeat(rows, sizes)])
-        self._cell.append(cells)
-
-    def finish(self) -> tuple[Counts, list[str]]:
-        """Return the counts, and the items whose norm is not the same in all shards."""
-        ids = list(self._numbers)
-        row = np.concatenate([np.zeros(0, np.int32), *self._row])
-        cells = np.concatenate([np.zeros(0, CELL), *self._cell])
-        norms, seen = self._norms[: len(ids)], self._seen[: len(ids)]
-        alive = norms["users"] > 0
-        alive[row], alive[cells["item"]] = True, True
-        disputed = self._disputed[: len(ids)] | (alive & (seen < self.shards))
-        order = sorted(np.flatnonzero(alive).tolist(), key=ids.__getitem__)
-        rank = np.zeros(len(ids), np.int32)
-        rank[order] = np.arange(len(order))
-        row, other = rank[row], rank[cells["item"]]
-        at = np.argsort(row.astype(np.int64) * len(order) + other)
-        counts = Counts(
-            items=[ids[number] for number in order],
-            sum_sq=norms["sum_sq"][order],
-            users=norms["users"][order],
-            indptr=np.concatenate(([0], np.cumsum(np.bincount(row, minlength=len(order))))),
-            indices=other[at],
-            dot=cells["dot"][at],
-            support=cells["support"][at],
-        )
-        return counts, [ids[number] for number in np.flatnonzero(disputed).tolist()]

@@ -12,7 +12,7 @@ from streamapp.audit.comparison import (
     compare_numbers,
     tolerance_of,
 )
-from streamapp.store.snapshot import Counts
+from streamapp.store.collection import Counts
 
 TRUTH = Counts(
     items=["a", "b", "c"],

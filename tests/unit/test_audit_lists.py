@@ -13,7 +13,7 @@ from streamapp.audit.comparison import Comparison
 from streamapp.audit.lists import compare_lists
 from streamapp.core.listing import BOUGHT_AFTER_VIEW, ITEM
 from streamapp.core.ranking import MEASURES, Measure, Rule
-from streamapp.store.snapshot import Counts
+from streamapp.store.collection import Counts
 from tests import oracle
 from tests.oracle import Act
 from tests.strategies import streams

@@ -16,7 +16,7 @@ from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 from streamapp.kinds import pipelines
 from streamapp.settings import Settings
-from streamapp.store.snapshot import Counts
+from streamapp.store.collection import Counts
 from tests import oracle
 from tests.oracle import Act
 from tests.property.test_equivalence import KINDS, acts_of, may_be_listed

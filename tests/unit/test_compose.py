@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from streamapp.settings import PREFIX, Settings
+from streamapp.environment import PREFIX
+from streamapp.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())

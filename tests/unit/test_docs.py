@@ -9,7 +9,8 @@ import pytest
 
 from streamapp.core.catalogue import CATALOGUE_CODES
 from streamapp.core.event import CODES
-from streamapp.settings import PREFIX, Settings
+from streamapp.environment import PREFIX
+from streamapp.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 DOCS = PROJECT / "docs"

@@ -21,9 +21,10 @@ from loadtest.evaluation.variant import WHOLE, Variant, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.core.blending import Blend, Tastes
 from streamapp.core.registry import Registry
+from streamapp.environment import PREFIX
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
-from streamapp.settings import PREFIX, Settings
+from streamapp.settings import Settings
 
 SETTINGS = Settings(_env_file=None)
 NOON_S = 1_700_049_600.0
@@ -283,3 +284,9 @@ def test_a_log_without_a_next_item_is_refused() -> None:
     """There is nothing to tune by."""
     with pytest.raises(ConfigError, match="no user has two items"):
         tune.tune(said(("u", "a", 1.0), ("v", "b", 9.0)), Settings(), "hr", 0.2, told)
+
+
+def test_a_half_life_is_refused_since_nothing_fades_here(tmp_path: Path) -> None:
+    """Figures of counts without decay would be taken for those of the app."""
+    with pytest.raises(ConfigError, match="STREAMAPP_HALF_LIFE=86400"):
+        interactions([tmp_path / "log.csv"], Settings(half_life=86_400.0))

@@ -1,0 +1,264 @@
+"""Where interactions fade, lists are those of the plain definition, in any number of years."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from streamapp.core.aged_norms import AgedNorms
+from streamapp.core.ages import Ages
+from streamapp.core.decay import Decay
+from streamapp.core.fence import Fences
+from streamapp.core.ranking import MEASURES, Measure, Rule
+from streamapp.core.registry import Registry
+from streamapp.core.shard import Shard
+from tests import oracle
+from tests.oracle import Act
+from tests.pipeline import Pipeline
+from tests.property.test_freshness import Published, publish_dirty, sweep
+from tests.strategies import WEIGHTS, ids, portions
+
+YEAR_S = 365.25 * 86_400
+HALF_LIVES_S = (3_600.0, 86_400.0, 30 * 86_400.0, 10 * YEAR_S)
+START = 1_400_000_000.0
+
+
+@st.composite
+def years(draw: st.DrawFn) -> list[Act]:
+    """Draw acts of a few users on a few items, over ten years, early and late, some at one time."""
+    users = draw(st.lists(ids, min_size=1, max_size=4, unique=True))
+    items = draw(st.lists(ids, min_size=1, max_size=6, unique=True))
+    ages = st.one_of(
+        st.floats(0, 10 * YEAR_S), st.integers(0, 40).map(lambda hours: hours * 3_600.0)
+    )
+    act = st.builds(
+        Act,
+        user=st.sampled_from(users),
+        item=st.sampled_from(items),
+        weight=st.sampled_from([*WEIGHTS, 0.1]),
+        ts=ages.map(lambda age: START + age),
+    )
+    return draw(st.lists(act, min_size=1, max_size=40))
+
+
+def assert_as_defined(
+    pipeline: Pipeline, want: dict[str, list[tuple[str, float, int]]], top_n: int
+) -> None:
+    """Compare lists with those of the oracle, of all neighbours: scores to 1e-9, support, order."""
+    got = pipeline.lists()
+    assert set(got) == set(want)
+    for item, entries in got.items():
+        true = {other: (score, support) for other, score, support in want[item]}
+        best = want[item][:top_n]
+        assert len(entries) == len(best)
+        for place, (other, score, support) in enumerate(entries):
+            assert support == true[other][1]
+            assert score == pytest.approx(true[other][0], rel=0, abs=1e-9)
+            assert score == pytest.approx(best[place][1], rel=0, abs=1e-9)
+        order = [(-score, other.encode()) for other, score, _ in entries]
+        assert order == sorted(order)
+        assert len({other for other, _, _ in entries}) == len(entries)
+
+
+def ages_of(pipeline: Pipeline) -> Ages:
+    """Return the aged items of the only shard."""
+    norms = pipeline.rows[0].norms
+    assert isinstance(norms, AgedNorms)
+    return norms.ages
+
+
+def drain(pipeline: Pipeline) -> None:
+    """Apply all that shards have not applied."""
+    for shard in range(pipeline.shards):
+        pipeline.drain(shard)
+
+
+@given(
+    st.data(), years(), st.integers(1, 6), st.integers(1, 3), st.sampled_from(HALF_LIVES_S),
+    st.sampled_from([np.inf, YEAR_S]),
+)  # fmt: skip
+def test_lists_equal_the_definition_at_every_prefix(
+    data: st.DataObject, acts: list[Act], cap: int, shards: int, half_life_s: float, forget_s: float
+) -> None:
+    """Late and early events, evictions, purchases after clicks, and users who begin anew."""
+    top_n = data.draw(st.integers(1, 5))
+    pipeline = Pipeline(shards, cap, Rule(top_n), decay=Decay(half_life_s), forget_after_s=forget_s)
+    done: list[Act] = []
+    for part in data.draw(portions(acts)):
+        pipeline.take(part)
+        done += part
+        drain(pipeline)
+        want = oracle.faded(done, cap, half_life_s, 100, forget_after_s=forget_s)
+        assert_as_defined(pipeline, want, top_n)
+
+
+@given(st.data(), years(), st.integers(1, 6), st.sampled_from(HALF_LIVES_S))
+def test_who_is_forgotten_leaves_nothing(
+    data: st.DataObject, acts: list[Act], cap: int, half_life_s: float
+) -> None:
+    """What stays is as if the others never were, down to the oldest contribution."""
+    pipeline = Pipeline(2, cap, Rule(100), decay=Decay(half_life_s))
+    pipeline.take(acts)
+    users = sorted({act.user for act in acts})
+    gone = data.draw(st.sets(st.sampled_from(users)))
+    pipeline.forget(sorted(gone))
+    drain(pipeline)
+    want = oracle.faded(acts, cap, half_life_s, 100, forgotten=gone)
+    assert_as_defined(pipeline, want, 100)
+    for shard in pipeline.rows:
+        held = shard.norms.users > 0
+        assert (shard.norms.sum_sq[held] >= 1).all()
+        assert not shard.norms.sum_sq[~held].any()
+
+
+@given(st.data(), years(), st.integers(1, 4), st.sampled_from(HALF_LIVES_S))
+def test_a_shard_that_died_goes_on_from_whatever_was_stored(
+    data: st.DataObject, acts: list[Act], cap: int, half_life_s: float
+) -> None:
+    """Rows, sums and numbers of aged items that are ahead of the fence are those of the log."""
+    decay = Decay(half_life_s)
+    pipeline = Pipeline(1, cap, Rule(100), decay=decay)
+    for part in data.draw(portions(acts)):
+        pipeline.take(part)
+    whole = pipeline.log[0]
+    fence = data.draw(st.integers(0, len(whole)))
+    pipeline.log[0] = whole[:fence]
+    pipeline.drain(0)
+    pipeline.store(0, forget=False)
+    shard = pipeline.rows[0]
+    names, fences = list(shard.registry.ids), shard.fences.as_dict()
+    stored = dict(shard.norms.packed_changes(fence))
+    ahead = data.draw(st.integers(fence, len(whole)))
+    pipeline.log[0] = whole[:ahead]
+    pipeline.drain(0)
+    pipeline.store(0, forget=False)
+    changes = shard.norms.packed_changes(ahead)
+    stored |= dict(changes[: data.draw(st.integers(0, len(changes)))])
+
+    reborn = Pipeline(1, cap, Rule(100), decay=decay)
+    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
+    packed = b"".join(stored[number] for number in range(len(stored)))
+    norms = AgedNorms.unpack(packed)
+    reborn.rows[0] = Shard(0, 1, Rule(100), "g", fence, Registry(names), norms, Fences(fences))
+    reborn.load(0, np.array([row for row in pipeline.stored[0] if row < len(names)], np.int32))
+    moved = np.ones(len(reborn.rows[0].owned), np.bool_)
+    reborn.rows[0].touching(np.flatnonzero(reborn.rows[0].rows.present).astype(np.int32), moved)
+    reborn.drain(0)
+
+    assert not reborn.rows[0].catches_up
+    assert_as_defined(reborn, oracle.faded(acts, cap, half_life_s, 100), 100)
+    straight = Pipeline(1, cap, Rule(100), decay=decay)
+    straight.log[0] = whole
+    straight.drain(0)
+    for name in ("item", "age"):
+        found, wanted = (getattr(ages_of(one), name) for one in (reborn, straight))
+        np.testing.assert_array_equal(found, wanted)
+
+
+@given(st.data(), years(), st.integers(1, 4))
+def test_rows_that_come_and_go_and_deltas_that_come_twice_change_nothing(
+    data: st.DataObject, acts: list[Act], cap: int
+) -> None:
+    """A row that was stored and dropped goes on where it was; fences drop copies."""
+    half_life_s = 86_400.0
+    pipeline = Pipeline(2, cap, Rule(100), decay=Decay(half_life_s))
+    for part in data.draw(portions(acts)):
+        pipeline.take(part)
+        number = data.draw(st.integers(0, 1))
+        log = pipeline.log[number]
+        log += log[data.draw(st.integers(0, len(log))) :]
+        pipeline.drain(number)
+        pipeline.store(number, forget=data.draw(st.booleans()))
+    drain(pipeline)
+    assert_as_defined(pipeline, oracle.faded(acts, cap, half_life_s, 100), 100)
+
+
+@pytest.mark.parametrize("half_life_s", [86_400.0, 30 * 86_400.0])
+@pytest.mark.parametrize("shards", [1, 3])
+def test_what_is_years_old_is_as_exact_when_all_that_was_recent_has_left(
+    half_life_s: float, shards: int
+) -> None:
+    """Ten years of visitors, then a busy day of others, who are evicted or forgotten."""
+    pipeline = Pipeline(shards, 3, Rule(100), decay=Decay(half_life_s))
+    acts: list[Act] = []
+
+    def take(*some: Act) -> None:
+        acts.extend(some)
+        pipeline.take(list(some))
+        drain(pipeline)
+
+    for month in range(120):
+        at, year = START + month * YEAR_S / 12, month // 12
+        take(
+            Act(f"u{month}", f"a{year}", 1.0, at),
+            Act(f"u{month}", f"{'bc'[month % 2]}{year}", WEIGHTS[month % 3], at + 3_600.0),
+            Act(f"u{month}", f"d{year}", 3.0, at - 86_400.0 * (month % 5)),
+        )
+        if month % 30 != 29:
+            continue
+        crowd = [(f"{name}{month}-{past}", past) for past in range(year + 1) for name in "xy"]
+        for user, past in crowd:
+            take(*(Act(user, f"{name}{past}", 5.0, at) for name in "abcd"[user[0] == "x" :][:3]))
+        assert_as_defined(pipeline, oracle.faded(acts, 3, half_life_s, 100), 100)
+        gone = {user for user, _ in crowd if user[0] == "x"}
+        pipeline.forget(sorted(gone))
+        drain(pipeline)
+        acts = [act for act in acts if act.user not in gone]
+        for user, _ in crowd:
+            if user not in gone:
+                take(*(Act(user, f"late-{name}", 1.0, at + 9_000.0) for name in "abc"))
+        assert_as_defined(pipeline, oracle.faded(acts, 3, half_life_s, 100), 100)
+
+
+def test_nothing_overflows_from_the_first_event_of_1970_to_the_last_of_this_century() -> None:
+    """A million half-lives between two events of one history, with the extreme weights."""
+    half_life_s, last = 3_600.0, 4_102_444_800.0
+    acts = [
+        Act("u", "old", 5e-324, 0.0),
+        Act("u", "new", 999_999.0, last),
+        Act("v", "old", 1.0, 3_600.0),
+        Act("v", "other", 1.0, 7_200.0),
+    ]
+    pipeline = Pipeline(1, 3, Rule(5), decay=Decay(half_life_s))
+    with np.errstate(all="raise"):
+        pipeline.take(acts)
+        pipeline.drain(0)
+        assert_as_defined(pipeline, oracle.faded(acts, 3, half_life_s, 100), 5)
+    levels = Decay(half_life_s).levels(np.array([5e-324]), np.zeros(1))
+    assert (levels > 0).all()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@given(st.data(), years(), st.sampled_from([1, 2, 9]), st.integers(1, 2))
+def test_what_is_published_after_a_sweep_is_what_there_is(
+    measure: Measure, data: st.DataObject, acts: list[Act], cap: int, shards: int
+) -> None:
+    """Rows that changed, and rows whose norms moved by a sweep, none else; some items are hidden.
+
+    Measures of users do not fade.
+    """
+    rule = Rule(data.draw(st.integers(1, 3)), measure=measure)
+    pipeline = Pipeline(shards, cap, rule, decay=Decay(30 * 86_400.0))
+    published: Published = {}
+    done: list[Act] = []
+    hidden: dict[str, bool] = {}
+    items = st.sampled_from(sorted({act.item for act in acts} | {"unseen"}))
+    for part in data.draw(portions(acts)):
+        turned = data.draw(st.dictionaries(items, st.booleans(), max_size=3))
+        pipeline.tell(turned)
+        hidden |= turned
+        pipeline.take(part)
+        done += part
+        for number in range(shards):
+            pipeline.drain(number)
+            publish_dirty(pipeline, number, published)
+            if data.draw(st.booleans()):
+                pipeline.store(number, forget=True)
+        if data.draw(st.booleans()):
+            continue
+        for number in range(shards):
+            sweep(pipeline, number, published)
+        assert published == pipeline.lists()
+        if measure != "cosine":
+            gone = [item for item in hidden if hidden[item]]
+            assert published == oracle.lists(done, cap, rule.top_n, measure=measure, hidden=gone)
