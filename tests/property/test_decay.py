@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from streamapp.core.aged_norms import AgedNorms
+from streamapp.core.aged_norms import AGED_NORM, AgedNorms
 from streamapp.core.ages import Ages
 from streamapp.core.decay import Decay
 from streamapp.core.fence import Fences
@@ -109,6 +109,9 @@ def test_who_is_forgotten_leaves_nothing(
         held = shard.norms.users > 0
         assert (shard.norms.sum_sq[held] >= 1).all()
         assert not shard.norms.sum_sq[~held].any()
+        packed = b"".join(one for _, one in shard.norms.packed_changes(shard.position))
+        aged = np.frombuffer(packed, AGED_NORM)
+        assert not aged["sum_sq"][aged["users"] == 0].any()
 
 
 @given(st.data(), years(), st.integers(1, 4), st.sampled_from(HALF_LIVES_S))
@@ -262,3 +265,20 @@ def test_what_is_published_after_a_sweep_is_what_there_is(
         if measure != "cosine":
             gone = [item for item in hidden if hidden[item]]
             assert published == oracle.lists(done, cap, rule.top_n, measure=measure, hidden=gone)
+
+
+def test_an_item_that_someone_forgets_enters_lists_that_did_not_hold_it() -> None:
+    """Nobody's pair with i changes, but j is rarer than before, and newer than k."""
+    pipeline, published = Pipeline(1, 2, Rule(1), decay=Decay(3_600.0)), Published()
+    pairs = (("w", "i"), ("w", "k"), ("v", "i"), ("v", "j"), ("u", "j"), ("u", "x"), ("u", "y"))
+    acts = [Act(user, item, 1.0, START + 60.0 * n) for n, (user, item) in enumerate(pairs)]
+    listed = []
+    for part in (acts[:-1], acts[-1:]):
+        pipeline.take(part)
+        pipeline.drain(0)
+        publish_dirty(pipeline, 0, published)
+        sweep(pipeline, 0, published)
+        ((name, _, _),) = published["i"]
+        listed.append(name)
+    assert listed == ["k", "j"]
+    assert published == pipeline.lists()
