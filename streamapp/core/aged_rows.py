@@ -4,7 +4,6 @@ A cell holds the sum of all products of one age, in units of `2 ** (AGE_WIDTH * 
 users these are of. It leaves with the last of them, and with it whatever rounding is in it.
 """
 
-from collections.abc import Sequence
 from math import ldexp
 from typing import Any, NamedTuple
 
@@ -42,7 +41,6 @@ class AgedRows(Rows):
         super().__init__()
         self._norms = norms
         self._ages = norms.ages
-        self._largest = -1
         self._scratch_at: Ints = np.zeros(0, np.int32)
 
     def reserve(self, items: int) -> None:
@@ -50,17 +48,9 @@ class AgedRows(Rows):
         self._reserve_rows(items)
         self._scratch_at = resized(self._scratch_at, items)
 
-    def load(self, numbers: Ints, positions: Longs, as_of: Floats, packed: Sequence[bytes]) -> None:
-        """Put stored rows here, perhaps such that name aged items which are still to come."""
-        super().load(numbers, positions, as_of, packed)
-        named = np.frombuffer(b"".join(packed), CELL)["item"]
-        self._largest = max(self._largest, int(named.max(initial=-1)))
-
     def touching(self, numbers: Ints, moved: Bools) -> Bools:
         """Say of each row that is present whether one of its cells is of an item that moved."""
-        aged = np.zeros(max(self._ages.size, self._largest + 1), np.bool_)
-        aged[: self._ages.size] = moved[self._ages.item]
-        return super().touching(numbers, aged)
+        return super().touching(numbers, moved[self._ages.item])
 
     def similarities(self, numbers: Ints) -> Similarities:
         """Return the cosines of rows that are present and not ahead. Cost: O(their cells)."""

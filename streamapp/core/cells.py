@@ -221,12 +221,15 @@ def advance(
 
 @compiled
 def neighbouring(numbers: Ints, starts: Longs, sizes: Ints, items: Ints, moved: Bools) -> Bools:
-    """Say of each row in `numbers` whether one of its cells is an item that moved."""
+    """Say of each row in `numbers` whether one of its cells is an item that moved.
+
+    A row that was stored ahead may name items that are still to come: none of them moved.
+    """
     found = np.zeros(len(numbers), np.bool_)
     for line in range(len(numbers)):
         row = numbers[line]
         for cell in range(starts[row], starts[row] + sizes[row]):
-            if moved[items[cell]]:
+            if items[cell] < len(moved) and moved[items[cell]]:
                 found[line] = True
                 break
     return found

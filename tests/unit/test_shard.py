@@ -3,6 +3,7 @@
 import numpy as np
 
 from streamapp.core.availability import AVAILABILITY, Availability
+from streamapp.core.cells import neighbouring
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
 from streamapp.core.ranking import Rule
@@ -50,6 +51,18 @@ def test_a_user_with_a_single_item_moves_the_list_of_that_item() -> None:
     """The row does not change, but its own norm does."""
     pipeline = settled([Act("u1", "a", 1, 1), Act("u1", "b", 1, 1)], cap=2)
     assert outdated(pipeline, [Act("u2", "a", 1, 1)]) == {"a", "b"}
+
+
+def test_a_row_that_was_stored_ahead_may_name_items_that_are_still_to_come() -> None:
+    """None of them moved, whatever lies in memory behind those that are known."""
+    memory = np.ones(8, np.bool_)
+    known = memory[:4]
+    known[:] = False
+    row, start, size = np.zeros(1, np.int32), np.zeros(1, np.int64), np.ones(1, np.int32)
+    for item, moved in ((6, False), (3, False), (2, True)):
+        known[2] = moved
+        touched = neighbouring(row, start, size, np.full(1, item, np.int32), known)
+        assert touched.tolist() == [moved]
 
 
 def test_no_list_is_right_until_the_log_was_read_as_far_as_what_is_hidden_was_stored() -> None:
