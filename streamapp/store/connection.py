@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import hiredis
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
@@ -57,6 +59,17 @@ class _Patience(ExponentialBackoff):
         return float(super().compute(failures))
 
 
+class _Packing(AbstractConnection):
+    """Packs calls in C, as redis-py itself does only where it blocks.
+
+    Its own way in Python takes a sixth of a worker's CPU.
+    """
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        name, *rest = args
+        return [hiredis.pack_command((*name.split(), *rest))]
+
+
 def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
     """Return a client that answers in bytes; it connects on first use.
 
@@ -69,7 +82,10 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
     }
     if settings.redis_cluster:
         return _Cluster.from_url(settings.redis_url, **options)  # type: ignore[return-value]
-    return Redis.from_url(settings.redis_url, **options)
+    redis = Redis.from_url(settings.redis_url, **options)
+    pool = redis.connection_pool
+    pool.connection_class = type("Connection", (_Packing, pool.connection_class), {})
+    return redis
 
 
 @asynccontextmanager
