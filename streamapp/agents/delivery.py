@@ -7,19 +7,14 @@ keeps the right one.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from secrets import token_hex
 
-from aiokafka.partitioner import DefaultPartitioner
-
 from streamapp.agents.outside import Outside
+from streamapp.core.partitioning import partitions_of
 from streamapp.store.keys import list_name
 from streamapp.store.slot import Slot
 from streamapp.transport.publisher import Outgoing
-
-_KEYS_REMEMBERED = 50_000
-"""Hashing a key takes longer than all else that is done with its message."""
 
 
 class Delivery:
@@ -38,7 +33,7 @@ class Delivery:
         self._failpoints = outside.failpoints
         self._failpoint = failpoint
         self._topic = outside.settings.lists_topic
-        self._partition_of = partitioner(0)
+        self._partitions = 0
         self._sending: asyncio.Task[None] | None = None
 
     async def open(self, owner: str = "") -> None:
@@ -47,7 +42,7 @@ class Delivery:
         self.owner = owner or token_hex(8)
         if not owner:
             await self._slot.claim(self.owner)
-        self._partition_of = partitioner(await self._publisher.partitions(self._topic))
+        self._partitions = await self._publisher.partitions(self._topic)
 
     @property
     def arrived(self) -> bool:
@@ -83,19 +78,9 @@ class Delivery:
 
     def _messages(self, lists: Mapping[str, bytes]) -> dict[tuple[str, int], list[Outgoing]]:
         messages: dict[tuple[str, int], list[Outgoing]] = {}
-        for name, content in lists.items():
-            key = list_name(self._kind, name).encode()
-            target = messages.setdefault((self._topic, self._partition_of(key)), [])
+        keys = [list_name(self._kind, name).encode() for name in lists]
+        places = partitions_of(keys, self._partitions)
+        for key, partition, content in zip(keys, places, lists.values(), strict=True):
+            target = messages.setdefault((self._topic, partition), [])
             target.append(Outgoing(content or None, key))
         return messages
-
-
-def partitioner(count: int) -> Callable[[bytes], int]:
-    """Return what says in which of `count` partitions a key belongs, as Kafka's own clients do."""
-    partitions, partition_of = list(range(count)), DefaultPartitioner()
-
-    @lru_cache(_KEYS_REMEMBERED)
-    def partition(key: bytes) -> int:
-        return int(partition_of(key, partitions, partitions))
-
-    return partition

@@ -5,10 +5,10 @@ import asyncio
 from faust.types import TP
 from redis.asyncio import Redis
 
-from streamapp.agents.delivery import partitioner
 from streamapp.audit.lag import tag_of
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.core.partitioning import partitions_of
 from streamapp.core.projection import PROJECTIONS
 from streamapp.kinds import extra_kinds, followers
 from streamapp.settings import Settings, load_settings
@@ -79,11 +79,11 @@ async def _withdraw(redis: Redis, settings: Settings, kind: str) -> int:
     if not keys:
         return 0
     topic = settings.lists_topic
-    partition_of = partitioner((await existing_partitions(settings, [topic]))[topic])
+    names = [key.removeprefix(settings.list_prefix).encode() for key in keys]
+    places = partitions_of(names, (await existing_partitions(settings, [topic]))[topic])
     messages: dict[tuple[str, int], list[Outgoing]] = {}
-    for key in keys:
-        name = key.removeprefix(settings.list_prefix).encode()
-        messages.setdefault((topic, partition_of(name)), []).append(Outgoing(None, name))
+    for name, partition in zip(names, places, strict=True):
+        messages.setdefault((topic, partition), []).append(Outgoing(None, name))
     publisher = Publisher(settings)
     await publisher.start()
     try:

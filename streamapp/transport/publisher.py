@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -26,14 +26,13 @@ MAX_MESSAGE_BYTES = 16_777_216
 """Largest message; the internal topics and those of dead letters are created to allow it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message to send."""
 
     value: bytes | None
     key: bytes | None = None
     timestamp_ms: int | None = None
-    headers: list[tuple[str, bytes]] = field(default_factory=list)
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Publisher:
@@ -97,7 +96,7 @@ class Publisher:
                 timestamp=message.timestamp_ms if message.timestamp_ms is not None else now_ms,
                 key=message.key,
                 value=message.value,
-                headers=message.headers,
+                headers=list(message.headers),
             )
             if added is None:
                 break
