@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 from streamapp.agents.catalogue import Catalogue
 from streamapp.agents.histories import Histories
 from streamapp.agents.intake import Intake
+from streamapp.agents.item_lists import ItemLists
 from streamapp.agents.lanes import Lanes
 from streamapp.agents.neighbours import Neighbours
 from streamapp.agents.outside import Outside
@@ -101,9 +102,8 @@ class App(faust.App):
         self.transport = Transport(self.conf.broker_consumer, self)
         redis: Redis = connect(settings)
         lists = lists_of(redis, settings.list_prefix, settings.state_prefix, settings.redis_cluster)
-        self.outside = Outside(
-            settings, redis, lists, Publisher(settings), Failpoints(settings.failpoint)
-        )
+        publisher, failpoints = Publisher(settings), Failpoints(settings.failpoint)
+        self.outside = Outside(settings, redis, lists, ItemLists(lists), publisher, failpoints)
         self._stages: dict[str, Callable[[int], Stage]] = {}
         for kind, own in pipelines(settings).items():
             outside = replace(self.outside, settings=own, kind=kind)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.agents.item_lists import Decoded, ItemLists
+from streamapp.agents.item_lists import Decoded, Shelf
 from streamapp.agents.outside import Outside
-from streamapp.core.arrays import Bools, Floats, Longs
+from streamapp.core.arrays import Bools, Floats, Ints, Longs
 from streamapp.core.blending import Blended, Tastes, blend
 from streamapp.core.listing import encode_user_lists
 from streamapp.core.registry import Registry
@@ -23,91 +23,91 @@ class Made(NamedTuple):
     Attributes:
         contents: The list of each; b"" where there is nothing to show.
         short: bool, shape (users,). Whether what is trending has a place in the list.
+        version: The highest that a list has which they could be made of.
     """
 
     contents: list[bytes]
     short: Bools
+    version: int
 
 
 class Blender:
-    """Makes lists for the users of one partition."""
+    """Makes lists for the users of one partition.
 
-    def __init__(self, outside: Outside) -> None:
-        self._items = ItemLists(outside)
+    Args:
+        outside: Settings and the lists of items.
+        registry: The items by the numbers that the histories use.
+    """
+
+    def __init__(self, outside: Outside, registry: Registry) -> None:
+        self._items = outside.item_lists
+        self._registry = registry
         self._rule = outside.settings.user_rule
         self._decay = outside.settings.decay
+        self._shelf = Shelf()
+        self._numbers: Ints = np.zeros(0, np.int32)
 
     async def lists(
-        self,
-        users: Sequence[str],
-        histories: Sequence[bytes],
-        registry: Registry,
-        seq: int,
-        since: float,
+        self, users: Sequence[str], histories: Sequence[bytes], seq: int, since: float
     ) -> Made:
         """Return the list of each user.
 
         Args:
             users: Whose lists.
             histories: What each of them has done, packed by `entry_of`.
-            registry: The items by the numbers that the histories use.
             seq: Of the lists.
             since: Monotonic time in seconds; lists of items that were read later are new enough.
         """
-        if self._items.full:
-            self._items.forget()
-        tastes = self._tastes(histories, registry)
+        shelf = self._items.shelf
+        tastes = self._tastes(histories, shelf)
         used = self._used(tastes)
         items = np.unique(tastes.item[used])
-        lists = await self._items.read(items, since)
-        numbers = self._items.registry
-        blended = blend(tastes, self._items.neighbours(items, lists), numbers, self._rule)
+        standing = await self._items.read(shelf, items, since)
+        numbers = shelf.registry
+        blended = blend(tastes, standing.neighbours(items, numbers), numbers, self._rule)
         times = np.full(len(numbers), -np.inf)
-        times[items] = [one.as_of for one in lists]
+        times[items] = [one.as_of for one in standing.lists]
         as_of = _newest(tastes, used, times)
-        short: Bools = blended.size < self._rule.top_n
-        fillers: list[list[str]] = [[] for _ in users]
-        if short.any():
-            trending = await self._items.trending(since)
-            fillers = self._fillers(tastes, blended, trending, as_of)
+        fillers = self._fillers(tastes, blended, standing.trending, as_of, numbers.ids)
         contents = encode_user_lists(users, blended, fillers, seq, as_of, numbers)
-        return Made(list(contents), short)
+        return Made(list(contents), blended.size < self._rule.top_n, standing.version)
 
     async def outdated(
-        self,
-        histories: Sequence[bytes],
-        registry: Registry,
-        made_at: Floats,
-        short: Bools,
-        since: float,
+        self, histories: Sequence[bytes], made_of: Longs, short: Bools, since: float
     ) -> Bools:
         """Say of each user whether the list may be another one, as what it was made of changed.
 
         Args:
             histories: What each of them has done, packed by `entry_of`.
-            registry: The items by the numbers that the histories use.
-            made_at: float64. Monotonic times in seconds at which the lists were made here.
+            made_of: int64. The versions that the lists were made of here; -1 for none.
             short: bool. Whether what is trending has a place in the list.
             since: Monotonic time in seconds; lists of items that were read later are new enough.
 
         Cost: O(entries that lists are made of), and nothing for what a list shows.
         """
-        tastes = self._tastes(histories, registry)
+        shelf = self._items.shelf
+        tastes = self._tastes(histories, shelf)
         used = self._used(tastes)
         items = np.unique(tastes.item[used])
-        lists = await self._items.read(items, since)
-        times = np.full(len(self._items.registry), -np.inf)
-        times[items] = [one.new_at for one in lists]
-        outdated: Bools = _newest(tastes, used, times) >= made_at
-        if short.any():
-            trending = await self._items.trending(since)
-            outdated |= short & (trending.new_at >= made_at)
-        return outdated
+        standing = await self._items.read(shelf, items, since)
+        versions = np.zeros(len(shelf.registry))
+        versions[items] = [one.version for one in standing.lists]
+        outdated: Bools = _newest(tastes, used, versions) > made_of
+        return outdated | short & (standing.trending.version > made_of)
 
-    def _tastes(self, histories: Sequence[bytes], registry: Registry) -> Tastes:
-        """Return what the histories say, by the numbers that items have here."""
-        tastes = Tastes.unpack(histories, registry, self._decay)
-        return replace(tastes, item=self._items.numbered(tastes.item, registry))
+    def _tastes(self, histories: Sequence[bytes], shelf: Shelf) -> Tastes:
+        """Return what the histories say, by the numbers that items have on the shelf."""
+        tastes = Tastes.unpack(histories, self._registry, self._decay)
+        if shelf is not self._shelf:
+            self._shelf, self._numbers = shelf, np.zeros(0, np.int32)
+        if len(self._registry) > len(self._numbers):
+            known = self._numbers
+            self._numbers = np.full(2 * len(self._registry), -1, np.int32)
+            self._numbers[: len(known)] = known
+        new = np.unique(tastes.item[self._numbers[tastes.item] < 0])
+        ids = self._registry.ids
+        self._numbers[new] = shelf.registry.number([ids[number] for number in new.tolist()])
+        return replace(tastes, item=self._numbers[tastes.item])
 
     def _used(self, tastes: Tastes) -> Longs:
         """Return where the entries are whose items' lists are used."""
@@ -116,11 +116,16 @@ class Blender:
         return np.flatnonzero(position < self._rule.depth)
 
     def _fillers(
-        self, tastes: Tastes, blended: Blended, trending: Decoded, as_of: Floats
+        self,
+        tastes: Tastes,
+        blended: Blended,
+        trending: Decoded,
+        as_of: Floats,
+        ids: Sequence[str],
     ) -> list[list[str]]:
         """Return what each list is filled with; raise its time to that of what is trending."""
         fillers: list[list[str]] = [[] for _ in blended.size]
-        ids, popular = self._items.registry.ids, trending.items.tolist()
+        popular = trending.items.tolist()
         excluded = np.where(tastes.rating >= self._rule.exclude_from, tastes.item, -1)
         for line in np.flatnonzero(blended.size < self._rule.top_n).tolist():
             size = int(blended.size[line])
@@ -134,7 +139,7 @@ class Blender:
 
 
 def _newest(tastes: Tastes, used: Longs, times: Floats) -> Floats:
-    """Return the newest of the times, by item, of what each user's list is made from."""
+    """Return the largest of the times, by item, of what each user's list is made from."""
     users = np.repeat(np.arange(len(tastes.starts) - 1), np.diff(tastes.starts))
     newest = np.full(len(tastes.starts) - 1, -np.inf)
     np.maximum.at(newest, users[used], times[tastes.item[used]])

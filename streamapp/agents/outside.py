@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from streamapp.agents.item_lists import ItemLists
 from streamapp.core.listing import ITEM
 from streamapp.failpoints import Failpoints
 from streamapp.settings import Settings
@@ -19,6 +20,7 @@ class Outside:
         settings: What the operator set, with the topics and the state of the pipeline.
         redis: The state.
         lists: The lists that frontends read, in the same Redis.
+        item_lists: Those of items, as lists for users are made of them.
         publisher: Sends messages to Kafka.
         failpoints: Where this worker is to die, in tests.
         kind: Of the item lists that the pipeline makes.
@@ -27,6 +29,7 @@ class Outside:
     settings: Settings
     redis: Redis
     lists: Lists
+    item_lists: ItemLists
     publisher: Publisher
     failpoints: Failpoints
     kind: str = ITEM

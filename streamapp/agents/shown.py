@@ -16,12 +16,13 @@ class Shown:
         digest: Hash of the entries that stand; `UNKNOWN` until they are read,
             `LOST` where the topic may not have them.
         published_at: Monotonic time in seconds at which it was last replaced.
-        made_at: Monotonic time in seconds at which it was last made from lists of items.
+        made_of: The version of the lists of items that it was last made of; -1 where that was not
+            here.
         short: Whether what is trending has a place in it, as it may in one that is not made yet.
     """
 
     expires_at: int
     digest: int
     published_at: float = -1e9
-    made_at: float = -1e9
+    made_of: int = -1
     short: bool = True

@@ -8,8 +8,8 @@ some time after its user was last seen.
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress, islice
 
 import numpy as np
 
@@ -53,9 +53,8 @@ class UserLists:
         self._slot = slot
         self._audience = Audience(outside.redis, slot.keys)
         self._delivery = Delivery(outside, slot, KIND, "user-lists.sent")
-        self._blender = Blender(outside)
+        self._blender = Blender(outside, Registry())
         self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
-        self._registry = Registry()
         self._new = UNKNOWN
         self._begin({}, 0)
 
@@ -79,7 +78,7 @@ class UserLists:
         """
         await self._delivery.open()
         # Other items may have the numbers of before.
-        self._registry, self._blender = registry, Blender(self._outside)
+        self._blender = Blender(self._outside, registry)
         self._new = LOST if doubt else UNKNOWN
         notes = await self._audience.take_over(self._delivery.owner)
         self._begin(notes, shards)
@@ -123,7 +122,8 @@ class UserLists:
             if self._publishing.due_in_s(busy=busy) <= 0 and (ripe := self._ripe()):
                 with self._publishing.measured():
                     recent = time.monotonic() - self._interval_s
-                    await self._publish(ripe, position, recent if busy else math.inf)
+                    histories = await self._histories(ripe, position)
+                    await self._publish(histories, recent if busy else math.inf)
             elif time.monotonic() >= self._expire_at:
                 await self._expire()
             elif self._ttl_s:
@@ -145,7 +145,8 @@ class UserLists:
         """Publish all that is due."""
         due = list(self._due)
         for start in range(0, len(due), _AT_ONCE):
-            await self._publish(due[start : start + _AT_ONCE], position, math.inf)
+            histories = await self._histories(due[start : start + _AT_ONCE], position)
+            await self._publish(histories, math.inf)
         await self.settle()
 
     async def settle(self) -> None:
@@ -163,46 +164,46 @@ class UserLists:
         some = islice(self._due, 4 * _AT_ONCE)
         return [user for user in some if shown[user].published_at <= before][:_AT_ONCE]
 
-    async def _publish(self, users: Sequence[str], position: int, since: float) -> None:
+    async def _publish(self, histories: Mapping[str, bytes], since: float) -> None:
         """Replace the lists of users as far as they changed.
 
         Args:
-            users: Whose lists.
-            position: That of the slot.
+            histories: What each of the users has done.
             since: Monotonic time in seconds; lists of items that were read later are new enough.
         """
         await self.settle()
         # Lists of items that change behind this make a list of a later time.
         seq = await self._slot.tick(self._delivery.owner)
-        histories = await self._histories(users, position)
         users, packed = list(histories), list(histories.values())
-        contents, short = await self._blender.lists(users, packed, self._registry, seq, since)
-        now = time.monotonic()
+        made = await self._blender.lists(users, packed, seq, since)
         await self._learn([user for user in users if self._shown[user].digest == UNKNOWN])
-        for user, is_short in zip(users, short.tolist(), strict=True):
-            self._shown[user].made_at, self._shown[user].short = now, is_short
+        for user, is_short in zip(users, made.short.tolist(), strict=True):
+            self._shown[user].made_of, self._shown[user].short = made.version, is_short
+        digests = [hash(entries_of(content)) for content in made.contents]
         changed = {
-            user: content
-            for user, content in zip(users, contents, strict=True)
-            if self._shown[user].digest != hash(entries_of(content))
+            user: (content, digest)
+            for user, content, digest in zip(users, made.contents, digests, strict=True)
+            if self._shown[user].digest != digest
         }
         await self._note_swept(changed)
         await self._replace(changed, seq)
         await self._extend([user for user in users if user in self._due and user not in changed])
 
-    async def _replace(self, changed: Mapping[str, bytes], seq: int) -> None:
+    async def _replace(self, changed: Mapping[str, tuple[bytes, int]], seq: int) -> None:
+        """Replace lists by these, which are given with their digests."""
         expire_at = [self._shown[user].expires_at + _GRACE_S for user in changed]
-        standing = await self._lists.replace(KIND, list(changed.items()), seq, expire_at)
+        lists = [(user, content) for user, (content, _) in changed.items()]
+        standing = await self._lists.replace(KIND, lists, seq, expire_at)
         self._failpoints.reach("user-lists.replaced")
         now, sent = time.monotonic(), {}
-        for (user, content), stands in zip(changed.items(), standing, strict=True):
+        for (user, (content, digest)), stands in zip(changed.items(), standing, strict=True):
             shown = self._shown[user]
             shown.published_at = now
             if stands is None:
                 # A clock that was set back: the list is due until it has caught up.
                 self._due.setdefault(user, None)
                 continue
-            shown.digest = hash(entries_of(content))
+            shown.digest = digest
             sent[user] = content
             self._due.pop(user, None)
             self._on_the_way[user] = Note(shown.expires_at, due=False)
@@ -237,7 +238,7 @@ class UserLists:
         for user, content in zip(users, await self._lists.standing(KIND, users), strict=True):
             self._shown[user].digest = hash(entries_of(content))
 
-    async def _note_swept(self, changed: Mapping[str, bytes]) -> None:
+    async def _note_swept(self, changed: Iterable[str]) -> None:
         """Note that lists are due that change because lists of items did."""
         swept = {
             user: Note(self._shown[user].expires_at, due=True)
@@ -256,22 +257,21 @@ class UserLists:
             some = await self._sweep.next(self._shown, quiet=quiet)
             known = [user for user in some if user in self._shown and user not in self._due]
             if outdated := await self._outdated(known, position):
-                await self._publish(outdated, position, self._sweep.since)
+                await self._publish(outdated, self._sweep.since)
         if seen := self._sweep.ended():
             await self._audience.note(self._delivery.owner, {}, seen)
 
-    async def _outdated(self, users: Sequence[str], position: int) -> list[str]:
-        """Return whose lists may be others, as lists that they were made from changed."""
+    async def _outdated(self, users: Sequence[str], position: int) -> dict[str, bytes]:
+        """Return whose lists may be others, as what they were made from changed; with histories."""
         histories = await self._histories(users, position)
         shown = [self._shown[user] for user in histories]
         outdated = await self._blender.outdated(
             list(histories.values()),
-            self._registry,
-            np.array([one.made_at for one in shown]),
+            np.array([one.made_of for one in shown], np.int64),
             np.array([one.short for one in shown], np.bool_),
             self._sweep.since,
         )
-        return [user for user, is_so in zip(histories, outdated.tolist(), strict=True) if is_so]
+        return dict(compress(histories.items(), outdated))
 
     async def _expire(self) -> None:
         """Remove lists of users who were not seen for long: they are first."""

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from streamapp.store.keys import GONE_LIFETIME_S, gone_key, list_name
 from streamapp.store.scripts import Value, run
 
-_AT_ONCE = 100
+_AT_ONCE = 250
 _CALLS = 32
 """Calls under way at a time on a cluster: each takes a connection."""
 

@@ -80,6 +80,7 @@ class Desk:
             settings,
             self.redis,
             SimpleNamespace(),  # type: ignore[arg-type]
+            SimpleNamespace(),  # type: ignore[arg-type]
             self.broker,  # type: ignore[arg-type]
             Failpoints(failpoint),
         )

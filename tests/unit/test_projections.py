@@ -171,7 +171,7 @@ def test_a_pipeline_that_is_off_needs_nothing() -> None:
 def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
     """Another first shard would take the list away, for it knows of no interactions that fade."""
     nothing: Any = None
-    outside = Outside(BOTH, nothing, nothing, nothing, Failpoints())
+    outside = Outside(BOTH, nothing, nothing, nothing, nothing, Failpoints())
     assert Neighbours(outside, 0)._trending is not None
     for kind in PROJECTIONS:
         own = replace(outside, settings=pipelines(BOTH)[kind], kind=kind)

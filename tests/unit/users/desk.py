@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from redis.asyncio import Redis
 
+from streamapp.agents.item_lists import ItemLists
 from streamapp.agents.outside import Outside
 from streamapp.agents.user_lists import UserLists
 from streamapp.core.history import ENTRY
@@ -94,7 +95,9 @@ class Desk:
         chosen = {"publish_interval": 0.001, "refresh_interval": 0.05, **settings}
         made = Settings(_env_file=None, state_prefix="s:", list_prefix="l:", **chosen)
         publisher: Any = self.broker
-        outside = Outside(made, self.redis, self.lists, publisher, Failpoints())
+        outside = Outside(
+            made, self.redis, self.lists, ItemLists(self.lists), publisher, Failpoints()
+        )
         self.owner = UserLists(outside, Slot(self.redis, KEYS, "g"))
         await self.open_again(doubt=doubt, items=items)
 

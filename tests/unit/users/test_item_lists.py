@@ -1,0 +1,123 @@
+"""Lists of items that all partitions of users share: read once, and never older than is asked."""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamapp.agents import item_lists
+from streamapp.agents.item_lists import ItemLists, Shelf, Standing
+
+
+def content(seq: int, *items: str) -> bytes:
+    """Return a list."""
+    entries = ",".join(f'{{"id":"{item}","score":0.5}}' for item in items)
+    return f'{{"seq":{seq},"as_of":{seq},"items":[{entries}]}}'.encode()
+
+
+class Redis:
+    """Lists by kind and name; answers with what was there when it was asked."""
+
+    def __init__(self) -> None:
+        self.lists: dict[tuple[str, str], bytes] = {}
+        self.asked: list[list[str]] = []
+        self.held: asyncio.Queue[asyncio.Event] = asyncio.Queue()
+        self.slow = False
+
+    async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
+        """Return lists; where it is slow, when it is told to."""
+        found = [self.lists.get((kind, name), b"") for name in names]
+        if kind == "item":
+            self.asked.append(list(names))
+            if self.slow:
+                told = asyncio.Event()
+                self.held.put_nowait(told)
+                await told.wait()
+        return found
+
+
+@pytest.fixture
+def redis() -> Redis:
+    """A Redis in which the list of `a` shows `x`."""
+    made = Redis()
+    made.lists["item", "a"] = content(1, "x")
+    return made
+
+
+@pytest.fixture
+def lists(redis: Redis) -> ItemLists:
+    """The lists in it."""
+    given: Any = redis
+    return ItemLists(given)
+
+
+async def read(lists: ItemLists, shelf: Shelf, *items: str, since: float = math.inf) -> Standing:
+    """Return what stands of these items."""
+    return await lists.read(shelf, np.unique(shelf.registry.number(items)), since)
+
+
+def shown(standing: Standing, shelf: Shelf) -> list[list[str]]:
+    """Return the items of each list."""
+    return [[shelf.registry.ids[item] for item in one.items] for one in standing.lists]
+
+
+async def test_what_one_partition_has_read_another_does_not_read_again(
+    redis: Redis, lists: ItemLists
+) -> None:
+    """Unless it asks for what is newer."""
+    began_at = time.monotonic()
+    await read(lists, lists.shelf, "a", "b")
+    found = await read(lists, lists.shelf, "a", since=began_at)
+    assert redis.asked == [["a", "b"], []]
+    redis.lists["item", "a"] = content(2, "y")
+    assert shown(found, lists.shelf) == [["x"]]
+    found = await read(lists, lists.shelf, "a", since=time.monotonic())
+    assert shown(found, lists.shelf) == [["y"]]
+
+
+async def test_a_list_that_is_another_has_a_higher_version_than_all_that_was_made_before(
+    redis: Redis, lists: ItemLists
+) -> None:
+    """One that reads as before has the version that it had."""
+    before = await read(lists, lists.shelf, "a", "b")
+    again = await read(lists, lists.shelf, "a", "b")
+    assert again.version == before.version
+    assert [one.version for one in again.lists] == [one.version for one in before.lists]
+    redis.lists["item", "a"] = content(2, "y")
+    after = await read(lists, lists.shelf, "a", "b")
+    assert after.lists[0].version > before.version >= after.lists[1].version
+
+
+async def test_an_answer_that_comes_late_does_not_undo_one_to_a_later_question(
+    redis: Redis, lists: ItemLists
+) -> None:
+    """What was made meanwhile is compared with the later one, too."""
+    redis.slow = True
+    early = asyncio.create_task(read(lists, lists.shelf, "a"))
+    tell_early = await redis.held.get()
+    redis.lists["item", "a"] = content(2, "y")
+    late = asyncio.create_task(read(lists, lists.shelf, "a"))
+    tell_late = await redis.held.get()
+    tell_late.set()
+    assert shown(await late, lists.shelf) == [["y"]]
+    tell_early.set()
+    assert shown(await early, lists.shelf) == [["y"]]
+    assert (await early).version == (await late).version
+
+
+async def test_a_shelf_that_is_full_makes_room_and_keeps_its_numbers_for_who_still_uses_it(
+    lists: ItemLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Versions go on rising, so that no list is taken for one of before."""
+    monkeypatch.setattr(item_lists, "_REMEMBERED", 1)
+    full = lists.shelf
+    before = await read(lists, full, "z", "a")
+    assert lists.shelf is not full
+    assert shown(await read(lists, full, "z", "a"), full) == [[], ["x"]]
+    after = await read(lists, lists.shelf, "a")
+    assert shown(after, lists.shelf) == [["x"]]
+    assert after.lists[0].version > before.version
