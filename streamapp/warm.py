@@ -12,6 +12,7 @@ from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
 from streamapp.core.norms import Norms
+from streamapp.core.partitioning import partitions_of
 from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
 from streamapp.core.roles import BOUGHT, VIEWED, RoleRegistry, directed
@@ -48,6 +49,7 @@ def warm(decay: Decay | None = None) -> None:
         shard.remember(numbers, shard.rank(numbers))
         shard.outdated(shard.norms.moved, shard.norms.fell)
         shard.norms.packed_changes(0)
+    partitions_of([b"key"], 1)
     roles = RoleRegistry((f"{VIEWED}a", f"{BOUGHT}a", f"{BOUGHT}b"))
     seen = Interactions(
         np.array([0, len(roles)], np.int64), roles.number(roles.ids), np.ones(3), np.zeros(3)

@@ -2,9 +2,10 @@
 
 Every client has a connection of its own and sends the next command when the last one is answered.
 It is a closed loop, so its rate is what the server gives; its latencies are those of that rate.
+One process waits for all of them, for what it costs itself is taken from the server's CPUs.
 """
 
-import asyncio
+import selectors
 import sys
 import time
 from array import array
@@ -12,69 +13,71 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from redis.asyncio import Redis
+import hiredis
+from redis import ConnectionPool
 
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.program import heard, say
 from streamapp.settings import load_settings
 
-_BATCH = 256
+_AT_ONCE_BYTES = 65_536
+_LOOK_S = 0.05
 
 
 class Client:
     """One reader.
 
     Args:
-        redis: A client with one connection.
-        keys: What it reads, popular ones more often; empty for PING.
-        choose: Chooses places in `keys`.
+        pool: Gives it a connection.
+        choose: Says what it asks next, as the bytes to send.
     """
 
-    def __init__(self, redis: Redis, keys: Sequence[str], choose: Callable[[], int]) -> None:
-        self._redis = redis
-        self._keys = keys
+    def __init__(self, pool: ConnectionPool, choose: Callable[[], bytes]) -> None:
+        self._connection = pool.get_connection()
+        self.socket: Any = self._connection._sock  # noqa: SLF001 - it has shaken hands by then
+        self._replies = hiredis.Reader()
         self._choose = choose
+        self._began_s = 0.0
         self.took_s = array("d")
         self.misses = 0
 
-    async def run(self, end: asyncio.Event) -> None:
-        """Read until `end`."""
-        while not end.is_set():
-            for _ in range(_BATCH):
-                began_s = time.perf_counter()
-                await self._ask()
-                self.took_s.append(time.perf_counter() - began_s)
+    def ask(self) -> None:
+        """Send the next command."""
+        self._began_s = time.perf_counter()
+        self.socket.sendall(self._choose())
 
-    async def _ask(self) -> None:
-        if not self._keys:
-            await self._redis.ping()
-        elif await self._redis.get(self._keys[self._choose()]) is None:
-            self.misses += 1
+    def hear(self) -> None:
+        """Take what has come, and ask again when the answer is there."""
+        self._replies.feed(self.socket.recv(_AT_ONCE_BYTES))
+        reply = self._replies.gets()
+        if reply is False:
+            return
+        if isinstance(reply, hiredis.ReplyError):
+            raise reply
+        self.took_s.append(time.perf_counter() - self._began_s)
+        self.misses += reply is None
+        self.ask()
 
 
-async def read(spec: dict[str, Any]) -> None:
-    """Read for a time, or until standard input ends."""
+def read(spec: dict[str, Any]) -> None:
+    """Read for a time, or until standard input has something to say."""
     settings, chance = load_settings(), Random(spec["seed"])  # noqa: S311 - which key is next
-    keys: list[str] = spec["keys"]
-    end = asyncio.Event()
-    clients = [
-        Client(
-            Redis.from_url(settings.redis_url, max_connections=1),
-            keys,
-            # The square of an even chance favours the front, where popular items are.
-            lambda: int(len(keys) * chance.random() ** 2),
-        )
-        for _ in range(spec["clients"])
-    ]
+    pool = ConnectionPool.from_url(settings.redis_url)
+    choose = _chooser(spec["keys"], chance)
+    clients = [Client(pool, choose) for _ in range(spec["clients"])]
+    selector = selectors.DefaultSelector()
+    for client in clients:
+        selector.register(client.socket, selectors.EVENT_READ, client.hear)
     began_s = time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        for client in clients:
-            group.create_task(client.run(end))
-        if spec["duration_s"]:
-            await asyncio.sleep(spec["duration_s"])
-        else:
-            await asyncio.to_thread(sys.stdin.buffer.readline)
-        end.set()
+    end_s = began_s + (spec["duration_s"] or float("inf"))
+    told: list[bool] = []
+    if not spec["duration_s"]:
+        selector.register(sys.stdin, selectors.EVENT_READ, lambda: told.append(True))
+    for client in clients:
+        client.ask()
+    while not told and time.monotonic() < end_s:
+        for key, _ in selector.select(_LOOK_S):
+            key.data()
     elapsed_s = time.monotonic() - began_s
     found = Distribution(took_s for client in clients for took_s in client.took_s)
     say({
@@ -84,5 +87,17 @@ async def read(spec: dict[str, Any]) -> None:
     })  # fmt: skip
 
 
+def _chooser(keys: Sequence[str], chance: Random) -> Callable[[], bytes]:
+    """Return what chooses among `keys`, popular ones more often; among none, PING."""
+    commands = [_packed("GET", key) for key in keys] or [_packed("PING")]
+    # The square of an even chance favours the front, where popular items are.
+    return lambda: commands[int(len(commands) * chance.random() ** 2)]
+
+
+def _packed(*command: Any) -> bytes:
+    packed: bytes = hiredis.pack_command(command)
+    return packed
+
+
 if __name__ == "__main__":
-    asyncio.run(read(heard()))
+    read(heard())
