@@ -53,6 +53,8 @@ def run(bench: Bench) -> Result:
         ]
     ]
     _show(result, runs, bench)
+    if bench.events_per_record > 1:
+        result.notes.append(_records(result, records / source.events))
     return result
 
 
@@ -148,6 +150,16 @@ def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
             "against the whole log, with 0 differences"
         ),
     ]
+
+
+def _records(result: Result, share: float) -> str:
+    """Return what arrays come to; `share` is how many records an event takes."""
+    rates = {case["id"].partition("/")[2]: case["events_per_s"] for case in result.cases}
+    base = rates["empty-agent"] * share
+    return (
+        f"a record is an array: the empty agent takes {base:,.0f} records a second, and the app "
+        f"{rates[_APP] / base:.1f} times as many events"
+    )
 
 
 def measured_rate(bench: Bench) -> float:
