@@ -113,14 +113,13 @@ class Categories:
         }
         return mine if self.known or any(mine.values()) else {}
 
-    def apply(
-        self, mine: Mapping[str, str], offset: int, registry: Registry, popularity: Popularity
-    ) -> None:
-        """Apply what the notice at `offset` of the shard's log says.
+    def apply(self, mine: Mapping[str, str], registry: Registry, popularity: Popularity) -> None:
+        """Apply what a notice says.
+
+        Where an item is stored further, its tops are too, so nothing need be touched for it.
 
         Args:
             mine: The category by item; items that the registry does not know have none.
-            offset: Of the shard's log.
             registry: The items' numbers.
             popularity: Of all items of `registry`.
         """
@@ -132,7 +131,7 @@ class Categories:
         category = self.names.number(list(known.values()))
         self.touched = resized(self.touched, len(self.names))
         self.reserve(len(registry))
-        changed = (self.category[items] != category) | (self.position[items] > offset)
+        changed = self.category[items] != category
         items, category = items[changed], category[changed]
         self.touch(items, popularity)
         self.category[items] = category

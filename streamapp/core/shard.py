@@ -96,7 +96,7 @@ class Shard:
         mine = self.categories.mine(news, self.number, self.count)
         self.registry.number([item for item, category in mine.items() if category])
         self._reserve()
-        self.categories.apply(mine, offset, self.registry, self.popularity)
+        self.categories.apply(mine, self.registry, self.popularity)
         self.categories.touch(items, self.popularity)
         self.norms.moved[items] = True
         self.norms.fell[items[~self.availability.hidden[items]]] = True

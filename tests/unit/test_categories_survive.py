@@ -18,6 +18,8 @@ from redis.asyncio import Redis
 from streamapp.agents.checkpoint import Checkpoint, Pending
 from streamapp.agents.outside import Outside
 from streamapp.agents.trending import Trending
+from streamapp.core.categories import Top
+from streamapp.core.popularity import Popular
 from streamapp.core.shard import Shard
 from streamapp.errors import FenceMovedError, StateError
 from streamapp.failpoints import Failpoints
@@ -25,7 +27,7 @@ from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, rows_tag
 from streamapp.store.lists import lists_of
 from streamapp.store.slot import Slot
-from streamapp.store.tops import Tops, known_categories
+from streamapp.store.tops import Tops, known_categories, put_tops
 from tests.servers.node import RedisNode
 from tests.trends import HALF_LIFE_S, START, Shop
 
@@ -64,6 +66,19 @@ class Broker:
                 self.last[name] = one.value
 
 
+class MortalSlot(Slot):
+    """A slot whose owner dies before one of its writes; `writes` is how many come through."""
+
+    writes = 1_000_000
+
+    async def put_by(self, *arguments: Any) -> int:
+        """Write, or die."""
+        self.writes -= 1
+        if self.writes < 0:
+            raise RuntimeError("the owner is dead")
+        return await super().put_by(*arguments)
+
+
 class Owner:
     """Whoever owns all shards: their checkpoints, and the lists of what is trending."""
 
@@ -76,7 +91,7 @@ class Owner:
         lists = lists_of(redis, "l:", "s:", cluster=False)
         self.outside = Outside(self.settings, redis, lists, publisher, Failpoints(failpoint))
         keys = [SlotKeys("s:", rows_tag(shard)) for shard in range(SHARDS)]
-        self.slots = [Slot(redis, one, "g") for one in keys]
+        self.slots = [MortalSlot(redis, one, "g") for one in keys]
         self.trending = Trending(self.outside, self.slots[0])
         self.shards: list[Shard] = []
         self.checkpoints: list[Checkpoint] = []
@@ -197,7 +212,8 @@ async def test_owners_die_anywhere_and_sleepers_wake_up(desk: Desk, seed: int) -
         number = chance.randrange(SHARDS)
         try:
             if chance.random() < 0.4:
-                desk.shop.read(who.shards[number], who.shards[number].position + 3)
+                end = who.shards[number].position + chance.randint(1, 9)
+                desk.shop.read(who.shards[number], end)
                 await who.store(number)
             if chance.random() < 0.4:
                 await who.trending.step()
@@ -205,12 +221,14 @@ async def test_owners_die_anywhere_and_sleepers_wake_up(desk: Desk, seed: int) -
             with suppress(RuntimeError):
                 await who.trending.settle()
             owner = await desk.owner(f"{chance.choice(PLACES)}:{chance.randint(1, 3)}:raise")
+            owner.slots[chance.randrange(SHARDS)].writes = chance.randint(0, 12)
     await desk.drained(await desk.owner())
     await desk.right()
 
 
-async def test_a_death_behind_the_tops_leaves_the_category_that_an_item_has_left_right(
-    desk: Desk,
+@pytest.mark.parametrize("writes", range(8))
+async def test_a_death_before_any_write_leaves_the_category_that_an_item_has_left_right(
+    desk: Desk, writes: int
 ) -> None:
     """Of an item that is stored in its new category nobody knows the old one."""
     for item in "ab":
@@ -220,12 +238,48 @@ async def test_a_death_behind_the_tops_leaves_the_category_that_an_item_has_left
     assert await desk.shown() == {"tents": ["a", "b"]}
     desk.shop.say("a", "lamps")
     first = await desk.owner("neighbours.rows-put:1:raise")
-    for number in range(SHARDS):
+    for number, slot in enumerate(first.slots):
+        slot.writes = writes
         desk.shop.read(first.shards[number])
         with suppress(RuntimeError):
             await first.store(number)
     await desk.drained(await desk.owner())
     assert await desk.shown() == {"tents": ["b"], "lamps": ["a"]}
+
+
+async def test_a_large_catalogue_withdraws_no_lists_that_never_were(desk: Desk) -> None:
+    """Its categories get their numbers, and nothing has happened there."""
+    for item in ITEMS:
+        desk.shop.say(item, "tents")
+    desk.shop.act("z")
+    await desk.drained(await desk.owner())
+    assert set(desk.broker.taken) == {"trending"}
+    desk.shop.act("a")
+    await desk.drained(await desk.owner())
+    await desk.right()
+
+
+async def test_a_top_is_not_replaced_by_one_of_before_nor_by_one_of_another_state(
+    desk: Desk,
+) -> None:
+    """As blobs are not."""
+    slot = (await desk.owner()).slots[0]
+    tops = Tops(desk.redis, slot.keys)
+    newer, older = ([Popular(item, 0.5, 1)] for item in "ab")
+    await put_tops(slot, 7, [Top("tents", 1, newer)], touched=True)
+    await put_tops(slot, 6, [Top("tents", 1, older), Top("lamps", 2, older)], touched=True)
+    assert await tops.read(["tents", "lamps", "pots"]) == [newer, older, []]
+    assert await tops.touched_since(5) == ["lamps", "tents"]
+    assert await tops.touched_since(6) == ["tents"]
+    await put_tops(slot, 7, [Top("tents", 1, older)], touched=False)
+    assert await tops.read(["tents"]) == [older]
+    slot.generation = "another"
+    with pytest.raises(FenceMovedError):
+        await put_tops(slot, 8, [Top("tents", 1, newer)], touched=True)
+    sleeper = Slot(desk.redis, slot.keys, "g")
+    with pytest.raises(FenceMovedError):
+        await put_tops(sleeper, 8, [Top("tents", 1, newer)], touched=True)
+    assert await tops.read(["tents"]) == [older]
 
 
 async def test_what_was_on_its_way_is_found_by_the_next_owner_and_nothing_else(
