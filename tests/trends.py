@@ -67,15 +67,17 @@ class Shop:
         self.say(item, hidden=True)
 
     def read(self, shard: Shard, end: int | None = None) -> None:
-        """Let a shard apply what its log holds, or some of it."""
-        log = self.logs[shard.number][:end]
+        """Let a shard apply what its log holds, or some of it, as one batch: notices come first."""
+        log, admitted = self.logs[shard.number][:end], []
         for offset, message in enumerate(log[shard.position :], shard.position):
             if isinstance(message, Notice):
                 shard.hear(message, offset)
             elif blocks := shard.admit(decode_delta(message)):
-                absent = shard.absent([blocks])
-                shard.load(absent, [None] * len(absent))
-                shard.apply(blocks, offset)
+                admitted.append((offset, blocks))
+        absent = shard.absent([blocks for _, blocks in admitted])
+        shard.load(absent, [None] * len(absent))
+        for offset, blocks in admitted:
+            shard.apply(blocks, offset)
         shard.position = max(shard.position, len(log))
 
     def trends(self, top_n: int) -> dict[str, list[tuple[str, float]]]:

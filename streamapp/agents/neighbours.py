@@ -175,7 +175,7 @@ class Neighbours:
         if self._republish_at is not None and shard.position >= self._republish_at:
             shard.dirty[shard.alive()] = True
             shard.known[:] = False
-            shard.categories.touch_all(shard.popularity)
+            shard.categories.touch_all(len(shard.registry))
             self._republish_at = None
 
     async def _read(self, tp: TP, known: Offsets) -> Head:

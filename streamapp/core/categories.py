@@ -1,8 +1,8 @@
 """Core. Categories: which one each item of a shard is in, and what is popular in each.
 
 What a catalogue says of the category of an item comes in notices, so it is a function of the
-shard's log like everything else. Events and notices only note which categories they touch; what is
-popular in those is found when the shard is stored, of what it holds by then (ADR-0014).
+shard's log like everything else. Events and notices only note which items they touch, and where;
+what is popular there is found when the shard is stored, of what it holds by then (ADR-0014).
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ class Categories:
         furthest: The largest of these positions; 0 without any.
         category: int32 by item number. The number of its category.
         unsaved: bool by item number. Items that changed since `packed_changes`.
-        touched: bool by category number. Those in which something happened since `settle`.
+        touched: Items to which something happened since `settle`, and the category of each then.
         stored: How many names are stored.
     """
 
@@ -57,7 +57,7 @@ class Categories:
     furthest: int = 0
     category: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
     unsaved: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
-    touched: Bools = field(default_factory=lambda: np.zeros(1, np.bool_))
+    touched: list[tuple[Ints, Ints]] = field(default_factory=list)
     stored: int = 1
 
     @classmethod
@@ -77,8 +77,7 @@ class Categories:
             int(position.max(initial=0)),
             found["category"].astype(np.int32),
             np.zeros(len(found), np.bool_),
-            np.zeros(len(names), np.bool_),
-            len(names),
+            stored=len(names),
         )
 
     @property
@@ -113,7 +112,7 @@ class Categories:
         }
         return mine if self.known or any(mine.values()) else {}
 
-    def apply(self, mine: Mapping[str, str], registry: Registry, popularity: Popularity) -> None:
+    def apply(self, mine: Mapping[str, str], registry: Registry) -> None:
         """Apply what a notice says.
 
         Where an item is stored further, its tops are too, so nothing need be touched for it.
@@ -121,7 +120,6 @@ class Categories:
         Args:
             mine: The category by item; items that the registry does not know have none.
             registry: The items' numbers.
-            popularity: Of all items of `registry`.
         """
         known = {registry.find(item): category for item, category in mine.items()}
         known.pop(-1, None)
@@ -129,34 +127,30 @@ class Categories:
             return
         items = np.fromiter(known, np.int32, len(known))
         category = self.names.number(list(known.values()))
-        self.touched = resized(self.touched, len(self.names))
         self.reserve(len(registry))
         changed = self.category[items] != category
         items, category = items[changed], category[changed]
-        self.touch(items, popularity)
+        self.touch(items)
         self.category[items] = category
         self.unsaved[items] = True
-        self.touch(items, popularity)
+        self.touch(items)
 
-    def touch(self, items: Ints, popularity: Popularity, hidden: Bools = NOTHING) -> None:
-        """Note that something happened to items.
-
-        What nobody ever did anything with is in no list, and changes none.
+    def touch(self, items: Ints, hidden: Bools = NOTHING) -> None:
+        """Note that something happened to items, in the categories where they are.
 
         Args:
             items: Which ones.
-            popularity: Theirs.
             hidden: bool by number. Items to which whatever happens shows nowhere; empty for none.
         """
         if not self.known:
             return
         if len(hidden):
             items = items[~hidden[items]]
-        self.touched[self.category[items[popularity.mass[items] > 0]]] = True
+        self.touched.append((items, self.category[items]))
 
-    def touch_all(self, popularity: Popularity) -> None:
-        """Note so of every category that may have a list."""
-        self.touch(np.flatnonzero(self.category).astype(np.int32), popularity)
+    def touch_all(self, items: int) -> None:
+        """Note so of every item that is in a category, of the numbers below `items`."""
+        self.touch(np.flatnonzero(self.category[:items]).astype(np.int32))
 
     def new(self) -> list[Top]:
         """Return the categories whose number is not stored; nothing was popular there before."""
@@ -168,6 +162,9 @@ class Categories:
     def tops(self, popularity: Popularity, registry: Registry, hidden: Bools) -> list[Top]:
         """Return what is popular in the categories that were touched.
 
+        What nobody ever did anything with is in no list, and changes none. Whether that is so is
+        seen here and not before: an event ahead of a notice may have been applied behind it.
+
         Args:
             popularity: Of the items.
             registry: Their ids; what has none yet is left out.
@@ -175,30 +172,33 @@ class Categories:
 
         Cost: O(items of the shard), and O(n log n) for the items of these categories.
         """
-        self.touched[0] = False
+        touched = np.zeros(len(self.names), np.bool_)
+        for items, category in self.touched:
+            touched[category[popularity.mass[items] > 0]] = True
+        touched[0] = False
         found: dict[int, list[Popular]] = {
-            number: [] for number in np.flatnonzero(self.touched).tolist()
+            number: [] for number in np.flatnonzero(touched).tolist()
         }
         if not found:
             return []
         size = len(registry)
-        shown = self.touched[self.category[:size]] & (popularity.mass[:size] > 0)
+        shown = touched[self.category[:size]] & (popularity.mass[:size] > 0)
         if len(hidden):
             shown &= ~hidden[:size]
         every = np.flatnonzero(shown)
         mass, shift = np.frexp(popularity.mass[every])
         exponent = popularity.exponent[every] + shift
         order = np.lexsort((-mass, -exponent, self.category[every]))
-        items, mass, exponent = every[order], mass[order], exponent[order]
-        category = self.category[items]
+        numbers, mass, exponent = every[order], mass[order], exponent[order]
+        category = self.category[numbers]
         _, starts, sizes = np.unique(category, return_index=True, return_counts=True)
         # Those that are as popular as the last one count too: ids decide among them.
         last = np.repeat(starts + np.minimum(sizes, popularity.top_n) - 1, sizes)
-        may = np.arange(len(items)) <= last
+        may = np.arange(len(numbers)) <= last
         may |= (mass == mass[last]) & (exponent == exponent[last])
         ties = (mass[1:] == mass[:-1]) & (exponent[1:] == exponent[:-1])
         tied = set(category[1:][ties].tolist())
-        columns = (column[may].tolist() for column in (category, items, mass, exponent))
+        columns = (column[may].tolist() for column in (category, numbers, mass, exponent))
         for number, item, *rest in zip(*columns, strict=True):
             found[number].append(Popular(registry.ids[item], *rest))
         for number in tied:
@@ -207,7 +207,7 @@ class Categories:
 
     def settle(self) -> None:
         """Note that all tops and names are stored."""
-        self.touched[:] = False
+        self.touched = []
         self.stored = len(self.names)
 
     def packed_changes(self, position: int) -> list[tuple[int, bytes]]:

@@ -96,8 +96,8 @@ class Shard:
         mine = self.categories.mine(news, self.number, self.count)
         self.registry.number([item for item, category in mine.items() if category])
         self._reserve()
-        self.categories.apply(mine, self.registry, self.popularity)
-        self.categories.touch(items, self.popularity)
+        self.categories.apply(mine, self.registry)
+        self.categories.touch(items)
         self.norms.moved[items] = True
         self.norms.fell[items[~self.availability.hidden[items]]] = True
         self.popularity.turn(items, self.registry, self.availability.mask)
@@ -114,7 +114,7 @@ class Shard:
         self.norms.apply(blocks, offset)
         hidden = self.availability.mask
         self.popularity.add(blocks.masses, offset, self.registry, hidden)
-        self.categories.touch(blocks.masses.item, self.popularity, hidden)
+        self.categories.touch(blocks.masses.item, hidden)
         touched = self.rows.apply(blocks, offset, self.owned)
         self.dirty[touched] = True
         self.unsaved[touched] = True
