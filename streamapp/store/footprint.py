@@ -143,7 +143,7 @@ def _trends(size: Size, settings: Settings, shards: int) -> list[KeyClass]:
     content = _LIST_BYTES + size.id_bytes + listed * (_TREND_BYTES + size.id_bytes)
     key = f"{settings.list_prefix}trending:{name}"
     return [
-        KeyClass("categories", shards, shards * size.items * CATEGORY.itemsize),
+        KeyClass("item categories", shards, shards * size.items * CATEGORY.itemsize),
         KeyClass("tops", 2 * shards, shards * categories * top),
         KeyClass("category lists", categories, categories * string_bytes(len(key), content)),
     ]

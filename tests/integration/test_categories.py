@@ -139,6 +139,8 @@ def test_two_workers_agree_with_log_and_catalogue_also_after_a_rebuild(
     assert asyncio.run(topic_as_keys(deployment)) == redis_lists(deployment)
     status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))
     assert status["categories"] == 9
+    size = orjson.loads(succeeded(deployment, "streamapp", "footprint", "--json"))
+    assert (size["categories"], size["category lists"]["keys"]) == (9, 9)
 
     key = f"{deployment.env['STREAMAPP_LIST_PREFIX']}trending:c8"
     with deployment.redis() as redis:
