@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -16,9 +17,9 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.checkpoint import Checkpoint, Pending
-from streamapp.agents.outside import Outside
 from streamapp.agents.trending import Trending
 from streamapp.core.categories import Top
+from streamapp.core.listing import ITEM
 from streamapp.core.popularity import Popular
 from streamapp.core.shard import Shard
 from streamapp.errors import FenceMovedError, StateError
@@ -87,9 +88,15 @@ class Owner:
             _env_file=None, state_prefix="s:", list_prefix="l:", catalogue_topic="goods",
             trending_half_life=HALF_LIFE_S, top_n=TOP_N, publish_interval=0.001,
         )  # fmt: skip
-        publisher: Any = broker
-        lists = lists_of(redis, "l:", "s:", cluster=False)
-        self.outside = Outside(self.settings, redis, lists, publisher, Failpoints(failpoint))
+        outside: Any = SimpleNamespace(
+            settings=self.settings,
+            redis=redis,
+            lists=lists_of(redis, "l:", "s:", cluster=False),
+            publisher=broker,
+            failpoints=Failpoints(failpoint),
+            kind=ITEM,
+        )
+        self.outside = outside
         keys = [SlotKeys("s:", rows_tag(shard)) for shard in range(SHARDS)]
         self.slots = [MortalSlot(redis, one, "g") for one in keys]
         self.trending = Trending(self.outside, self.slots[0])
