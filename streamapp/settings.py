@@ -80,7 +80,7 @@ class Settings(BaseSettings):
 
     catalogue_topic: str = Field("", pattern=r"^[a-zA-Z0-9._-]{0,200}$")
     """Topic of items, keyed by item id; empty for none. An item that it says is not available, or
-    that was deleted, is in no list. Changes results."""
+    that was deleted, is in no list; what trends is listed by category too. Changes results."""
     interactions_topic: TopicName = "streamapp-interactions"
     """Internal topic of decoded events."""
     deltas_topic: TopicName = "streamapp-deltas"

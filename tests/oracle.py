@@ -4,7 +4,7 @@ Nothing here is fast, and nothing here comes from the code under test.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
@@ -159,3 +159,26 @@ def faded(
             if scored:
                 result[item] = [(other, float(score), n) for other, score, n in scored[:top_n]]
     return result
+
+
+def trends(
+    acts: list[Act],
+    half_life_s: float,
+    top_n: int,
+    category_of: Mapping[str, str],
+    hidden: Collection[str] = (),
+) -> dict[str, list[tuple[str, float]]]:
+    """Return what trends in every category: (item, popularity at the newest act), best first."""
+    newest = max((act.ts for act in acts), default=0.0)
+    parts: dict[str, list[float]] = {}
+    for act in acts:
+        faded = act.weight * 2 ** ((act.ts - newest) / half_life_s)
+        parts.setdefault(act.item, []).append(faded)
+    result: dict[str, list[tuple[str, float]]] = {}
+    for item, some in parts.items():
+        if category_of.get(item) and item not in hidden:
+            result.setdefault(category_of[item], []).append((item, math.fsum(some)))
+    return {
+        category: sorted(some, key=lambda one: (-one[1], one[0].encode()))[:top_n]
+        for category, some in result.items()
+    }

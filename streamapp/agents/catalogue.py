@@ -15,9 +15,12 @@ from streamapp.agents.intake import letter
 from streamapp.agents.opening import open_slot
 from streamapp.agents.outside import Outside
 from streamapp.core.availability import NOTICE_KEY, Change, encode_notices
-from streamapp.core.catalogue import Entry, encode_product, read_entry
+from streamapp.core.catalogue import Entry, Product, encode_product, read_entry
+from streamapp.core.categories import NO_CATEGORY
 from streamapp.core.event import Refusal
+from streamapp.core.listing import ITEM
 from streamapp.core.roles import roles_of
+from streamapp.errors import StateError
 from streamapp.kinds import pipelines
 from streamapp.store.keys import SlotKeys, catalogue_tag
 from streamapp.store.layout import begun_with
@@ -25,6 +28,9 @@ from streamapp.store.products import product_in
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import Mark, Offsets, RecordBatch
+
+_TOLD = "categories_told"
+"""The field of a head that says that shards were told of categories all along."""
 
 
 @dataclass(slots=True)
@@ -69,6 +75,11 @@ class Catalogue:
         head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
         self._position, self._dead = head.position, head.number("dead")
         self._mark = Mark.decode(head.fields.get("mark", b""))
+        if self._mark is not None and _TOLD not in head.fields:
+            raise StateError(
+                f"{tp.topic}[{tp.partition}]: the catalogue was read by a version that told shards "
+                "of no categories; count again from the first event with `streamapp rebuild`"
+            )
         return {tp: head.position}
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
@@ -86,7 +97,7 @@ class Catalogue:
         await self._slot.put(end, news.known.items())
         self._failpoints.reach("catalogue.blobs-put")
         dead = self._dead + len(refusals)
-        fields = {"mark": mark.encode(), "dead": str(dead).encode()}
+        fields = {"mark": mark.encode(), "dead": str(dead).encode(), _TOLD: b"1"}
         await self._slot.commit(self._position, Head(end, fields=fields))
         self._position, self._dead = end, dead
         self._failpoints.reach("catalogue.position-moved")
@@ -124,17 +135,17 @@ class Catalogue:
         items = list({entry.item: None for entry in entries})
         stored = await self._slot.read_at(self._position, items)
         before = {item: blob[1] if blob else b"" for item, blob in zip(items, stored, strict=True)}
-        shown = {
-            item: product_in(self._slot, item, content).available if content else None
+        told = {
+            item: _told(product_in(self._slot, item, content)) if content else None
             for item, content in before.items()
         }
         news = _News()
         for offset, item, product in entries:
             content = encode_product(product) if product else b""
-            show = product is not None and product.available
-            if show is not shown[item]:
-                news.changes.append(Change(offset, item, hidden=not show))
-            shown[item] = show if product else None
+            hidden, category = _told(product)
+            if told[item] != (hidden, category):
+                news.changes.append(Change(offset, item, hidden, category))
+            told[item] = (hidden, category) if product else None
             if content != before[item]:
                 news.known[item] = before[item] = content
         return news
@@ -143,8 +154,7 @@ class Catalogue:
         """Send notices to the shards of all kinds of lists, and dead letters."""
         messages: dict[tuple[str, int], list[Outgoing]] = {}
         for kind, (topic, shards) in self._shards.items():
-            listed = roles_of(kind).column
-            named = [one._replace(item=listed + one.item) for one in changes] if listed else changes
+            named = changes if kind == ITEM else _without_categories(changes, kind)
             notices = [
                 Outgoing(value, NOTICE_KEY)
                 for value in encode_notices(self._slot.generation, self._partition, named)
@@ -154,3 +164,14 @@ class Catalogue:
             partition = tp.partition % await self._publisher.partitions(self._letters_topic)
             messages[self._letters_topic, partition] = [letter(tp, one) for one in refusals]
         await self._publisher.deliver(messages)
+
+
+def _told(product: Product | None) -> tuple[bool, str]:
+    """Return what shards are told of an item: whether it is hidden, and its category."""
+    return (not product.available, product.category) if product else (True, NO_CATEGORY)
+
+
+def _without_categories(changes: Sequence[Change], kind: str) -> list[Change]:
+    """Return the changes for shards that do not count what is popular, of the items they list."""
+    role = roles_of(kind).column
+    return [Change(one.offset, role + one.item, one.hidden) for one in changes]

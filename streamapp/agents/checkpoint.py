@@ -1,7 +1,8 @@
 """Agents. Checkpoint: a shard in memory -> its slot in Redis.
 
 Rows and norms that changed are written first, each with the position it is complete for; then one
-script moves the fence, with the new items and what is still to be published.
+script moves the fence, with the new items and what is still to be published. What is popular in
+categories goes ahead of the records that it is made of (ADR-0014).
 """
 
 from collections.abc import Mapping
@@ -14,12 +15,14 @@ from streamapp.agents.outside import Outside
 from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.arrays import Bools
 from streamapp.core.availability import Availability
+from streamapp.core.categories import Categories
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
 from streamapp.core.popularity import Popularity
 from streamapp.core.roles import registry_of
 from streamapp.core.shard import Shard
 from streamapp.store.slot import Head, Slot
+from streamapp.store.tops import Tops, put_tops
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,17 @@ class Checkpoint:
         popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
         shard = Shard(
             number, count, rule, self._slot.generation, self.position, registry, norms,
-            Fences(self._head.fences), popularity, availability,
+            Fences(self._head.fences), popularity, availability, await self._categories(outside),
         )  # fmt: skip
         self._pending.restore(shard)
         return shard
+
+    async def _categories(self, outside: Outside) -> Categories:
+        """Return the categories as they are stored, their names last: all that items name."""
+        if not outside.settings.catalogue_topic:
+            return Categories()
+        packed = await self._slot.packed(self._slot.keys.categories)
+        return Categories.unpack(packed, await Tops(outside.redis, self._slot.keys).numbers())
 
     def is_complete(self, position: int) -> bool:
         """Say whether `position` is stored, and with all lists of it out."""
@@ -122,10 +132,13 @@ class Checkpoint:
             return
         numbers = np.flatnonzero(shard.unsaved).tolist()
         await self._slot.put(shard.position, ((row, shard.packed(row)) for row in numbers))
+        if shard.categories.known:
+            await self._put_tops(shard)
         for key, records in (
             (self._slot.keys.norms, shard.norms.packed_changes(shard.position)),
             (self._slot.keys.popularity, shard.popularity.packed_changes(shard.position)),
             (self._slot.keys.availability, shard.availability.packed_changes(shard.position)),
+            (self._slot.keys.categories, shard.categories.packed_changes(shard.position)),
         ):
             await self._slot.put_packed(key, shard.position, records)
         self._failpoints.reach("neighbours.rows-put")
@@ -148,3 +161,12 @@ class Checkpoint:
         self._failpoints.reach("neighbours.position-moved")
         shard.unsaved[numbers] = False
         self.position, self._items, self._pending = shard.position, len(shard.registry), pending
+
+    async def _put_tops(self, shard: Shard) -> None:
+        """Put what is popular in categories, the names of new ones first."""
+        categories, hidden = shard.categories, shard.availability.mask
+        tops = categories.tops(shard.popularity, shard.registry, hidden)
+        await put_tops(self._slot, shard.position, categories.new(), touched=False)
+        await put_tops(self._slot, shard.position, tops, touched=True)
+        categories.settle()
+        self._failpoints.reach("neighbours.tops-put")

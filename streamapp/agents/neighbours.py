@@ -76,7 +76,8 @@ class Neighbours:
         head = await self._read(tp, known)
         await self._publication.open(self._shard, head.number("published"))
         if self._trending is not None:
-            await self._trending.open(self._publication.owner, self._shard.count)
+            lost = doubt or went_back(head, known)
+            await self._trending.open(self._publication.owner, self._shard.count, head, lost=lost)
         self._refresh = Refresh(self._shard, self._publication, self._load,
                                 self._settings.refresh_interval, head.number("turned"))  # fmt: skip
         self._replayed = head.number("replayed")
@@ -174,6 +175,7 @@ class Neighbours:
         if self._republish_at is not None and shard.position >= self._republish_at:
             shard.dirty[shard.alive()] = True
             shard.known[:] = False
+            shard.categories.touch_all(len(shard.registry))
             self._republish_at = None
 
     async def _read(self, tp: TP, known: Offsets) -> Head:

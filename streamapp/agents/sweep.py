@@ -15,7 +15,7 @@ from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
 from streamapp.core.listing import TRENDING
 from streamapp.store.keys import SlotKeys, rows_tag
-from streamapp.store.progress import published_text, read_heads
+from streamapp.store.progress import positions_of, published_text, read_heads
 
 _USERS_AT_ONCE = 128
 
@@ -108,6 +108,6 @@ def _turned(heads: Sequence[Any]) -> list[int]:
         heads: Position, lists published, `turned` and `merged` of each shard.
     """
     turned = [int(head[2] or 0) for head in heads]
-    merged = [int(position or 0) for position in (heads[0][3] or b"").split(b",")]
+    merged = positions_of(heads[0][3] or b"")
     known = len(merged) == len(turned) and all(map(ge, merged, turned))
     return turned if known else []

@@ -1,14 +1,14 @@
-"""Audit. Compares the list of what is trending with the popularity that the log gives.
+"""Audit. Compares the lists of what is trending with the popularity that the log gives.
 
-The popularity is summed here relative to the newest event, one interaction after the other.
+The popularity is summed here relative to the time of the list, one interaction after the other.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import orjson
 
-from streamapp.audit.comparison import Comparison, Difference
+from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.lists import SCORE_TOLERANCE
 from streamapp.audit.log import LogInteractions
 from streamapp.core.listing import TRENDING, VERSION
@@ -41,29 +41,111 @@ def compare_trending(
         truth = {
             item: popular for item, popular in pairs if popular >= FADED and item not in hidden
         }
-    if why := _fault(content, truth, float(log.ts.max(initial=0.0)), top_n):
-        best = sorted(truth, key=lambda item: -truth[item])[:3]
-        expected = ", ".join(f"{item} {truth[item]:.17g}" for item in best) or "no list"
-        return Comparison(1, 1, [Difference("list of what is trending", why, expected)])
+    newest_ts = float(log.ts.max(initial=0.0))
+    if why := _fault(content, truth, "", (newest_ts, newest_ts), top_n):
+        return Comparison(1, 1, [Difference("list of what is trending", why, _best(truth))])
     return Comparison(int(bool(truth)))
 
 
-def _fault(content: bytes, truth: dict[str, float], newest_ts: float, top_n: int) -> str:
-    """Return what is wrong with the list; "" if nothing is."""
+def compare_categories(
+    log: LogInteractions,
+    lists: Mapping[str, bytes],
+    category_of: Mapping[str, str],
+    half_life_s: float,
+    top_n: int,
+    hidden: Collection[str],
+) -> Comparison:
+    """Compare the list of every category with the true one.
+
+    A list is as of some event that is not older than those behind it: its category is looked at
+    when something happens there. So the truth is that of the list's own time.
+
+    Args:
+        log: The interactions.
+        lists: What lies under the keys of such lists, by category.
+        category_of: The category of every item that the catalogue has; "" for none.
+        half_life_s: Of the popularity; 0 where there are to be no lists.
+        top_n: Most entries of a list.
+        hidden: Items that no list shows.
+
+    Cost: O(interactions + items log items).
+    """
+    shown = {
+        number: category_of[item]
+        for number, item in enumerate(log.items)
+        if half_life_s and category_of.get(item) and item not in hidden
+    }
+    names = sorted({*shown.values(), *lists})
+    place = {name: number for number, name in enumerate(names)}
+    category = np.full(len(log.items), -1)
+    category[list(shown)] = [place[name] for name in shown.values()]
+    behind = category[log.item] >= 0
+    item, weight, ts = log.item[behind], log.weight[behind], log.ts[behind]
+    newest = np.full(len(names), -np.inf)
+    np.maximum.at(newest, category[item], ts)
+    latest_ts = float(log.ts.max(initial=0.0))
+    as_of = np.array([_as_of(lists.get(name, b""), latest_ts) for name in names])
+    at = np.clip(as_of, newest, latest_ts)[category[item]]
+    faded = weight * np.exp2((ts - at) / (half_life_s or 1.0))
+    popularity = np.bincount(item, faded, len(log.items)).tolist()
+    truth: dict[str, dict[str, float]] = {name: {} for name in names}
+    for number, name in shown.items():
+        if popularity[number] >= FADED:
+            truth[name][log.items[number]] = popularity[number]
+    result = Comparison()
+    for name, earliest_ts in zip(names, newest.tolist(), strict=True):
+        result.compared += bool(truth[name])
+        times = earliest_ts, latest_ts
+        if why := _fault(lists.get(name, b""), truth[name], name, times, top_n):
+            result.different += 1
+            if len(result.examples) < EXAMPLES:
+                where = f"list of what is trending in {name}"
+                result.examples.append(Difference(where, why, _best(truth[name])))
+    return result
+
+
+def _best(truth: Mapping[str, float]) -> str:
+    best = sorted(truth, key=lambda item: -truth[item])[:3]
+    return ", ".join(f"{item} {truth[item]:.17g}" for item in best) or "no list"
+
+
+def _as_of(content: bytes, otherwise: float) -> float:
+    """Return the time of a list; another one where it has none, which is said elsewhere."""
+    try:
+        return float(orjson.loads(content)["as_of"])
+    except (ValueError, KeyError, TypeError):
+        return otherwise
+
+
+def _fault(
+    content: bytes,
+    truth: Mapping[str, float],
+    category: str,
+    times: tuple[float, float],
+    top_n: int,
+) -> str:
+    """Return what is wrong with a list; "" if nothing is.
+
+    Args:
+        content: The list; b"" for none.
+        truth: The popularity of every item that may be in it.
+        category: Its id.
+        times: The earliest and the latest event that it may be as of.
+        top_n: Most entries.
+    """
     size = min(top_n, len(truth))
     if not content:
         return "no list" if size else ""
     try:
         value = orjson.loads(content)
         found = [(entry["id"], float(entry["score"])) for entry in value["items"]]
-        about = value["v"], value["kind"], value["as_of"]
+        about, as_of = (value["v"], value["kind"], value["id"]), float(value["as_of"])
     except (ValueError, KeyError, TypeError) as error:
         return f"unreadable ({type(error).__name__}: {error})"
     best = sorted(truth.values(), reverse=True)
     faults = {
-        f"v, kind and as_of are {about}, the newest event is of {newest_ts}": (
-            about != (VERSION, TRENDING, newest_ts)
-        ),
+        f"v, kind and id are {about}": about != (VERSION, TRENDING, category),
+        f"as_of is {as_of}, the newest event is of {times[1]}": not times[0] <= as_of <= times[1],
         f"{len(found)} entries instead of {size}, or one of them twice": (
             not len({item for item, _ in found}) == len(found) == size
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from redis.asyncio import Redis
 
 from streamapp.audit.comparison import (
     Comparison,
@@ -15,7 +16,7 @@ from streamapp.audit.comparison import (
 from streamapp.audit.counted import count_pipeline
 from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.audit.log import LogInteractions, read_interactions
-from streamapp.audit.trending import compare_trending
+from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.user_lists import compare_user_lists
 from streamapp.cli.console import Step, print_json, print_table, progress
 from streamapp.cli.session import existing_partitions, state_session, state_topics
@@ -24,7 +25,7 @@ from streamapp.eventlog import read_log
 from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
 from streamapp.store.audience import present
-from streamapp.store.keys import list_name
+from streamapp.store.keys import list_name, pattern_of
 from streamapp.store.products import read_products
 from streamapp.store.snapshot import (
     check_still,
@@ -132,6 +133,7 @@ async def _compare(
             [*keys, settings.list_prefix + list_name(TRENDING, "")],
             begin("reading lists for users"),
         )
+        in_categories = await _in_categories(redis, settings) if settings.catalogue_topic else {}
         now = time.time()
         for kind, one in counted.items():
             await check_still(redis, own[kind], one.snapshot.positions)
@@ -151,10 +153,29 @@ async def _compare(
     comparisons["trending"] = compare_trending(
         log, trending or b"", settings.trending_half_life, settings.top_n, main.hidden.items
     )
+    if settings.catalogue_topic:
+        comparisons["trending in categories"] = compare_categories(
+            log,
+            in_categories,
+            {item: one.category for item, one in products.items()},
+            settings.trending_half_life,
+            settings.top_n,
+            main.hidden.items,
+        )
     for kind, one in counted.items():
         found = one.comparisons(own[kind], kind, products)
         comparisons |= {f"{kind} {name}": comparison for name, comparison in found.items()}
     return Report(log, main.snapshot.applied, comparisons)
+
+
+async def _in_categories(redis: Redis, settings: Settings) -> dict[str, bytes]:
+    """Return every list of what is trending in a category."""
+    prefix = settings.list_prefix + list_name(TRENDING, "") + ":"
+    keys = [key.decode() async for key in redis.scan_iter(pattern_of(prefix), count=1_000)]
+    found = await read_lists(redis, keys, lambda *_: None)
+    return {
+        key.removeprefix(prefix): content or b"" for key, content in zip(keys, found, strict=True)
+    }
 
 
 def _print(report: Report) -> None:

@@ -15,6 +15,7 @@ from streamapp.store.audience import Audience
 from streamapp.store.footprint import KeyClass, Size, predict
 from streamapp.store.slot import Head
 from streamapp.store.snapshot import read_layout, slots_of
+from streamapp.store.tops import known_categories
 
 _MEBIBYTE = 1024 * 1024
 _BLOB_HEADER_BYTES = {"histories": 8, "rows": 16}
@@ -60,6 +61,7 @@ async def _state(settings: Settings) -> tuple[Size, int, int, int]:
         heads = [[await slot.head() or Head(0) for slot in some] for some in slots]
         known = len(await slots[1][0].packed(slots[1][0].keys.norms)) // NORM.itemsize
         live = [await Audience(redis, slot.keys).size() for slot in slots[0]]
+        categories = await known_categories(redis, settings, len(slots[1]))
     blobs = [sum(head.number("blobs") for head in some) for some in heads]
     sizes = entry_of(settings.decay).itemsize, CELL.itemsize
     entries, cells = (
@@ -69,5 +71,6 @@ async def _state(settings: Settings) -> tuple[Size, int, int, int]:
         )
     )
     users, items = blobs
-    size = Size(users, items, cells // 2, entries / users if users else 0.0, 12, sum(live))
+    mean = entries / users if users else 0.0
+    size = Size(users, items, cells // 2, mean, 12, sum(live), len(categories))
     return size, layout[settings.interactions_topic], layout[settings.deltas_topic], known

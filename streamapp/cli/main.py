@@ -24,6 +24,7 @@ app.add_typer(show, name="show")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 ListJson = Annotated[bool, typer.Option("--json", help="Print the bytes of the key.")]
+Category = Annotated[str, typer.Option(metavar="NAME", help="The category at hand.")]
 Timeout = Annotated[
     float, typer.Option(min=0, help="Seconds to wait for the app to be drained.", metavar="S")
 ]
@@ -88,19 +89,24 @@ def bought_after_view(
 
 
 @show.command()
-def user(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False) -> None:
-    """Show the list for a user."""
+def user(
+    id_: Annotated[str, typer.Argument(metavar="ID")],
+    category: Category = "",
+    *,
+    as_json: ListJson = False,
+) -> None:
+    """Show the list for a user, or what a page shows where there is none."""
     from streamapp.cli.show import show_list
 
-    show_list("user", id_, as_json)
+    show_list("user", id_, as_json, category)
 
 
 @show.command()
-def trending(*, as_json: ListJson = False) -> None:
+def trending(category: Category = "", *, as_json: ListJson = False) -> None:
     """Show what is popular now."""
     from streamapp.cli.show import show_list
 
-    show_list("trending", None, as_json)
+    show_list("trending", category, as_json)
 
 
 @app.command()
@@ -175,6 +181,7 @@ def footprint(
     live: Annotated[
         int | None, typer.Option(min=0, help="Users who have a list; default all of them.")
     ] = None,
+    categories: Annotated[int, typer.Option(min=0, help="Categories of the catalogue.")] = 0,
     *,
     as_json: Json = False,
 ) -> None:
@@ -184,7 +191,8 @@ def footprint(
 
     given = None
     if users is not None and items is not None and pairs is not None:
-        given = Size(users, items, pairs, history, id_bytes, users if live is None else live)
+        listed = users if live is None else live
+        given = Size(users, items, pairs, history, id_bytes, listed, categories)
     elif (users, items, pairs) != (None, None, None):
         raise typer.BadParameter("give --users, --items and --pairs, or none of them")
     show_footprint(given, as_json)

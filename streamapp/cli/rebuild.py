@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from streamapp.audit.lag import tag_of
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.core.listing import TRENDING
 from streamapp.core.partitioning import partitions_of
 from streamapp.core.projection import PROJECTIONS
 from streamapp.kinds import extra_kinds, followers
@@ -25,8 +26,8 @@ def rebuild_state(drop_lists: bool, as_json: bool) -> None:
     Event and catalogue partitions begin at their first record. The internal topics go on at their
     end: what they hold is sent anew, and lists get a `seq` above all that was published. The new
     state has a generation of its own, so what a worker of the old one still writes or sends has no
-    effect. Lists of a kind that is made no longer are withdrawn: nobody else would ever replace
-    them.
+    effect. Lists of a kind that is made no longer are withdrawn, and those of what is trending in a
+    category, which may have none again: nobody else would ever replace them.
 
     Raises:
         StreamappError: Kafka or Redis fails.
@@ -49,7 +50,8 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
         }
         removed = await remove_keys(redis, settings.state_prefix)
         off = [kind for kind in PROJECTIONS if kind not in extra_kinds(settings)]
-        lists = sum([await _withdraw(redis, settings, kind) for kind in off])
+        # Which categories had a list, only the state knew.
+        lists = sum([await _withdraw(redis, settings, kind) for kind in (*off, TRENDING)])
         lists += await remove_keys(redis, settings.list_prefix) if drop_lists else 0
         await check_layout(redis, settings, layout)
         for topic, own in followers(settings).items():
@@ -70,7 +72,7 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
 
 
 async def _withdraw(redis: Redis, settings: Settings, kind: str) -> int:
-    """Remove all lists of a kind, from the topic before Redis; return how many there were.
+    """Remove all lists of a kind that have a name, from the topic before Redis; return how many.
 
     Where it is cut off, what is left in Redis says what it has to do again.
     """

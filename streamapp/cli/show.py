@@ -14,34 +14,39 @@ from streamapp.core.projection import PROJECTIONS
 from streamapp.errors import StreamappError
 from streamapp.settings import Settings, load_settings
 from streamapp.store.keys import list_name
+from streamapp.store.products import read_product
+
+USER = "user"
 
 _COLUMNS = {
     ITEM: ("support",),
     **dict.fromkeys(PROJECTIONS, ("support",)),
-    "user": ("reason", "because"),
+    USER: ("reason", "because"),
     TRENDING: (),
 }
 """What is shown of an entry besides its id and score, by kind."""
 
 
-def show_list(kind: str, name: str | None, as_json: bool) -> None:
-    """Print a list, or where a user has none, what readers take then.
+def show_list(kind: str, name: str, as_json: bool, category: str = "") -> None:
+    """Print a list, or where there is none, what readers take then.
+
+    That is what is trending in the category at hand, then what is trending. For a user there always
+    is such a thing, for an item where the catalogue knows its category.
 
     Args:
         kind: `item`, `bought_together`, `bought_after_view`, `user` or `trending`.
-        name: Id of the item or user; None for the one list of its kind.
+        name: Id of the item or user, or the category; "" for the list of what is trending.
         as_json: Whether to print the bytes of the key, exactly, and nothing else.
+        category: The one at hand; "" for none, or for that of the item.
 
     Raises:
         StreamappError: there is no such list, or it cannot be read.
     """
     settings = load_settings()
-    names = [list_name(kind, name or "")]
-    if kind == "user":
-        names.append(list_name(TRENDING, ""))
-    found = asyncio.run(_fetch(settings, [settings.list_prefix + one for one in names]))
+    first = settings.list_prefix + list_name(kind, name)
+    found = asyncio.run(_fetch(settings, kind, name, category))
     if found is None:
-        raise StreamappError(f"there is no list under {settings.list_prefix}{names[0]}")
+        raise StreamappError(f"there is no list under {first}")
     key, content = found
     if as_json:
         sys.stdout.buffer.write(content)
@@ -57,16 +62,27 @@ def show_list(kind: str, name: str | None, as_json: bool) -> None:
         ]
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise StreamappError(f"{key} holds no list: {error}") from None
-    if key != settings.list_prefix + names[0]:
-        typer.echo(f"There is no list under {settings.list_prefix}{names[0]}; readers then take:")
+    if key != first:
+        typer.echo(f"There is no list under {first}; readers then take:")
     title = f"{key}, seq {value.get('seq')}, as of {as_of:%Y-%m-%d %H:%M:%S} UTC"
     print_table(title, ("", "id", "score", *about), lines)
 
 
-async def _fetch(settings: Settings, keys: list[str]) -> tuple[str, bytes] | None:
-    """Return the first of these keys that there is, and what lies under it."""
+async def _fetch(
+    settings: Settings, kind: str, name: str, category: str
+) -> tuple[str, bytes] | None:
+    """Return the key that readers come to, and what lies under it; None where there is none."""
     async with redis_session(settings) as redis:
-        for key in keys:
+        names = [list_name(kind, name)]
+        if kind == ITEM and not category:
+            product = await read_product(redis, settings, name)
+            category = product.category if product else ""
+        if category:
+            names.append(list_name(TRENDING, category))
+        if category or kind in {USER, TRENDING}:
+            names.append(list_name(TRENDING, ""))
+        for one in names:
+            key = settings.list_prefix + one
             content: bytes | None = await redis.get(key)  # type: ignore[assignment]
             if content is not None:
                 return key, content

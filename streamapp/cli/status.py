@@ -16,6 +16,7 @@ from streamapp.store.keys import SlotKeys, rows_tag
 from streamapp.store.norms import read_norms
 from streamapp.store.products import hidden_in
 from streamapp.store.slot import Head, Slot
+from streamapp.store.tops import known_categories
 
 _ROW_HEADER_BYTES = 16
 _SKIPPED = "skipped:"
@@ -48,6 +49,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
         standing = await read_standing(redis, settings, layout)
         items = await _items(redis, settings)
         hidden = await hidden_in(redis, settings, 0)
+        categories = await known_categories(redis, settings, layout[settings.deltas_topic])
     histories, rows = settings.interactions_topic, settings.deltas_topic
     catalogue = settings.catalogue_topic
     again = [standing.number(topic, "replayed") for topic in (histories, rows)]
@@ -60,6 +62,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
         "items": items,
         "catalogue_items": standing.number(catalogue, "blobs"),
         "hidden_items": len(hidden),
+        "categories": len(categories),
         "pairs": (row_bytes - _ROW_HEADER_BYTES * row_count) // CELL.itemsize // 2,
         "rows": row_count,
         "history_bytes": standing.number(histories, "blob_bytes"),

@@ -36,11 +36,13 @@ class Change(NamedTuple):
         offset: Of the record, in its partition.
         item: Which item.
         hidden: Whether it is hidden from there on.
+        category: Where it belongs from there on; "" for none.
     """
 
     offset: int
     item: str
     hidden: bool
+    category: str = ""
 
 
 class Notice(msgspec.Struct, array_like=True, frozen=True):

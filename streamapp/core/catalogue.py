@@ -28,7 +28,7 @@ class Product(msgspec.Struct, array_like=True, frozen=True):
     Attributes:
         available: Whether lists may show it.
         title: For people; "" where none is given.
-        category: Likewise.
+        category: Among what it is listed where that is popular; "" for nothing.
     """
 
     available: bool

@@ -133,7 +133,7 @@ def encode_user_lists(
 
 
 def encode_trending(
-    popular: Sequence[Popular], as_of: float, seq: int, half_life_s: float
+    popular: Sequence[Popular], as_of: float, seq: int, half_life_s: float, category: str = ""
 ) -> bytes:
     """Return the list of what is trending, best first; b"" of nothing.
 
@@ -144,13 +144,14 @@ def encode_trending(
         as_of: Newest event time in seconds; the popularity at that time is the score.
         seq: Of the list.
         half_life_s: Of the popularity.
+        category: In which it is trending; "" for all items.
     """
     scored = ((one.at(as_of, half_life_s), one.item) for one in popular)
     best = sorted(scored, key=lambda one: (-one[0], one[1].encode()))
     entries = [TrendingEntry(item, score) for score, item in best if score >= FADED]
     if not entries:
         return b""
-    return _encode(_List(VERSION, TRENDING, "", seq, as_of, entries))
+    return _encode(_List(VERSION, TRENDING, category, seq, as_of, entries))
 
 
 def entries_of(content: bytes) -> bytes:

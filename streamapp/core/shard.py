@@ -14,6 +14,7 @@ from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.aged_rows import AgedRows
 from streamapp.core.arrays import Bools, Ints, Longs, resized
 from streamapp.core.availability import Availability, Notice
+from streamapp.core.categories import Categories
 from streamapp.core.delta import Blocks, Delta
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
@@ -38,6 +39,7 @@ class Shard:
         fences: First place not applied of each interactions partition.
         popularity: How popular each item of the shard is.
         availability: Which items no list shows.
+        categories: Where the items of the shard belong, and what is popular there.
         owned: bool by number. Items whose row is here.
         dirty: bool by number. Rows that changed since their list was published.
         unsaved: bool by number. Rows that changed since they were stored.
@@ -56,6 +58,7 @@ class Shard:
     fences: Fences
     popularity: Popularity = field(default_factory=Popularity)
     availability: Availability = field(default_factory=Availability)
+    categories: Categories = field(default_factory=Categories)
     rows: Rows = field(default_factory=Rows)
     owned: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
     dirty: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -90,7 +93,11 @@ class Shard:
         if not news:
             return False
         items = self.availability.apply(news, offset, self.registry)
+        mine = self.categories.mine(news, self.number, self.count)
+        self.registry.number([item for item, category in mine.items() if category])
         self._reserve()
+        self.categories.apply(mine, self.registry)
+        self.categories.touch(items)
         self.norms.moved[items] = True
         self.norms.fell[items[~self.availability.hidden[items]]] = True
         self.popularity.turn(items, self.registry, self.availability.mask)
@@ -105,7 +112,9 @@ class Shard:
     def apply(self, blocks: Blocks, offset: int) -> None:
         """Apply the delta at `offset` of the shard's log; its rows must be present."""
         self.norms.apply(blocks, offset)
-        self.popularity.add(blocks.masses, offset, self.registry, self.availability.mask)
+        hidden = self.availability.mask
+        self.popularity.add(blocks.masses, offset, self.registry, hidden)
+        self.categories.touch(blocks.masses.item, hidden)
         touched = self.rows.apply(blocks, offset, self.owned)
         self.dirty[touched] = True
         self.unsaved[touched] = True
@@ -151,7 +160,7 @@ class Shard:
     @property
     def catches_up(self) -> bool:
         """Whether something was stored at a later position than this one: no list is right yet."""
-        parts = self.norms, self.popularity, self.availability
+        parts = self.norms, self.popularity, self.availability, self.categories
         return max(part.furthest for part in parts) > self.position
 
     def alive(self) -> Ints:
@@ -205,6 +214,7 @@ class Shard:
             self.availability.reserve(room)
             for name in ("owned", "dirty", "unsaved", "known", "listed", "digest"):
                 setattr(self, name, resized(getattr(self, name), room))
+        self.categories.reserve(len(self.owned))
         new = np.arange(self._numbered, len(self.registry), dtype=np.int32)
         self.owned[new] = self.registry.shards(self.count, new) == self.number
         self._numbered = len(self.registry)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from streamapp.core.aged_norms import AGED_NORM
 from streamapp.core.availability import AVAILABILITY
+from streamapp.core.categories import CATEGORY
 from streamapp.core.history import entry_of
 from streamapp.core.norms import NORM
 from streamapp.core.popularity import POPULARITY
@@ -33,6 +34,14 @@ _EXPIRY_BYTES = 24 + 12
 _NOTE_BYTES = 24 + 16 + 8
 """Of an entry of a hash, with a value of ten digits, beside its name."""
 
+_TOP_BYTES = 24 + 8 + 24 + 16
+"""Of an entry of a hash and one of a sorted set, beside name and value."""
+
+_POPULAR_BYTES = 1 + 2 + 9 + 3
+"""Of an entry of a top, beside the id."""
+
+_TREND_BYTES = len('{"id":"","score":0.6738016797562081},')
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -45,6 +54,7 @@ class Size:
         history: Mean entries of a history.
         id_bytes: Mean bytes of an id.
         live: Users who have a list.
+        categories: Categories of the catalogue.
     """
 
     users: int
@@ -53,6 +63,7 @@ class Size:
     history: float
     id_bytes: int
     live: int
+    categories: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,24 @@ def predict(
         KeyClass("norms", shards, shards * known * norm.itemsize),
         KeyClass("popularity", shards, shards * items * POPULARITY.itemsize),
         *(catalogue if settings.catalogue_topic else ()),
+        *(_trends(size, settings, shards) if settings.catalogue_topic else ()),
     ]  # fmt: skip
+
+
+def _trends(size: Size, settings: Settings, shards: int) -> list[KeyClass]:
+    """Return what categories take; each is taken to have full lists, and items in every shard."""
+    categories, name = size.categories, "x" * size.id_bytes
+    popular = min(settings.top_n, size.items // max(categories * shards, 1))
+    top = _allocated(_with_header(_POSITION_BYTES + popular * (_POPULAR_BYTES + size.id_bytes)))
+    top += _TOP_BYTES + 2 * _allocated(_with_header(size.id_bytes))
+    listed = min(settings.top_n, size.items // max(categories, 1))
+    content = _LIST_BYTES + size.id_bytes + listed * (_TREND_BYTES + size.id_bytes)
+    key = f"{settings.list_prefix}trending:{name}"
+    return [
+        KeyClass("item categories", shards, shards * size.items * CATEGORY.itemsize),
+        KeyClass("tops", 2 * shards, shards * categories * top),
+        KeyClass("category lists", categories, categories * string_bytes(len(key), content)),
+    ]
 
 
 def string_bytes(key_bytes: int, value_bytes: float) -> int:

@@ -50,6 +50,21 @@ class SlotKeys:
         return f"{self.prefix}{{{self.tag}}}:availability"
 
     @property
+    def categories(self) -> str:
+        """String: packed categories by item number."""
+        return f"{self.prefix}{{{self.tag}}}:categories"
+
+    @property
+    def tops(self) -> str:
+        """Hash: category -> position, number and most popular items."""
+        return f"{self.prefix}{{{self.tag}}}:tops"
+
+    @property
+    def touched(self) -> str:
+        """Sorted set: category -> position of the slot at which its top was last put."""
+        return f"{self.prefix}{{{self.tag}}}:touched"
+
+    @property
     def audience(self) -> str:
         """Hash: user -> when the list is removed, and whether it is due."""
         return f"{self.prefix}{{{self.tag}}}:audience"

@@ -12,6 +12,7 @@ from streamapp.core.catalogue import Product, decode_product
 from streamapp.errors import StateError
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys, catalogue_tag, rows_tag
+from streamapp.store.layout import begun_with
 from streamapp.store.slot import Slot
 
 
@@ -49,7 +50,7 @@ async def read_products(
     """Return every product by its item. Cost: O(keys) calls, and all products in memory."""
     products: dict[str, Product] = {}
     for partition in range(layout.get(settings.catalogue_topic, 0)):
-        slot, cursor = Slot(redis, SlotKeys(settings.state_prefix, catalogue_tag(partition))), -1
+        slot, cursor = _slot_of(redis, settings, partition), -1
         while cursor:
             cursor, items = await slot.scan(max(cursor, 0))
             blobs = await slot.read(items) if items else []
@@ -59,6 +60,18 @@ async def read_products(
                 if blob and blob[1]
             }
     return products
+
+
+async def read_product(redis: Redis, settings: Settings, item: str) -> Product | None:
+    """Return the product of an item; None where no partition of the catalogue has it."""
+    if not settings.catalogue_topic:
+        return None
+    for partition in range(await begun_with(redis, settings, settings.catalogue_topic)):
+        slot = _slot_of(redis, settings, partition)
+        (blob,) = await slot.read([item])
+        if blob and blob[1]:
+            return product_in(slot, item, blob[1])
+    return None
 
 
 def product_in(slot: Slot, item: str, content: bytes) -> Product:
@@ -74,3 +87,7 @@ def product_in(slot: Slot, item: str, content: bytes) -> Product:
             f"redis holds no product under {slot.keys.blob(item)}: {error}; if another program "
             "wrote there, count again from the first event with `streamapp rebuild`"
         ) from None
+
+
+def _slot_of(redis: Redis, settings: Settings, partition: int) -> Slot:
+    return Slot(redis, SlotKeys(settings.state_prefix, catalogue_tag(partition)))

@@ -36,6 +36,11 @@ def positions_text(positions: Iterable[int | bytes | None]) -> str:
     return ",".join(_text(position) for position in positions)
 
 
+def positions_of(text: bytes) -> list[int]:
+    """Return the positions of all shards from what `positions_text` made of them."""
+    return [int(position or 0) for position in text.split(b",")]
+
+
 def published_text(
     shards: Iterable[tuple[int | bytes | None, bytes | None] | None], trending: bytes
 ) -> str:

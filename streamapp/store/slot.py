@@ -218,12 +218,7 @@ class Slot:
         return stale
 
     async def _put(self, position: int, keys: list[str], values: list[bytes]) -> int:
-        arguments: list[Value] = [self.generation, position, *self._marks(), GONE_LIFETIME_S]
-        arguments += values
-        stale = int(await run(self._redis, "put-blobs", [self.keys.head, *keys], arguments))
-        if stale < 0:
-            raise FenceMovedError(position, stale)
-        return stale
+        return await self.put_by("put-blobs", keys, position, [GONE_LIFETIME_S, *values])
 
     async def put_packed(
         self, key: str, position: int, records: Sequence[tuple[int, bytes]]
@@ -233,14 +228,25 @@ class Slot:
         Raises:
             FenceMovedError: as for `put`.
         """
-        keys = [self.keys.head, key]
         for start in range(0, len(records), _PUT_KEYS):
-            arguments: list[Value] = [self.generation, position, *self._marks()]
+            values: list[Value] = []
             for number, record in records[start : start + _PUT_KEYS]:
-                arguments += [number * len(record), record]
-            stale = int(await run(self._redis, "put-packed", keys, arguments))
-            if stale < 0:
-                raise FenceMovedError(position, stale)
+                values += [number * len(record), record]
+            await self.put_by("put-packed", [key], position, values)
+
+    async def put_by(
+        self, script: str, keys: Sequence[str], position: int, values: Sequence[Value]
+    ) -> int:
+        """Run a script that writes what is complete up to `position`; return what it left.
+
+        Raises:
+            FenceMovedError: as for `put`.
+        """
+        arguments: list[Value] = [self.generation, position, *self._marks(), *values]
+        stale = int(await run(self._redis, script, [self.keys.head, *keys], arguments))
+        if stale < 0:
+            raise FenceMovedError(position, stale)
+        return stale
 
     async def commit(
         self,

@@ -1,6 +1,7 @@
 """Chaos. The shop: what trackers send. Clicks, carts, purchases, repeats, late and bad events.
 
-Now and then an item is sold out, taken out of the catalogue, or available again.
+Now and then an item is sold out, taken out of the catalogue, or available again, or moves to
+another category.
 
 A record that must become a dead letter says so in a header, which dead letters keep: so whoever
 reads the topics afterwards knows what is expected without deciding by the rules under test.
@@ -92,7 +93,9 @@ def _strange(chance: random.Random, act: Act, topic: str, headers: _Headers) -> 
 def _turn(chance: random.Random, item: str, headers: _Headers) -> Tracked:
     """Return a record of the catalogue."""
     content = chance.choice((None, {"available": False}, {"available": True}, {}))
-    value = None if content is None else orjson.dumps({"item_id": item, **content})
+    category = chance.choice(("", "tents", "lamps", "pots"))
+    product = {"item_id": item, "category": category, **(content or {})}
+    value = None if content is None else orjson.dumps(product)
     return Tracked(CATALOGUE, item.encode(), value, headers, 0)
 
 

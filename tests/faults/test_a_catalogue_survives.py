@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from streamapp.failpoints import CATALOGUE_NAMES
+from streamapp.failpoints import CATALOGUE_NAMES, CATEGORY_NAMES
 from tests.faults.shop import exact, selling, sent_of, total
 from tests.integration.traffic import (
     Sent,
@@ -26,16 +26,19 @@ from tests.servers.deployment import Deployment
 from tests.servers.node import RedisNode
 
 _DIES_S = 90.0
+_CATEGORIES = ["", "tents", "lamps", "pots"]
 _ITEMS = [f"sku-{number}" for number in range(30)]
 
 _PLACES = (
     *CATALOGUE_NAMES,
+    *CATEGORY_NAMES,
     "neighbours.deltas-applied",
     "neighbours.rows-put",
     "publication.lists-replaced",
     "publication.lists-sent",
     "neighbours.position-moved",
     "trending.replaced",
+    "trending.sent",
 )
 
 
@@ -46,14 +49,16 @@ def _catalogue(deployment: Deployment) -> None:
 
 
 def turns(seed: int, count: int) -> list[Sent]:
-    """Return records by which items come and go."""
+    """Return records by which items come and go, and move from one category to another."""
     chance = random.Random(seed)  # noqa: S311 - a shop, not a secret
     records = []
     for _ in range(count):
         item = chance.choice(_ITEMS)
-        available = chance.random() < 0.5
+        available, category = chance.random() < 0.5, chance.choice(_CATEGORIES)
         records.append(
-            deleted(item) if chance.random() < 0.2 else product(item, available=available)
+            deleted(item)
+            if chance.random() < 0.2
+            else product(item, available=available, category=category)
         )
     return records
 
@@ -65,7 +70,10 @@ def hidden_after(records: Iterable[Sent]) -> set[str]:
 
 
 def right(deployment: Deployment, acts: Sequence[object], records: Iterable[Sent]) -> None:
-    """Check that all is exact, that shards hide what they should, and that no list shows it."""
+    """Check that all is exact, that shards hide what they should, and that no list shows it.
+
+    The audit compares what trends in each category, too.
+    """
     hidden = hidden_after(records)
     wait_until(
         lambda: hidden_by(deployment) == hidden,

@@ -90,11 +90,27 @@ class Desk:
 
     def heard(self, shard: int, deltas: str = DELTAS) -> dict[str, bool]:
         """Return what a shard makes of its notices: whether each item is hidden."""
+        made = self.shard(shard, deltas)
+        hidden = made.availability.hidden.tolist()
+        return dict(zip(made.registry.ids, hidden, strict=False))
+
+    def shard(self, shard: int, deltas: str = DELTAS) -> Shard:
+        """Return a shard that has heard its notices."""
         made = Shard(shard, SHARDS, Rule(3), "g", 0, Registry(), Norms.unpack(b""), Fences())
         for offset, value in enumerate(self.broker.taken.get((deltas, shard), [])):
             made.hear(decode_notice(value), offset)
-        hidden = made.availability.hidden.tolist()
-        return dict(zip(made.registry.ids, hidden, strict=False))
+        return made
+
+    def categories(self, deltas: str = DELTAS) -> dict[str, str]:
+        """Return the category of each item that its shard knows to be in one."""
+        found: dict[str, str] = {}
+        for number in range(SHARDS):
+            made = self.shard(number, deltas)
+            names = made.categories.names.ids
+            numbers = made.categories.category.tolist()
+            ids = zip(made.registry.ids, numbers, strict=False)
+            found |= {item: names[place] for item, place in ids if place}
+        return found
 
     async def known(self) -> dict[str, Product]:
         """Return the products that are stored."""
@@ -129,6 +145,8 @@ def batch(said: Sequence[Said], start: int, end: int) -> RecordBatch:
     for offset in range(start, end):
         item, product = said[offset]
         value = {"item_id": item, "available": product.available} if product else None
+        if value and product and product.category:
+            value["category"] = product.category
         records.append(
             SimpleNamespace(
                 offset=offset,
@@ -149,6 +167,11 @@ def hides(item: str) -> Said:
 def shows(item: str) -> Said:
     """Return a record by which an item is available."""
     return item, Product(available=True, title="", category="")
+
+
+def belongs(item: str, category: str) -> Said:
+    """Return a record by which an item is available, and in a category."""
+    return item, Product(available=True, title="", category=category)
 
 
 async def test_what_was_sent_by_an_owner_who_died_is_taken_back_in_the_log(desk: Desk) -> None:
@@ -179,6 +202,34 @@ async def test_what_stays_the_same_is_not_sent(desk: Desk) -> None:
     assert await desk.known() == dict([shows("b")])
 
 
+async def test_a_category_that_changes_is_sent_to_those_who_count_what_is_popular(
+    desk: Desk,
+) -> None:
+    """Where an item is deleted, it has none; shards of other kinds hear of none at all."""
+    owner = await desk.owner(kinds=(BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW))
+    said = [belongs("a", "tents"), belongs("a", "tents"), belongs("a", "lamps"), shows("a")]
+    said += [belongs("b", "tents"), belongs("b", "lamps"), belongs("c", "pots"), ("c", None)]
+    for offset in range(len(said)):
+        await owner.apply([batch(said, offset, offset + 1)])
+    assert desk.categories() == {"b": "lamps"}
+    offsets = [
+        one.offset for value in desk.broker.taken[DELTAS, 0] for one in decode_notice(value).changes
+    ]
+    assert offsets == [0, 2, 3, 4, 5, 6, 7]
+    for kind in PROJECTIONS:
+        assert desk.categories(f"{DELTAS}-{kind.replace('_', '-')}") == {}
+
+
+async def test_a_catalogue_that_was_read_without_categories_is_refused(desk: Desk) -> None:
+    """Shards would know the category of nothing that is not said again."""
+    owner = await desk.owner()
+    await owner.apply([batch([belongs("a", "tents")], 0, 1)])
+    await desk.owner()
+    await desk.redis.hdel("s:{c0}:head", "categories_told")
+    with pytest.raises(StateError, match=r"goods\[0\]: .* no categories; .*`streamapp rebuild`"):
+        await desk.owner()
+
+
 async def test_shards_of_every_kind_hear_of_the_items_that_their_lists_show(desk: Desk) -> None:
     """What is bought after a view is called otherwise than what was viewed."""
     owner = await desk.owner(kinds=(BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW))
@@ -204,7 +255,7 @@ async def test_owners_die_anywhere_and_late_copies_change_nothing(desk: Desk, se
     """Shards hide what the last records say, and the products are those of the last records."""
     chance = Random(seed)  # noqa: S311 - a story, not a secret
     said = [
-        chance.choice((hides, shows, lambda item: (item, None)))(chance.choice(ITEMS))
+        chance.choice((hides, shows, _tent, _lamp, lambda item: (item, None)))(chance.choice(ITEMS))
         for _ in range(40)
     ]
     owner, late = await desk.owner(), await desk.owner()
@@ -228,3 +279,14 @@ async def test_owners_die_anywhere_and_late_copies_change_nothing(desk: Desk, se
     for shard in range(SHARDS):
         assert {item for item, now in desk.heard(shard).items() if now} == hidden
     assert await desk.known() == expected
+    assert desk.categories() == {
+        item: one.category for item, one in expected.items() if one.category
+    }
+
+
+def _tent(item: str) -> Said:
+    return belongs(item, "tents")
+
+
+def _lamp(item: str) -> Said:
+    return item, Product(available=False, title="", category="lamps")
