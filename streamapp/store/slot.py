@@ -13,6 +13,7 @@ believe to own the slot write the same things, and the slower one only finds tha
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from secrets import token_hex
 from typing import Any
 
@@ -233,12 +234,26 @@ class Slot:
         Raises:
             FenceMovedError: as for `put`.
         """
-        keys = [self.keys.head, key]
-        for start in range(0, len(records), _PUT_KEYS):
+        placed = [(number * len(record), record) for number, record in records]
+        await self._put_pairs("put-packed", key, position, placed)
+
+    async def put_fields(
+        self, key: str, position: int, fields: Sequence[tuple[str, bytes]]
+    ) -> None:
+        """Write fields of a hash that are complete up to `position`; an empty one is removed.
+
+        Raises:
+            FenceMovedError: as for `put`.
+        """
+        await self._put_pairs("put-fields", key, position, fields)
+
+    async def _put_pairs(
+        self, script: str, key: str, position: int, pairs: Sequence[tuple[int | str, bytes]]
+    ) -> None:
+        for start in range(0, len(pairs), _PUT_KEYS):
             arguments: list[Value] = [self.generation, position, *self._marks()]
-            for number, record in records[start : start + _PUT_KEYS]:
-                arguments += [number * len(record), record]
-            stale = int(await run(self._redis, "put-packed", keys, arguments))
+            arguments += chain.from_iterable(pairs[start : start + _PUT_KEYS])
+            stale = int(await run(self._redis, script, [self.keys.head, key], arguments))
             if stale < 0:
                 raise FenceMovedError(position, stale)
 
