@@ -31,7 +31,10 @@ NAMES = (
 CATALOGUE_NAMES = ("catalogue.notices-sent", "catalogue.blobs-put", "catalogue.position-moved")
 """Every place that a record of the catalogue passes before it is in the log of shards."""
 
-EVERY_NAME = (*NAMES, *CATALOGUE_NAMES)
+CONTENT_NAMES = ("content.lists-sent",)
+"""Every place that content neighbours pass before they are in the log of shards."""
+
+EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CONTENT_NAMES)
 
 
 class Failpoints:

@@ -14,11 +14,13 @@ from streamapp.agents.outside import Outside
 from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.arrays import Bools
 from streamapp.core.availability import Availability
+from streamapp.core.content import Content
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
 from streamapp.core.popularity import Popularity
 from streamapp.core.roles import registry_of
 from streamapp.core.shard import Shard
+from streamapp.store.content import read_content
 from streamapp.store.slot import Head, Slot
 
 
@@ -94,11 +96,14 @@ class Checkpoint:
             registry,
             availability.mask,
         )
+        content = Content()
+        if outside.settings.content_neighbours:
+            content = await read_content(outside.redis, self._slot.keys)
         availability.heard = self._head.number("heard")
         popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
         shard = Shard(
             number, count, rule, self._slot.generation, self.position, registry, norms,
-            Fences(self._head.fences), popularity, availability,
+            Fences(self._head.fences), popularity, availability, content,
         )  # fmt: skip
         self._pending.restore(shard)
         return shard
@@ -128,6 +133,9 @@ class Checkpoint:
             (self._slot.keys.availability, shard.availability.packed_changes(shard.position)),
         ):
             await self._slot.put_packed(key, shard.position, records)
+        await self._slot.put_fields(
+            self._slot.keys.content, shard.position, shard.content.packed_changes()
+        )
         self._failpoints.reach("neighbours.rows-put")
         fields = {
             "dirty": pending.dirty,
