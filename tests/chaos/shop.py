@@ -90,9 +90,11 @@ def _strange(chance: random.Random, act: Act, topic: str, headers: _Headers) -> 
 
 
 def _turn(chance: random.Random, item: str, headers: _Headers) -> Tracked:
-    """Return a record of the catalogue."""
+    """Return a record of the catalogue: of the item, or of a product that nobody ever clicks."""
     content = chance.choice((None, {"available": False}, {"available": True}, {}))
-    value = None if content is None else orjson.dumps({"item_id": item, **content})
+    item = chance.choice((item, f"new-{item}"))
+    about = {"item_id": item, "title": f"{item[-1]} of {item[:3]}", "category": item[-2:]}
+    value = None if content is None else orjson.dumps({**about, **content})
     return Tracked(CATALOGUE, item.encode(), value, headers, 0)
 
 
