@@ -47,7 +47,7 @@ _PATIENCE = 10
 """Intervals after which it looks while shards publish all the time."""
 
 _REST = 4
-"""Looking takes a fifth of the time at most."""
+"""While shards publish, looking takes a fifth of the time at most."""
 
 _AWAKE_S = 0.1
 
@@ -145,7 +145,7 @@ class Matching:
         if any(heard[shard] < version for shard, version in self._awaited.items()):
             return False
         patient = time.monotonic() < self._looked_at + _PATIENCE * self._interval_s
-        return self._pace.due_in_s(busy=True) <= 0 and (at_rest or not patient)
+        return self._pace.due_in_s(busy=not at_rest) <= 0 and (at_rest or not patient)
 
     async def _missing(self, catalogue: list[Any]) -> dict[str, bytes]:
         """Return the lists that shards do not hold as they should, by item; b"" is none."""

@@ -5,6 +5,7 @@ position moves, so positions at or beyond ends that were read later leave nothin
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from faust.types import TP
 from redis.asyncio import Redis
 
 from streamapp.core.listing import TRENDING
-from streamapp.errors import StreamappError
+from streamapp.errors import StateError, StreamappError
 from streamapp.kinds import followers
 from streamapp.settings import Settings
 from streamapp.store.keys import (
@@ -106,13 +107,15 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
         layout: Number of partitions by topic, of those that end up in the state.
 
     Raises:
-        StateError: Kafka does not answer.
+        StateError: Kafka does not answer, or the state was begun with content neighbours and is
+            looked at without, or the other way round.
     """
     heads: dict[TP, Head | None] = {}
     for topic, own in followers(settings).items():
         for partition in range(layout[topic]):
             keys = SlotKeys(own.state_prefix, tag_of(own, topic, partition))
             heads[TP(topic, partition)] = await Slot(redis, keys).head()
+    _check_content(heads[TP(settings.deltas_topic, 0)], settings)
     offsets = await read_offsets(settings, heads, {})
     behind = {
         tp: head.position
@@ -153,6 +156,20 @@ def _unmerged(shards: Sequence[Head | None]) -> bool:
     positions = positions_text(head.position if head else None for head in shards)
     first = shards[0]
     return first is not None and first.fields.get("merged", b"").decode() != positions
+
+
+def _check_content(head: Head | None, settings: Settings) -> None:
+    """Refuse a state whose lists are completed otherwise than is set.
+
+    Raises:
+        StateError: it is.
+    """
+    made_with = head and b"content_neighbours" in head.fields.get("results", b"")
+    if head and made_with != settings.content_neighbours:
+        raise StateError(
+            f"STREAMAPP_CONTENT_NEIGHBOURS is {json.dumps(settings.content_neighbours)}, which is "
+            "not what the state was begun with; set it back"
+        )
 
 
 def _unmatched(heads: Mapping[TP, Head | None], settings: Settings) -> bool:

@@ -176,6 +176,9 @@ def test_a_rebuild_switches_it_off_and_withdraws_what_was_of_content(
     two.launch()
     assert two.wait(60) == 1
     assert "STREAMAPP_CONTENT_NEIGHBOURS was true, is null" in two.output
+    refused = deployment.run("streamapp", "status")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "CONTENT_NEIGHBOURS is false, which is not what the state was begun" in refused.stderr
     rebuilt = orjson.loads(succeeded(deployment, "streamapp", "rebuild", "--json"))
     assert rebuilt["lists_removed"] == 3
     worker("three")
