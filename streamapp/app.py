@@ -135,7 +135,7 @@ class App(faust.App):
 
     async def on_start(self) -> None:
         """Load the kernels, and check that Kafka and Redis are fit for use."""
-        warm(self.settings.decay)
+        warm(self.settings.decay, content=self.settings.content_neighbours)
         # What is here stays; batches make many objects and few cycles, so look for those seldom.
         gc.freeze()
         gc.set_threshold(100_000, 50, 50)

@@ -34,7 +34,10 @@ CATALOGUE_NAMES = ("catalogue.notices-sent", "catalogue.blobs-put", "catalogue.p
 CATEGORY_NAMES = ("neighbours.tops-put",)
 """Every further place, where items have categories."""
 
-EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES)
+CONTENT_NAMES = ("content.lists-sent",)
+"""Every place that content neighbours pass before they are in the log of shards."""
+
+EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES)
 
 
 class Failpoints:

@@ -30,6 +30,7 @@ def pipelines(settings: Settings) -> dict[str, Settings]:
         own: dict[str, Any] = {
             **dict.fromkeys(PROJECTIONS, False),
             "catalogue_topic": "",
+            "content_neighbours": False,
             "interactions_topic": settings.interactions_topic + end,
             "deltas_topic": settings.deltas_topic + end,
             "state_prefix": f"{settings.state_prefix}{kind}:",

@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     catalogue_topic: str = Field("", pattern=r"^[a-zA-Z0-9._-]{0,200}$")
     """Topic of items, keyed by item id; empty for none. An item that it says is not available, or
     that was deleted, is in no list; what trends is listed by category too. Changes results."""
+    content_neighbours: bool = False
+    """Whether a product of the CATALOGUE_TOPIC whose list of counts is empty gets neighbours by the
+    words of title and category instead. Changes results."""
     interactions_topic: TopicName = "streamapp-interactions"
     """Internal topic of decoded events."""
     deltas_topic: TopicName = "streamapp-deltas"
@@ -188,6 +191,8 @@ class Settings(BaseSettings):
             raise ValueError("HALF_LIFE needs an EARLIEST_TS of 0 or more: it counts from 1970 on")
         if self.catalogue_topic in (*self.event_topics, *self.internal_topics, self.lists_topic):
             raise ValueError("CATALOGUE_TOPIC must be a topic of its own")
+        if self.content_neighbours and not self.catalogue_topic:
+            raise ValueError("CONTENT_NEIGHBOURS needs a CATALOGUE_TOPIC")
         if self.list_prefix.startswith(self.state_prefix):
             raise ValueError("LIST_PREFIX must not lie under STATE_PREFIX")
         return self
@@ -265,13 +270,14 @@ class Settings(BaseSettings):
 
     @property
     def results(self) -> str:
-        """The settings that change counts, as canonical JSON; state carries it."""
+        """The settings that change counts, or what counts are completed by; state carries it."""
         chosen = {
             "event_weights": self.event_weights,
             "forget_after": self.forget_after,
             "history_cap": self.history_cap,
             "trending_half_life": self.trending_half_life,
             **({"half_life": self.half_life} if self.half_life else {}),
+            **({"content_neighbours": True} if self.content_neighbours else {}),
         }
         return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.blending import Blend, Neighbours, Tastes, blend
+from streamapp.core.catalogue import Product
+from streamapp.core.content import Match, Matches
 from streamapp.core.decay import Decay
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
@@ -17,13 +19,15 @@ from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
 from streamapp.core.roles import BOUGHT, VIEWED, RoleRegistry, directed
 from streamapp.core.shard import Shard
+from streamapp.core.tfidf import Texts
 
 
-def warm(decay: Decay | None = None) -> None:
+def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     """Run every kernel once on two users and three items, one of which is evicted.
 
     Args:
         decay: How interactions fade, which takes other kernels; None: not at all.
+        content: Whether products have content neighbours, which takes more of them.
     """
     registry = Registry()
     norms: Norms = AgedNorms.unpack(b"") if decay else Norms.unpack(b"")
@@ -59,8 +63,15 @@ def warm(decay: Decay | None = None) -> None:
         np.zeros(len(registry), np.int32), np.array([0, 1]), np.array([0], np.int32), np.ones(1)
     )
     blend(Tastes.unpack(histories, registry, decay), lists, registry, Blend(top_n=1, depth=1))
+    if content:
+        product = Product(available=True, title="new", category="")
+        Texts({"d": product, "e": product}).nearest(["d"], 1)
+        shard.match(Matches("", 1, [("d", [Match("e", 1.0)])]), 2)
+        number = np.array([shard.registry.find("d")], np.int32)
+        shard.load(number, [None])
+        shard.rank(number)
 
 
 if __name__ == "__main__":
-    warm()
+    warm(content=True)
     warm(Decay(86_400.0))

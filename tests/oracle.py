@@ -4,6 +4,7 @@ Nothing here is fast, and nothing here comes from the code under test.
 """
 
 import math
+import re
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal, localcontext
 from typing import NamedTuple
@@ -182,3 +183,31 @@ def trends(
         category: sorted(some, key=lambda one: (-one[1], one[0].encode()))[:top_n]
         for category, some in result.items()
     }
+
+
+def content(
+    item: str, available: Mapping[str, bool], texts: Mapping[str, str]
+) -> list[tuple[str, float]]:
+    """Return what is near a product by its words: (item, score), best first, all there is.
+
+    Args:
+        item: The product.
+        available: Of every product, whether it may be in a list.
+        texts: Title and category of each, one behind the other.
+    """
+    words = {name: re.findall(r"\w+", text.casefold()) for name, text in texts.items()}
+
+    def weight(name: str, word: str) -> float:
+        having = sum(word in some for some in words.values())
+        return words[name].count(word) * (math.log((1 + len(words)) / (1 + having)) + 1)
+
+    def dot(left: str, right: str) -> float:
+        both = sorted({*words[left]} & {*words[right]})
+        return math.fsum(weight(left, word) * weight(right, word) for word in both)
+
+    scored = [
+        (name, score / math.sqrt(dot(item, item) * dot(name, name)))
+        for name in texts
+        if name != item and available[name] and (score := dot(item, name))
+    ]
+    return sorted(scored, key=lambda one: (-one[1], one[0].encode()))

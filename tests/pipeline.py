@@ -8,6 +8,7 @@ import numpy as np
 
 from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.availability import Change, Notice, decode_notice, encode_notices
+from streamapp.core.content import Match, Matches, decode_matches, encode_matches
 from streamapp.core.decay import Decay
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
@@ -16,6 +17,7 @@ from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
 from streamapp.core.listing import ITEM
 from streamapp.core.norms import Norms
 from streamapp.core.ranking import Rule
+from streamapp.core.registry import shard_of
 from streamapp.core.roles import RoleRegistry, directed, registry_of, roles_of
 from streamapp.core.shard import Shard
 from tests.oracle import Act
@@ -28,7 +30,7 @@ class Pipeline:
     shards: int
     cap: int
     rule: Rule
-    log: list[list[bytes | Notice]] = field(default_factory=list)
+    log: list[list[bytes | Notice | Matches]] = field(default_factory=list)
     offset: int = 0
     taken: int = 0
     told: int = 0
@@ -99,6 +101,13 @@ class Pipeline:
             for log in self.log:
                 log.append(decode_notice(value))
 
+    def match(self, version: int, lists: Mapping[str, list[Match]]) -> None:
+        """Send content neighbours to the shards of their items."""
+        for number in range(self.shards):
+            some = [one for one in lists.items() if shard_of(one[0], self.shards) == number]
+            if some:
+                self.log[number].append(decode_matches(encode_matches(Matches("g", version, some))))
+
     def _send(self, users: list[str], revisions: Revisions) -> None:
         self.histories.update(zip(users, revisions.histories(), strict=True))
         if isinstance(self.registry, RoleRegistry):
@@ -114,6 +123,8 @@ class Pipeline:
         for offset, message in enumerate(log[self.read[number] :], self.read[number]):
             if isinstance(message, Notice):
                 shard.hear(message, offset)
+            elif isinstance(message, Matches):
+                shard.match(message, offset)
             else:
                 admitted.append((offset, shard.admit(decode_delta(message))))
         some = [(offset, blocks) for offset, blocks in admitted if blocks is not None]

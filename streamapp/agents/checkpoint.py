@@ -16,11 +16,13 @@ from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.arrays import Bools
 from streamapp.core.availability import Availability
 from streamapp.core.categories import Categories
+from streamapp.core.content import Content
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
 from streamapp.core.popularity import Popularity
 from streamapp.core.roles import registry_of
 from streamapp.core.shard import Shard
+from streamapp.store.content import put_content, read_content
 from streamapp.store.slot import Head, Slot
 from streamapp.store.tops import Tops, put_tops
 
@@ -97,11 +99,15 @@ class Checkpoint:
             registry,
             availability.mask,
         )
+        content = Content()
+        if outside.settings.content_neighbours:
+            content = await read_content(outside.redis, self._slot.keys)
         availability.heard = self._head.number("heard")
         popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
         shard = Shard(
             number, count, rule, self._slot.generation, self.position, registry, norms,
             Fences(self._head.fences), popularity, availability, await self._categories(outside),
+            content,
         )  # fmt: skip
         self._pending.restore(shard)
         return shard
@@ -141,6 +147,7 @@ class Checkpoint:
             (self._slot.keys.categories, shard.categories.packed_changes(shard.position)),
         ):
             await self._slot.put_packed(key, shard.position, records)
+        await put_content(self._slot, shard.position, shard.content.packed_changes())
         self._failpoints.reach("neighbours.rows-put")
         fields = {
             "dirty": pending.dirty,

@@ -14,6 +14,7 @@ import numpy as np
 from faust.types import TP
 
 from streamapp.agents.checkpoint import Checkpoint, Pending
+from streamapp.agents.matching import Matching
 from streamapp.agents.opening import decoded, open_slot, went_back
 from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
@@ -22,6 +23,7 @@ from streamapp.agents.refresh import Refresh
 from streamapp.agents.trending import Trending
 from streamapp.core.arrays import Ints
 from streamapp.core.availability import NOTICE_KEY, decode_notice
+from streamapp.core.content import CONTENT_KEY, decode_matches
 from streamapp.core.delta import decode_delta, encode_nudge
 from streamapp.core.listing import ITEM
 from streamapp.core.shard import Shard
@@ -60,6 +62,8 @@ class Neighbours:
         # What is trending comes from the pipeline that counts all interactions.
         first = number == 0 and outside.kind == ITEM
         self._trending = Trending(outside, self._slot) if first else None
+        matches = first and outside.settings.content_neighbours
+        self._matching = Matching(outside, self._slot) if matches else None
         self._shard: Shard
         self._refresh: Refresh
         self._checkpoint: Checkpoint
@@ -78,6 +82,8 @@ class Neighbours:
         if self._trending is not None:
             lost = doubt or went_back(head, known)
             await self._trending.open(self._publication.owner, self._shard.count, head, lost=lost)
+        if self._matching is not None:
+            await self._matching.open(self._publication.owner, self._shard.count)
         self._refresh = Refresh(self._shard, self._publication, self._load,
                                 self._settings.refresh_interval, head.number("turned"))  # fmt: skip
         self._replayed = head.number("replayed")
@@ -95,6 +101,10 @@ class Neighbours:
                 if record.key == NOTICE_KEY:
                     notice = decoded(decode_notice, batch.tp, record)
                     self._replayed += not shard.hear(notice, record.offset)
+                    continue
+                if record.key == CONTENT_KEY:
+                    matches = decoded(decode_matches, batch.tp, record)
+                    self._replayed += not shard.match(matches, record.offset)
                     continue
                 blocks = shard.admit(decoded(decode_delta, batch.tp, record))
                 if blocks is None:
@@ -123,6 +133,8 @@ class Neighbours:
         due_in_s.append(self._store_in_s(busy=busy))
         if self._trending is not None:
             due_in_s.append(await self._trending.step())
+        if self._matching is not None:
+            due_in_s.append(await self._matching.step(busy=busy or self._shard.catches_up))
         if len(dirty := self._dirty()):
             lists_due_in_s = float(self._publication.due_in_s(dirty).min())
             due_in_s.append(max(self._publishing.due_in_s(busy=busy), lists_due_in_s))
@@ -134,6 +146,8 @@ class Neighbours:
 
     async def finish(self) -> None:
         """Publish and store everything."""
+        if self._matching is not None:
+            await self._matching.close()
         await self._publish(self._dirty())
         await self._publication.settle()
         await self._store()

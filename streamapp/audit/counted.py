@@ -1,6 +1,6 @@
 """Audit. What one pipeline has counted and listed, beside the truth of its log."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,8 @@ from streamapp.audit.comparison import (
     compare_numbers,
     tolerance_of,
 )
-from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists
+from streamapp.audit.content import compare_content, content_lists
+from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists, listed
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
 from streamapp.core.arrays import Bools
@@ -57,20 +58,29 @@ class Counted:
         fading = settings.decay is not None
         tolerance = tolerance_of(settings.event_weights, fading=fading)
         histories = int((~self.forgotten).sum())
-        return {
+        items, hidden = self.expected.items, self.hidden.items
+        contents = content_lists(items, self.lists) if settings.content_neighbours else {}
+        compared = {
             "histories": compare_numbers("histories", self.snapshot.histories, histories),
             "norms": compare_norms(self.expected, self.stored, self.snapshot.disputed, tolerance),
             "dots": compare_dots(self.expected, self.stored, tolerance),
             "availability": compare_availability(products, self.hidden, roles_of(kind).column),
             "lists": compare_lists(
                 self.expected,
-                self.lists,
+                [
+                    None if item in contents else content
+                    for item, content in zip(items, self.lists, strict=True)
+                ],
                 settings.rule,
                 kind,
-                self.hidden.items,
+                hidden,
                 SCORE_TOLERANCE if fading else TIE,
             ),
         }
+        if settings.content_neighbours:
+            counted = listed(self.expected, settings.rule, hidden)
+            compared["content lists"] = compare_content(products, contents, counted, settings.top_n)
+        return compared
 
 
 async def count_pipeline(
@@ -80,6 +90,7 @@ async def count_pipeline(
     layout: dict[str, int],
     log: LogInteractions,
     begin: Callable[[str], Advance],
+    products: Iterable[str],
 ) -> Counted:
     """Read what one pipeline holds, and count the truth of its log.
 
@@ -90,6 +101,7 @@ async def count_pipeline(
         layout: Number of partitions by topic.
         log: The interactions that it should have counted.
         begin: Told what is done next; returns what is told how far it is.
+        products: Items of the catalogue.
 
     Raises:
         StateError: there is no state, or it moves.
@@ -102,11 +114,13 @@ async def count_pipeline(
     live = live.only(~forgotten[live.user])
     roles = roles_of(kind)
     truth = gram(live, len(log.users), log.items, roles)
-    # Any item may have a list, also one that is in lists only.
-    listed = [
+    # Any item may have a list, also one that is in lists only, and one that was deleted.
+    more = [
         roles.row + item[len(roles.column) :] for item in log.items if item.startswith(roles.column)
     ]
-    expected, stored = aligned(truth, snapshot.counts, [*log.items, *listed])
+    if settings.content_neighbours:
+        more += [*products, *hidden.items]
+    expected, stored = aligned(truth, snapshot.counts, [*log.items, *more])
     keys = {
         item: settings.list_prefix + list_name(kind, item[len(roles.row) :])
         for item in expected.items

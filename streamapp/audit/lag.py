@@ -5,6 +5,7 @@ position moves, so positions at or beyond ends that were read later leave nothin
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from faust.types import TP
 from redis.asyncio import Redis
 
 from streamapp.core.listing import TRENDING
-from streamapp.errors import StreamappError
+from streamapp.errors import StateError, StreamappError
 from streamapp.kinds import followers
 from streamapp.settings import Settings
 from streamapp.store.keys import (
@@ -24,7 +25,7 @@ from streamapp.store.keys import (
     list_name,
     rows_tag,
 )
-from streamapp.store.progress import positions_text, published_text
+from streamapp.store.progress import matched_text, positions_text, published_text
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.offsets import pass_gaps, read_offsets
 
@@ -43,6 +44,7 @@ class Standing:
         ends: Offset behind the last record of each partition.
         unswept: Partitions whose lists for users were not yet compared with all other lists.
         unmerged: Shards of whose checkpoint the list of what is trending does not know.
+        unmatched: Whether content neighbours may be still to be computed.
     """
 
     heads: Mapping[TP, Head | None]
@@ -50,6 +52,7 @@ class Standing:
     ends: Mapping[TP, int]
     unswept: int = 0
     unmerged: bool = False
+    unmatched: bool = False
 
     @property
     def lag_events(self) -> int:
@@ -75,7 +78,8 @@ class Standing:
     def drained(self) -> bool:
         """Whether all records are applied and all lists are as the counts say."""
         items = self.lag_events or self.pending_lists or self.moved_items
-        return not (items or self.unmerged or self.due_users or self.unswept)
+        others = self.unmerged or self.unmatched or self.due_users or self.unswept
+        return not (items or others)
 
     def number(self, topic: str, field: str) -> int:
         """Return the sum of a counter over the partitions of a topic."""
@@ -103,13 +107,15 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
         layout: Number of partitions by topic, of those that end up in the state.
 
     Raises:
-        StateError: Kafka does not answer.
+        StateError: Kafka does not answer, or the state was begun with content neighbours and is
+            looked at without, or the other way round.
     """
     heads: dict[TP, Head | None] = {}
     for topic, own in followers(settings).items():
         for partition in range(layout[topic]):
             keys = SlotKeys(own.state_prefix, tag_of(own, topic, partition))
             heads[TP(topic, partition)] = await Slot(redis, keys).head()
+    _check_content(heads[TP(settings.deltas_topic, 0)], settings)
     offsets = await read_offsets(settings, heads, {})
     behind = {
         tp: head.position
@@ -126,6 +132,7 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
         {tp: offsets[tp].end for tp in heads},
         await _unswept(redis, heads, settings) if settings.user_list_ttl else 0,
         _unmerged([head for tp, head in heads.items() if tp.topic == settings.deltas_topic]),
+        settings.content_neighbours and _unmatched(heads, settings),
     )
 
 
@@ -149,6 +156,33 @@ def _unmerged(shards: Sequence[Head | None]) -> bool:
     positions = positions_text(head.position if head else None for head in shards)
     first = shards[0]
     return first is not None and first.fields.get("merged", b"").decode() != positions
+
+
+def _check_content(head: Head | None, settings: Settings) -> None:
+    """Refuse a state whose lists are completed otherwise than is set.
+
+    Raises:
+        StateError: it is.
+    """
+    made_with = head and b"content_neighbours" in head.fields.get("results", b"")
+    if head and made_with != settings.content_neighbours:
+        raise StateError(
+            f"STREAMAPP_CONTENT_NEIGHBOURS is {json.dumps(settings.content_neighbours)}, which is "
+            "not what the state was begun with; set it back"
+        )
+
+
+def _unmatched(heads: Mapping[TP, Head | None], settings: Settings) -> bool:
+    """Say whether something changed since nothing was missing of content neighbours."""
+    catalogue, shards = (
+        [head for tp, head in heads.items() if tp.topic == topic]
+        for topic in (settings.catalogue_topic, settings.deltas_topic)
+    )
+    text = matched_text(
+        (head.position if head else None for head in catalogue),
+        ((head.position, head.fields.get("published")) if head else None for head in shards),
+    )
+    return shards[0] is not None and shards[0].fields.get("matched", b"").decode() != text
 
 
 async def wait_until_drained(
@@ -181,8 +215,9 @@ async def wait_until_drained(
                 f"not drained after {timeout_s:g} s: {standing.lag_events} records to apply, "
                 f"{standing.pending_lists} lists to publish, {standing.moved_items} norms to "
                 f"bring into lists, {standing.due_users} lists for users to publish, "
-                f"{standing.unswept} partitions of users to look through; is a worker running, and "
-                "has the input stopped?"
+                f"{standing.unswept} partitions of users to look through"
+                f"{', content neighbours to compute' if standing.unmatched else ''}; is a worker "
+                "running, and has the input stopped?"
             )
         await asyncio.sleep(_POLL_INTERVAL_S)
 

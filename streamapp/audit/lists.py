@@ -106,6 +106,13 @@ def compare_lists(
     return Comparison(int((expected.size > 0).sum()), len(problems), examples)
 
 
+def listed(truth: Counts, rule: Rule, hidden: Collection[str] = ()) -> set[str]:
+    """Return the items that have a list of the true counts."""
+    out = np.array([item in hidden for item in truth.items], np.bool_)
+    rows = truth.rows[(truth.support >= rule.min_support) & ~out[truth.indices]]
+    return {truth.items[row] for row in np.unique(rows).tolist()}
+
+
 def _entries(size: int) -> str:
     return f"{size} entries" if size else "no list"
 

@@ -122,7 +122,7 @@ async def _compare(
         products = await read_products(redis, settings, layout)
         own = pipelines(settings)
         counted = {
-            kind: await count_pipeline(redis, own[kind], kind, layout, some, begin)
+            kind: await count_pipeline(redis, own[kind], kind, layout, some, begin, products)
             for kind, some in {ITEM: log, **log.extra}.items()
         }
         slots, _ = slots_of(redis, settings, layout)

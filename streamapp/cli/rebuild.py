@@ -1,6 +1,8 @@
 """Cli. `streamapp rebuild`: begins the state anew, to be counted from the first event on."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 from faust.types import TP
 from redis.asyncio import Redis
@@ -8,14 +10,16 @@ from redis.asyncio import Redis
 from streamapp.audit.lag import tag_of
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from streamapp.core.listing import TRENDING
+from streamapp.core.listing import ITEM, TRENDING, is_content
 from streamapp.core.partitioning import partitions_of
 from streamapp.core.projection import PROJECTIONS
+from streamapp.errors import StateError
 from streamapp.kinds import extra_kinds, followers
 from streamapp.settings import Settings, load_settings
-from streamapp.store.keys import list_name, pattern_of
+from streamapp.store.keys import SlotKeys, list_name, pattern_of, rows_tag
 from streamapp.store.layout import check_layout
-from streamapp.store.removal import begin_at, remove_keys
+from streamapp.store.removal import begin_at, remove_all, remove_keys
+from streamapp.store.slot import Slot
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.publisher import Outgoing, Publisher
 
@@ -26,8 +30,8 @@ def rebuild_state(drop_lists: bool, as_json: bool) -> None:
     Event and catalogue partitions begin at their first record. The internal topics go on at their
     end: what they hold is sent anew, and lists get a `seq` above all that was published. The new
     state has a generation of its own, so what a worker of the old one still writes or sends has no
-    effect. Lists of a kind that is made no longer are withdrawn, and those of what is trending in a
-    category, which may have none again: nobody else would ever replace them.
+    effect. Lists of a kind that is made no longer are withdrawn, and so are content neighbours and
+    what is trending in categories, which may have none again: nobody else might ever replace them.
 
     Raises:
         StreamappError: Kafka or Redis fails.
@@ -48,10 +52,14 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
             tp: known.beginning if tp.topic in settings.source_topics else known.end
             for tp, known in offsets.items()
         }
+        lists = 0
+        if await _may_have_content(redis, settings):
+            # Before the state goes, which says so.
+            lists += await _withdraw(redis, settings, ITEM, is_content)
         removed = await remove_keys(redis, settings.state_prefix)
         off = [kind for kind in PROJECTIONS if kind not in extra_kinds(settings)]
         # Which categories had a list, only the state knew.
-        lists = sum([await _withdraw(redis, settings, kind) for kind in (*off, TRENDING)])
+        lists += sum([await _withdraw(redis, settings, kind) for kind in (*off, TRENDING)])
         lists += await remove_keys(redis, settings.list_prefix) if drop_lists else 0
         await check_layout(redis, settings, layout)
         for topic, own in followers(settings).items():
@@ -71,13 +79,32 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
     }
 
 
-async def _withdraw(redis: Redis, settings: Settings, kind: str) -> int:
-    """Remove all lists of a kind that have a name, from the topic before Redis; return how many.
+async def _may_have_content(redis: Redis, settings: Settings) -> bool:
+    """Say whether the state does not deny that lists may be of content neighbours."""
+    try:
+        head = await Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0))).head()
+    except StateError:
+        return True
+    return head is None or b"content_neighbours" in head.fields.get("results", b"")
 
-    Where it is cut off, what is left in Redis says what it has to do again.
+
+async def _withdraw(
+    redis: Redis,
+    settings: Settings,
+    kind: str,
+    chosen: Callable[[Any], bool] | None = None,
+) -> int:
+    """Remove the chosen lists of a kind, or all; return how many there were.
+
+    They go from the topic before Redis. Where it is cut off, what is left in Redis says what it has
+    to do again.
     """
     prefix = settings.list_prefix + list_name(kind, "") + ":"
-    keys = [key.decode() async for key in redis.scan_iter(pattern_of(prefix), count=1_000)]
+    keys = [
+        key.decode()
+        async for key in redis.scan_iter(pattern_of(prefix), count=1_000)
+        if chosen is None or chosen(await redis.get(key) or b"")
+    ]
     if not keys:
         return 0
     topic = settings.lists_topic
@@ -92,4 +119,4 @@ async def _withdraw(redis: Redis, settings: Settings, kind: str) -> int:
         await publisher.deliver(messages)
     finally:
         await publisher.stop()
-    return await remove_keys(redis, prefix)
+    return await remove_all(redis, keys)

@@ -55,6 +55,8 @@ def show_list(kind: str, name: str, as_json: bool, category: str = "") -> None:
     try:
         value = orjson.loads(content)
         about = _COLUMNS[value["kind"]]
+        if any("reason" in entry for entry in value["items"]) and "reason" not in about:
+            about = (*about, "reason")
         as_of = datetime.fromtimestamp(value["as_of"], UTC)
         lines = [
             (place, entry["id"], float(entry["score"]), *(entry.get(name, "") for name in about))

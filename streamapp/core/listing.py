@@ -28,6 +28,11 @@ TRENDING = "trending"
 SIMILAR = "similar"
 """The reason of an entry that similar items are there because of."""
 
+CONTENT = "content"
+"""The reason of an entry of an item's list that its text is there because of."""
+
+_CONTENT_END = b'"reason":"content"}]}'
+
 
 class ItemEntry(msgspec.Struct, gc=False):
     """An entry of an item's list."""
@@ -35,6 +40,7 @@ class ItemEntry(msgspec.Struct, gc=False):
     id: str
     score: float
     support: int
+    reason: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class UserEntry(msgspec.Struct, gc=False):
@@ -79,7 +85,7 @@ def encode_item_lists(
 
     Args:
         numbers: The items whose rows were ranked.
-        ranking: Their lines, in the same order.
+        ranking: Their lines, in the same order; without support, a line is of content.
         seq: The shard's position; it rises with every change.
         as_of: float64 by item number. Newest event time behind each row.
         registry: The items' names.
@@ -92,8 +98,9 @@ def encode_item_lists(
         if not size:
             yield names[number], b""
             continue
+        reason = msgspec.UNSET if supports[0] else CONTENT
         entries = [
-            ItemEntry(names[item], score, support)
+            ItemEntry(names[item], score, support, reason)
             for item, score, support in zip(items[:size], scores, supports, strict=False)
         ]
         yield names[number], _encode(_List(VERSION, kind, names[number], seq, newest, entries))
@@ -152,6 +159,11 @@ def encode_trending(
     if not entries:
         return b""
     return _encode(_List(VERSION, TRENDING, category, seq, as_of, entries))
+
+
+def is_content(content: bytes) -> bool:
+    """Say whether a list of an item, as this app writes it, is of content neighbours."""
+    return content.endswith(_CONTENT_END)
 
 
 def entries_of(content: bytes) -> bytes:

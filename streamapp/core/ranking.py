@@ -206,12 +206,12 @@ def _rank(
             if full == top_n and measure == _COSINE:
                 hopeless = score[line, full - 1] ** 2 * own * _BELOW
         size[line] = full
-        digest[line] = _digest(item[line, :full], score[line, :full], support[line, :full])
+        digest[line] = digest_of(item[line, :full], score[line, :full], support[line, :full])
     return size, item, score, support, digest
 
 
 @compiled
-def _digest(item: Ints, score: Floats, support: Ints) -> int:
+def digest_of(item: Ints, score: Floats, support: Ints) -> int:
     """Return a 64-bit FNV-1a hash over the words of a line."""
     total = np.uint64(14695981039346656037)
     for place in range(len(item)):

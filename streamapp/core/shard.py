@@ -15,6 +15,7 @@ from streamapp.core.aged_rows import AgedRows
 from streamapp.core.arrays import Bools, Ints, Longs, resized
 from streamapp.core.availability import Availability, Notice
 from streamapp.core.categories import Categories
+from streamapp.core.content import Content, Matches
 from streamapp.core.delta import Blocks, Delta
 from streamapp.core.fence import Fences
 from streamapp.core.norms import Norms
@@ -40,6 +41,7 @@ class Shard:
         popularity: How popular each item of the shard is.
         availability: Which items no list shows.
         categories: Where the items of the shard belong, and what is popular there.
+        content: What lists show of which counts have nothing.
         owned: bool by number. Items whose row is here.
         dirty: bool by number. Rows that changed since their list was published.
         unsaved: bool by number. Rows that changed since they were stored.
@@ -59,6 +61,7 @@ class Shard:
     popularity: Popularity = field(default_factory=Popularity)
     availability: Availability = field(default_factory=Availability)
     categories: Categories = field(default_factory=Categories)
+    content: Content = field(default_factory=Content)
     rows: Rows = field(default_factory=Rows)
     owned: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
     dirty: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -101,6 +104,18 @@ class Shard:
         self.norms.moved[items] = True
         self.norms.fell[items[~self.availability.hidden[items]]] = True
         self.popularity.turn(items, self.registry, self.availability.mask)
+        if self.content.lists:
+            names = {self.registry.ids[number] for number in items.tolist()}
+            self.dirty[self.content.holding(names, self.registry)] = True
+        return True
+
+    def match(self, matches: Matches, offset: int) -> bool:
+        """Apply the message at `offset` of the shard's log; say whether it is not an older one."""
+        if matches.generation != self.generation or not matches.admitted(self.fences):
+            return False
+        items = self.content.apply(matches, offset, self.registry)
+        self._reserve()
+        self.dirty[items] = True
         return True
 
     def absent(self, blocks: Sequence[Blocks]) -> Ints:
@@ -136,7 +151,8 @@ class Shard:
     def rank(self, numbers: Ints) -> Ranking:
         """Return the lists of rows that are present, as of now."""
         hidden = self.availability.mask
-        return rank(numbers, self.rows, self.norms, self.registry, self.rule, hidden)
+        ranking = rank(numbers, self.rows, self.norms, self.registry, self.rule, hidden)
+        return self.content.fill(numbers, ranking, self.registry, hidden)
 
     def remember(self, numbers: Ints, ranking: Ranking) -> None:
         """Note that these lists stand for their rows in the store and on the output topic."""
@@ -160,13 +176,16 @@ class Shard:
     @property
     def catches_up(self) -> bool:
         """Whether something was stored at a later position than this one: no list is right yet."""
-        parts = self.norms, self.popularity, self.availability, self.categories
+        parts = (
+            self.norms, self.popularity, self.availability, self.categories, self.content,
+        )  # fmt: skip
         return max(part.furthest for part in parts) > self.position
 
     def alive(self) -> Ints:
-        """Return the items of this shard that are in someone's history."""
-        users = self.norms.users[: len(self.owned)]
-        return np.flatnonzero(self.owned & (users > 0)).astype(np.int32)
+        """Return the items of this shard that are in someone's history, or have neighbours."""
+        alive = self.owned & (self.norms.users[: len(self.owned)] > 0)
+        alive[self.content.numbers(self.registry)] = True
+        return np.flatnonzero(alive).astype(np.int32)
 
     def outdated(self, moved: Bools, fell: Bools) -> Ints:
         """Return the rows whose list may differ because norms moved, and those not remembered.

@@ -96,7 +96,8 @@ def predict(
     An item is taken to be known to every partition, and a user's list to be full of similar items,
     which is the most there can be. A catalogue is taken to have these items, some of them hidden.
     Where interactions fade, the norms are taken to be of one age: each further one in which an item
-    was used takes as much again.
+    was used takes as much again. Content neighbours are of products beyond these items, and not in
+    it: such a product takes a list, the same again in the slot of its shard, and its name there.
     """
     users, items, name = size.users, size.items, "x" * size.id_bytes
     known = items if known is None else known

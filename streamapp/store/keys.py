@@ -65,6 +65,11 @@ class SlotKeys:
         return f"{self.prefix}{{{self.tag}}}:touched"
 
     @property
+    def content(self) -> str:
+        """Hash: item id -> packed content neighbours."""
+        return f"{self.prefix}{{{self.tag}}}:content"
+
+    @property
     def audience(self) -> str:
         """Hash: user -> when the list is removed, and whether it is due."""
         return f"{self.prefix}{{{self.tag}}}:audience"

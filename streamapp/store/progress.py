@@ -56,6 +56,19 @@ def published_text(
     return f"{counts}/{crc32(' '.join(ids_of(trending)).encode())}"
 
 
+def matched_text(
+    catalogue: Iterable[int | bytes | None],
+    shards: Iterable[tuple[int | bytes | None, bytes | None] | None],
+) -> str:
+    """Return what changes whenever content neighbours may be others than they were.
+
+    Args:
+        catalogue: The position of each of its partitions.
+        shards: The position of each, and how many lists it has published; None without a head.
+    """
+    return f"{positions_text(catalogue)}/{published_text(shards, b'')}"
+
+
 def ids_of(content: bytes) -> list[str]:
     """Return the ids of the entries of a list, in order; b"" has none.
 

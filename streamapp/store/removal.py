@@ -1,6 +1,6 @@
 """Store. Removes all state of an app, and begins it anew at chosen positions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis
 
@@ -18,8 +18,8 @@ async def remove_keys(redis: Redis, prefix: str) -> int:
     async for key in redis.scan_iter(pattern_of(prefix), count=_AT_ONCE):
         keys.append(key)
         if len(keys) == _AT_ONCE:
-            removed, keys = removed + await _unlink(redis, keys), []
-    return removed + await _unlink(redis, keys)
+            removed, keys = removed + await remove_all(redis, keys), []
+    return removed + await remove_all(redis, keys)
 
 
 async def begin_at(redis: Redis, settings: Settings, positions: Mapping[str, int]) -> None:
@@ -32,8 +32,8 @@ async def begin_at(redis: Redis, settings: Settings, positions: Mapping[str, int
         await slot.create(position, {"results": reading})
 
 
-async def _unlink(redis: Redis, keys: list[bytes]) -> int:
-    """Remove keys one by one: on a cluster each lies in a slot of its own."""
+async def remove_all(redis: Redis, keys: Sequence[bytes] | Sequence[str]) -> int:
+    """Remove keys one by one: on a cluster each lies in a slot of its own; return how many."""
     for key in keys:
         await redis.unlink(key)
     return len(keys)

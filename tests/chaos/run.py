@@ -100,6 +100,7 @@ def _settings(deployment: Deployment, plan: Plan) -> dict[str, str]:
         "STREAMAPP_BOUGHT_TOGETHER": str(plan.bought_together).lower(),
         "STREAMAPP_BOUGHT_AFTER_VIEW": str(plan.bought_after_view).lower(),
         "STREAMAPP_CATALOGUE_TOPIC": f"{deployment.name}-{CATALOGUE}" if plan.catalogue else "",
+        "STREAMAPP_CONTENT_NEIGHBOURS": str(plan.content).lower(),
         "STREAMAPP_SESSION_TIMEOUT": f"{_SESSION_S:g}",
         "STREAMAPP_REDIS_TIMEOUT": "2",
         "PYTHONFAULTHANDLER": "1",

@@ -6,7 +6,7 @@ track never overlap; those of different tracks do.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from streamapp.failpoints import NAMES
@@ -109,6 +109,7 @@ class Plan:
         bought_together: Whether baskets are counted, too.
         bought_after_view: Whether what is bought after a view is.
         catalogue: Whether there is a catalogue, which says what is available.
+        content: Whether products of it have neighbours by their text.
         faults: By time.
     """
 
@@ -123,15 +124,16 @@ class Plan:
     bought_together: bool
     bought_after_view: bool
     catalogue: bool
+    content: bool
     faults: tuple[Fault, ...]
 
 
 def plan(seed: int, lane: str, duration_s: float) -> Plan:
     """Return what a seed means."""
     chance = Random(f"{seed}")  # noqa: S311 - chaos, not secrets
-    overflows = chance.random() < 1 / 3
+    overflows, content = chance.random() < 1 / 3, Random(f"{seed}/content").random() < 1 / 2  # noqa: S311
     found = [fault for track in TRACKS for fault in _faults(seed, lane, track, duration_s)]
-    return Plan(
+    made = Plan(
         seed=seed,
         lane=lane,
         duration_s=duration_s,
@@ -144,8 +146,10 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
         bought_together=chance.random() < 1 / 2,
         bought_after_view=chance.random() < 1 / 2,
         catalogue=chance.random() < 1 / 2,
+        content=content,
         faults=tuple(sorted(found, key=lambda fault: (fault.at_s, fault.track))),
     )
+    return made if made.catalogue else replace(made, content=False)
 
 
 def _faults(seed: int, lane: str, track: str, duration_s: float) -> Iterator[Fault]:

@@ -91,11 +91,12 @@ def _strange(chance: random.Random, act: Act, topic: str, headers: _Headers) -> 
 
 
 def _turn(chance: random.Random, item: str, headers: _Headers) -> Tracked:
-    """Return a record of the catalogue."""
+    """Return a record of the catalogue: of the item, or of a product that nobody ever clicks."""
     content = chance.choice((None, {"available": False}, {"available": True}, {}))
+    item = chance.choice((item, f"new-{item}"))
     category = chance.choice(("", "tents", "lamps", "pots"))
-    product = {"item_id": item, "category": category, **(content or {})}
-    value = None if content is None else orjson.dumps(product)
+    about = {"item_id": item, "title": f"{item[-1]} of {item[:3]}", "category": category}
+    value = None if content is None else orjson.dumps({**about, **content})
     return Tracked(CATALOGUE, item.encode(), value, headers, 0)
 
 

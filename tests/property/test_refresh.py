@@ -13,6 +13,7 @@ from streamapp.agents.checkpoint import Pending
 from streamapp.agents.refresh import Refresh
 from streamapp.core.arrays import Bools, Ints
 from streamapp.core.availability import AVAILABILITY, Availability
+from streamapp.core.content import Content, Match
 from streamapp.core.fence import Fences
 from streamapp.core.norms import NORM, Norms
 from streamapp.core.ranking import MEASURES, Measure, Ranking, Rule
@@ -46,6 +47,11 @@ class Standing:
                 self.lists[name] = shard.position, entries
                 shard.remember(numbers[line : line + 1], ranking.only(np.array([line])))
                 shard.dirty[numbers[line]] = False
+
+
+def by_text(items: list[str]) -> list[Match]:
+    """Return content neighbours, nearest first."""
+    return [Match(item, 1 / place) for place, item in enumerate(items, 2)]
 
 
 class Owner:
@@ -91,6 +97,7 @@ class Owner:
         hidden["position"] = shard.position
         hidden["hidden"] = shard.availability.hidden[: len(hidden)]
         self.hidden = hidden.tobytes()
+        self.content = dict(shard.content.lists)
         self.ids, self.fences = list(shard.registry.ids), shard.fences.as_dict()
         self.position = shard.position
         self.pending = Pending.of(shard.dirty, self.refresh.pending, None)
@@ -101,6 +108,7 @@ class Owner:
             0, 1, self.pipeline.rule, "g", self.position, Registry(self.ids),
             Norms.unpack(self.norms), Fences(self.fences),
             availability=Availability.unpack(self.hidden),
+            content=Content(dict(self.content), self.position),
         )  # fmt: skip
         self.pipeline.read[0] = self.position
         self.start()
@@ -158,13 +166,19 @@ async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None
     done: list[Act] = []
     steps = st.lists(st.sampled_from(["publish", "sweep", "sweep", "save", "kill"]), max_size=4)
     hidden: dict[str, bool] = {}
-    items = st.sampled_from(sorted({act.item for act in acts}))
+    near: dict[str, list[str]] = {}
+    items = st.sampled_from(sorted({act.item for act in acts} | {"never clicked"}))
     for act in acts:
         pipeline.take([act])
         done.append(act)
         turned = data.draw(st.dictionaries(items, st.booleans(), max_size=1))
         pipeline.tell(turned)
         hidden |= turned
+        texts = data.draw(
+            st.dictionaries(items, st.lists(items, max_size=3, unique=True), max_size=1)
+        )
+        pipeline.match(len(done), {item: by_text(some) for item, some in texts.items()})
+        near |= texts
         if data.draw(st.booleans()):
             pipeline.drain(0)
         for step in data.draw(steps):
@@ -179,4 +193,10 @@ async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None
     await owner.settle()
     lists = {name: entries for name, (_, entries) in standing.lists.items() if entries}
     gone = [item for item in hidden if hidden[item]]
-    assert lists == oracle.lists(done, CAP, pipeline.rule.top_n, measure=measure, hidden=gone)
+    top_n = pipeline.rule.top_n
+    shown = {
+        item: [(one.item, one.score, 0) for one in by_text(some) if one.item not in gone][:top_n]
+        for item, some in near.items()
+    }
+    expected = {item: some for item, some in shown.items() if some}
+    assert lists == expected | oracle.lists(done, CAP, top_n, measure=measure, hidden=gone)

@@ -29,6 +29,7 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_EVENT_ALIASES", "look=glance", "no weight for glance"),
         ("STREAMAPP_CATALOGUE_TOPIC", "clicks", "a topic of its own"),
         ("STREAMAPP_CATALOGUE_TOPIC", "goods:all", "pattern"),
+        ("STREAMAPP_CONTENT_NEIGHBOURS", "true", "needs a CATALOGUE_TOPIC"),
         ("STREAMAPP_STATE_PREFIX", "a{b}", "pattern"),
         ("STREAMAPP_BOUGHT_TOGETHER", "sometimes", "valid boolean"),
         ("STREAMAPP_BOUGHT_AFTER_VIEW", "seldom", "valid boolean"),
