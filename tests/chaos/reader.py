@@ -33,17 +33,22 @@ class Reader:
         self._pair = pair
         self._journal = journal
         self._seen: dict[bytes, int] = {}
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let `run` return soon; redis-py may take a cancellation for its own timeout's."""
+        self._stopping = True
 
     async def run(self) -> None:
-        """Read for ever."""
+        """Read until `stop`."""
         promotions = -1
-        while True:
+        while not self._stopping:
             if promotions != self._pair.promotions:
                 promotions = self._pair.promotions
                 self._seen.clear()
             async with Redis.from_url(self._pair.primary.url, socket_timeout=_TIMEOUT_S) as redis:
                 with suppress(RedisError, OSError):
-                    while promotions == self._pair.promotions:
+                    while promotions == self._pair.promotions and not self._stopping:
                         await self._read(redis, promotions)
                         await asyncio.sleep(_INTERVAL_S)
             await asyncio.sleep(_INTERVAL_S)

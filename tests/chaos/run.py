@@ -125,7 +125,8 @@ async def _run(
     journal.begin()
     async with asyncio.TaskGroup() as background:
         watch = background.create_task(crew.watch())
-        reading = background.create_task(Reader(deployment, site.redis, journal).run())
+        reader = Reader(deployment, site.redis, journal)
+        background.create_task(reader.run())
         shown = background.create_task(_show(plan, producer, step))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(producer.run(plan.duration_s))
@@ -140,7 +141,7 @@ async def _run(
         begin("judging")
         written = (*plan.topics, CATALOGUE) if plan.catalogue else plan.topics
         verdict = await judge(deployment, written, producer.sent)
-        reading.cancel()
+        reader.stop()
         watch.cancel()
         if verdict.differences:
             await keep_evidence(deployment, written)
