@@ -45,6 +45,11 @@ class Delivery:
         self._partitions = await self._publisher.partitions(self._topic)
 
     @property
+    def under_way(self) -> bool:
+        """Whether lists are being sent, so that `settle` would wait."""
+        return self._sending is not None and not self._sending.done()
+
+    @property
     def arrived(self) -> bool:
         """Whether the sending of lists has ended, and `settle` has not been told."""
         return self._sending is not None and self._sending.done()

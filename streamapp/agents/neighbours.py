@@ -43,7 +43,7 @@ _AT_REST_S = 0.05
 _PUBLISH_S = 0.02
 """Lists that changed within so many seconds go out together."""
 
-_PUBLISH_REST = 3
+_PUBLISH_REST = 8
 """Publication likewise: the more lists change at once, the more changes each of them joins."""
 
 
@@ -124,10 +124,8 @@ class Neighbours:
         """Publish, refresh and checkpoint what is due."""
         if self._publication.arrived:
             await self._publication.settle()
-        if self._publishing.due_in_s(busy=busy) <= 0:
-            dirty = self._dirty()
-            await self._publish(dirty[self._publication.due_in_s(dirty) <= 0])
-        due_in_s = [await self._refresh.step()]
+        # Deltas do not wait until the broker has the lists of before; only the next lists do.
+        due_in_s = [_PUBLISH_S if self._publication.under_way else await self._bring(busy=busy)]
         if self._store_in_s(busy=busy) <= 0:
             await self._store()
         due_in_s.append(self._store_in_s(busy=busy))
@@ -135,10 +133,20 @@ class Neighbours:
             due_in_s.append(await self._trending.step())
         if self._matching is not None:
             due_in_s.append(await self._matching.step(busy=busy or self._shard.catches_up))
-        if len(dirty := self._dirty()):
-            lists_due_in_s = float(self._publication.due_in_s(dirty).min())
-            due_in_s.append(max(self._publishing.due_in_s(busy=busy), lists_due_in_s))
         return max(0.0, min(due_in_s))
+
+    async def _bring(self, *, busy: bool) -> float:
+        """Publish and refresh what is due; return the seconds until there is more of it."""
+        if self._publishing.due_in_s(busy=busy) <= 0:
+            dirty = self._dirty()
+            await self._publish(dirty[self._publication.due_in_s(dirty) <= 0])
+        if self._publication.under_way:
+            return _PUBLISH_S
+        refresh_in_s = await self._refresh.step()
+        if not len(dirty := self._dirty()):
+            return refresh_in_s
+        lists_due_in_s = float(self._publication.due_in_s(dirty).min())
+        return min(refresh_in_s, max(self._publishing.due_in_s(busy=busy), lists_due_in_s))
 
     async def verify(self) -> None:
         """Compare the position."""

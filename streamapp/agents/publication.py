@@ -62,6 +62,11 @@ class Publication:
         return self._rows
 
     @property
+    def under_way(self) -> bool:
+        """Whether lists are being sent, so that `publish` would wait."""
+        return self._delivery.under_way
+
+    @property
     def arrived(self) -> bool:
         """Whether the sending of lists has ended, and `settle` has not been told."""
         return self._delivery.arrived

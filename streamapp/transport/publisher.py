@@ -2,13 +2,16 @@
 
 Messages for one partition go out in record batches that the broker appends whole, and the next
 batch of that partition is sent when the one before is acknowledged. So a reader sees each
-publisher's messages in order, perhaps twice, never with one missing in between.
+publisher's messages in order, perhaps twice, never with one missing in between. What several
+callers bring meanwhile goes out together: a broker that is slow gets fewer and larger batches.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -26,6 +29,11 @@ MAX_MESSAGE_BYTES = 16_777_216
 """Largest message; the internal topics and those of dead letters are created to allow it."""
 
 
+_RETRY_S = 0.1
+_MOST_RETRY_S = 5.0
+"""Half of the first pause before a batch is sent again, and the longest; each is twice the last."""
+
+
 class Outgoing(NamedTuple):
     """A message to send."""
 
@@ -35,12 +43,22 @@ class Outgoing(NamedTuple):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parcel:
+    """What one caller brings for one partition, and waits for."""
+
+    messages: Sequence[Outgoing]
+    acknowledged: asyncio.Future[None]
+
+
 class Publisher:
     """A Kafka producer that is patient: it repeats what failed until it is acknowledged."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
+        self._waiting: dict[tuple[str, int], list[_Parcel]] = {}
+        self._sending: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Connect."""
@@ -67,12 +85,15 @@ class Publisher:
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
         """Send messages by (topic, partition); return when all of them are acknowledged."""
-        await asyncio.gather(
-            *(
-                self._deliver(topic, partition, some)
-                for (topic, partition), some in messages.items()
-            )
-        )
+        parcels = {
+            target: _Parcel(some, asyncio.get_running_loop().create_future())
+            for target, some in messages.items()
+        }
+        for target, parcel in parcels.items():
+            self._waiting.setdefault(target, []).append(parcel)
+            if target not in self._sending:
+                self._sending[target] = asyncio.create_task(self._send(target))
+        await asyncio.gather(*(parcel.acknowledged for parcel in parcels.values()))
 
     @property
     def _connected(self) -> AIOKafkaProducer:
@@ -80,12 +101,34 @@ class Publisher:
             raise RuntimeError("the publisher was not started")
         return self._producer
 
-    async def _deliver(self, topic: str, partition: int, messages: Sequence[Outgoing]) -> None:
-        start = 0
-        while start < len(messages):
-            batch, end = self._filled(messages, start)
-            await self._insist(batch, topic, partition, messages[start:end])
-            start = end
+    async def _send(self, target: tuple[str, int]) -> None:
+        """Send what waits for a partition, and what comes in meanwhile, until there is no more."""
+        try:
+            while parcels := self._waiting.pop(target, []):
+                await self._send_together(*target, parcels)
+        finally:
+            del self._sending[target]
+
+    async def _send_together(self, topic: str, partition: int, parcels: list[_Parcel]) -> None:
+        # Whoever was cancelled does not want to have sent what is not on its way yet.
+        wanted = [parcel for parcel in parcels if not parcel.acknowledged.done()]
+        messages = list(chain.from_iterable(parcel.messages for parcel in wanted))
+        failure: Exception | None = None
+        try:
+            start = 0
+            while start < len(messages):
+                batch, end = self._filled(messages, start)
+                await self._insist(batch, topic, partition, messages[start:end])
+                start = end
+        except Exception as error:  # noqa: BLE001 - it is for those who wait
+            failure = error
+        for parcel in wanted:
+            if parcel.acknowledged.done():
+                continue
+            if failure is None:
+                parcel.acknowledged.set_result(None)
+            else:
+                parcel.acknowledged.set_exception(failure)
 
     def _filled(self, messages: Sequence[Outgoing], start: int) -> tuple[BatchBuilder, int]:
         batch, end, size = self._connected.create_batch(), start, 0
@@ -120,7 +163,7 @@ class Publisher:
                     "%s[%d] does not take messages, attempt %d (%s); trying again",
                     topic, partition, attempt, type(error).__name__,
                 )  # fmt: skip
-                await asyncio.sleep(min(0.1 * 2**attempt, 5.0))
+                await asyncio.sleep(min(_RETRY_S * 2**attempt, _MOST_RETRY_S))
                 batch, _ = self._filled(messages, 0)
             else:
                 return

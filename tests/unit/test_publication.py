@@ -97,10 +97,12 @@ async def test_rows_are_on_the_way_until_the_topic_has_their_lists() -> None:
     await desk.publish(desk.rows)
     assert not desk.shard.dirty.any()
     assert desk.publication.on_the_way.tolist() == [0, 1, 2]
+    assert desk.publication.under_way
     assert not desk.publication.arrived
 
     desk.broker.open.set()
     await desk.publication.settle()
+    assert not desk.publication.under_way
     assert not desk.publication.on_the_way.size
     assert sorted(desk.broker.taken) == [b"item:a", b"item:b", b"item:c"]
 
