@@ -1,0 +1,1 @@
+"""Tests of lists for users, one partition at a time."""
