@@ -71,6 +71,7 @@ class Neighbours:
         self._mark: Mark | None = None
         self._republish_at: int | None = None
         self._applied_at = 0.0
+        self._sweeps_first = False
         self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
         self._storing = Pace(outside.settings.checkpoint_interval, _STORE_REST)
 
@@ -135,19 +136,6 @@ class Neighbours:
             due_in_s.append(await self._matching.step(busy=busy or self._shard.catches_up))
         return max(0.0, min(due_in_s))
 
-    async def _bring(self, *, busy: bool) -> float:
-        """Publish and refresh what is due; return the seconds until there is more of it."""
-        if self._publishing.due_in_s(busy=busy) <= 0:
-            dirty = self._dirty()
-            await self._publish(dirty[self._publication.due_in_s(dirty) <= 0])
-        if self._publication.under_way:
-            return _PUBLISH_S
-        refresh_in_s = await self._refresh.step()
-        if not len(dirty := self._dirty()):
-            return refresh_in_s
-        lists_due_in_s = float(self._publication.due_in_s(dirty).min())
-        return min(refresh_in_s, max(self._publishing.due_in_s(busy=busy), lists_due_in_s))
-
     async def verify(self) -> None:
         """Compare the position."""
         await self._slot.check(self._checkpoint.position)
@@ -173,6 +161,26 @@ class Neighbours:
     def fence(self, tp: TP) -> int:
         """Return the first offset that is not stored."""
         return self._checkpoint.position
+
+    async def _bring(self, *, busy: bool) -> float:
+        """Publish or refresh what is due; return the seconds until there is more of it.
+
+        One group of lists goes out at a time, so they take turns: neither waits for the other to
+        have nothing to send.
+        """
+        self._sweeps_first = not self._sweeps_first
+        refresh_in_s = await self._refresh.step() if self._sweeps_first else 0.0
+        if not self._publication.under_way and self._publishing.due_in_s(busy=busy) <= 0:
+            dirty = self._dirty()
+            await self._publish(dirty[self._publication.due_in_s(dirty) <= 0])
+        if not self._publication.under_way and not self._sweeps_first:
+            refresh_in_s = await self._refresh.step()
+        if self._publication.under_way:
+            return _PUBLISH_S
+        if not len(dirty := self._dirty()):
+            return refresh_in_s
+        lists_due_in_s = float(self._publication.due_in_s(dirty).min())
+        return min(refresh_in_s, max(self._publishing.due_in_s(busy=busy), lists_due_in_s))
 
     async def _doubt_lists(self, tp: TP, known: Offsets, head: Head, *, doubt: bool) -> None:
         """Note from where on every list is to be published again, if at all.

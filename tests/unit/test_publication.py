@@ -189,3 +189,30 @@ async def test_a_checkpoint_carries_what_is_on_the_way() -> None:
     await desk.publication.settle()
     await stage._store()
     assert written == [[0, 1, 2], [2]]
+
+
+async def test_a_sweep_and_new_lists_take_turns_where_both_always_have_something_to_send() -> None:
+    """Only one group of lists is on its way at a time, and neither waits for the other to end."""
+    desk = Desk(publish_interval=0.0)
+    desk.broker.open.set()
+    await desk.publication.open(desk.shard, 0)
+    turns: list[str] = []
+
+    async def sweep() -> float:
+        turns.append("sweep")
+        await desk.publish(desk.rows[:1])
+        return 0.0
+
+    async def publish(numbers: Ints) -> None:
+        turns.append("lists")
+        await desk.publish(numbers)
+
+    stage: Any = Neighbours.__new__(Neighbours)
+    stage._shard, stage._publication = desk.shard, desk.publication
+    stage._publish, stage._refresh = publish, SimpleNamespace(step=sweep)
+    stage._publishing, stage._sweeps_first = Pace(0.0, 0), False
+    for _ in range(6):
+        desk.shard.dirty[:] = True
+        await stage._bring(busy=False)
+        await desk.publication.settle()
+    assert turns == ["sweep", "lists"] * 3

@@ -1,1 +1,1 @@
-"""Tests of lists for users, one partition at a time."""
+"""Tests of what is popular in categories, whose shards change their owner."""
