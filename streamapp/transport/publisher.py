@@ -110,25 +110,39 @@ class Publisher:
             del self._sending[target]
 
     async def _send_together(self, topic: str, partition: int, parcels: list[_Parcel]) -> None:
-        # Whoever was cancelled does not want to have sent what is not on its way yet.
-        wanted = [parcel for parcel in parcels if not parcel.acknowledged.done()]
-        messages = list(chain.from_iterable(parcel.messages for parcel in wanted))
+        """Send parcels, as often as it takes; what nobody waits for any more is left out."""
+        waiting = [parcel for parcel in parcels if not parcel.acknowledged.done()]
+        messages = list(chain.from_iterable(parcel.messages for parcel in waiting))
         failure: Exception | None = None
         try:
-            start = 0
-            while start < len(messages):
-                batch, end = self._filled(messages, start)
-                await self._insist(batch, topic, partition, messages[start:end])
-                start = end
+            await self._insist(topic, partition, messages, waiting)
         except Exception as error:  # noqa: BLE001 - it is for those who wait
             failure = error
-        for parcel in wanted:
+        for parcel in waiting:
             if parcel.acknowledged.done():
                 continue
             if failure is None:
                 parcel.acknowledged.set_result(None)
             else:
                 parcel.acknowledged.set_exception(failure)
+
+    async def _insist(
+        self, topic: str, partition: int, messages: Sequence[Outgoing], waiting: list[_Parcel]
+    ) -> None:
+        start = attempt = 0
+        while start < len(messages) and not all(one.acknowledged.done() for one in waiting):
+            batch, end = self._filled(messages, start)
+            try:
+                await (await self._connected.send_batch(batch, topic, partition=partition))
+            except KafkaError as error:
+                attempt += 1
+                logger.warning(
+                    "%s[%d] does not take messages, attempt %d (%s); trying again",
+                    topic, partition, attempt, type(error).__name__,
+                )  # fmt: skip
+                await asyncio.sleep(min(_RETRY_S * 2**attempt, _MOST_RETRY_S))
+            else:
+                start, attempt = end, 0
 
     def _filled(self, messages: Sequence[Outgoing], start: int) -> tuple[BatchBuilder, int]:
         batch, end, size = self._connected.create_batch(), start, 0
@@ -149,21 +163,3 @@ class Publisher:
             raise ValueError(f"a message of {len(messages[start].value or b'')} bytes is too large")
         batch.close()
         return batch, end
-
-    async def _insist(
-        self, batch: BatchBuilder, topic: str, partition: int, messages: Sequence[Outgoing]
-    ) -> None:
-        attempt = 0
-        while True:
-            try:
-                await (await self._connected.send_batch(batch, topic, partition=partition))
-            except KafkaError as error:
-                attempt += 1
-                logger.warning(
-                    "%s[%d] does not take messages, attempt %d (%s); trying again",
-                    topic, partition, attempt, type(error).__name__,
-                )  # fmt: skip
-                await asyncio.sleep(min(_RETRY_S * 2**attempt, _MOST_RETRY_S))
-                batch, _ = self._filled(messages, 0)
-            else:
-                return

@@ -163,3 +163,21 @@ async def test_who_waits_is_told_what_cannot_be_sent() -> None:
     for one in (too_large, beside):
         with pytest.raises(ValueError, match="a message of 10 bytes is too large"):
             await one
+
+
+async def test_what_was_refused_is_not_sent_again_when_nobody_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its partition moved on to another worker, who sends it."""
+    monkeypatch.setattr(module, "_RETRY_S", 0.0)
+    broker = Broker()
+    publisher = Harness(broker)
+    gone = publisher.bring(b"a")
+    await broker.next()
+    behind = publisher.bring(b"b")
+    gone.cancel()
+    await asyncio.wait([gone])
+    broker.batches[0].set_exception(KafkaError())
+    assert await broker.next() == [b"b"]
+    broker.acknowledge()
+    await behind
