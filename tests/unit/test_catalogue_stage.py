@@ -3,7 +3,7 @@
 Redis is real, and so are the scripts; in place of the broker stands one that keeps what it gets.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from random import Random
 from types import SimpleNamespace
@@ -31,7 +31,6 @@ from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys
 from streamapp.store.slot import Slot
 from streamapp.transport.records import Offsets, RecordBatch
-from tests.servers.node import RedisNode
 
 GOODS = TP("goods", 0)
 DELTAS = "streamapp-deltas"
@@ -122,21 +121,12 @@ class Desk:
         }
 
 
-@pytest.fixture(scope="module")
-def node() -> Iterator[RedisNode]:
-    """A Redis of this file alone."""
-    with RedisNode() as made:
-        yield made
-
-
 @pytest.fixture
-async def desk(node: RedisNode) -> AsyncIterator[Desk]:
+async def desk(redis: Redis) -> Desk:
     """A partition that nobody has opened yet."""
-    async with Redis.from_url(node.url) as client:
-        await client.flushall()
-        made = Desk(client)
-        await made.begin()
-        yield made
+    made = Desk(redis)
+    await made.begin()
+    return made
 
 
 def batch(said: Sequence[Said], start: int, end: int) -> RecordBatch:

@@ -4,7 +4,7 @@ Redis is real, and so are the scripts; in place of the broker stands one that ke
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -26,7 +26,6 @@ from streamapp.store.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.lists import lists_of
 from streamapp.store.progress import matched_text
 from streamapp.store.slot import Head, Slot
-from tests.servers.node import RedisNode
 
 SHARDS = 2
 DELTAS = "streamapp-deltas"
@@ -149,26 +148,17 @@ async def looked(owner: Matching, times: int = 6) -> None:
     await owner.step(busy=True)
 
 
-@pytest.fixture(scope="module")
-def node() -> Iterator[RedisNode]:
-    """A Redis of this file alone."""
-    with RedisNode() as made:
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def _restless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "_REST", 0)
 
 
 @pytest.fixture
-async def shop(node: RedisNode) -> AsyncIterator[Shop]:
-    """A shop on that server, which holds nothing else."""
-    async with Redis.from_url(node.url) as redis:
-        await redis.flushall()
-        made = Shop(redis)
-        await made.begin()
-        yield made
+async def shop(redis: Redis) -> Shop:
+    """A shop on a server that holds nothing else."""
+    made = Shop(redis)
+    await made.begin()
+    return made
 
 
 RED = goods("red tent")

@@ -1,7 +1,6 @@
 """Commands that look at the state refuse one of other kinds of lists, before they ask Kafka."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,6 @@ from streamapp.cli.main import app
 from streamapp.cli.outcome import run
 from streamapp.settings import load_settings
 from tests.servers.node import RedisNode
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[RedisNode]:
-    """A Redis of this file alone."""
-    with RedisNode() as made:
-        yield made
 
 
 @pytest.mark.parametrize("command", [["status"], ["export", "counts.npz"], ["audit", "--log"]])

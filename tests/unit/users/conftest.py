@@ -1,30 +1,14 @@
 """Tests. A real Redis, and one partition of users in it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
 from streamapp.store.audience import Audience
 from streamapp.store.slot import Slot
-from tests.servers.node import RedisNode
 from tests.unit.users.desk import KEYS, Desk
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[RedisNode]:
-    """A Redis of this file alone."""
-    with RedisNode() as made:
-        yield made
-
-
-@pytest.fixture
-async def redis(node: RedisNode) -> AsyncIterator[Redis]:
-    """A client of that server, which holds nothing."""
-    async with Redis.from_url(node.url) as client:
-        await client.flushall()
-        yield client
 
 
 @pytest.fixture
