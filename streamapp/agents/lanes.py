@@ -42,6 +42,7 @@ class Lanes:
         self._noted: dict[TP, Mark] = {}
         self._latest: dict[TP, Mark] = {}
         self._opening = asyncio.Lock()
+        self._finishing = False
 
     async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
         """Take over these partitions and no others; return where to start reading each."""
@@ -89,6 +90,7 @@ class Lanes:
 
     async def finish(self) -> None:
         """Bring what waits in every lane to the store, and end the lanes."""
+        self._finishing = True
         await asyncio.gather(*(lane.finish() for lane in set(self._lanes.values())))
 
     def put(self, batch: RecordBatch) -> None:
@@ -137,5 +139,7 @@ class Lanes:
         # What was read so far is void; the lane has no room, so nothing else is read until it is.
         for tp in members:
             self._epochs[tp] += 1
-        await self._seek(positions)
+        # While the worker ends its consumer gives up partitions, and nothing more is to be read.
+        if not self._finishing:
+            await self._seek(positions)
         lane.clear()
