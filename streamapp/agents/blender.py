@@ -68,9 +68,10 @@ class Blender:
         times = np.full(len(numbers), -np.inf)
         times[items] = [one.as_of for one in standing.lists]
         as_of = _newest(tastes, used, times)
-        fillers = self._fillers(tastes, blended, standing.trending, as_of, numbers.ids)
-        contents = encode_user_lists(users, blended, fillers, seq, as_of, numbers)
-        return Made(list(contents), blended.size < self._rule.top_n, standing.version)
+        short = blended.size < self._rule.top_n
+        filled = self._filled(tastes, blended, short, standing.trending, as_of)
+        contents = encode_user_lists(users, filled, seq, as_of, numbers)
+        return Made(contents, short, standing.version)
 
     async def outdated(
         self, histories: Sequence[bytes], made_of: Longs, short: Bools, since: float
@@ -115,27 +116,26 @@ class Blender:
         position = np.arange(len(tastes.item)) - np.repeat(tastes.starts[:-1], sizes)
         return np.flatnonzero(position < self._rule.depth)
 
-    def _fillers(
-        self,
-        tastes: Tastes,
-        blended: Blended,
-        trending: Decoded,
-        as_of: Floats,
-        ids: Sequence[str],
-    ) -> list[list[str]]:
-        """Return what each list is filled with; raise its time to that of what is trending."""
-        fillers: list[list[str]] = [[] for _ in blended.size]
+    def _filled(
+        self, tastes: Tastes, blended: Blended, short: Bools, trending: Decoded, as_of: Floats
+    ) -> Blended:
+        """Return the lists with what is trending behind their own entries, where they are short.
+
+        The time of a list that is filled rises to that of what is trending.
+        """
+        size, item = blended.size.copy(), blended.item.copy()
         popular = trending.items.tolist()
         excluded = np.where(tastes.rating >= self._rule.exclude_from, tastes.item, -1)
-        for line in np.flatnonzero(blended.size < self._rule.top_n).tolist():
-            size = int(blended.size[line])
-            out = set(blended.item[line, :size].tolist())
+        for line in np.flatnonzero(short).tolist():
+            first, room = int(size[line]), self._rule.top_n
+            out = set(item[line, :first].tolist())
             out.update(excluded[tastes.starts[line] : tastes.starts[line + 1]].tolist())
-            some = [number for number in popular if number not in out][: self._rule.top_n - size]
-            fillers[line] = [ids[number] for number in some]
+            some = [number for number in popular if number not in out][: room - first]
+            size[line] += len(some)
+            item[line, first : first + len(some)] = some
             if some:
                 as_of[line] = max(as_of[line], trending.as_of)
-        return fillers
+        return blended._replace(size=size, item=item)
 
 
 def _newest(tastes: Tastes, used: Longs, times: Floats) -> Floats:

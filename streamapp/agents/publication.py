@@ -85,10 +85,8 @@ class Publication:
         await self.settle()
         lines = np.flatnonzero(chosen)
         some, rows = ranking.only(lines), numbers[lines]
-        lists = list(
-            encode_item_lists(
-                rows.tolist(), some, shard.position, shard.rows.as_of, shard.registry, self._kind
-            )
+        lists = encode_item_lists(
+            rows, some, shard.position, shard.rows.as_of, shard.registry, self._kind
         )
         standing = await self._lists.replace(self._kind, lists, shard.position)
         self._failpoints.reach("publication.lists-replaced")

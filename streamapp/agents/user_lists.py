@@ -121,9 +121,10 @@ class UserLists:
         if not self._on_the_way:
             if self._publishing.due_in_s(busy=busy) <= 0 and (ripe := self._ripe()):
                 with self._publishing.measured():
-                    recent = time.monotonic() - self._interval_s
-                    histories = await self._histories(ripe, position)
-                    await self._publish(histories, recent if busy else math.inf)
+                    # Where much is due, a sweep follows anyway.
+                    pressed = busy or len(ripe) == _AT_ONCE
+                    since = time.monotonic() - self._interval_s if pressed else math.inf
+                    await self._publish(await self._histories(ripe, position), since)
             elif time.monotonic() >= self._expire_at:
                 await self._expire()
             elif self._ttl_s:

@@ -109,7 +109,7 @@ class Blended(NamedTuple):
         item: int32, shape (users, top_n). Item numbers; -1 beyond `size`.
         score: float64, shape (users, top_n). All over 0; 0 beyond `size`.
         because: int32, shape (users, top_n). The item of the history that adds most to the entry,
-            the newest of those that add as much; -1 beyond `size`.
+            the newest of those that add as much; -1 for none.
     """
 
     size: Ints

@@ -1,11 +1,13 @@
 """Core. The JSON of a list: what frontends read, and the same bytes on the output topic."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
-from streamapp.core.arrays import Floats
+from streamapp.core.arrays import Floats, Ints
 from streamapp.core.blending import Blended
+from streamapp.core.entries import Lines, Names, Owners, write_lists
 from streamapp.core.popularity import FADED, Popular
 from streamapp.core.ranking import Ranking
 from streamapp.core.registry import Registry
@@ -34,24 +36,6 @@ CONTENT = "content"
 _CONTENT_END = b'"reason":"content"}]}'
 
 
-class ItemEntry(msgspec.Struct, gc=False):
-    """An entry of an item's list."""
-
-    id: str
-    score: float
-    support: int
-    reason: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class UserEntry(msgspec.Struct, gc=False):
-    """An entry of a user's list."""
-
-    id: str
-    score: float
-    reason: str
-    because: str | msgspec.UnsetType = msgspec.UNSET
-
-
 class TrendingEntry(msgspec.Struct, gc=False):
     """An entry of what is trending."""
 
@@ -60,83 +44,63 @@ class TrendingEntry(msgspec.Struct, gc=False):
 
 
 class _List(msgspec.Struct, gc=False):
-    """A list, in the order in which it is written."""
+    """What is trending, in the order in which it is written."""
 
     v: int
     kind: str
     id: str
     seq: int
     as_of: float
-    items: list[ItemEntry] | list[UserEntry] | list[TrendingEntry]
+    items: list[TrendingEntry]
 
 
 _encode = msgspec.json.Encoder().encode
 
 
 def encode_item_lists(
-    numbers: list[int],
+    numbers: Ints,
     ranking: Ranking,
     seq: int,
     as_of: Floats,
     registry: Registry,
     kind: str = ITEM,
-) -> Iterator[tuple[str, bytes]]:
-    """Yield (item id, list) for each line of `ranking`; an empty line yields b"".
+) -> list[tuple[str, bytes]]:
+    """Return (item id, list) for each line of `ranking`; b"" for an empty line.
 
     Args:
-        numbers: The items whose rows were ranked.
+        numbers: int32. The items whose rows were ranked.
         ranking: Their lines, in the same order; without support, a line is of content.
         seq: The shard's position; it rises with every change.
         as_of: float64 by item number. Newest event time behind each row.
         registry: The items' names.
         kind: Of the lists.
     """
+    items = Names(*registry.text, registry.letters)
+    lines = Lines(ranking.size, ranking.item, ranking.score, ranking.support)
+    owner = Owners(items, numbers.astype(np.int64), as_of[numbers])
+    contents = write_lists(VERSION, kind, seq, owner, lines, items, for_users=False)
     names = registry.names
-    lines = zip(numbers, ranking.size.tolist(), ranking.item.tolist(), ranking.score.tolist(),
-                ranking.support.tolist(), as_of[numbers].tolist(), strict=True)  # fmt: skip
-    for number, size, items, scores, supports, newest in lines:
-        if not size:
-            yield names[number], b""
-            continue
-        reason = msgspec.UNSET if supports[0] else CONTENT
-        entries = [
-            ItemEntry(names[item], score, support, reason)
-            for item, score, support in zip(items[:size], scores, supports, strict=False)
-        ]
-        yield names[number], _encode(_List(VERSION, kind, names[number], seq, newest, entries))
+    return [
+        (names[number], content) for number, content in zip(numbers.tolist(), contents, strict=True)
+    ]
 
 
 def encode_user_lists(
-    users: Sequence[str],
-    blended: Blended,
-    fillers: Sequence[Sequence[str]],
-    seq: int,
-    as_of: Floats,
-    registry: Registry,
-) -> Iterator[bytes]:
-    """Yield the list of each user; an empty line yields b"".
+    users: Sequence[str], blended: Blended, seq: int, as_of: Floats, registry: Registry
+) -> list[bytes]:
+    """Return the list of each user; b"" for an empty line.
 
     Args:
         users: Whose lists they are.
-        blended: Their lines, in the same order.
-        fillers: Items that trend and follow the entries of each line.
+        blended: Their lines, in the same order; an entry because of nothing is trending.
         seq: Of all of them.
         as_of: float64, shape (users,). Newest event time behind each list.
         registry: The items' ids.
     """
-    ids = registry.ids
-    lines = zip(users, blended.size.tolist(), blended.item.tolist(), blended.score.tolist(),
-                blended.because.tolist(), fillers, as_of.tolist(), strict=True)  # fmt: skip
-    for user, size, items, scores, reasons, fill, newest in lines:
-        if not size and not fill:
-            yield b""
-            continue
-        entries = [
-            UserEntry(ids[item], score, SIMILAR, ids[because])
-            for item, score, because in zip(items[:size], scores, reasons, strict=False)
-        ]
-        entries += [UserEntry(item, 0.0, TRENDING) for item in fill]
-        yield _encode(_List(VERSION, "user", user, seq, newest, entries))
+    lines = Lines(blended.size, blended.item, blended.score, blended.because)
+    owner = Owners(Names.of(users), np.arange(len(users)), as_of)
+    items = Names(*registry.text)
+    return write_lists(VERSION, "user", seq, owner, lines, items, for_users=True)
 
 
 def encode_trending(

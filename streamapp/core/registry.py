@@ -19,8 +19,10 @@ class Registry:
     Attributes:
         ids: Item ids; the position of an id is its number.
         scratch: int32 by number, all zero; who writes to it leaves it so.
+        letters: Bytes of every id that are no part of what readers call the item.
     """
 
+    letters = 0
     ids: list[str]
     scratch: Ints
 

@@ -53,6 +53,8 @@ def registry_of(kind: str) -> Registry:
 class RoleRegistry(Registry):
     """Items whose ids begin with a role; no shard owns one that was bought: it has no row."""
 
+    letters = _LETTERS
+
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self._names: list[str] = []
         super().__init__(ids)

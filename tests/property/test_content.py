@@ -180,9 +180,7 @@ def test_what_readers_get_says_what_it_rests_on() -> None:
     numbers = shard.registry.number(["new", "a"])
     pipeline.load(0, numbers[~shard.rows.present[numbers]])
     lists = dict(
-        encode_item_lists(
-            numbers.tolist(), shard.rank(numbers), 7, shard.rows.as_of, shard.registry
-        )
+        encode_item_lists(numbers, shard.rank(numbers), 7, shard.rows.as_of, shard.registry)
     )
     entry = f'{{"id":"a","score":0.5,"support":0,"reason":"{CONTENT}"}}'
     about = '{"v":1,"kind":"item","id":"new","seq":7,"as_of":0.0,"items":'

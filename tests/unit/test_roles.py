@@ -113,7 +113,7 @@ def test_a_list_says_ids_without_roles() -> None:
         np.array([[3], [0]], np.int32), np.zeros(2, np.int64),
     )  # fmt: skip
     (one, content), nothing = encode_item_lists(
-        [0, 1], ranking, 7, np.zeros(3), registry, BOUGHT_AFTER_VIEW
+        np.arange(2, dtype=np.int32), ranking, 7, np.zeros(3), registry, BOUGHT_AFTER_VIEW
     )
     assert (one, nothing) == ("a", ("b", b""))
     told = orjson.loads(content)

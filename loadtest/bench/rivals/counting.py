@@ -56,12 +56,12 @@ def ranked(
 
     Args:
         row: Its dots by other item.
-        own: Its sum of squares.
+        own: Its sum of squares; an item that nobody has any more has an empty list.
         sums: Sum of squares by other item; one that is not known yet is left out.
     """
     scores = (
         (-dot / sqrt(own * sums[other]), other)
         for other, dot in row.items()
-        if dot > 0 and sums.get(other, 0) > 0
+        if dot > 0 and own > 0 and sums.get(other, 0) > 0
     )
     return [{"id": other, "score": -score} for score, other in nsmallest(TOP_N, scores)]
