@@ -13,6 +13,7 @@ from streamapp.core.decay import Decay
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
+from streamapp.core.listing import encode_item_lists, encode_user_lists
 from streamapp.core.norms import Norms
 from streamapp.core.partitioning import partitions_of
 from streamapp.core.ranking import Rule
@@ -50,7 +51,9 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
             shard.load(absent, [None] * len(absent))
             shard.apply(blocks, offset)
         numbers = np.flatnonzero(shard.rows.present).astype(np.int32)
-        shard.remember(numbers, shard.rank(numbers))
+        ranking = shard.rank(numbers)
+        encode_item_lists(numbers, ranking, 1, shard.rows.as_of, shard.registry)
+        shard.remember(numbers, ranking)
         shard.outdated(shard.norms.moved, shard.norms.fell)
         shard.norms.packed_changes(0)
     partitions_of([b"key"], 1)
@@ -62,7 +65,9 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     lists = Neighbours(
         np.zeros(len(registry), np.int32), np.array([0, 1]), np.array([0], np.int32), np.ones(1)
     )
-    blend(Tastes.unpack(histories, registry, decay), lists, registry, Blend(top_n=1, depth=1))
+    tastes = Tastes.unpack(histories, registry, decay)
+    blended = blend(tastes, lists, registry, Blend(top_n=1, depth=1))
+    encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)
     if content:
         product = Product(available=True, title="new", category="")
         Texts({"d": product, "e": product}).nearest(["d"], 1)

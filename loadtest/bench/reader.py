@@ -1,7 +1,8 @@
 """Load test. A program that reads as many frontends would: each client waits for its answer.
 
-Every client has a connection of its own and sends the next command when the last one is answered.
-It is a closed loop, so its rate is what the server gives; its latencies are those of that rate.
+Every client has a connection of its own. Without a rate it sends the next command when the last one
+is answered: a closed loop, whose rate is what the server gives. With a rate commands are due at
+absolute times, and their latency counts from then, also where all clients still wait for answers.
 One process waits for all of them, for what it costs itself is taken from the server's CPUs.
 """
 
@@ -9,6 +10,7 @@ import selectors
 import sys
 import time
 from array import array
+from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -30,66 +32,81 @@ class Client:
     Args:
         pool: Gives it a connection.
         choose: Says what it asks next, as the bytes to send.
+        idle: Where it puts itself when it has its answer.
     """
 
-    def __init__(self, pool: ConnectionPool, choose: Callable[[], bytes]) -> None:
+    def __init__(
+        self, pool: ConnectionPool, choose: Callable[[], bytes], idle: "deque[Client]"
+    ) -> None:
         self._connection = pool.get_connection()
         self.socket: Any = self._connection._sock  # noqa: SLF001 - it has shaken hands by then
         self._replies = hiredis.Reader()
         self._choose = choose
-        self._began_s = 0.0
+        self._idle = idle
+        self._due_s = 0.0
         self.took_s = array("d")
         self.misses = 0
 
-    def ask(self) -> None:
-        """Send the next command."""
-        self._began_s = time.perf_counter()
+    def ask(self, due_s: float) -> None:
+        """Send the next command, which was due at that time."""
+        self._due_s = due_s
         self.socket.sendall(self._choose())
 
     def hear(self) -> None:
-        """Take what has come, and ask again when the answer is there."""
+        """Take what has come."""
         self._replies.feed(self.socket.recv(_AT_ONCE_BYTES))
         reply = self._replies.gets()
         if reply is False:
             return
         if isinstance(reply, hiredis.ReplyError):
             raise reply
-        self.took_s.append(time.perf_counter() - self._began_s)
-        self.misses += reply is None
-        self.ask()
+        self.took_s.append(time.perf_counter() - self._due_s)
+        self.misses += reply.count(None) if isinstance(reply, list) else reply is None
+        self._idle.append(self)
 
 
 def read(spec: dict[str, Any]) -> None:
     """Read for a time, or until standard input has something to say."""
     settings, chance = load_settings(), Random(spec["seed"])  # noqa: S311 - which key is next
     pool = ConnectionPool.from_url(settings.redis_url)
-    choose = _chooser(spec["keys"], chance)
-    clients = [Client(pool, choose) for _ in range(spec["clients"])]
+    choose = _chooser(spec["keys"], spec["keys_each"], chance)
+    idle: deque[Client] = deque()
+    clients = [Client(pool, choose, idle) for _ in range(spec["clients"])]
+    idle.extend(clients)
     selector = selectors.DefaultSelector()
     for client in clients:
         selector.register(client.socket, selectors.EVENT_READ, client.hear)
-    began_s = time.monotonic()
-    end_s = began_s + (spec["duration_s"] or float("inf"))
     told: list[bool] = []
     if not spec["duration_s"]:
         selector.register(sys.stdin, selectors.EVENT_READ, lambda: told.append(True))
-    for client in clients:
-        client.ask()
-    while not told and time.monotonic() < end_s:
-        for key, _ in selector.select(_LOOK_S):
+    interval_s = 1 / spec["rate"] if spec["rate"] else 0.0
+    began_s = due_s = time.perf_counter()
+    end_s = began_s + (spec["duration_s"] or float("inf"))
+    while not told and (now_s := time.perf_counter()) < end_s:
+        while idle and (not interval_s or due_s <= now_s):
+            idle.popleft().ask(due_s if interval_s else time.perf_counter())
+            due_s += interval_s
+        wait_s = max(0.0, due_s - now_s) if interval_s and idle else _LOOK_S
+        for key, _ in selector.select(min(wait_s, _LOOK_S)):
             key.data()
-    elapsed_s = time.monotonic() - began_s
+    elapsed_s = time.perf_counter() - began_s
     found = Distribution(took_s for client in clients for took_s in client.took_s)
     say({
-        "reads_per_s": found.count / elapsed_s,
+        "reads_per_s": found.count * spec["keys_each"] / elapsed_s,
         "misses": sum(client.misses for client in clients),
         **found.as_dict(),
     })  # fmt: skip
 
 
-def _chooser(keys: Sequence[str], chance: Random) -> Callable[[], bytes]:
-    """Return what chooses among `keys`, popular ones more often; among none, PING."""
-    commands = [_packed("GET", key) for key in keys] or [_packed("PING")]
+def _chooser(keys: Sequence[str], each: int, chance: Random) -> Callable[[], bytes]:
+    """Return what chooses among `keys`, `each` that follow one another, or among none PING.
+
+    The first of them is a popular one more often.
+    """
+    commands = [
+        _packed("MGET", *keys[at : at + each]) if each > 1 else _packed("GET", keys[at])
+        for at in range(len(keys) - each + 1)
+    ] or [_packed("PING")]
     # The square of an even chance favours the front, where popular items are.
     return lambda: commands[int(len(commands) * chance.random() ** 2)]
 

@@ -3,10 +3,11 @@
 from collections import Counter
 from typing import Any
 
-from loadtest.bench.app_run import audited, outcome, workers
+from loadtest.bench.app_run import AppRun, audited, outcome, workers
 from loadtest.bench.bench import Bench
+from loadtest.bench.process import Process
 from loadtest.bench.result import Plot, Result, Table
-from loadtest.bench.source import Source, fill, halves
+from loadtest.bench.source import Source, fill, split
 from loadtest.bench.stage import Stage
 from loadtest.bench.watch import Watch
 from streamapp.eventlog import read_log
@@ -17,42 +18,71 @@ _MODULE = "loadtest.bench.reader"
 _CALM_S = 5.0
 _KEYS = 5_000
 
+_PAGE = 10
+"""Lists that a page shows, read by one command."""
+
+_PAGES_PER_S = 5_000
+"""How many pages are due; more would only be a closed loop's own ceiling again."""
+
 
 def run(bench: Bench) -> Result:
-    """Measure the client against PING and GET without a worker, then against a busy one."""
+    """Measure the client against PING and GET without a worker, then reads beside a busy one."""
     with bench.stage() as stage:
         stage.make_topics(_RUN)
         whole = bench.source(stage.folder)
-        first, second = halves(whole, stage.folder)
+        first, second, third = split(whole, stage.folder, 3)
         fill(stage, _RUN, first, bench.events_per_record, bench.begin("filling"))
         step = bench.begin("lists to read")
-        settings = stage.settings(_RUN)
-        with stage.redis() as redis:
-            with workers(stage, _RUN) as started, Watch(settings, redis, started) as watch:
-                watch.settled(bench.timeout_s, step)
-            keys = _popular(stage, first)
-            found = {}
-            for name, asked in (("ping", []), ("get", keys)):
-                bench.begin(f"{name}, no worker")
-                found[name] = _read(bench, stage, asked, _CALM_S).hear(bench.timeout_s)
-            fill(stage, _RUN, second, bench.events_per_record, bench.begin("filling"))
-            step = bench.begin("get, worker at full load")
-            with workers(stage, _RUN) as started, Watch(settings, redis, started) as watch:
-                reader = _read(bench, stage, keys, 0.0)
-                watch.settled(bench.timeout_s, step)
-                reader.say({})
-                found["busy"] = reader.hear(bench.timeout_s)
+        with (
+            stage.redis() as redis,
+            workers(stage, _RUN) as started,
+            Watch(stage.settings(_RUN), redis, started) as watch,
+        ):
+            watch.settled(bench.timeout_s, step)
+        keys = _popular(stage, first)
+        found = {}
+        for name, asked in (("ping", []), ("get", keys)):
+            bench.begin(f"{name}, no worker")
+            found[name] = _read(bench, stage, asked, duration_s=_CALM_S).hear(bench.timeout_s)
+        found["busy"], beside = _beside(bench, stage, "busy", second, keys)
+        found["pages"], beside_pages = _beside(
+            bench, stage, "pages", third, keys, keys_each=_PAGE, rate=_PAGES_PER_S
+        )
         bench.begin("audit")
         audited(stage, _RUN, whole.files)
-    writing = outcome(watch.samples)
     result = Result(ID, [{"id": f"{ID}/{name}", **one} for name, one in found.items()])
-    result.cases[-1]["writer"] = writing.as_dict()
+    for case, writer in zip(result.cases[-2:], (beside, beside_pages), strict=True):
+        case["writer"] = writer.as_dict()
     _show(result, found, bench)
-    result.notes.append(
-        f"meanwhile the worker applied {writing.events_per_s:,.0f} events a second; "
-        "ping and get are the ceilings of this very client, with no worker beside it"
-    )
+    result.notes += [
+        (
+            f"the worker applied {beside.events_per_s:,.0f} events a second beside busy and "
+            f"{beside_pages.events_per_s:,.0f} beside pages; ping and get are the ceilings of this "
+            "very client, with no worker beside it"
+        ),
+        (
+            f"pages: {_PAGES_PER_S:,} commands a second are due, each for {_PAGE} lists, and their "
+            "latency counts from when they were due; all other cases ask again when answered"
+        ),
+    ]
     return result
+
+
+def _beside(
+    bench: Bench, stage: Stage, name: str, source: Source, keys: list[str], **how: Any
+) -> tuple[dict[str, Any], AppRun]:
+    """Read while a worker takes a source; return the figures of both."""
+    fill(stage, _RUN, source, bench.events_per_record, bench.begin("filling"))
+    step = bench.begin(f"{name}, worker at full load")
+    with (
+        stage.redis() as redis,
+        workers(stage, _RUN) as started,
+        Watch(stage.settings(_RUN), redis, started) as watch,
+    ):
+        reader = _read(bench, stage, keys, **how)
+        watch.settled(bench.timeout_s, step)
+        reader.say({})
+        return reader.hear(bench.timeout_s), outcome(watch.samples)
 
 
 def _popular(stage: Stage, source: Source) -> list[str]:
@@ -65,8 +95,22 @@ def _popular(stage: Stage, source: Source) -> list[str]:
     return [key for key, value in zip(keys, values, strict=True) if value]
 
 
-def _read(bench: Bench, stage: Stage, keys: list[str], duration_s: float) -> Any:
-    asked = {"keys": keys, "clients": bench.clients, "duration_s": duration_s, "seed": bench.seed}
+def _read(
+    bench: Bench,
+    stage: Stage,
+    keys: list[str],
+    keys_each: int = 1,
+    rate: float = 0.0,
+    duration_s: float = 0.0,
+) -> Process:
+    asked = {
+        "keys": keys,
+        "keys_each": keys_each,
+        "rate": rate,
+        "clients": bench.clients,
+        "duration_s": duration_s,
+        "seed": bench.seed,
+    }
     return stage.program(_RUN, _MODULE, asked)
 
 
@@ -74,7 +118,7 @@ def _show(result: Result, found: dict[str, dict[str, Any]], bench: Bench) -> Non
     result.tables.append(
         Table(
             f"{bench.clients} readers, each with a connection",
-            ("case", "reads/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "misses"),
+            ("case", "lists/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "misses"),
             [
                 (
                     name,

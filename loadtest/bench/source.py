@@ -52,14 +52,15 @@ def made_up(shop: Shop, folder: Path, name: str = "shop") -> Source:
     return Source([path], write_log(path, shop), {"made_up": shop.as_dict()})
 
 
-def halves(source: Source, folder: Path) -> tuple[Source, Source]:
-    """Return the first and the second half of a source, as logs of their own in `folder`."""
+def split(source: Source, folder: Path, count: int) -> list[Source]:
+    """Return a source as `count` logs of about the same size, in `folder`."""
     events = read_log(source.files)
     parts = []
-    for name, size in (("first", source.events // 2), ("second", source.events)):
-        path = folder / f"{name}.csv"
-        parts.append(Source([path], write_log(path, islice(events, size)), {"half": name}))
-    return parts[0], parts[1]
+    for number in range(count):
+        path = folder / f"part{number}.csv"
+        size = source.events // count if number < count - 1 else source.events
+        parts.append(Source([path], write_log(path, islice(events, size)), {"part": number}))
+    return parts
 
 
 def write_log(path: Path, events: Iterable[LoggedEvent]) -> int:

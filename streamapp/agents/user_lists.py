@@ -33,6 +33,9 @@ _PUBLISH_REST = 4
 """While interactions wait, lists get a fifth of the time at most."""
 
 _AT_ONCE = 500
+_AT_ONCE_BUSY = 125
+"""Lists that are made together, and while interactions wait for it."""
+
 _EXPIRY_S = 1.0
 _GRACE_S = 60
 """Redis removes a list so much later than a worker does, who also tells the topic."""
@@ -49,7 +52,6 @@ class UserLists:
         self._ttl_s = settings.user_list_ttl
         self._interval_s = settings.publish_interval
         self._lists = outside.lists
-        self._failpoints = outside.failpoints
         self._slot = slot
         self._audience = Audience(outside.redis, slot.keys)
         self._delivery = Delivery(outside, slot, KIND, "user-lists.sent")
@@ -119,10 +121,11 @@ class UserLists:
         if self._delivery.arrived:
             await self.settle()
         if not self._on_the_way:
-            if self._publishing.due_in_s(busy=busy) <= 0 and (ripe := self._ripe()):
+            at_once = _AT_ONCE_BUSY if busy else _AT_ONCE
+            if self._publishing.due_in_s(busy=busy) <= 0 and (ripe := self._ripe(at_once)):
                 with self._publishing.measured():
                     # Where much is due, a sweep follows anyway.
-                    pressed = busy or len(ripe) == _AT_ONCE
+                    pressed = busy or len(ripe) >= _AT_ONCE_BUSY
                     since = time.monotonic() - self._interval_s if pressed else math.inf
                     await self._publish(await self._histories(ripe, position), since)
             elif time.monotonic() >= self._expire_at:
@@ -138,7 +141,7 @@ class UserLists:
         if self._ttl_s:
             due_in_s.append(self._sweep.due_in_s(busy=busy))
         if self._due:
-            ripe_in_s = 0.0 if self._ripe() else self._interval_s / 4
+            ripe_in_s = 0.0 if self._ripe(1) else self._interval_s / 4
             due_in_s.append(max(0.0, self._publishing.due_in_s(busy=busy), ripe_in_s))
         return min(due_in_s)
 
@@ -158,12 +161,11 @@ class UserLists:
         if notes:
             await self._audience.note(self._delivery.owner, notes)
 
-    def _ripe(self) -> list[str]:
+    def _ripe(self, at_once: int) -> list[str]:
         """Return users whose lists are due and did not just change."""
         before = time.monotonic() - self._interval_s
-        shown = self._shown
         some = islice(self._due, 4 * _AT_ONCE)
-        return [user for user in some if shown[user].published_at <= before][:_AT_ONCE]
+        return [user for user in some if self._shown[user].published_at <= before][:at_once]
 
     async def _publish(self, histories: Mapping[str, bytes], since: float) -> None:
         """Replace the lists of users as far as they changed.
@@ -180,11 +182,10 @@ class UserLists:
         await self._learn([user for user in users if self._shown[user].digest == UNKNOWN])
         for user, is_short in zip(users, made.short.tolist(), strict=True):
             self._shown[user].made_of, self._shown[user].short = made.version, is_short
-        digests = [hash(entries_of(content)) for content in made.contents]
         changed = {
             user: (content, digest)
-            for user, content, digest in zip(users, made.contents, digests, strict=True)
-            if self._shown[user].digest != digest
+            for user, content in zip(users, made.contents, strict=True)
+            if self._shown[user].digest != (digest := hash(entries_of(content)))
         }
         await self._note_swept(changed)
         await self._replace(changed, seq)
@@ -195,7 +196,7 @@ class UserLists:
         expire_at = [self._shown[user].expires_at + _GRACE_S for user in changed]
         lists = [(user, content) for user, (content, _) in changed.items()]
         standing = await self._lists.replace(KIND, lists, seq, expire_at)
-        self._failpoints.reach("user-lists.replaced")
+        self._outside.failpoints.reach("user-lists.replaced")
         now, sent = time.monotonic(), {}
         for (user, (content, digest)), stands in zip(changed.items(), standing, strict=True):
             shown = self._shown[user]
@@ -215,11 +216,11 @@ class UserLists:
         """Note that the lists of users who did something are as they should be."""
         if not users:
             return
-        standing = {user: self._shown[user].expires_at for user in users}
-        await self._lists.extend(KIND, {user: at + _GRACE_S for user, at in standing.items()})
+        notes = {user: Note(self._shown[user].expires_at, due=False) for user in users}
+        expire_at = {user: note.expires_at + _GRACE_S for user, note in notes.items()}
+        await self._lists.extend(KIND, expire_at)
         for user in users:
             del self._due[user]
-        notes = {user: Note(at, due=False) for user, at in standing.items()}
         await self._audience.note(self._delivery.owner, notes)
 
     async def _histories(self, users: Sequence[str], position: int) -> dict[str, bytes]:

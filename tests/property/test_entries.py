@@ -109,4 +109,5 @@ def test_lists_for_users(
 def test_they_are_written_by_machine_code() -> None:
     """And not by Python, as where compilers are switched off."""
     encode_user_lists([], Blended(*columns([])), 1, np.zeros(0), Registry())
-    assert entries._write.signatures
+    write: Any = entries._write
+    assert write.signatures

@@ -85,6 +85,12 @@ def test_rivals_count_as_the_truth_does() -> None:
     assert [one["score"] for one in found] == pytest.approx([score for _, score, _ in expected])
 
 
+def test_an_item_that_nobody_has_any_more_has_an_empty_list() -> None:
+    """Its dots may be those of a moment before; another item without users is left out."""
+    assert ranked({"b": 1, "c": 1}, 0.0, {"b": 1.0, "c": 1.0}) == []
+    assert [one["id"] for one in ranked({"b": 1, "c": 1}, 1.0, {"b": 0.0, "c": 1.0})] == ["c"]
+
+
 def test_rebuilding_adds_up() -> None:
     """At 10, 20, 25 events, where a rebuild takes 0.1 s for each ten, and at the end."""
     assert rebuilding_s([(5, 0.05), (25, 0.25)], 10) == pytest.approx(0.1 + 0.2 + 0.25)
