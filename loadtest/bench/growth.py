@@ -7,6 +7,7 @@ from loadtest.bench.bench import Bench
 from loadtest.bench.footprint import CLASSES, measure
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.bench.shop import Shop
+from loadtest.bench.slow_calls import slow_calls
 from loadtest.bench.source import fill, made_up
 
 ID = "growth"
@@ -33,7 +34,9 @@ def _run(bench: Bench, name: str, items: int, users: int) -> tuple[AppRun, dict[
         bench.begin(f"{name}, making a shop of {shop.events:,} events")
         source = made_up(shop, stage.folder)
         fill(stage, _RUN, source, bench.events_per_record, bench.begin(f"{name}, filling"))
-        found = drain(stage, _RUN, bench.timeout_s, bench.begin(name))
+        step = bench.begin(name)
+        with stage.redis() as redis, slow_calls(redis) as slow:
+            found = drain(stage, _RUN, bench.timeout_s, step)
         bench.begin(f"{name}, audit")
         audited(stage, _RUN, source.files)
         bench.begin(f"{name}, memory of keys")
@@ -44,6 +47,9 @@ def _run(bench: Bench, name: str, items: int, users: int) -> tuple[AppRun, dict[
     case = {
         "shop": shop.as_dict(),
         **found.as_dict(),
+        "slow_calls": slow.count,
+        "slowest_call": slow.slowest,
+        "slowest_call_ms": slow.slowest_ms,
         "keys": keys,
         "redis_used_bytes": used["used_memory"],
         "redis_peak_bytes": used["used_memory_peak"],
@@ -70,7 +76,8 @@ def _show(result: Result, runs: dict[str, AppRun]) -> None:
         ),
         Table(
             "The worker",
-            ("items x users", "items with a list", "events/s", "CPU us/event", "peak MB"),
+            ("items x users", "items with a list", "events/s", "CPU us/event", "peak MB",
+             "slowest call", "ms"),
             [
                 (
                     name,
@@ -78,6 +85,8 @@ def _show(result: Result, runs: dict[str, AppRun]) -> None:
                     round(case["events_per_s"]),
                     round(case["cpu_us_per_event"], 1),
                     round(case["peak_rss_bytes"] / _MB),
+                    case["slowest_call"],
+                    round(case["slowest_call_ms"], 1),
                 )
                 for name, case in zip(runs, result.cases, strict=True)
             ],
@@ -94,5 +103,6 @@ def _show(result: Result, runs: dict[str, AppRun]) -> None:
     )
     result.notes.append(
         f"every user has {_EVENTS_PER_USER} events, so pairs an event are the same at all sizes; "
-        "of large classes a sample of 1,000 keys was asked for its memory"
+        "of large classes a sample of 1,000 keys was asked for its memory; the slowest call is "
+        "what Redis says itself, from the first record to the last list"
     )

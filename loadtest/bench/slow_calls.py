@@ -1,0 +1,60 @@
+"""Load test. Slow calls: what keeps Redis, which does one thing at a time, from everybody else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+
+_FROM_US = 500
+_MOST = 10_000
+
+
+@dataclass(slots=True)
+class SlowCalls:
+    """The calls of a while that took Redis half a millisecond or longer.
+
+    Attributes:
+        count: How many there were.
+        slowest_ms: How long the slowest took, in milliseconds; 0 if there was none.
+        slowest: What it was: the name of a command or of a script.
+    """
+
+    count: int = 0
+    slowest_ms: float = 0.0
+    slowest: str = "-"
+
+
+@contextmanager
+def slow_calls(redis: Redis) -> Iterator[SlowCalls]:
+    """Yield what is filled in when the block ends; settings of the server are as before then."""
+    wanted = {"slowlog-log-slower-than": _FROM_US, "slowlog-max-len": _MOST}
+    before: dict[str, Any] = {name: redis.config_get(name)[name] for name in wanted}
+    for name, limit in wanted.items():
+        redis.config_set(name, limit)
+    redis.slowlog_reset()
+    found = SlowCalls()
+    try:
+        yield found
+        entries: Any = redis.slowlog_get(_MOST)
+        found.count = len(entries)
+        if entries:
+            slowest = max(entries, key=lambda entry: entry["duration"])
+            found.slowest_ms = slowest["duration"] / 1000
+            found.slowest = _name(slowest["command"].decode(errors="replace"))
+    finally:
+        for name, value in before.items():
+            redis.config_set(name, value)
+
+
+def _name(command: str) -> str:
+    """Return what a call is called; scripts are known by the digest of their text."""
+    words = command.split(" ", 2)
+    for script in (files("streamapp.store") / "lua").iterdir():
+        digest = sha1(script.read_bytes(), usedforsecurity=False).hexdigest()
+        if words[1:2] == [digest]:
+            return script.name
+    return words[0]

@@ -1,0 +1,36 @@
+"""What the benchmark says of calls that block Redis."""
+
+from importlib.resources import files
+
+from redis import Redis
+
+from loadtest.bench.slow_calls import slow_calls
+from tests.servers.node import RedisNode
+
+_BUSY = "for number = 1, 300000 do redis.call('EXISTS', KEYS[1]) end"
+
+
+def test_the_slowest_call_is_told_and_settings_are_as_before(node: RedisNode) -> None:
+    """What came before the block does not count."""
+    with Redis.from_url(node.url) as redis:
+        redis.config_set("slowlog-log-slower-than", 123_456)
+        redis.eval(_BUSY, 1, "a")
+        with slow_calls(redis) as quiet:
+            redis.set("a", "b")
+        assert (quiet.count, quiet.slowest_ms, quiet.slowest) == (0, 0.0, "-")
+        with slow_calls(redis) as busy:
+            redis.eval(_BUSY, 1, "a")
+        assert (busy.count, busy.slowest) == (1, "EVAL")
+        assert busy.slowest_ms > 1
+        assert redis.config_get("slowlog-log-slower-than") == {"slowlog-log-slower-than": "123456"}
+
+
+def test_scripts_are_told_by_their_name(node: RedisNode) -> None:
+    """Redis knows them by the digest of their text."""
+    text = (files("streamapp.store") / "lua" / "replace-lists.lua").read_text()
+    keys = [f"list{number}" for number in range(20_000)]
+    with Redis.from_url(node.url) as redis:
+        digest = redis.script_load(text)
+        with slow_calls(redis) as found:
+            redis.evalsha(digest, len(keys), *keys, 1, 60, *["[]"] * (len(keys) // 2))
+        assert found.slowest == "replace-lists.lua"
