@@ -14,7 +14,8 @@ from streamapp.errors import ClaimLostError
 from streamapp.store.keys import SlotKeys
 from streamapp.store.scripts import Value, readable, run
 
-_AT_ONCE = 500
+_AT_ONCE = 250
+"""Users in one call: Redis looks through all of a small audience for each of them."""
 
 
 class Note(NamedTuple):
