@@ -63,8 +63,9 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     )
     directed(revise([b""], seen, roles, cap=3), roles)
     lists = Neighbours(
-        np.zeros(len(registry), np.int32), np.array([0, 1]), np.array([0], np.int32), np.ones(1)
-    )
+        np.zeros(len(registry), np.int32), np.array([0]), np.array([1]), np.array([0], np.int32),
+        np.ones(1),
+    )  # fmt: skip
     tastes = Tastes.unpack(histories, registry, decay)
     blended = blend(tastes, lists, registry, Blend(top_n=1, depth=1))
     encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)

@@ -88,7 +88,7 @@ def _lists(
     longest: int,
     damping: float,
     alpha: float,
-) -> tuple[Longs, Ints, Floats]:
+) -> tuple[Longs, Longs, Ints, Floats]:
     room = 0
     for row in numbers:
         room += min(row_sizes[row], longest)
@@ -112,4 +112,4 @@ def _lists(
                 listed, scores = item[first:last], score[first:last]
                 size = insert(listed, scores, size, other, value, text, ends)
         starts[line + 1] = first + size
-    return starts, item[: starts[-1]], score[: starts[-1]]
+    return starts[:-1], starts[1:], item[: starts[-1]], score[: starts[-1]]

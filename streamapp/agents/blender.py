@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.agents.item_lists import Decoded, Shelf
 from streamapp.agents.outside import Outside
 from streamapp.core.arrays import Bools, Floats, Ints, Longs
 from streamapp.core.blending import Blended, Tastes, blend
 from streamapp.core.listing import encode_user_lists
 from streamapp.core.registry import Registry
+from streamapp.core.shelf import Read
 
 
 class Made(NamedTuple):
@@ -44,7 +44,6 @@ class Blender:
         self._registry = registry
         self._rule = outside.settings.user_rule
         self._decay = outside.settings.decay
-        self._shelf = Shelf()
         self._numbers: Ints = np.zeros(0, np.int32)
 
     async def lists(
@@ -58,19 +57,15 @@ class Blender:
             seq: Of the lists.
             since: Monotonic time in seconds; lists of items that were read later are new enough.
         """
-        shelf = self._items.shelf
-        tastes = self._tastes(histories, shelf)
+        shelf, registry = self._items.shelf, self._items.registry
+        tastes = self._tastes(histories)
         used = self._used(tastes)
-        items = np.unique(tastes.item[used])
-        standing = await self._items.read(shelf, items, since)
-        numbers = shelf.registry
-        blended = blend(tastes, standing.neighbours(items, numbers), numbers, self._rule)
-        times = np.full(len(numbers), -np.inf)
-        times[items] = [one.as_of for one in standing.lists]
-        as_of = _newest(tastes, used, times)
+        standing = await self._items.read(shelf, np.unique(tastes.item[used]), since)
+        blended = blend(tastes, shelf.neighbours, registry, self._rule)
+        as_of = _newest(tastes, used, shelf.as_of[shelf.line[tastes.item[used]]])
         short = blended.size < self._rule.top_n
         filled = self._filled(tastes, blended, short, standing.trending, as_of)
-        contents = encode_user_lists(users, filled, seq, as_of, numbers)
+        contents = encode_user_lists(users, filled, seq, as_of, registry)
         return Made(contents, short, standing.version)
 
     async def outdated(
@@ -87,27 +82,23 @@ class Blender:
         Cost: O(entries that lists are made of), and nothing for what a list shows.
         """
         shelf = self._items.shelf
-        tastes = self._tastes(histories, shelf)
+        tastes = self._tastes(histories)
         used = self._used(tastes)
-        items = np.unique(tastes.item[used])
-        standing = await self._items.read(shelf, items, since)
-        versions = np.zeros(len(shelf.registry))
-        versions[items] = [one.version for one in standing.lists]
-        outdated: Bools = _newest(tastes, used, versions) > made_of
-        return outdated | short & (standing.trending.version > made_of)
+        standing = await self._items.read(shelf, np.unique(tastes.item[used]), since)
+        newest = _newest(tastes, used, shelf.version[shelf.line[tastes.item[used]]])
+        outdated: Bools = (newest > made_of) | short & (standing.trending.version > made_of)
+        return outdated
 
-    def _tastes(self, histories: Sequence[bytes], shelf: Shelf) -> Tastes:
-        """Return what the histories say, by the numbers that items have on the shelf."""
+    def _tastes(self, histories: Sequence[bytes]) -> Tastes:
+        """Return what the histories say, by the numbers that items have in all lists."""
         tastes = Tastes.unpack(histories, self._registry, self._decay)
-        if shelf is not self._shelf:
-            self._shelf, self._numbers = shelf, np.zeros(0, np.int32)
         if len(self._registry) > len(self._numbers):
             known = self._numbers
             self._numbers = np.full(2 * len(self._registry), -1, np.int32)
             self._numbers[: len(known)] = known
         new = np.unique(tastes.item[self._numbers[tastes.item] < 0])
         ids = self._registry.ids
-        self._numbers[new] = shelf.registry.number([ids[number] for number in new.tolist()])
+        self._numbers[new] = self._items.registry.number([ids[number] for number in new.tolist()])
         return replace(tastes, item=self._numbers[tastes.item])
 
     def _used(self, tastes: Tastes) -> Longs:
@@ -117,7 +108,7 @@ class Blender:
         return np.flatnonzero(position < self._rule.depth)
 
     def _filled(
-        self, tastes: Tastes, blended: Blended, short: Bools, trending: Decoded, as_of: Floats
+        self, tastes: Tastes, blended: Blended, short: Bools, trending: Read, as_of: Floats
     ) -> Blended:
         """Return the lists with what is trending behind their own entries, where they are short.
 
@@ -138,9 +129,9 @@ class Blender:
         return blended._replace(size=size, item=item)
 
 
-def _newest(tastes: Tastes, used: Longs, times: Floats) -> Floats:
-    """Return the largest of the times, by item, of what each user's list is made from."""
+def _newest(tastes: Tastes, used: Longs, times: Floats | Longs) -> Floats:
+    """Return the largest of the times, of the used entries, for each user."""
     users = np.repeat(np.arange(len(tastes.starts) - 1), np.diff(tastes.starts))
     newest = np.full(len(tastes.starts) - 1, -np.inf)
-    np.maximum.at(newest, users[used], times[tastes.item[used]])
+    np.maximum.at(newest, users[used], times)
     return newest

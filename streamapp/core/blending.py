@@ -53,13 +53,15 @@ class Neighbours:
     Attributes:
         row: int32, shape (items the registry knows, or fewer). The line of each item's list; -1 for
             none, which is also what items beyond the end have.
-        starts: int64, shape (lines + 1,). Those of a line lie at starts[line]:starts[line + 1].
+        starts: int64, shape (lines,). Those of a line lie at starts[line]:ends[line].
+        ends: int64, shape (lines,).
         item: int32. Numbers that the registry knows, each at most once a line, in any order.
         score: float64. Of each entry.
     """
 
     row: Ints
     starts: Longs
+    ends: Longs
     item: Ints
     score: Floats
 
@@ -134,6 +136,7 @@ def blend(tastes: Tastes, neighbours: Neighbours, registry: Registry, rule: Blen
             rule.weights(int(np.diff(tastes.starts).max(initial=0))),
             neighbours.row,
             neighbours.starts,
+            neighbours.ends,
             neighbours.item,
             neighbours.score,
             *registry.text,
@@ -164,6 +167,7 @@ def _blend(
     weights: Floats,
     row: Ints,
     list_starts: Longs,
+    list_ends: Longs,
     list_item: Ints,
     list_score: Floats,
     text: Bytes,
@@ -184,7 +188,7 @@ def _blend(
         for position in range(first, newest):
             line = _line(row, item[position])
             if line >= 0:
-                entries += list_starts[line + 1] - list_starts[line]
+                entries += list_ends[line] - list_starts[line]
         found, total = np.empty(entries, np.int32), np.empty(entries)
         most, most_by = np.empty(entries), np.empty(entries, np.int32)
         places = 0
@@ -196,7 +200,7 @@ def _blend(
             if line < 0:
                 continue
             weight = weights[position - first] * (faded[position] if rated else 1.0)
-            for entry in range(list_starts[line], list_starts[line + 1]):
+            for entry in range(list_starts[line], list_ends[line]):
                 other, added = list_item[entry], weight * list_score[entry]
                 place = scratch[other] - 1
                 if place < -1:

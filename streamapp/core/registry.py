@@ -65,22 +65,21 @@ class Registry:
         """Return the shard of `count` that owns each of the items `numbers`, int32."""
         return (self._hashes[numbers] % np.uint32(count)).astype(np.int32)
 
-    def _append(self, ids: list[str]) -> None:
-        for item in ids:
-            if item in self._number:
-                continue
-            encoded = item.encode()
-            number, start = len(self.ids), int(self._ends[len(self.ids)])
-            self._text = grown(self._text, start + len(encoded))
-            self._ends = grown(self._ends, number + 2)
-            self._hashes = grown(self._hashes, number + 1)
-            self.scratch = grown(self.scratch, number + 1)
-            self._text[start : start + len(encoded)] = np.frombuffer(encoded, np.uint8)
-            self._ends[number + 1] = start + len(encoded)
-            self._hashes[number] = crc32(encoded)
-            kept = sys.intern(item)
-            self._number[kept] = number
-            self.ids.append(kept)
+    def _append(self, ids: Iterable[str]) -> None:
+        """Give the next numbers to ids that have none, in order of first appearance."""
+        new = [sys.intern(item) for item in dict.fromkeys(ids)]
+        encoded = [item.encode() for item in new]
+        known, needed = len(self.ids), len(self.ids) + len(new)
+        ends = self._ends[known] + np.cumsum([len(item) for item in encoded])
+        self._text = grown(self._text, int(ends[-1]))
+        self._ends = grown(self._ends, needed + 1)
+        self._hashes = grown(self._hashes, needed)
+        self.scratch = grown(self.scratch, needed)
+        self._text[self._ends[known] : ends[-1]] = np.frombuffer(b"".join(encoded), np.uint8)
+        self._ends[known + 1 : needed + 1] = ends
+        self._hashes[known:needed] = [crc32(item) for item in encoded]
+        self._number.update(zip(new, range(known, needed), strict=True))
+        self.ids += new
 
 
 def shard_of(item: str, count: int) -> int:

@@ -57,9 +57,11 @@ def neighbours(lists: Lists, registry: Registry) -> Neighbours:
     row = np.full(max(map(registry.find, lists), default=-1) + 1, -1, np.int32)
     row[[registry.find(item) for item in lists]] = np.arange(len(lists))
     entries = [entry for listed in lists.values() for entry in listed.items()]
+    ends = np.cumsum([0, *map(len, lists.values())], dtype=np.int64)
     return Neighbours(
         row,
-        np.cumsum([0, *map(len, lists.values())], dtype=np.int64),
+        ends[:-1],
+        ends[1:],
         np.array([registry.find(item) for item, _ in entries], np.int32),
         np.array([score for _, score in entries], np.float64),
     )

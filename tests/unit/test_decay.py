@@ -97,8 +97,9 @@ def test_what_a_user_bought_is_left_out_and_old_interests_weigh_less() -> None:
     np.testing.assert_allclose(tastes.faded, [1, 0.5, 0], atol=1e-12)
     assert tastes.rating.tolist() == [1, 1, 5]
     lists = Neighbours(
-        np.array([-1, 0, 0], np.int32), np.array([0, 2]), np.array([0, 1], np.int32), np.ones(2)
-    )
+        np.array([-1, 0, 0], np.int32), np.array([0]), np.array([2]), np.array([0, 1], np.int32),
+        np.ones(2),
+    )  # fmt: skip
     rule = Blend(top_n=3, depth=3, rated=True, exclude_from=5.0)
     shown = blend(tastes, lists, REGISTRY, rule)
     assert shown.item[1, : shown.size[1]].tolist() == [1]

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from streamapp.agents import item_lists
-from streamapp.agents.item_lists import ItemLists, Shelf, Standing
+from streamapp.agents.item_lists import ItemLists, Standing
+from streamapp.core.shelf import Shelf
+from streamapp.errors import StateError
 
 
 def content(seq: int, *items: str) -> bytes:
@@ -39,6 +41,10 @@ class Redis:
                 await told.wait()
         return found
 
+    def key(self, kind: str, name: str) -> str:
+        """Return what a list is called."""
+        return f"key of {kind} {name}"
+
 
 @pytest.fixture
 def redis() -> Redis:
@@ -57,12 +63,18 @@ def lists(redis: Redis) -> ItemLists:
 
 async def read(lists: ItemLists, shelf: Shelf, *items: str, since: float = math.inf) -> Standing:
     """Return what stands of these items."""
-    return await lists.read(shelf, np.unique(shelf.registry.number(items)), since)
+    return await lists.read(shelf, np.unique(lists.registry.number(items)), since)
 
 
-def shown(standing: Standing, shelf: Shelf) -> list[list[str]]:
-    """Return the items of each list."""
-    return [[shelf.registry.ids[item] for item in one.items] for one in standing.lists]
+def shown(lists: ItemLists, shelf: Shelf, *items: str) -> list[list[str]]:
+    """Return the items of the list of each item."""
+    found = [shelf.read(lists.registry.find(item)).items for item in items]
+    return [[lists.registry.ids[number] for number in one.tolist()] for one in found]
+
+
+def version(lists: ItemLists, shelf: Shelf, item: str) -> int:
+    """Return the version of the list of an item."""
+    return shelf.read(lists.registry.find(item)).version
 
 
 async def test_what_one_partition_has_read_another_does_not_read_again(
@@ -71,12 +83,12 @@ async def test_what_one_partition_has_read_another_does_not_read_again(
     """Unless it asks for what is newer."""
     began_at = time.monotonic()
     await read(lists, lists.shelf, "a", "b")
-    found = await read(lists, lists.shelf, "a", since=began_at)
-    assert redis.asked == [["a", "b"], []]
+    await read(lists, lists.shelf, "a", since=began_at)
+    assert redis.asked == [["a", "b"]]
     redis.lists["item", "a"] = content(2, "y")
-    assert shown(found, lists.shelf) == [["x"]]
-    found = await read(lists, lists.shelf, "a", since=time.monotonic())
-    assert shown(found, lists.shelf) == [["y"]]
+    assert shown(lists, lists.shelf, "a") == [["x"]]
+    await read(lists, lists.shelf, "a", since=time.monotonic())
+    assert shown(lists, lists.shelf, "a") == [["y"]]
 
 
 async def test_a_list_that_is_another_has_a_higher_version_than_all_that_was_made_before(
@@ -84,12 +96,14 @@ async def test_a_list_that_is_another_has_a_higher_version_than_all_that_was_mad
 ) -> None:
     """One that reads as before has the version that it had."""
     before = await read(lists, lists.shelf, "a", "b")
+    versions = [version(lists, lists.shelf, item) for item in "ab"]
     again = await read(lists, lists.shelf, "a", "b")
     assert again.version == before.version
-    assert [one.version for one in again.lists] == [one.version for one in before.lists]
+    assert [version(lists, lists.shelf, item) for item in "ab"] == versions
     redis.lists["item", "a"] = content(2, "y")
     after = await read(lists, lists.shelf, "a", "b")
-    assert after.lists[0].version > before.version >= after.lists[1].version
+    assert version(lists, lists.shelf, "a") == after.version > before.version
+    assert version(lists, lists.shelf, "b") == versions[1] <= before.version
 
 
 async def test_an_answer_that_comes_late_does_not_undo_one_to_a_later_question(
@@ -103,21 +117,32 @@ async def test_an_answer_that_comes_late_does_not_undo_one_to_a_later_question(
     late = asyncio.create_task(read(lists, lists.shelf, "a"))
     tell_late = await redis.held.get()
     tell_late.set()
-    assert shown(await late, lists.shelf) == [["y"]]
+    await late
+    assert shown(lists, lists.shelf, "a") == [["y"]]
     tell_early.set()
-    assert shown(await early, lists.shelf) == [["y"]]
+    await early
+    assert shown(lists, lists.shelf, "a") == [["y"]]
     assert (await early).version == (await late).version
 
 
-async def test_a_shelf_that_is_full_makes_room_and_keeps_its_numbers_for_who_still_uses_it(
+async def test_a_shelf_that_is_full_makes_room_and_stays_with_who_still_uses_it(
     lists: ItemLists, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Versions go on rising, so that no list is taken for one of before."""
-    monkeypatch.setattr(item_lists, "_REMEMBERED", 1)
+    """Numbers stay, and versions go on rising, so that no list is taken for one of before."""
+    monkeypatch.setattr(item_lists, "_REMEMBERED", 0)
     full = lists.shelf
     before = await read(lists, full, "z", "a")
     assert lists.shelf is not full
-    assert shown(await read(lists, full, "z", "a"), full) == [[], ["x"]]
-    after = await read(lists, lists.shelf, "a")
-    assert shown(after, lists.shelf) == [["x"]]
-    assert after.lists[0].version > before.version
+    await read(lists, full, "z", "a")
+    assert shown(lists, full, "z", "a") == [[], ["x"]]
+    fresh = lists.shelf
+    await read(lists, fresh, "a")
+    assert shown(lists, fresh, "a") == [["x"]]
+    assert version(lists, fresh, "a") > before.version
+
+
+async def test_what_is_no_list_is_named_with_its_key(redis: Redis, lists: ItemLists) -> None:
+    """Somebody else wrote there."""
+    redis.lists["item", "b"] = b"gibberish"
+    with pytest.raises(StateError, match="redis holds no list under key of item b: "):
+        await read(lists, lists.shelf, "a", "b")
