@@ -148,6 +148,8 @@ class Checkpoint:
         ):
             await self._slot.put_packed(key, shard.position, records)
         await put_content(self._slot, shard.position, shard.content.packed_changes())
+        items = len(shard.registry)
+        await self._slot.put_items(shard.position, self._items, shard.registry.ids[self._items :])
         self._failpoints.reach("neighbours.rows-put")
         fields = {
             "dirty": pending.dirty,
@@ -162,12 +164,11 @@ class Checkpoint:
         await self._slot.commit(
             self.position,
             Head(shard.position, shard.fences.as_dict(), fields),
-            self._items,
-            shard.registry.ids[self._items :],
+            items,
         )
         self._failpoints.reach("neighbours.position-moved")
         shard.unsaved[numbers] = False
-        self.position, self._items, self._pending = shard.position, len(shard.registry), pending
+        self.position, self._items, self._pending = shard.position, items, pending
 
     async def _put_tops(self, shard: Shard) -> None:
         """Put what is popular in categories, the names of new ones first."""

@@ -113,13 +113,10 @@ class Histories:
         fields |= state.served.stored()
         await self._user_lists.note(histories)
         await self._slot.put(end, histories.items())
+        await self._slot.put_items(end, known, state.registry.ids[known:])
         self._failpoints.reach("histories.blobs-put")
-        await self._slot.commit(
-            state.position,
-            Head(end, state.fences.as_dict(), fields),
-            known,
-            state.registry.ids[known:],
-        )
+        moved = Head(end, state.fences.as_dict(), fields)
+        await self._slot.commit(state.position, moved, len(state.registry))
         state.position = end
         self._failpoints.reach("histories.position-moved")
 

@@ -14,7 +14,8 @@ from scipy.sparse import csr_matrix, diags_array
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.lists import SCORE_TOLERANCE, TIE
 from streamapp.core.catalogue import Product
-from streamapp.core.listing import CONTENT, ITEM, VERSION
+from streamapp.core.listing import ITEM, VERSION
+from streamapp.core.reasons import CONTENT
 from streamapp.core.tfidf import words_of
 
 _AT_ONCE = 256

@@ -16,7 +16,8 @@ from streamapp.audit.lists import SCORE_TOLERANCE, TIE
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings
 from streamapp.core.blending import Blend
-from streamapp.core.listing import SIMILAR, TRENDING, VERSION
+from streamapp.core.listing import VERSION
+from streamapp.core.reasons import SIMILAR, TRENDING
 
 _KIND = "user"
 

@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
+from streamapp.core.reasons import CONTENT, SIMILAR, TRENDING
 
 _TEXT_BYTES = 32
 """More than a number or a separator takes."""
@@ -24,9 +25,9 @@ def _piece(text: str) -> Bytes:
 _BEGIN = _piece('{"id":"')
 _SCORE = _piece('","score":')
 _SUPPORT = _piece(',"support":')
-_SIMILAR = _piece(',"reason":"similar","because":"')
-_TRENDING = _piece(',"reason":"trending"')
-_CONTENT = _piece(',"reason":"content"')
+_SIMILAR = _piece(f',"reason":"{SIMILAR}","because":"')
+_TRENDING = _piece(f',"reason":"{TRENDING}"')
+_CONTENT = _piece(f',"reason":"{CONTENT}"')
 _HEX = _piece("0123456789abcdef")
 _SHORT = np.zeros(128, np.uint8)
 """By character, the letter that stands for it behind a backslash; 0 for none."""

@@ -10,6 +10,7 @@ from streamapp.core.blending import Blended
 from streamapp.core.entries import Lines, Names, Owners, write_lists
 from streamapp.core.popularity import FADED, Popular
 from streamapp.core.ranking import Ranking
+from streamapp.core.reasons import CONTENT
 from streamapp.core.registry import Registry
 
 VERSION = 1
@@ -25,15 +26,9 @@ BOUGHT_AFTER_VIEW = "bought_after_view"
 """The kind of the list of what those buy who look at an item."""
 
 TRENDING = "trending"
-"""The kind of the list of what is trending, and the reason of an entry that comes from it."""
+"""The kind of the list of what is trending."""
 
-SIMILAR = "similar"
-"""The reason of an entry that similar items are there because of."""
-
-CONTENT = "content"
-"""The reason of an entry of an item's list that its text is there because of."""
-
-_CONTENT_END = b'"reason":"content"}]}'
+_CONTENT_END = f'"reason":"{CONTENT}"}}]}}'.encode()
 
 
 class TrendingEntry(msgspec.Struct, gc=False):

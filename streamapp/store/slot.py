@@ -27,6 +27,7 @@ from streamapp.store.scripts import Value, readable, run
 _POSITION = struct.Struct(">Q")
 _PUT_BYTES = 500_000
 _PUT_KEYS = 250
+_PUT_ITEMS = 1_000
 _READ_KEYS = 500
 _FENCE = "fence:"
 _OWNER = "owner"
@@ -234,6 +235,22 @@ class Slot:
                 values += [number * len(record), record]
             await self.put_by("put-packed", [key], position, values)
 
+    async def put_items(self, position: int, known: int, ids: Sequence[str]) -> None:
+        """Write the ids of items that the slot gets on its way to `position`.
+
+        Args:
+            position: Of the slot's log; the items are those of the records below it.
+            known: Items that the slot's registry holds before.
+            ids: Items that it gets, in order of first appearance.
+
+        Raises:
+            FenceMovedError: as for `put`.
+            StateError: other items are there.
+        """
+        for start in range(0, len(ids), _PUT_ITEMS):
+            some = ids[start : start + _PUT_ITEMS]
+            await self.put_by("put-items", [self.keys.items], position, [known + start, *some])
+
     async def put_by(
         self, script: str, keys: Sequence[str], position: int, values: Sequence[Value]
     ) -> int:
@@ -248,20 +265,13 @@ class Slot:
             raise FenceMovedError(position, stale)
         return stale
 
-    async def commit(
-        self,
-        expected: int,
-        head: Head,
-        known: int = 0,
-        ids: Sequence[str] = (),
-    ) -> None:
+    async def commit(self, expected: int, head: Head, items: int = 0) -> None:
         """Move the position from `expected` to that of `head`, with its fences and fields.
 
         Args:
             expected: The position this process left or found.
             head: The new position, all fences, and the fields that change.
-            known: Items that the slot's registry holds before.
-            ids: Items that it gets.
+            items: Items that were put, of the records below the new position.
 
         Raises:
             FenceMovedError: the position is neither `expected` nor the new one, or the last that
@@ -273,7 +283,7 @@ class Slot:
         for name, value in head.fields.items():
             fields += [name, value]
         arguments: list[Value] = [self.generation, expected, head.position, self._written]
-        arguments += [len(fields) // 2, *fields, known, *ids]
+        arguments += [len(fields) // 2, *fields, items]
         keys = [self.keys.head, self.keys.items]
         found = int(await run(self._redis, "commit", keys, arguments))
         if found not in {expected, head.position}:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from streamapp.errors import FenceMovedError
+from streamapp.errors import FenceMovedError, StateError
 from streamapp.store.keys import SlotKeys
 from streamapp.store.lists import lists_of
 from streamapp.store.slot import Head, Slot
@@ -46,6 +46,33 @@ async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -
     head = await slot.head()
     assert head is not None
     assert (head.position, head.fences, head.number("applied")) == (20, {"t/0": 5}, 3)
+
+
+async def test_items_that_a_dead_worker_put_are_there_once(redis: Redis, slot: Slot) -> None:
+    """It died before its position moved; whoever takes over may cut the same log elsewhere."""
+    ids = [f"i{number}" for number in range(3_000)]
+    await slot.put_items(20, 0, ids[:2_500])
+    taken_over = Slot(redis, slot.keys, slot.generation)
+    await taken_over.head()
+    await taken_over.put_items(30, 0, ids[:1_700])
+    with pytest.raises(FenceMovedError):
+        await slot.put_items(20, 2_500, ids[2_500:])
+    with pytest.raises(StateError, match="another length"):
+        await taken_over.commit(10, Head(30), 1_700)
+    await taken_over.put_items(40, 1_700, ids[1_700:])
+    await taken_over.commit(10, Head(40), 3_000)
+    assert (await slot.registry()).ids == ids
+
+
+async def test_items_of_another_log_are_refused(slot: Slot) -> None:
+    """Somebody else wrote there, or the keys of two states are mixed up."""
+    await slot.put_items(20, 0, ["a", "b"])
+    with pytest.raises(StateError, match="holds other items than the log"):
+        await slot.put_items(20, 1, ["c"])
+    await slot.head()
+    with pytest.raises(StateError, match="shorter than the fence says"):
+        await slot.put_items(20, 3, ["c"])
+    assert (await slot.registry()).ids == ["a", "b"]
 
 
 async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(

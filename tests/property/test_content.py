@@ -5,8 +5,9 @@ import numpy as np
 from hypothesis import given, settings
 
 from streamapp.core.content import Content, Match, Matches, decode_list, encode_list
-from streamapp.core.listing import CONTENT, encode_item_lists, is_content
+from streamapp.core.listing import encode_item_lists, is_content
 from streamapp.core.ranking import Rule
+from streamapp.core.reasons import CONTENT
 from streamapp.core.registry import Registry, shard_of
 from tests import oracle
 from tests.oracle import Act
