@@ -38,12 +38,12 @@ def listed(pipeline: Pipeline, items: list[str], rule: Similarity) -> Lists:
     ids = shard.registry.ids
     numbers = np.array([shard.registry.find(item) for item in items], np.int32)
     got = neighbours_of(numbers, shard.rows, shard.norms, shard.registry, rule)
-    assert got.starts[-1] == len(got.item) == len(got.score)
+    assert not len(got.ends) or got.ends[-1] == len(got.item) == len(got.score)
     assert len(got.row) == len(ids)
     return {
         ids[number]: [
             (ids[got.item[entry]], float(got.score[entry]))
-            for entry in range(got.starts[line], got.starts[line + 1])
+            for entry in range(got.starts[line], got.ends[line])
         ]
         for number, line in enumerate(got.row)
         if line >= 0
