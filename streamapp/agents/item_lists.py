@@ -41,7 +41,7 @@ class ItemLists:
     """The lists of items, and what is trending.
 
     Attributes:
-        registry: The items.
+        registry: The items; it only grows.
     """
 
     def __init__(self, lists: Lists) -> None:

@@ -80,11 +80,17 @@ async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
 ) -> None:
     """The same keys and places, another generation: neither blobs nor the position change."""
     stranger = Slot(redis, slot.keys, "another")
+    await stranger.head()
     with pytest.raises(FenceMovedError):
         await stranger.put(30, [("a", b"theirs")])
+    await stranger.head()
+    with pytest.raises(FenceMovedError):
+        await stranger.put_items(30, 0, ["theirs"])
+    await stranger.head()
     with pytest.raises(FenceMovedError):
         await stranger.commit(10, Head(30))
     assert await slot.read(["a"]) == [(20, b"new")]
+    assert not len(await slot.registry())
     await slot.check(10)
 
 
