@@ -18,6 +18,7 @@ from streamapp.core.availability import Availability
 from streamapp.core.categories import Categories
 from streamapp.core.content import Content
 from streamapp.core.fence import Fences
+from streamapp.core.flags import flagged, packed_flags
 from streamapp.core.norms import Norms
 from streamapp.core.popularity import Popularity
 from streamapp.core.roles import registry_of
@@ -32,9 +33,9 @@ class Pending:
     """What readers do not have yet, as the head of a slot carries it.
 
     Attributes:
-        dirty: Numbers of rows whose list changed, packed.
-        moved: Numbers of items whose norm moved, or that were hidden or shown again, which is not
-            yet in all lists, packed.
+        dirty: Rows whose list changed, by number, as `packed_flags` says.
+        moved: Likewise items whose norm moved, or that were hidden or shown again, where that is
+            not yet in all lists.
         republish: Position from which every list is to be published again; b"" for none.
     """
 
@@ -45,11 +46,8 @@ class Pending:
     @classmethod
     def of(cls, dirty: Bools, moved: Bools, republish_at: int | None) -> "Pending":
         """Return what is pending; `dirty` and `moved` are bool by number."""
-        dirty_numbers, moved_numbers = (
-            np.flatnonzero(flags).astype("<i4").tobytes() for flags in (dirty, moved)
-        )
         republish = b"" if republish_at is None else str(republish_at).encode()
-        return cls(dirty_numbers, moved_numbers, republish)
+        return cls(packed_flags(dirty), packed_flags(moved), republish)
 
     @classmethod
     def from_head(cls, head: Head) -> "Pending":
@@ -58,8 +56,8 @@ class Pending:
 
     def restore(self, shard: Shard) -> None:
         """Note on a shard that was just read what is pending."""
-        shard.dirty[np.frombuffer(self.dirty, "<i4")] = True
-        moved = np.frombuffer(self.moved, "<i4")
+        shard.dirty[flagged(self.dirty)] = True
+        moved = flagged(self.moved)
         shard.norms.moved[moved] = shard.norms.fell[moved] = True
 
     @property

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from faust.types import TP
 from redis.asyncio import Redis
 
+from streamapp.core.flags import flagged
 from streamapp.core.listing import TRENDING
 from streamapp.errors import StateError, StreamappError
 from streamapp.kinds import followers
@@ -30,7 +31,6 @@ from streamapp.store.slot import Head, Slot
 from streamapp.transport.offsets import pass_gaps, read_offsets
 
 _POLL_INTERVAL_S = 0.2
-_NUMBER_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Standing:
 
     def _numbers(self, field: str) -> int:
         heads = [head for head in self.heads.values() if head]
-        return sum(len(head.fields.get(field, b"")) for head in heads) // _NUMBER_BYTES
+        return sum(len(flagged(head.fields.get(field, b""))) for head in heads)
 
 
 async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, int]) -> Standing:

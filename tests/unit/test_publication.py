@@ -12,6 +12,7 @@ from streamapp.agents.neighbours import Neighbours
 from streamapp.agents.pace import Pace
 from streamapp.agents.publication import Publication
 from streamapp.core.arrays import Ints
+from streamapp.core.flags import flagged
 from streamapp.core.ranking import Rule
 from streamapp.core.shard import Shard
 from streamapp.failpoints import Failpoints
@@ -173,7 +174,7 @@ async def test_a_checkpoint_carries_what_is_on_the_way() -> None:
 
     class Store:
         async def write(self, _: Shard, pending: Pending, __: dict[str, bytes]) -> None:
-            written.append(np.frombuffer(pending.dirty, "<i4").tolist())
+            written.append(flagged(pending.dirty).tolist())
 
     stage: Any = Neighbours.__new__(Neighbours)
     stage._shard, stage._publication, stage._checkpoint = desk.shard, desk.publication, Store()
