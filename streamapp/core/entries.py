@@ -241,19 +241,21 @@ def _room(
 
 @compiled
 def _put(out: Bytes, at: int, piece: Bytes) -> int:
+    target = out[at : at + len(piece)]
     for place in range(len(piece)):
-        out[at + place] = piece[place]
+        target[place] = piece[place]
     return at + len(piece)
 
 
 @compiled
 def _number(out: Bytes, at: int, texts: Bytes, start: int) -> int:
     """Write the number that begins at `start` of a JSON array."""
-    while texts[start] != _COMMA and texts[start] != _CLOSE:
-        out[at] = texts[start]
-        at += 1
-        start += 1
-    return at
+    source, target = texts[start:], out[at:]
+    size = 0
+    while source[size] != _COMMA and source[size] != _CLOSE:
+        target[size] = source[size]
+        size += 1
+    return at + size
 
 
 @compiled
@@ -272,19 +274,21 @@ def _digits(out: Bytes, at: int, value: int) -> int:
 @compiled
 def _name(out: Bytes, at: int, text: Bytes, ends: Longs, place: int, letters: int) -> int:
     """Write a name as JSON wants it between quotes."""
-    for read in range(ends[place] + letters, ends[place + 1]):
-        byte = text[read]
+    name = text[ends[place] + letters : ends[place + 1]]
+    target = out[at:]
+    size = 0
+    for byte in name:
         if byte >= _SPACE and byte not in (_QUOTE, _BACKSLASH):
-            out[at] = byte
-            at += 1
+            target[size] = byte
+            size += 1
             continue
-        out[at] = _BACKSLASH
+        target[size] = _BACKSLASH
         if _SHORT[byte]:
-            out[at + 1] = _SHORT[byte]
-            at += 2
+            target[size + 1] = _SHORT[byte]
+            size += 2
             continue
-        out[at + 1] = _U
-        out[at + 2] = out[at + 3] = _ZERO
-        out[at + 4], out[at + 5] = _HEX[byte >> 4], _HEX[byte & 15]
-        at += 6
-    return at
+        target[size + 1] = _U
+        target[size + 2] = target[size + 3] = _ZERO
+        target[size + 4], target[size + 5] = _HEX[byte >> 4], _HEX[byte & 15]
+        size += 6
+    return at + size

@@ -6,6 +6,7 @@ records in the same order gives every item the same number (ADR-0002).
 
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from zlib import crc32
 
 import numpy as np
@@ -40,12 +41,15 @@ class Registry:
 
     def number(self, ids: Sequence[str]) -> Ints:
         """Return the numbers of `ids`, int32, in order; unknown ids get the next free numbers."""
-        get = self._number.get
-        numbers = [get(item, -1) for item in ids]
-        if -1 in numbers:
-            self._append([item for item, known in zip(ids, numbers, strict=True) if known < 0])
-            numbers = [self._number[item] for item in ids]
-        return np.array(numbers, np.int32)
+        numbers = self._found(ids)
+        unknown = np.flatnonzero(numbers < 0)
+        if len(unknown):
+            self._append([ids[place] for place in unknown.tolist()])
+            numbers = self._found(ids)
+        return numbers
+
+    def _found(self, ids: Sequence[str]) -> Ints:
+        return np.fromiter(map(self._number.get, ids, repeat(-1)), np.int32, len(ids))
 
     def find(self, item: str) -> int:
         """Return the number of `item`, or -1 if it was never seen."""
