@@ -1,8 +1,10 @@
 """Load test. Processes: the worker under test, and programs that load, read and compete."""
 
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -104,6 +106,15 @@ class Process:
             watchdog.cancel()
         code = self._process.wait()
         raise StreamappError(f"{self.name} ended, exit code {code}: {self._last_words()}")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it do nothing meanwhile."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it with SIGTERM, and with SIGKILL where that takes too long."""

@@ -1,5 +1,7 @@
 """Load test. Scenario `scale`: what an event costs two workers, against one."""
 
+from contextlib import ExitStack
+
 from loadtest.bench.app_run import AppRun, audited, outcome, workers
 from loadtest.bench.bench import Bench
 from loadtest.bench.result import Plot, Result, Table
@@ -10,10 +12,16 @@ ID = "scale"
 _RUN = "app"
 _COUNTS = (1, 2)
 _PARTITIONS = "2"
+_SESSION_S = "15"
+"""A worker that is paused is to stay a member of its group."""
 
 
 def run(bench: Bench) -> Result:
-    """Give the same log on two partitions to one worker, then to two; they start before it."""
+    """Give the same log on two partitions to one worker, then to two.
+
+    They are ready before it and paused while it is produced, so that all of it waits for them and
+    each works at full load.
+    """
     result, runs = Result(ID), {}
     apart = True
     for count in _COUNTS:
@@ -48,25 +56,27 @@ def run(bench: Bench) -> Result:
         "CPU an event is what scales here; events a second also depend on what servers and load "
         "leave of the machine"
     )
-    if bench.events_per_record == 1:
-        result.notes.append(
-            "single events are produced no faster than two workers take them, who then work in "
-            "smaller steps that cost more each; --events-per-record 50 keeps both at full load"
-        )
     if not apart:
         result.notes.append("there are too few CPUs to give each worker its own: nothing is pinned")
     return result
 
 
 def _run(bench: Bench, count: int) -> tuple[AppRun, bool]:
-    with bench.stage(measured=count, partitions=_PARTITIONS) as stage:
+    with bench.stage(count, partitions=_PARTITIONS, session_timeout=_SESSION_S) as stage:
         stage.make_topics(_RUN)
         source = bench.source(stage.folder)
         bench.begin(f"{count} workers, starting")
-        with stage.redis() as redis, workers(stage, _RUN, count) as started:
+        with (
+            stage.redis() as redis,
+            workers(stage, _RUN, count) as started,
+            ExitStack() as pause,
+        ):
+            for worker in started:
+                pause.enter_context(worker.paused())
             step = bench.begin(f"{count} workers, filling")
+            fill(stage, _RUN, source, bench.events_per_record, step)
             with Watch(stage.settings(_RUN), redis, started) as watch:
-                fill(stage, _RUN, source, bench.events_per_record, step)
+                pause.close()
                 watch.settled(bench.timeout_s, bench.begin(f"{count} workers"))
         bench.begin(f"{count} workers, audit")
         audited(stage, _RUN, source.files)

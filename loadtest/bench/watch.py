@@ -106,6 +106,7 @@ class Watch:
         self.samples: list[Sample] = []
 
     def __enter__(self) -> Self:
+        self.samples.append(self._state.look(self._workers))
         self._thread.start()
         return self
 
