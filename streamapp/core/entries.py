@@ -241,6 +241,7 @@ def _room(
 
 @compiled
 def _put(out: Bytes, at: int, piece: Bytes) -> int:
+    # An index that counts from 0 is known not to be negative, so whole blocks are copied at once.
     target = out[at : at + len(piece)]
     for place in range(len(piece)):
         target[place] = piece[place]
