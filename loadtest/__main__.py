@@ -120,7 +120,7 @@ def bench(
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report for people.")
     ] = None,
 ) -> None:
-    """Run benchmarks on servers of their own: throughput latency readers growth hot scale.
+    """Run benchmarks on servers of their own: throughput latency readers growth flat hot scale.
 
     Exits with 1 where a run is invalid or its audit finds differences.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from loadtest.bench import growth, hot, latency, readers, scale, throughput
+from loadtest.bench import flat, growth, hot, latency, readers, scale, throughput
 from loadtest.bench.bench import Bench
 from loadtest.bench.cpus import available_cpus, divide
 from loadtest.bench.machine import describe
@@ -23,6 +23,7 @@ SCENARIOS: dict[str, Callable[[Bench], Result]] = {
     latency.ID: latency.run,
     readers.ID: readers.run,
     growth.ID: growth.run,
+    flat.ID: flat.run,
     hot.ID: hot.run,
     scale.ID: scale.run,
 }

@@ -3,7 +3,6 @@
 The figures come from the benchmark, so that what is measured there is what is held to here.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,11 @@ import pytest
 from loadtest.bench.app_run import audited, drain
 from loadtest.bench.bench import Bench
 from loadtest.bench.contest import compete
-from loadtest.bench.cpus import Cpus, available_cpus
 from loadtest.bench.source import fill, given
 from loadtest.bench.stage import Stage
 from loadtest.bench.throughput import ITEMS_ONLY
 from streamapp.cli.console import Step
 from tests.integration.traffic import Act, synthetic, write_log
-from tests.servers.lane import Servers
 
 pytestmark = pytest.mark.alone
 
@@ -27,15 +24,6 @@ EVENTS = 80_000
 def tell(_description: str) -> Step:
     """Begin a step that nobody watches."""
     return lambda _done, _total: None
-
-
-@pytest.fixture
-def stage(servers: Servers, tmp_path: Path) -> Iterator[Stage]:
-    """A stage of the benchmark on the servers of the lane, no process on a CPU of its own."""
-    everywhere = tuple(sorted(available_cpus()))
-    made = Stage(tmp_path, servers.broker.url, servers.redis_url, Cpus(everywhere, everywhere))
-    yield made
-    made.clear()
 
 
 def sessions(folder: Path) -> Path:

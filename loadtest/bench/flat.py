@@ -1,0 +1,99 @@
+"""Load test. Scenario `flat`: bytes in Redis over a replay of ten times the history cap."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loadtest.bench.app_run import audited, workers
+from loadtest.bench.bench import Bench
+from loadtest.bench.footprint import CLASSES, measure
+from loadtest.bench.result import Plot, Result, Table
+from loadtest.bench.shop import Shop
+from loadtest.bench.source import fill, made_up, split
+from loadtest.bench.stage import Stage
+from loadtest.bench.watch import Watch
+
+ID = "flat"
+_RUN = "app"
+_USERS = 2_000
+_ITEMS = 1_000
+_CAP = 20
+TIMES = 10
+"""Parts of the log; in each of them users have as many events, on average, as a history holds."""
+FULL = 2
+"""Histories are full, and what they hold has settled, after so many times the cap."""
+_MB = 1e6
+
+
+def run(bench: Bench) -> Result:
+    """Bring users, time and again, as many events as a history holds; measure after each time."""
+    shop = Shop(TIMES * _CAP * _USERS, _USERS, _ITEMS, seed=bench.seed)
+    with bench.stage(history_cap=str(_CAP)) as stage:
+        measured = replayed(bench, stage, shop)
+    case = {
+        "id": f"{ID}/cap{_CAP}",
+        "shop": shop.as_dict(),
+        "history_cap": _CAP,
+        "bytes": [_bytes(keys) for keys in measured],
+        "rise": rise(measured),
+        "keys": measured,
+    }
+    result = Result(ID, [case])
+    _show(result, measured)
+    result.notes.append(
+        f"{_USERS:,} users, {_ITEMS:,} items, histories of {_CAP} items; the most after "
+        f"{FULL} times the cap is {case['rise']:.3f} times what it was then"
+    )
+    return result
+
+
+def replayed(bench: Bench, stage: Stage, shop: Shop) -> list[dict[str, Any]]:
+    """Bring a tenth of a shop's log ten times to one worker; return keys and bytes after each.
+
+    Raises:
+        StreamappError: the worker ends, or the audit of it all finds differences.
+    """
+    stage.make_topics(_RUN)
+    bench.begin(f"making a shop of {shop.events:,} events")
+    whole = made_up(shop, stage.folder)
+    settings, measured = stage.settings(_RUN), []
+    with stage.redis() as redis, workers(stage, _RUN) as started:
+        for times, part in enumerate(split(whole, stage.folder, TIMES), 1):
+            about = f"part {times} of {TIMES}"
+            fill(stage, _RUN, part, bench.events_per_record, bench.begin(f"{about}, filling"))
+            with Watch(settings, redis, started) as watch:
+                watch.settled(bench.timeout_s, bench.begin(about))
+            keys = measure(redis, stage.name, settings.list_prefix, settings.state_prefix)
+            measured.append(keys)
+    bench.begin("audit")
+    audited(stage, _RUN, whole.files)
+    return measured
+
+
+def rise(measured: Sequence[Mapping[str, Any]]) -> float:
+    """Return the most bytes since histories are full, as a multiple of the bytes then."""
+    totals = [_bytes(keys) for keys in measured]
+    return max(totals[FULL:]) / totals[FULL - 1]
+
+
+def _bytes(keys: Mapping[str, Any]) -> int:
+    return sum(one["bytes"] for one in keys.values())
+
+
+def _show(result: Result, measured: Sequence[Mapping[str, Any]]) -> None:
+    present = [name for name in CLASSES if any(name in keys for keys in measured)]
+    times = list(range(1, TIMES + 1))
+    series = {
+        name: [keys.get(name, {"bytes": 0})["bytes"] / _MB for keys in measured] for name in present
+    } | {"all": [_bytes(keys) / _MB for keys in measured]}
+    result.tables.append(
+        Table(
+            "Bytes in Redis by class of keys, MB",
+            ("times the cap", *series),
+            [
+                (at, *(round(values[place], 2) for values in series.values()))
+                for place, at in enumerate(times)
+            ],
+        )
+    )
+    points = {name: ([float(at) for at in times], values) for name, values in series.items()}
+    result.plots.append(Plot("Bytes in Redis", "times the cap", "MB", points))
