@@ -45,7 +45,8 @@ def chaos(
         typer.echo(
             f"seed {seed}, {lane}, {chosen.duration_s:g} s: {chosen.events_per_s} records/s, "
             f"{len(chosen.topics)} topics of {chosen.partitions} partitions, "
-            f"cap {chosen.history_cap}, {len(chosen.faults)} faults"
+            f"cap {chosen.history_cap}, half-life {chosen.half_life_s:g} s, "
+            f"{len(chosen.faults)} faults"
         )
     # Whoever ends the runner ends its workers, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

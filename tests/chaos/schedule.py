@@ -66,6 +66,8 @@ _LASTS_S = {
 }
 _GAPS_S = {"worker": (3.0, 16.0), BROKER: (5.0, 22.0), REDIS: (3.0, 14.0)}
 _LONG_SILENCE_S = 30.0
+_HALF_LIFE_S = 3_600.0
+"""The shop has an event for each second, and some that are late by more than an hour."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Plan:
         duration_s: How long events come in.
         events_per_s: How many events come in a second.
         history_cap: Most items of a history; with less than the shop has, there is one topic.
+        half_life_s: In which interactions fade, in seconds of their own time; 0 if they do not.
         topics: Event topics by their short names.
         partitions: Partitions of every topic.
         static_members: Whether workers keep their member id when they start again.
@@ -118,6 +121,7 @@ class Plan:
     duration_s: float
     events_per_s: int
     history_cap: int
+    half_life_s: float
     topics: tuple[str, ...]
     partitions: int
     static_members: bool
@@ -132,6 +136,7 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
     """Return what a seed means."""
     chance = Random(f"{seed}")  # noqa: S311 - chaos, not secrets
     overflows, content = chance.random() < 1 / 3, Random(f"{seed}/content").random() < 1 / 2  # noqa: S311
+    fades = Random(f"{seed}/half-life").random() < 1 / 3  # noqa: S311
     found = [fault for track in TRACKS for fault in _faults(seed, lane, track, duration_s)]
     made = Plan(
         seed=seed,
@@ -139,6 +144,7 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
         duration_s=duration_s,
         events_per_s=chance.randrange(300, 801, 50),
         history_cap=chance.randrange(3, 12) if overflows else 100,
+        half_life_s=_HALF_LIFE_S if fades else 0.0,
         topics=("clicks",) if overflows else ("clicks", "purchases"),
         partitions=chance.choice((3, 4, 5)),
         # The embedded broker never settles with several static members once one was expelled.
