@@ -53,6 +53,7 @@ class Trending:
         self._tops: list[Tops] = []
         self._merged: list[Any] = []
         self._standing: tuple[list[Popular], float] | None = None
+        self._lost = False
         self._since: list[int] = []
         self._began: list[Any] = []
         self._round = ""
@@ -73,7 +74,7 @@ class Trending:
         keys = [SlotKeys(self._prefix, rows_tag(shard)) for shard in range(shards)]
         self._heads = [one.head for one in keys]
         self._tops = [Tops(self._redis, one) for one in keys] if self._in_categories else []
-        self._merged, self._standing = [], None
+        self._merged, self._standing, self._lost = [], None, lost
         merged = positions_of(head.fields.get("merged", b""))
         self._since = merged if len(merged) == shards and not lost else [0] * shards
         self._began, self._round, self._queue = [], "", []
@@ -130,7 +131,7 @@ class Trending:
         shown = self._shown(found)
         content = encode_trending(*shown, seq, self._half_life_s)
         lists: dict[str, bytes] = {}
-        if shown != self._standing and (content or (await self._lists.standing(KIND, [""]))[0]):
+        if shown != self._standing and (content or await self._may_stand()):
             lists[""] = content
         for category, popular in zip(some, await self._popular(some), strict=True):
             lists[category] = encode_trending(popular, shown[1], seq, self._half_life_s, category)
@@ -145,6 +146,10 @@ class Trending:
         self._on_the_way = _PART if self._queue else self._round
         self._delivery.send(lists)
         return True
+
+    async def _may_stand(self) -> bool:
+        """Say whether there may be a list of all, in Redis or on the topic."""
+        return self._lost or bool((await self._lists.standing(KIND, [""]))[0])
 
     def _shown(self, found: list[Any]) -> tuple[list[Popular], float]:
         """Return what the list shows, and its time; nothing where there is to be no list."""
