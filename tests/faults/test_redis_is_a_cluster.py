@@ -1,5 +1,6 @@
 """State and lists lie on three nodes of a Redis Cluster: all commands work, and nodes may die."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,16 @@ import orjson
 import pytest
 
 from tests.faults.shop import exact, selling, wait_applied
-from tests.integration.traffic import redis_lists, succeeded, synthetic
+from tests.integration.traffic import (
+    hidden_by,
+    hidden_in_lists,
+    produce,
+    product,
+    redis_lists,
+    succeeded,
+    synthetic,
+    with_catalogue,
+)
 from tests.servers.cluster import Cluster
 from tests.servers.deployment import Deployment
 from tests.servers.lane import Servers
@@ -66,3 +76,36 @@ def test_a_cluster_counts_exactly_while_a_node_is_restarted_and_every_command_wo
     assert succeeded(spread, "streamapp", "rebuild", "--json")
     one.start()
     exact(spread, shop.sold)
+
+
+def test_a_cluster_hides_what_is_sold_out_and_finds_new_products_their_neighbours(
+    spread: Deployment, cluster: Cluster
+) -> None:
+    """Categories, availability and content lie in slots of their own, too, and survive a node."""
+    with_catalogue(spread)
+    spread.env["STREAMAPP_CONTENT_NEIGHBOURS"] = "true"
+    spread.env["STREAMAPP_REFRESH_INTERVAL"] = "0.3"
+    kinds = ("tent", "lamp", "stove")
+    names = [f"sku-{number}" for number in range(90)] + [f"new-{number}" for number in range(30)]
+    goods = [
+        product(name, title=f"{kinds[n % 3]} {n % 7}", category=kinds[n % 3])
+        for n, name in enumerate(names)
+    ]
+    asyncio.run(produce(spread, goods))
+    with selling(spread, synthetic(seed=72, events=100_000), rate=300) as shop:
+        one = spread.worker(instance_id="one", redis_timeout="2")
+        wait_applied(spread, 500)
+        sold_out = {name for name in names if name.endswith("3")}
+        asyncio.run(produce(spread, [product(name, available=False) for name in sorted(sold_out)]))
+        for node in cluster.nodes:
+            node.kill()
+            node.start()
+            cluster.await_whole()
+            wait_applied(spread, len(shop.sold))
+    assert one.running
+    compared = exact(spread, shop.sold)["compared"]
+    assert compared["content lists"] > 20
+    assert compared["trending in categories"] == len(kinds)
+    assert hidden_by(spread) == sold_out
+    assert not hidden_in_lists(spread, sold_out)
+    assert "CROSSSLOT" not in one.output
