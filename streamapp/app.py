@@ -48,6 +48,9 @@ _INTAKE = "intake"
 
 _WATCH_S = 2.0
 
+_LET_GO_S = 2.0
+"""Longest that partitions are kept for messages that the broker does not take."""
+
 _METADATA_MAX_AGE_MS = 30_000
 """How soon a topic that got more partitions, or was made anew, is noticed."""
 
@@ -183,7 +186,14 @@ class App(faust.App):
         self.fail(exc)
 
     async def _drop_lanes(self, *_: Any, **__: Any) -> None:
+        """Give up partitions, when nothing of theirs can arrive behind what the next owner sends.
+
+        Kafka names the next owner only when this returns. A worker that waits in vain looks after
+        its lists when the broker has them (ADR-0006), unless it dies before that.
+        """
         await self.lanes.drop()
+        if not await self.outside.publisher.settled(_LET_GO_S):
+            logger.warning("partitions are given up with messages on their way to the broker")
 
     async def _watch_redis(self) -> None:
         """Let the lanes read their state anew when another Redis answers than before."""

@@ -95,6 +95,13 @@ class Publisher:
                 self._sending[target] = asyncio.create_task(self._send(target))
         await asyncio.gather(*(parcel.acknowledged for parcel in parcels.values()))
 
+    async def settled(self, within_s: float) -> bool:
+        """Return when nothing is on its way to the broker, or after so long; say which it was."""
+        if not self._sending:
+            return True
+        _, late = await asyncio.wait(self._sending.values(), timeout=within_s)
+        return not late
+
     @property
     def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:

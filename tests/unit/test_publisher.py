@@ -133,6 +133,20 @@ async def test_a_cancelled_caller_takes_nobody_else_with_it() -> None:
     await stays
 
 
+async def test_it_is_settled_when_the_broker_has_what_was_on_its_way() -> None:
+    """Also what nobody waits for any more, as its partition was given up."""
+    broker = Broker()
+    publisher = Harness(broker)
+    assert await publisher.settled(0)
+    gone = publisher.bring(b"a")
+    await broker.next()
+    gone.cancel()
+    await asyncio.wait([gone])
+    assert not await publisher.settled(0.01)
+    broker.acknowledge()
+    assert await publisher.settled(5)
+
+
 async def test_nothing_overtakes_what_the_broker_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same messages are sent again, whole, and only then what came in behind them."""
     monkeypatch.setattr(module, "_RETRY_S", 0.0)
