@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from tests.faults.shop import exact, selling, wait_applied
+from tests.faults.shop import Shop, exact, selling, wait_applied
 from tests.integration.traffic import (
     hidden_by,
     hidden_in_lists,
@@ -46,6 +46,15 @@ def spread(servers: Servers, cluster: Cluster, tmp_path: Path) -> Iterator[Deplo
     mine.remove_topics()
 
 
+def restart_nodes(deployment: Deployment, cluster: Cluster, shop: Shop) -> None:
+    """Kill each node and start it again, one by one, while the shop sells."""
+    for node in cluster.nodes:
+        node.kill()
+        node.start()
+        cluster.await_whole()
+        wait_applied(deployment, len(shop.sold))
+
+
 def test_a_cluster_counts_exactly_while_a_node_is_restarted_and_every_command_works(
     spread: Deployment, cluster: Cluster
 ) -> None:
@@ -53,11 +62,7 @@ def test_a_cluster_counts_exactly_while_a_node_is_restarted_and_every_command_wo
     with selling(spread, synthetic(seed=71, events=100_000), rate=300) as shop:
         one = spread.worker(instance_id="one", redis_timeout="2")
         wait_applied(spread, 500)
-        for node in cluster.nodes:
-            node.kill()
-            node.start()
-            cluster.await_whole()
-            wait_applied(spread, len(shop.sold))
+        restart_nodes(spread, cluster, shop)
     assert one.running
     assert "CROSSSLOT" not in one.output
     exact(spread, shop.sold)
@@ -97,11 +102,7 @@ def test_a_cluster_hides_what_is_sold_out_and_finds_new_products_their_neighbour
         wait_applied(spread, 500)
         sold_out = {name for name in names if name.endswith("3")}
         asyncio.run(produce(spread, [product(name, available=False) for name in sorted(sold_out)]))
-        for node in cluster.nodes:
-            node.kill()
-            node.start()
-            cluster.await_whole()
-            wait_applied(spread, len(shop.sold))
+        restart_nodes(spread, cluster, shop)
     assert one.running
     compared = exact(spread, shop.sold)["compared"]
     assert compared["content lists"] > 20

@@ -23,9 +23,10 @@ def test_the_slowest_call_is_told_and_settings_are_as_before(node: RedisNode) ->
         assert quiet.slowest != "EVAL"
         with slow_calls(redis) as busy:
             redis.eval(_BUSY, 1, "a")
+            redis.eval(_BUSY, 1, "a")
         assert busy.slowest == "EVAL"
         assert busy.slowest_ms > 1
-        assert busy.count >= 1
+        assert busy.count >= 2
         assert redis.config_get("slowlog-log-slower-than") == {"slowlog-log-slower-than": "1000"}
 
 
