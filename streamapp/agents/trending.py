@@ -124,11 +124,13 @@ class Trending:
         """
         seq = await self._slot.tick(self._delivery.owner)
         found = await self._read()
+        shown = self._shown(found)
         if not self._queue:
             self._began, self._round = found, positions_text(at for at, _, _ in found)
-            self._queue = await self._touched(positions_of(self._round.encode()))
+            # Categories are stored ahead of their first event, and have no time without any.
+            if shown[1] > -math.inf:
+                self._queue = await self._touched(positions_of(self._round.encode()))
         some = self._queue[:_AT_ONCE]
-        shown = self._shown(found)
         content = encode_trending(*shown, seq, self._half_life_s)
         lists: dict[str, bytes] = {}
         if shown != self._standing and (content or await self._may_stand()):

@@ -79,6 +79,24 @@ async def test_a_death_before_any_write_leaves_the_category_that_an_item_has_lef
     assert await desk.shown() == {"tents": ["b"], "lamps": ["a"]}
 
 
+async def test_a_death_before_the_first_event_of_all_is_stored_shows_nothing_yet(
+    desk: Desk,
+) -> None:
+    """What is popular in a category is stored ahead of the head that tells of an event."""
+    for item in ITEMS:
+        desk.shop.say(item, "tents")
+        desk.shop.act(item)
+    first = await desk.owner("neighbours.tops-put:1:raise")
+    with pytest.raises(RuntimeError, match="tops-put"):
+        await desk.drained(first)
+    owner = await desk.owner()
+    await owner.trending.step()
+    assert await desk.shown() == {}
+    await desk.drained(owner)
+    assert await desk.shown() == {"tents": ["a", "b"]}
+    await desk.right()
+
+
 async def test_a_top_is_not_replaced_by_one_of_before_nor_by_one_of_another_state(
     desk: Desk,
 ) -> None:
