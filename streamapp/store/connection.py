@@ -11,13 +11,15 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     ClusterDownError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
+    SlotNotCoveredError,
     TryAgainError,
 )
 from redis.exceptions import (
@@ -36,18 +38,55 @@ _PASSING = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyE
             ClusterDownError, TryAgainError)  # fmt: skip
 """Errors that pass: a worker waits for Redis, because every call of it may be repeated."""
 
+_DISTURBED = (SlotNotCoveredError, AttributeError)
+"""What passes on a cluster, too. When a call to a node fails, redis-py closes idle connections,
+also those that another call takes at that moment: it finds no writer, an `AttributeError`."""
+
 _FOR_EVER = 1_000_000_000
 """Attempts; the client of a cluster has no number that means no end."""
 
 
 class _Cluster(RedisCluster):
-    """Repeats calls that another call of this process disturbed.
+    """Waits for what passes, as the client of one server does.
 
-    When a call to a node fails, redis-py closes idle connections, also those that another call
-    takes at that moment. That call then finds no writer, which is an `AttributeError`.
+    redis-py itself repeats less on a cluster: nothing where no node answers, or one is loading or
+    out of memory, and nothing that is asked of certain nodes.
     """
 
-    ERRORS_ALLOW_RETRY = (*RedisCluster.ERRORS_ALLOW_RETRY, AttributeError)  # type: ignore[assignment]
+    def __init__(self, *, retry: Retry, **options: Any) -> None:
+        super().__init__(retry=Retry(NoBackoff(), 0), **options)
+        self._patience = retry
+
+    async def initialize(self, *args: Any, **options: Any) -> "_Cluster":
+        """Learn which node has which slots.
+
+        Raises:
+            RedisConnectionError: no node answers, or they do not agree.
+        """
+        try:
+            await super().initialize(*args, **options)
+        except RedisClusterException as error:
+            raise RedisConnectionError(str(error)) from error
+        return self
+
+    async def execute_command(self, *args: Any, target_nodes: Any = None, **options: Any) -> Any:
+        """Return the answer to a command.
+
+        Args:
+            args: The command.
+            target_nodes: What redis-py takes, or a function that returns it: that is called again
+                for each attempt, since another node may have taken the place of one that is gone.
+            options: What redis-py takes.
+        """
+
+        async def attempt() -> Any:
+            nodes = target_nodes() if callable(target_nodes) else target_nodes
+            asked = options if nodes is None else {**options, "target_nodes": nodes}
+            return await super(_Cluster, self).execute_command(*args, **asked)
+
+        async def again(_: Exception) -> None: ...
+
+        return await self._patience.call_with_retry(attempt, again)
 
 
 class _Patience(ExponentialBackoff):
@@ -75,10 +114,11 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
 
     `attempts` bounds how often a call is repeated on an error that passes; a worker never gives up.
     """
+    passing = (*_PASSING, *_DISTURBED) if settings.redis_cluster else _PASSING
     options: dict[str, Any] = {
         "socket_timeout": settings.redis_timeout,
         "socket_connect_timeout": settings.redis_timeout,
-        "retry": Retry(_Patience(cap=1, base=0.01), attempts, _PASSING),
+        "retry": Retry(_Patience(cap=1, base=0.01), attempts, passing),  # type: ignore[arg-type]
     }
     if settings.redis_cluster:
         return _Cluster.from_url(settings.redis_url, **options)  # type: ignore[return-value]

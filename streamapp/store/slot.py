@@ -13,6 +13,7 @@ believe to own the slot write the same things, and the slower one only finds tha
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -163,7 +164,7 @@ class Slot:
         prefix = self.keys.blob("")
         options: dict[str, Any] = {"match": pattern_of(prefix), "count": _READ_KEYS}
         if isinstance(self._redis, RedisCluster):
-            options["target_nodes"] = self._redis.get_node_from_key(self.keys.head)
+            options["target_nodes"] = partial(self._redis.get_node_from_key, self.keys.head)
         found: Any = await self._redis.scan(cursor, **options)
         at, keys = found
         if isinstance(at, dict):

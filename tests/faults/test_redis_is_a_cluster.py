@@ -20,8 +20,12 @@ from tests.integration.traffic import (
     with_catalogue,
 )
 from tests.servers.cluster import Cluster
+from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.lane import Servers
+
+_WAITS = "redis does not answer, attempt 8"
+_SAID_S = 90.0
 
 
 @pytest.fixture
@@ -80,6 +84,48 @@ def test_a_cluster_counts_exactly_while_a_node_is_restarted_and_every_command_wo
     assert one.terminate() == 0
     assert succeeded(spread, "streamapp", "rebuild", "--json")
     one.start()
+    exact(spread, shop.sold)
+
+
+def test_a_cluster_that_is_away_as_a_whole_and_one_without_memory_are_waited_for(
+    spread: Deployment, cluster: Cluster
+) -> None:
+    """As one server is; scans, which are asked of one node, wait as well."""
+    spread.env["STREAMAPP_FORGET_AFTER"] = "31536000"
+    with selling(spread, synthetic(seed=73, events=100_000), rate=300) as shop:
+        one = spread.worker(instance_id="one", redis_timeout="2")
+        wait_applied(spread, 500)
+        cluster.kill()
+        wait_until(lambda: _WAITS in one.output, _SAID_S, "the worker waits for any node")
+        for node in cluster.nodes:
+            node.start()
+        cluster.await_whole()
+        wait_applied(spread, len(shop.sold))
+        said = one.output.count(_WAITS)
+        prefix = spread.env["STREAMAPP_STATE_PREFIX"]
+        with cluster.node_of(f"{prefix}{{u0}}:head").client() as full:
+            full.config_set("maxmemory", 1_000_000)
+            wait_until(
+                lambda: one.output.count(_WAITS) > said, _SAID_S, "the worker waits for memory"
+            )
+            full.config_set("maxmemory", 0)
+        wait_applied(spread, len(shop.sold))
+    assert one.running
+    exact(spread, shop.sold)
+
+
+def test_a_replica_takes_the_place_of_a_node_that_is_gone_for_good(
+    spread: Deployment, cluster: Cluster
+) -> None:
+    """What it has not copied is counted again, as where Redis goes back in time."""
+    with selling(spread, synthetic(seed=74, events=100_000), rate=300) as shop:
+        one = spread.worker(instance_id="one", redis_timeout="2")
+        wait_applied(spread, 500)
+        for node in cluster.nodes[1:]:
+            cluster.fail_over(node)
+            wait_applied(spread, len(shop.sold))
+    assert one.running
+    assert "reading the state anew" in one.output
     exact(spread, shop.sold)
 
 

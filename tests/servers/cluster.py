@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from redis.client import NEVER_DECODE
 from redis.cluster import RedisCluster
 
 from streamapp.embedded.server import HOST, free_port
@@ -46,6 +47,7 @@ class Cluster:
     def __init__(self, *, keeps_data: bool = True) -> None:
         self.keeps_data = keeps_data
         self.nodes = [ClusterNode(keeps_data=keeps_data) for _ in range(3)]
+        self._known = len(self.nodes)
 
     @property
     def url(self) -> str:
@@ -82,6 +84,35 @@ class Cluster:
             slot = int(redis.execute_command("CLUSTER", "KEYSLOT", key))
         return self.nodes[slot * len(self.nodes) // _SLOTS]
 
+    def fail_over(self, node: ClusterNode) -> None:
+        """End a node for good, and return when a replica of it has taken its place."""
+        heir = ClusterNode(keeps_data=self.keeps_data)
+        heir.start()
+        try:
+            name, own = _name(node), _name(heir)
+            with heir.client() as redis:
+                redis.execute_command("CLUSTER", "MEET", HOST, node.port, node.bus_port)
+                wait_until(lambda: _says(heir, name, b"master "), _AGREE_S, heir.last_words)
+                redis.execute_command("CLUSTER", "REPLICATE", name)
+            heir.await_link()
+            others = {_name(one): one for one in self.nodes}
+            # Whoever votes must know whose replica it is, and it must know who votes.
+            wait_until(
+                lambda: all(
+                    _says(heir, other, b"master ") and _says(one, own, b"slave " + name)
+                    for other, one in others.items()
+                ),
+                _AGREE_S,
+                heir.last_words,
+            )
+            node.kill()
+            wait_until(lambda: _says(heir, own, b"myself,master "), _AGREE_S, heir.last_words)
+        finally:
+            self.nodes[self.nodes.index(node)] = heir
+            node.close()
+        self._known += 1
+        self.await_whole()
+
     def stop(self) -> None:
         """End all nodes in order."""
         for node in self.nodes:
@@ -104,7 +135,21 @@ class Cluster:
             if not {
                 b"cluster_state:ok",
                 b"cluster_slots_ok:%d" % _SLOTS,
-                b"cluster_known_nodes:%d" % len(self.nodes),
+                b"cluster_known_nodes:%d" % self._known,
             } <= set(about.split()):
                 return False
         return True
+
+
+def _name(node: ClusterNode) -> bytes:
+    """Return what others call a node."""
+    with node.client() as redis:
+        name: bytes = redis.execute_command("CLUSTER", "MYID")
+    return name
+
+
+def _says(node: ClusterNode, name: bytes, part: bytes) -> bool:
+    """Say whether a node knows the one of that name, and says `part` of it."""
+    with node.client() as redis:
+        known: bytes = redis.execute_command("CLUSTER", "NODES", **{NEVER_DECODE: True})
+    return any(line.startswith(name) and part in line for line in known.splitlines())
