@@ -46,7 +46,7 @@ def chaos(
             f"seed {seed}, {lane}, {chosen.duration_s:g} s: {chosen.events_per_s} records/s, "
             f"{len(chosen.topics)} topics of {chosen.partitions} partitions, "
             f"cap {chosen.history_cap}, half-life {chosen.half_life_s:g} s, "
-            f"{len(chosen.faults)} faults"
+            f"{'a Redis Cluster' if chosen.cluster else 'Redis'}, {len(chosen.faults)} faults"
         )
     # Whoever ends the runner ends its workers, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

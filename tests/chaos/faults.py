@@ -1,14 +1,14 @@
 """Chaos. The faults: how each kind of the schedule befalls a worker, the broker or Redis."""
 
 import asyncio
+from contextlib import ExitStack
 from random import Random
-
-from redis import Redis
 
 from tests.chaos.crew import Crew
 from tests.chaos.journal import Journal
 from tests.chaos.schedule import BROKER, REDIS, Fault
 from tests.chaos.site import Site, silenced
+from tests.servers.node import RedisNode
 from tests.servers.proxy import Proxy
 
 _SLOW_S = 0.03
@@ -106,29 +106,35 @@ class Faults:
                 await self._network(proxy, fault)
 
     async def _redis(self, fault: Fault) -> None:
-        redis, proxy = self._site.redis, self._site.redis_proxy
+        redis = self._site.redis
+        victims = redis.victims(Random(f"{fault}"))  # noqa: S311 - who it is, not a secret
         match fault.kind:
             case "silence":
-                with silenced(redis.primary):
+                with ExitStack() as stack:
+                    for one in victims:
+                        stack.enter_context(silenced(one))
                     await asyncio.sleep(fault.lasts_s)
             case "restart":
-                await asyncio.to_thread(redis.kill if fault.hard else redis.stop)
-                await asyncio.sleep(fault.lasts_s)
-                await asyncio.to_thread(redis.start)
-                self._journal.note(REDIS, _READY_AGAIN)
+                await self._restart(victims, fault)
             case "promote":
                 await asyncio.to_thread(redis.promote, fault.lasts_s)
                 self._journal.note(REDIS, _READY_AGAIN)
             case "flush-scripts":
-                with self._client() as client:
-                    client.script_flush()
+                _tell(victims, "SCRIPT", "FLUSH")
             case "full":
-                with self._client() as client:
-                    client.config_set("maxmemory", _FULL_BYTES)
-                    await asyncio.sleep(fault.lasts_s)
-                    client.config_set("maxmemory", 0)
+                _tell(victims, "CONFIG", "SET", "maxmemory", _FULL_BYTES)
+                await asyncio.sleep(fault.lasts_s)
+                _tell(victims, "CONFIG", "SET", "maxmemory", 0)
             case _:
-                await self._network(proxy, fault, b"EVALSHA")
+                await self._network(self._site.redis_proxy, fault, b"EVALSHA")
+
+    async def _restart(self, victims: list[RedisNode], fault: Fault) -> None:
+        for one in victims:
+            await asyncio.to_thread(one.kill if fault.hard else one.stop)
+        await asyncio.sleep(fault.lasts_s)
+        for one in victims:
+            await asyncio.to_thread(one.start)
+        self._journal.note(REDIS, _READY_AGAIN)
 
     async def _network(self, proxy: Proxy, fault: Fault, to: bytes = b"") -> None:
         match fault.kind:
@@ -141,8 +147,11 @@ class Faults:
         await asyncio.sleep(fault.lasts_s)
         proxy.heal()
 
-    def _client(self) -> Redis:
-        return Redis.from_url(self._site.redis.primary.url)
+
+def _tell(servers: list[RedisNode], *command: str | int) -> None:
+    for one in servers:
+        with one.client() as client:
+            client.execute_command(*command)
 
 
 def _told(fault: Fault) -> str:

@@ -1,36 +1,38 @@
 """Chaos. The reader: a frontend that reads all lists all along; none may be torn or go back."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 import orjson
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import RedisClusterException, RedisError
 
 from tests.chaos.journal import Journal
-from tests.chaos.site import StatePair
+from tests.chaos.state import StateCluster, StatePair
 from tests.servers.deployment import Deployment
 
 _INTERVAL_S = 0.1
-_TIMEOUT_S = 1.0
 
 
 class Reader:
-    """Reads every list again and again, straight from the primary.
+    """Reads every list again and again, straight from the servers.
 
     A list may go back when a replica takes the primary's place that is behind, and only then.
     """
 
-    def __init__(self, deployment: Deployment, pair: StatePair, journal: Journal) -> None:
+    def __init__(
+        self, deployment: Deployment, state: StatePair | StateCluster, journal: Journal
+    ) -> None:
         """Make it, without connecting.
 
         Args:
             deployment: Whose lists.
-            pair: Where they are.
+            state: Where they are.
             journal: Where it notes what no reader should see.
         """
         self._prefix = deployment.env["STREAMAPP_LIST_PREFIX"]
-        self._pair = pair
+        self._state = state
         self._journal = journal
         self._seen: dict[bytes, int] = {}
         self._stopping = False
@@ -41,22 +43,20 @@ class Reader:
 
     async def run(self) -> None:
         """Read until `stop`."""
-        promotions = -1
         while not self._stopping:
-            if promotions != self._pair.promotions:
-                promotions = self._pair.promotions
-                self._seen.clear()
-            async with Redis.from_url(self._pair.primary.url, socket_timeout=_TIMEOUT_S) as redis:
-                with suppress(RedisError, OSError):
-                    while promotions == self._pair.promotions and not self._stopping:
+            promotions = self._state.promotions
+            self._seen.clear()
+            async with aclosing(self._state.reader()) as redis:
+                while promotions == self._state.promotions and not self._stopping:
+                    with suppress(RedisError, RedisClusterException, OSError):
                         await self._read(redis, promotions)
-                        await asyncio.sleep(_INTERVAL_S)
-            await asyncio.sleep(_INTERVAL_S)
+                    await asyncio.sleep(_INTERVAL_S)
 
     async def _read(self, redis: Redis, promotions: int) -> None:
         keys = [key async for key in redis.scan_iter(f"{self._prefix}*", count=10_000)]
-        values = await redis.mget(keys) if keys else []
-        if promotions != self._pair.promotions:
+        every = redis.mget_nonatomic if isinstance(redis, RedisCluster) else redis.mget
+        values = await every(keys) if keys else []
+        if self._state.promoting or promotions != self._state.promotions:
             return
         self._journal.counts["lists read"] += len(values)
         for key, value in zip(keys, values, strict=True):

@@ -56,6 +56,7 @@ class Outcome:
             "half_life_s": plan.half_life_s,
             "partitions": plan.partitions,
             "static_members": plan.static_members,
+            "cluster": plan.cluster,
             "figures": {**self.verdict.figures, **self.journal.counts},
             "faults": [entry._asdict() for entry in self.journal.entries],
             "surprises": self.journal.surprises,
@@ -79,7 +80,7 @@ def carry_out(
         LaneError: the lane cannot run on this machine.
     """
     begin("starting servers")
-    with open_site(plan.lane) as site:
+    with open_site(plan.lane, cluster=plan.cluster) as site:
         deployment = Deployment(site.servers, folder)
         deployment.env |= _settings(deployment, plan)
         journal = Journal(tell)
@@ -105,6 +106,7 @@ def _settings(deployment: Deployment, plan: Plan) -> dict[str, str]:
         "STREAMAPP_CONTENT_NEIGHBOURS": str(plan.content).lower(),
         "STREAMAPP_SESSION_TIMEOUT": f"{_SESSION_S:g}",
         "STREAMAPP_REDIS_TIMEOUT": "2",
+        "STREAMAPP_REDIS_CLUSTER": str(plan.cluster).lower(),
         "PYTHONFAULTHANDLER": "1",
     }
 

@@ -5,7 +5,7 @@ one. What can have one fault at a time is a track: a worker, the broker, or Redi
 track never overlap; those of different tracks do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -47,6 +47,7 @@ _OF_WORKERS = ("kill", "term", "pause", "failpoint", "zombie", "crash-loop", "le
 _OF_BROKER = ("silence", "lose-replies", "cut", "slow")
 _OF_REDIS = ("restart", "silence", "lose-replies", "cut", "slow", "flush-scripts", "full",
              "promote")  # fmt: skip
+_OF_CLUSTER = ("restart", "silence", "flush-scripts", "full", "promote")
 _LASTS_S = {
     "kill": (0.0, 3.0),
     "term": (0.0, 2.0),
@@ -113,6 +114,7 @@ class Plan:
         bought_after_view: Whether what is bought after a view is.
         catalogue: Whether there is a catalogue, which says what is available.
         content: Whether products of it have neighbours by their text.
+        cluster: Whether Redis is a cluster.
         faults: By time.
     """
 
@@ -129,6 +131,7 @@ class Plan:
     bought_after_view: bool
     catalogue: bool
     content: bool
+    cluster: bool
     faults: tuple[Fault, ...]
 
 
@@ -137,7 +140,12 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
     chance = Random(f"{seed}")  # noqa: S311 - chaos, not secrets
     overflows, content = chance.random() < 1 / 3, Random(f"{seed}/content").random() < 1 / 2  # noqa: S311
     fades = Random(f"{seed}/half-life").random() < 1 / 3  # noqa: S311
-    found = [fault for track in TRACKS for fault in _faults(seed, lane, track, duration_s)]
+    cluster = Random(f"{seed}/cluster").random() < 1 / 4  # noqa: S311
+    found = [
+        fault
+        for track in TRACKS
+        for fault in _faults(seed, lane, track, duration_s, _kinds(track, lane, cluster=cluster))
+    ]
     made = Plan(
         seed=seed,
         lane=lane,
@@ -153,14 +161,16 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
         bought_after_view=chance.random() < 1 / 2,
         catalogue=chance.random() < 1 / 2,
         content=content,
+        cluster=cluster,
         faults=tuple(sorted(found, key=lambda fault: (fault.at_s, fault.track))),
     )
     return made if made.catalogue else replace(made, content=False)
 
 
-def _faults(seed: int, lane: str, track: str, duration_s: float) -> Iterator[Fault]:
+def _faults(
+    seed: int, lane: str, track: str, duration_s: float, kinds: Sequence[str]
+) -> Iterator[Fault]:
     chance = Random(f"{seed}/{lane}/{track}")  # noqa: S311
-    kinds = _kinds(track, lane)
     gaps_s = _GAPS_S.get(track, _GAPS_S["worker"])
     at_s = _CALM_S if track != WORKERS[-1] else 0.0
     while True:
@@ -196,10 +206,10 @@ def _fault(chance: Random, at_s: float, track: str, kind: str) -> Fault:
     )  # fmt: skip
 
 
-def _kinds(track: str, lane: str) -> tuple[str, ...]:
+def _kinds(track: str, lane: str, *, cluster: bool) -> tuple[str, ...]:
     """Return what may befall a track; the embedded broker loses its data with its process."""
     if track == REDIS:
-        return _OF_REDIS
+        return _OF_CLUSTER if cluster else _OF_REDIS
     if track == BROKER:
         return (*_OF_BROKER, "restart") if lane == "kafka" else _OF_BROKER
     return _OF_WORKERS

@@ -1,20 +1,18 @@
-"""Chaos. The site: a broker behind a proxy, and a Redis behind one, with a replica that copies it.
+"""Chaos. The site: a broker behind a proxy, and a Redis behind one, or a Redis Cluster.
 
-Whoever connects is sent to the proxies: the broker advertises its proxy's port, and the Redis
-proxy leads to whichever server is the primary.
+Whoever connects is sent to the proxies: the broker advertises its proxy's port.
 """
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from streamapp.embedded import Tansu
 from streamapp.embedded.server import HOST, Server
+from tests.chaos.state import StateCluster, StatePair
 from tests.servers.kafka import Kafka
 from tests.servers.lane import LaneError, Servers, lane
-from tests.servers.node import RedisNode
 from tests.servers.proxy import Proxy
 
 
@@ -59,97 +57,26 @@ class _ProxiedKafka(Kafka):
         return command
 
 
-class _Durable(RedisNode):
-    """A Redis that has on disk what it has said yes to."""
-
-    def __init__(self, primary_port: int = 0) -> None:
-        super().__init__(keeps_data=True)
-        self.primary_port = primary_port
-
-    def command(self) -> list[str]:
-        """Return the server's command line."""
-        return [*super().command(), "--appendfsync", "always"]
-
-
-class StatePair:
-    """A primary behind a proxy, and a replica that can take its place, behind as it may be.
-
-    Attributes:
-        keeps_data: What it holds survives its processes.
-        promotions: How often a replica took the place of a primary.
-        primary: The server that the proxy leads to.
-    """
-
-    keeps_data = True
-
-    def __init__(self, proxy: Proxy) -> None:
-        self.promotions = 0
-        self._proxy = proxy
-        self.primary = _Durable()
-        self._replica = _Durable()
-
-    @property
-    def url(self) -> str:
-        """The value of `STREAMAPP_REDIS_URL`."""
-        return f"redis://{HOST}:{self._proxy.port}/0"
-
-    def start(self) -> None:
-        """Start the primary; again on the same port, with what it holds."""
-        self.primary.start()
-        self._proxy.target_port = self.primary.port
-
-    def copy(self) -> None:
-        """Give the primary a replica, and wait until that has everything."""
-        self._replica.close()
-        self._replica = _Durable(self.primary.port)
-        self._replica.start()
-        self._replica.await_link()
-
-    def stop(self) -> None:
-        """End the primary in order."""
-        self.primary.stop()
-
-    def kill(self) -> None:
-        """End the primary as a crash would."""
-        self.primary.kill()
-
-    def close(self) -> None:
-        """End both, and remove what they hold."""
-        self.primary.close()
-        self._replica.close()
-
-    def promote(self, behind_s: float) -> None:
-        """Let the replica fall behind for so long, then let it take the place of the primary."""
-        self._replica.await_link()
-        self._replica.promote()
-        time.sleep(behind_s)
-        self.promotions += 1
-        lost, self.primary, self._replica = self.primary, self._replica, _Durable()
-        lost.close()
-        self.primary.primary_port = 0
-        self._proxy.target_port = self.primary.port
-        self._proxy.cut()
-        self.copy()
-
-
 class Site:
     """Everything that a worker connects to.
 
     Attributes:
         broker: The broker.
-        redis: The primary and its replica.
+        redis: A primary and its replica, or a cluster.
         broker_proxy: What stands in front of the broker.
-        redis_proxy: What stands in front of the primary.
+        redis_proxy: What stands in front of the primary; of nothing where there is a cluster.
     """
 
-    def __init__(self, lane_name: str, broker_proxy: Proxy, redis_proxy: Proxy) -> None:
+    def __init__(
+        self, lane_name: str, broker_proxy: Proxy, redis_proxy: Proxy, *, cluster: bool
+    ) -> None:
         made = {"embedded": _ProxiedTansu, "kafka": _ProxiedKafka}
         if lane_name not in made:
             raise LaneError(f"chaos has no lane {lane_name}: one of {', '.join(made)} is needed")
         self.broker_proxy = broker_proxy
         self.redis_proxy = redis_proxy
         self.broker = made[lane_name](broker_proxy)
-        self.redis = StatePair(redis_proxy)
+        self.redis = StateCluster() if cluster else StatePair(redis_proxy)
         self.servers = Servers(lane_name, self.broker, self.redis)
 
     def heal(self) -> None:
@@ -159,8 +86,12 @@ class Site:
 
 
 @contextmanager
-def open_site(lane_name: str) -> Iterator[Site]:
+def open_site(lane_name: str, *, cluster: bool = False) -> Iterator[Site]:
     """Run a site.
+
+    Args:
+        lane_name: Of what kind its broker is.
+        cluster: Whether its Redis is a cluster.
 
     Raises:
         LaneError: the lane cannot run on this machine.
@@ -168,7 +99,7 @@ def open_site(lane_name: str) -> Iterator[Site]:
     lane(lane_name).check()
     with ExitStack() as stack:
         proxies = [stack.enter_context(Proxy(0)) for _ in range(2)]
-        site = Site(lane_name, *proxies)
+        site = Site(lane_name, *proxies, cluster=cluster)
         for server in (site.broker, site.redis):
             stack.callback(server.close)
             server.start()

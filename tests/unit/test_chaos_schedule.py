@@ -55,6 +55,7 @@ def test_thirty_seeds_kill_at_every_failpoint_and_choose_every_traffic() -> None
     kinds = {(one.bought_together, one.bought_after_view) for one in plans}
     assert len(kinds) == 4
     assert {one.half_life_s > 0 for one in plans} == {False, True}
+    assert {one.cluster for one in plans} == {False, True}
     texts = {(one.catalogue, one.content) for one in plans}
     assert texts == {(False, False), (True, False), (True, True)}
     assert all(one.history_cap < 90 for one in plans if len(one.topics) == 1)
