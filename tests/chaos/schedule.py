@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from streamapp.failpoints import NAMES
+from streamapp.failpoints import CATALOGUE_NAMES, CATEGORY_NAMES, CONTENT_NAMES, NAMES
 
 WORKERS = ("worker-1", "worker-2", "worker-3")
 BROKER = "broker"
@@ -18,7 +18,8 @@ TRACKS = (*WORKERS, BROKER, REDIS)
 LANES = ("embedded", "kafka")
 
 _CALM_S = 6.0
-"""Nothing happens before: workers have joined and made their state, so that none can be missing."""
+"""Nothing befalls servers before: workers have joined and made their state, so that none can be
+missing. Workers may die with the first event."""
 
 _MOST_HITS = 25
 """A failpoint is passed at most so many times before it acts."""
@@ -138,56 +139,50 @@ class Plan:
 def plan(seed: int, lane: str, duration_s: float) -> Plan:
     """Return what a seed means."""
     chance = Random(f"{seed}")  # noqa: S311 - chaos, not secrets
-    overflows, content = chance.random() < 1 / 3, Random(f"{seed}/content").random() < 1 / 2  # noqa: S311
-    fades = Random(f"{seed}/half-life").random() < 1 / 3  # noqa: S311
-    cluster = Random(f"{seed}/cluster").random() < 1 / 4  # noqa: S311
-    found = [
-        fault
-        for track in TRACKS
-        for fault in _faults(seed, lane, track, duration_s, _kinds(track, lane, cluster=cluster))
-    ]
+    overflows = chance.random() < 1 / 3
     made = Plan(
         seed=seed,
         lane=lane,
         duration_s=duration_s,
         events_per_s=chance.randrange(300, 801, 50),
         history_cap=chance.randrange(3, 12) if overflows else 100,
-        half_life_s=_HALF_LIFE_S if fades else 0.0,
+        half_life_s=_HALF_LIFE_S if chance.random() < 1 / 3 else 0.0,
         topics=("clicks",) if overflows else ("clicks", "purchases"),
         partitions=chance.choice((3, 4, 5)),
         # The embedded broker never settles with several static members once one was expelled.
         static_members=chance.random() < 1 / 2 and lane != "embedded",
         bought_together=chance.random() < 1 / 2,
         bought_after_view=chance.random() < 1 / 2,
-        catalogue=chance.random() < 1 / 2,
-        content=content,
-        cluster=cluster,
-        faults=tuple(sorted(found, key=lambda fault: (fault.at_s, fault.track))),
+        catalogue=(catalogue := chance.random() < 1 / 2),
+        content=chance.random() < 1 / 2 and catalogue,
+        cluster=chance.random() < 1 / 4,
+        faults=(),
     )
-    return made if made.catalogue else replace(made, content=False)
+    found = [fault for track in TRACKS for fault in _faults(made, track)]
+    return replace(made, faults=tuple(sorted(found, key=lambda fault: (fault.at_s, fault.track))))
 
 
-def _faults(
-    seed: int, lane: str, track: str, duration_s: float, kinds: Sequence[str]
-) -> Iterator[Fault]:
-    chance = Random(f"{seed}/{lane}/{track}")  # noqa: S311
+def _faults(made: Plan, track: str) -> Iterator[Fault]:
+    chance = Random(f"{made.seed}/{made.lane}/{track}")  # noqa: S311
+    kinds, places = _kinds(made, track), _places(made)
     gaps_s = _GAPS_S.get(track, _GAPS_S["worker"])
-    at_s = _CALM_S if track != WORKERS[-1] else 0.0
+    at_s = chance.uniform(0, gaps_s[1]) if track in WORKERS else _CALM_S + chance.uniform(*gaps_s)
     while True:
-        at_s = round(at_s + chance.uniform(*gaps_s), 2)
-        fault = _fault(chance, at_s, track, chance.choices(kinds, [_WEIGHTS[k] for k in kinds])[0])
-        if at_s + fault.lasts_s > duration_s:
+        at_s = round(at_s, 2)
+        kind = chance.choices(kinds, [_WEIGHTS[kind] for kind in kinds])[0]
+        fault = _fault(chance, at_s, track, kind, places)
+        if at_s + fault.lasts_s > made.duration_s:
             return
         yield fault
-        at_s += fault.lasts_s
+        at_s += fault.lasts_s + chance.uniform(*gaps_s)
 
 
-def _fault(chance: Random, at_s: float, track: str, kind: str) -> Fault:
+def _fault(chance: Random, at_s: float, track: str, kind: str, names: Sequence[str]) -> Fault:
     """Return a fault; it draws the same number of times whatever it is."""
     lasts_s, count, place, hits, action, long, hard = (
         round(chance.uniform(*_LASTS_S[kind]), 2),
         chance.randrange(2, 6),
-        chance.choice(NAMES),
+        chance.choice(names),
         chance.randrange(1, _MOST_HITS),
         chance.choice(_ACTIONS),
         chance.random() < 1 / 6,
@@ -206,10 +201,19 @@ def _fault(chance: Random, at_s: float, track: str, kind: str) -> Fault:
     )  # fmt: skip
 
 
-def _kinds(track: str, lane: str, *, cluster: bool) -> tuple[str, ...]:
+def _kinds(made: Plan, track: str) -> tuple[str, ...]:
     """Return what may befall a track; the embedded broker loses its data with its process."""
     if track == REDIS:
-        return _OF_CLUSTER if cluster else _OF_REDIS
+        return _OF_CLUSTER if made.cluster else _OF_REDIS
     if track == BROKER:
-        return (*_OF_BROKER, "restart") if lane == "kafka" else _OF_BROKER
+        return (*_OF_BROKER, "restart") if made.lane == "kafka" else _OF_BROKER
     return _OF_WORKERS
+
+
+def _places(made: Plan) -> tuple[str, ...]:
+    """Return the failpoints that a worker passes."""
+    return (
+        *NAMES,
+        *((*CATALOGUE_NAMES, *CATEGORY_NAMES) if made.catalogue else ()),
+        *(CONTENT_NAMES if made.content else ()),
+    )

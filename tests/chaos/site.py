@@ -8,53 +8,11 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from streamapp.embedded import Tansu
-from streamapp.embedded.server import HOST, Server
+from streamapp.embedded.server import Server
 from tests.chaos.state import StateCluster, StatePair
-from tests.servers.kafka import Kafka
 from tests.servers.lane import LaneError, Servers, lane
+from tests.servers.proxied import ProxiedKafka, ProxiedTansu
 from tests.servers.proxy import Proxy
-
-
-class _ProxiedTansu(Tansu):
-    """The embedded broker, which sends its clients to a proxy."""
-
-    def __init__(self, proxy: Proxy) -> None:
-        super().__init__()
-        self._proxy = proxy
-
-    @property
-    def url(self) -> str:
-        """The value of `STREAMAPP_BROKER_URL`."""
-        return f"kafka://{HOST}:{self._proxy.port}"
-
-    def command(self) -> list[str]:
-        """Return the command line; point the proxy to the port that was chosen."""
-        self._proxy.target_port = self.port
-        command = super().command()
-        command[command.index("--advertised-listener-url") + 1] = f"tcp://{HOST}:{self._proxy.port}"
-        return command
-
-
-class _ProxiedKafka(Kafka):
-    """Apache Kafka, which sends its clients to a proxy."""
-
-    def __init__(self, proxy: Proxy) -> None:
-        super().__init__()
-        self._proxy = proxy
-
-    @property
-    def url(self) -> str:
-        """The value of `STREAMAPP_BROKER_URL`."""
-        return f"kafka://{HOST}:{self._proxy.port}"
-
-    def command(self) -> list[str]:
-        """Write the properties, return the command line; point the proxy to the chosen port."""
-        self._proxy.target_port = self.port
-        command = super().command()
-        with (self.folder / "server.properties").open("a") as properties:
-            properties.write(f"advertised.listeners=PLAINTEXT://{HOST}:{self._proxy.port}\n")
-        return command
 
 
 class Site:
@@ -70,7 +28,7 @@ class Site:
     def __init__(
         self, lane_name: str, broker_proxy: Proxy, redis_proxy: Proxy, *, cluster: bool
     ) -> None:
-        made = {"embedded": _ProxiedTansu, "kafka": _ProxiedKafka}
+        made = {"embedded": ProxiedTansu, "kafka": ProxiedKafka}
         if lane_name not in made:
             raise LaneError(f"chaos has no lane {lane_name}: one of {', '.join(made)} is needed")
         self.broker_proxy = broker_proxy

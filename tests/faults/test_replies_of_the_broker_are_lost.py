@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from streamapp.embedded.server import HOST
-from streamapp.embedded.tansu import Tansu
 from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.lane import Servers
+from tests.servers.proxied import ProxiedTansu
 from tests.servers.proxy import Proxy
 
 _PRODUCE = re.compile(rb"aiokafka-producer-\d+\xff{4}.{0,400}-(deltas|interactions)", re.DOTALL)
@@ -21,26 +20,6 @@ _PRODUCE = re.compile(rb"aiokafka-producer-\d+\xff{4}.{0,400}-(deltas|interactio
 
 _OFFSET_COMMIT = b"\x00\x08\x00\x03"
 """Key and version of the request, as its header has them."""
-
-
-class BehindProxy(Tansu):
-    """A broker that tells its clients to come through a proxy."""
-
-    def __init__(self, proxy: Proxy) -> None:
-        super().__init__()
-        self._proxy = proxy
-
-    @property
-    def url(self) -> str:
-        """The value of `STREAMAPP_BROKER_URL`."""
-        return f"kafka://{HOST}:{self._proxy.port}"
-
-    def command(self) -> list[str]:
-        """Return the broker's command line, and tell the proxy where it leads."""
-        self._proxy.target_port = self.port
-        line = super().command()
-        place = line.index("--advertised-listener-url") + 1
-        return [*line[:place], f"tcp://{HOST}:{self._proxy.port}", *line[place + 1 :]]
 
 
 @pytest.fixture
@@ -55,7 +34,7 @@ def distant(servers: Servers, line: Proxy, tmp_path: Path) -> Iterator[Deploymen
     """A deployment whose broker is reached through the proxy only."""
     if servers.lane != "embedded":
         pytest.skip("only the embedded broker is told to advertise the proxy")
-    with BehindProxy(line) as broker:
+    with ProxiedTansu(line) as broker:
         mine = Deployment(Servers(servers.lane, broker, servers.redis), tmp_path)
         mine.env["STREAMAPP_PARTITIONS"] = "2"
         yield mine

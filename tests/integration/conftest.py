@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.bench.bench import Bench
 from loadtest.bench.cpus import Cpus, available_cpus
 from loadtest.bench.stage import Stage
+from streamapp.cli.console import Step
 from tests.servers.lane import Servers
 
 
@@ -17,3 +19,13 @@ def stage(servers: Servers, tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path, servers.broker.url, servers.redis_url, Cpus(everywhere, everywhere))
     yield made
     made.clear()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A benchmark that nobody watches."""
+
+    def begin(_: str) -> Step:
+        return lambda _done, _total: None
+
+    return Bench(begin, timeout_s=200)

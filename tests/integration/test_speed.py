@@ -13,17 +13,11 @@ from loadtest.bench.contest import compete
 from loadtest.bench.source import fill, given
 from loadtest.bench.stage import Stage
 from loadtest.bench.throughput import ITEMS_ONLY
-from streamapp.cli.console import Step
 from tests.integration.traffic import Act, synthetic, write_log
 
 pytestmark = pytest.mark.alone
 
 EVENTS = 80_000
-
-
-def tell(_description: str) -> Step:
-    """Begin a step that nobody watches."""
-    return lambda _done, _total: None
 
 
 def sessions(folder: Path) -> Path:
@@ -37,22 +31,22 @@ def sessions(folder: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["sessions", "rsc15-100k"])
 def test_a_worker_is_not_slower_than_an_agent_that_does_nothing(
-    stage: Stage, tmp_path: Path, request: pytest.FixtureRequest, name: str
+    stage: Stage, bench: Bench, tmp_path: Path, request: pytest.FixtureRequest, name: str
 ) -> None:
     """From a full topic to the last list and fence, against reading the same topic."""
     if name == "sessions":
         log = sessions(tmp_path)
     else:
         log = request.getfixturevalue("event_logs") / name / "events.csv.gz"
-    source, bench = given([log]), Bench(tell, timeout_s=200)
+    source = given([log])
     stage.make_topics("app")
-    records = fill(stage, "app", source, 1, tell("filling"))
+    records = fill(stage, "app", source, 1, bench.begin("filling"))
 
     stage.chosen["app"] = ITEMS_ONLY
     empty = compete(bench, stage, source, records, "empty-agent", 0)["events_per_s"]
-    items = drain(stage, "app", bench.timeout_s, tell("the app")).events_per_s
+    items = drain(stage, "app", bench.timeout_s, bench.begin("the app")).events_per_s
     stage.make_topics("all")
-    every = drain(stage, "all", bench.timeout_s, tell("the app")).events_per_s
+    every = drain(stage, "all", bench.timeout_s, bench.begin("the app")).events_per_s
 
     print(  # noqa: T201
         f"{name}: empty agent {empty:,.0f}/s, worker {items:,.0f}/s, {items / empty:.1f} times; "

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from streamapp.failpoints import NAMES
+from streamapp.failpoints import EVERY_NAME
 from tests.chaos.schedule import BROKER, LANES, TRACKS, plan
 
-_SEEDS = range(1, 31)
+_SEEDS = range(1, 61)
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -45,11 +45,11 @@ def test_a_server_that_would_lose_its_data_is_not_restarted() -> None:
     assert kinds["kafka"] - kinds["embedded"] == {"restart"}
 
 
-def test_thirty_seeds_kill_at_every_failpoint_and_choose_every_traffic() -> None:
+def test_sixty_seeds_kill_at_every_failpoint_and_choose_every_traffic() -> None:
     """Chance leaves nothing out."""
     plans = [plan(seed, "kafka", 120) for seed in _SEEDS]
     places = {fault.place.partition(":")[0] for one in plans for fault in one.faults}
-    assert places - {""} == set(NAMES)
+    assert places - {""} == set(EVERY_NAME)
     assert {len(one.topics) for one in plans} == {1, 2}
     assert {one.static_members for one in plans} == {False, True}
     kinds = {(one.bought_together, one.bought_after_view) for one in plans}
