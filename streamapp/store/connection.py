@@ -43,7 +43,7 @@ _DISTURBED = (SlotNotCoveredError, AttributeError)
 also those that another call takes at that moment: it finds no writer, an `AttributeError`."""
 
 _FOR_EVER = 1_000_000_000
-"""Attempts; the client of a cluster has no number that means no end."""
+"""Attempts: at one a second, more than thirty years."""
 
 
 class _Cluster(RedisCluster):
