@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_hex
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
@@ -165,8 +165,7 @@ class Slot:
         options: dict[str, Any] = {"match": pattern_of(prefix), "count": _READ_KEYS}
         if isinstance(self._redis, RedisCluster):
             options["target_nodes"] = partial(self._redis.get_node_from_key, self.keys.head)
-        found: Any = await self._redis.scan(cursor, **options)
-        at, keys = found
+        at, keys = cast("tuple[Any, list[bytes]]", await self._redis.scan(cursor, **options))
         if isinstance(at, dict):
             (at,) = at.values()
         return int(at), [key.decode().removeprefix(prefix) for key in keys]
