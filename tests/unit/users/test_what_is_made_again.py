@@ -83,8 +83,8 @@ async def test_an_owner_makes_all_lists_once_of_what_stands(desk: Desk, made: li
 async def test_while_interactions_wait_lists_are_made_of_what_was_read_a_moment_ago(
     desk: Desk,
 ) -> None:
-    """A sweep makes them again, where that was another list."""
-    await desk.open(publish_interval=60.0)
+    """A sweep makes them again, where that was another list; here it waits for ten intervals."""
+    await desk.open(publish_interval=60.0, refresh_interval=0.5)
     await desk.sees("u", "a")
     await desk.drain()
     await desk.item_list("a", {"y": 0.5})
