@@ -39,8 +39,9 @@ _PASSING = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyE
 """Errors that pass: a worker waits for Redis, because every call of it may be repeated."""
 
 _DISTURBED = (SlotNotCoveredError, AttributeError)
-"""What passes on a cluster, too. When a call to a node fails, redis-py closes idle connections,
-also those that another call takes at that moment: it finds no writer, an `AttributeError`."""
+"""What passes on a cluster, too: a slot that no node that answers has, and a call that another one
+disturbed. When one fails, redis-py closes idle connections, also those that another takes at that
+moment: it finds no writer, an `AttributeError`."""
 
 _FOR_EVER = 1_000_000_000
 """Attempts: at one a second, more than thirty years."""

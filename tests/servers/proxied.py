@@ -1,13 +1,13 @@
 """Tests. Brokers that send their clients to a proxy: it is the proxy's port that they advertise."""
 
 from streamapp.embedded import Tansu
-from streamapp.embedded.server import HOST
+from streamapp.embedded.server import HOST, Server
 from tests.servers.kafka import Kafka
 from tests.servers.proxy import Proxy
 
 
-class ProxiedTansu(Tansu):
-    """The embedded broker, which sends its clients to a proxy."""
+class _Proxied(Server):
+    """A broker before which a proxy stands, which leads to the port that the broker chose."""
 
     def __init__(self, proxy: Proxy) -> None:
         super().__init__()
@@ -18,30 +18,28 @@ class ProxiedTansu(Tansu):
         """The value of `STREAMAPP_BROKER_URL`."""
         return f"kafka://{HOST}:{self._proxy.port}"
 
-    def command(self) -> list[str]:
-        """Return the command line; point the proxy to the port that was chosen."""
+    def advertise(self) -> str:
+        """Let the proxy lead to the broker; return where clients are sent."""
         self._proxy.target_port = self.port
+        return f"{HOST}:{self._proxy.port}"
+
+
+class ProxiedTansu(_Proxied, Tansu):
+    """The embedded broker, which sends its clients to a proxy."""
+
+    def command(self) -> list[str]:
+        """Return the command line."""
         command = super().command()
-        command[command.index("--advertised-listener-url") + 1] = f"tcp://{HOST}:{self._proxy.port}"
+        command[command.index("--advertised-listener-url") + 1] = f"tcp://{self.advertise()}"
         return command
 
 
-class ProxiedKafka(Kafka):
+class ProxiedKafka(_Proxied, Kafka):
     """Apache Kafka, which sends its clients to a proxy."""
 
-    def __init__(self, proxy: Proxy) -> None:
-        super().__init__()
-        self._proxy = proxy
-
-    @property
-    def url(self) -> str:
-        """The value of `STREAMAPP_BROKER_URL`."""
-        return f"kafka://{HOST}:{self._proxy.port}"
-
     def command(self) -> list[str]:
-        """Write the properties, return the command line; point the proxy to the chosen port."""
-        self._proxy.target_port = self.port
+        """Write the properties, and return the command line."""
         command = super().command()
         with (self.folder / "server.properties").open("a") as properties:
-            properties.write(f"advertised.listeners=PLAINTEXT://{HOST}:{self._proxy.port}\n")
+            properties.write(f"advertised.listeners=PLAINTEXT://{self.advertise()}\n")
         return command
