@@ -5,7 +5,7 @@ from math import ldexp
 import numpy as np
 
 from streamapp.core.ages import Ages
-from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled, records, resized
+from streamapp.core.arrays import Bools, Floats, Ints, Longs, column, compiled, records, resized
 from streamapp.core.decay import AGE_BITS, AGE_WIDTH, product, split
 from streamapp.core.delta import Blocks
 from streamapp.core.norms import Norms
@@ -45,7 +45,7 @@ class AgedNorms(Norms):
     def unpack(cls, packed: bytes) -> "AgedNorms":
         """Return the norms that `packed`, an array of `AGED_NORM`, holds."""
         stored = np.frombuffer(packed, AGED_NORM)
-        ages = Ages(np.ascontiguousarray(stored["item"]), np.ascontiguousarray(stored["age"]))
+        ages = Ages(column(stored, "item"), column(stored, "age"))
         position = stored["position"].astype(np.int64)
         return cls(ages, position, stored["sum_sq"].copy(), stored["users"].copy())
 

@@ -39,6 +39,14 @@ def resized(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     return larger
 
 
+def column(packed: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Return one field of structured records as an array of its own.
+
+    A kernel is compiled anew for one that cannot be written to, as a view of bytes is.
+    """
+    return np.array(packed[name])
+
+
 def records(numbers: Longs, packed: npt.NDArray[Any]) -> list[tuple[int, bytes]]:
     """Return (number, bytes) of each of `packed`, structured records in the order of `numbers`."""
     whole, width = packed.tobytes(), packed.itemsize

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
+from streamapp.core.arrays import Bytes, Floats, Ints, Longs, column, compiled
 from streamapp.core.decay import Decay
 from streamapp.core.history import entry_of
 from streamapp.core.registry import Registry, precedes
@@ -95,8 +95,8 @@ class Tastes:
         stored = np.frombuffer(b"".join(histories), entry)
         sizes = np.array([len(history) for history in histories], np.int64) // entry.itemsize
         starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
-        item = np.ascontiguousarray(stored["item"])
-        order = _newest_first(starts, item, np.ascontiguousarray(stored["ts"]), *registry.text)
+        item = column(stored, "item")
+        order = _newest_first(starts, item, column(stored, "ts"), *registry.text)
         rating = stored["rating"][order]
         if decay is None:
             return cls(starts, item[order], rating)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
+from streamapp.core.arrays import Bytes, Floats, Ints, Longs, column, compiled
 from streamapp.core.decay import Decay
 from streamapp.core.registry import Registry, precedes
 
@@ -78,10 +78,10 @@ class Revisions:
         nothing = np.zeros(len(stored))
         return cls(
             starts,
-            np.ascontiguousarray(stored["item"]),
-            np.ascontiguousarray(stored["rating"]),
+            column(stored, "item"),
+            column(stored, "rating"),
             nothing,
-            np.ascontiguousarray(stored["ts"]),
+            column(stored, "ts"),
             np.full(len(histories), -np.inf),
             nothing if decay else None,
         )
@@ -126,10 +126,10 @@ def revise(
     Cost: O(history) per interaction, and as much again per eviction; twice that with decay.
     """
     starts, stored = _unpacked(histories, entry_of(decay))
-    item, ts = np.ascontiguousarray(stored["item"]), np.ascontiguousarray(stored["ts"])
+    item, ts = column(stored, "item"), column(stored, "ts")
 
     def ruled(before: str, weight: Floats) -> tuple[Longs, Ints, Floats, Floats, Floats, Floats]:
-        rating = np.ascontiguousarray(stored[before])
+        rating = column(stored, before)
         return _revise(starts, item, rating, ts, interactions.starts, interactions.item,
                        weight, interactions.ts, cap, forget_after_s, *registry.text)  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays import Bools, Floats, Ints, Longs, resized
+from streamapp.core.arrays import Bools, Floats, Ints, Longs, column, resized
 from streamapp.core.cells import advance, append, expand, merge, move, neighbouring
 from streamapp.core.delta import Blocks
 
@@ -89,7 +89,7 @@ class Rows:
         self.size[numbers], self.present[numbers] = sizes, True
         source = np.cumsum(sizes) - sizes
         for name, array in (("item", self._item), ("support", self._support), ("dot", self._dot)):
-            move(np.ascontiguousarray(cells[name]), array, source,
+            move(column(cells, name), array, source,
                   self._start[numbers], self.size[numbers])  # fmt: skip
         self.position[numbers], self.as_of[numbers] = positions, as_of
 
