@@ -6,17 +6,21 @@
 --   user, one that begins with "-" says that the user's list is due.
 -- Returns 0, or -1 where somebody else has claimed the slot: then nothing is written.
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return -1 end
-local due = 0
+local users, gone, noted, due = {}, {}, {}, 0
 for i = 3, #ARGV, 2 do
-  local before = redis.call('HGET', KEYS[2], ARGV[i]) or ''
-  if string.sub(before, 1, 1) == '-' then due = due - 1 end
+  users[#users + 1] = ARGV[i]
+  local into = ARGV[i + 1] == '' and gone or noted
+  into[#into + 1] = ARGV[i]
+  if into == noted then into[#into + 1] = ARGV[i + 1] end
   if string.sub(ARGV[i + 1], 1, 1) == '-' then due = due + 1 end
-  if ARGV[i + 1] ~= '' then
-    redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
-  elseif before ~= '' then
-    redis.call('HDEL', KEYS[2], ARGV[i])
+end
+if #users > 0 then
+  for _, before in ipairs(redis.call('HMGET', KEYS[2], unpack(users))) do
+    if before and string.sub(before, 1, 1) == '-' then due = due - 1 end
   end
 end
+if #gone > 0 then redis.call('HDEL', KEYS[2], unpack(gone)) end
+if #noted > 0 then redis.call('HSET', KEYS[2], unpack(noted)) end
 if due ~= 0 then redis.call('HINCRBY', KEYS[1], 'due_users', due) end
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'seen', ARGV[2]) end
 return 0

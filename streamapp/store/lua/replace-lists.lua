@@ -6,19 +6,15 @@
 -- Returns for each list: 1 if it was replaced, 0 if a later one is there,
 --   or the list of this very seq if that is there.
 local seq, lifetime = tonumber(ARGV[1]), ARGV[2]
-local found = {}
-for i = 1, #KEYS, 2 do
-  local list, gone = redis.call('GET', KEYS[i]), redis.call('GET', KEYS[i + 1])
-  local at = list and tonumber(string.match(list, '"seq":(%d+)') or 0) or 0
-  found[i] = {list, math.max(at, tonumber(gone or 0))}
-end
+local standing = redis.call('MGET', unpack(KEYS))
 local replies = {}
 for i = 1, #KEYS, 2 do
-  local new, old = ARGV[2 + (i + 1) / 2], found[i]
-  if old[2] > seq then
+  local new, list, gone = ARGV[2 + (i + 1) / 2], standing[i], standing[i + 1]
+  local at = list and tonumber(string.match(list, '"seq":(%d+)') or 0) or 0
+  if math.max(at, tonumber(gone or 0)) > seq then
     replies[#replies + 1] = 0
-  elseif old[2] == seq and old[1] then
-    replies[#replies + 1] = old[1]
+  elseif at == seq and list then
+    replies[#replies + 1] = list
   else
     if new == '' then
       redis.call('DEL', KEYS[i])
