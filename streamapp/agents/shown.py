@@ -1,10 +1,19 @@
 """Agents. Shown: what a worker knows of the list that stands for a user."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from streamapp.core.arrays import Bools, Longs
+from streamapp.store.audience import Note
 
 UNKNOWN = 1 << 64
-LOST = 1 << 65
-"""No digest: what stands is still to be read, or to be published whatever it is."""
+NEW = 1 << 65
+LOST = 1 << 66
+"""No digest: what stands is still to be read; nothing stands, unless it is of a state before this
+one; or the list is to be published, whatever stands."""
 
 
 @dataclass(slots=True)
@@ -13,8 +22,8 @@ class Shown:
 
     Attributes:
         expires_at: Unix time in seconds at which it is removed.
-        digest: Hash of the entries that stand; `UNKNOWN` until they are read,
-            `LOST` where the topic may not have them.
+        digest: Hash of the entries that stand; `UNKNOWN` until they are read, `NEW` where nobody
+            had noted the user, `LOST` where the topic may not have them.
         published_at: Monotonic time in seconds at which it was last replaced.
         made_of: The version of the lists of items that it was last made of; -1 where that was not
             here.
@@ -26,3 +35,36 @@ class Shown:
     published_at: float = -1e9
     made_of: int = -1
     short: bool = True
+
+    def unread(self, content: bytes) -> bool:
+        """Say whether what stands has to be read, so that `content` is not published in vain."""
+        return self.digest == UNKNOWN or (self.digest == NEW and not content)
+
+
+def shown_of(notes: Mapping[str, Note], latest: int) -> dict[str, Shown]:
+    """Return what is known of the lists of noted users, the first that is removed first.
+
+    Args:
+        notes: By user.
+        latest: Unix time in seconds; where lists lived longer before, those of now are not to wait
+            behind them.
+    """
+    by_time = sorted(notes.items(), key=lambda one: one[1].expires_at)
+    return {user: Shown(min(note.expires_at, latest), UNKNOWN) for user, note in by_time}
+
+
+def expired(shown: Mapping[str, Shown], before: float, most: int) -> list[str]:
+    """Return which of the first users' lists are to be removed by now.
+
+    Args:
+        shown: By user, the first that is removed first.
+        before: Unix time in seconds.
+        most: How many are looked at.
+    """
+    return [user for user in islice(shown, most) if shown[user].expires_at <= before]
+
+
+def made_of(shown: Sequence[Shown]) -> tuple[Longs, Bools]:
+    """Return `made_of` and `short` of each, int64 and bool."""
+    versions = np.array([one.made_of for one in shown], np.int64)
+    return versions, np.array([one.short for one in shown], np.bool_)

@@ -11,13 +11,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress, islice
 
-import numpy as np
-
 from streamapp.agents.blender import Blender
 from streamapp.agents.delivery import Delivery
 from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
-from streamapp.agents.shown import LOST, UNKNOWN, Shown
+from streamapp.agents.shown import LOST, NEW, Shown, expired, made_of, shown_of
 from streamapp.agents.sweep import Sweep
 from streamapp.core.listing import entries_of
 from streamapp.core.registry import Registry
@@ -57,14 +55,11 @@ class UserLists:
         self._delivery = Delivery(outside, slot, KIND, "user-lists.sent")
         self._blender = Blender(outside, Registry())
         self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
-        self._new = UNKNOWN
+        self._new = NEW
         self._begin({}, 0)
 
     def _begin(self, notes: Mapping[str, Note], shards: int) -> None:
-        by_time = sorted(notes.items(), key=lambda one: one[1].expires_at)
-        # Where lists lived longer before, those of now are not to wait behind them.
-        latest = int(time.time() + self._ttl_s)
-        self._shown = {user: Shown(min(note.expires_at, latest), UNKNOWN) for user, note in by_time}
+        self._shown = shown_of(notes, int(time.time() + self._ttl_s))
         self._due: dict[str, bytes | None] = {}
         self._on_the_way: dict[str, Note | None] = {}
         self._sweep = Sweep(self._outside, shards)
@@ -81,7 +76,7 @@ class UserLists:
         await self._delivery.open()
         # Other items may have the numbers of before.
         self._blender = Blender(self._outside, registry)
-        self._new = LOST if doubt else UNKNOWN
+        self._new = LOST if doubt else NEW
         notes = await self._audience.take_over(self._delivery.owner)
         self._begin(notes, shards)
         for user, note in notes.items():
@@ -120,29 +115,34 @@ class UserLists:
         """
         if self._delivery.arrived:
             await self.settle()
-        if not self._on_the_way:
-            at_once = _AT_ONCE_BUSY if busy else _AT_ONCE
-            if self._publishing.due_in_s(busy=busy) <= 0 and (ripe := self._ripe(at_once)):
-                with self._publishing.measured():
-                    # Where much is due, a sweep follows anyway.
-                    pressed = busy or len(ripe) >= _AT_ONCE_BUSY
-                    since = time.monotonic() - self._interval_s if pressed else math.inf
-                    await self._publish(await self._histories(ripe, position), since)
-            elif time.monotonic() >= self._expire_at:
-                await self._expire()
-            elif self._ttl_s:
-                await self._look(position, busy=busy)
+        at_once = _AT_ONCE_BUSY if busy else _AT_ONCE
+        if self._rest_s(busy=busy) <= 0 and (ripe := self._ripe(at_once)):
+            with self._publishing.measured():
+                # Where much is due, a sweep follows anyway.
+                pressed = busy or len(ripe) >= _AT_ONCE_BUSY
+                since = time.monotonic() - self._interval_s if pressed else math.inf
+                await self._publish(await self._histories(ripe, position), since)
+        elif not self._on_the_way and time.monotonic() >= self._expire_at:
+            await self._expire()
+        elif not self._on_the_way and self._ttl_s:
+            await self._look(position, busy=busy)
         return self._due_in_s(busy=busy)
 
+    def _rest_s(self, *, busy: bool) -> float:
+        """Return the seconds until lists that are due may be made; many do not wait for others."""
+        if len(self._due) >= _AT_ONCE and not busy:
+            return 0.0
+        return _PUBLISH_S if self._on_the_way else max(0.0, self._publishing.due_in_s(busy=busy))
+
     def _due_in_s(self, *, busy: bool) -> float:
-        if self._on_the_way:
-            return _PUBLISH_S
-        due_in_s = [max(0.0, self._expire_at - time.monotonic()) if self._shown else 3600.0]
-        if self._ttl_s:
-            due_in_s.append(self._sweep.due_in_s(busy=busy))
+        due_in_s = [_PUBLISH_S if self._on_the_way else 3600.0]
         if self._due:
             ripe_in_s = 0.0 if self._ripe(1) else self._interval_s / 4
-            due_in_s.append(max(0.0, self._publishing.due_in_s(busy=busy), ripe_in_s))
+            due_in_s.append(max(self._rest_s(busy=busy), ripe_in_s))
+        if self._shown and not self._on_the_way:
+            due_in_s.append(max(0.0, self._expire_at - time.monotonic()))
+        if self._ttl_s and not self._on_the_way:
+            due_in_s.append(self._sweep.due_in_s(busy=busy))
         return min(due_in_s)
 
     async def finish(self, position: int) -> None:
@@ -165,7 +165,8 @@ class UserLists:
         """Return users whose lists are due and did not just change."""
         before = time.monotonic() - self._interval_s
         some = islice(self._due, 4 * _AT_ONCE)
-        return [user for user in some if self._shown[user].published_at <= before][:at_once]
+        ripe = (user for user in some if self._shown[user].published_at <= before)
+        return list(islice(ripe, at_once))
 
     async def _publish(self, histories: Mapping[str, bytes], since: float) -> None:
         """Replace the lists of users as far as they changed.
@@ -174,12 +175,11 @@ class UserLists:
             histories: What each of the users has done.
             since: Monotonic time in seconds; lists of items that were read later are new enough.
         """
-        await self.settle()
         # Lists of items that change behind this make a list of a later time.
         seq = await self._slot.tick(self._delivery.owner)
         users, packed = list(histories), list(histories.values())
         made = await self._blender.lists(users, packed, seq, since)
-        await self._learn([user for user in users if self._shown[user].digest == UNKNOWN])
+        await self._learn(users, made.contents)
         for user, is_short in zip(users, made.short.tolist(), strict=True):
             self._shown[user].made_of, self._shown[user].short = made.version, is_short
         changed = {
@@ -187,6 +187,7 @@ class UserLists:
             for user, content in zip(users, made.contents, strict=True)
             if self._shown[user].digest != (digest := hash(entries_of(content)))
         }
+        await self.settle()
         await self._note_swept(changed)
         await self._replace(changed, seq)
         await self._extend([user for user in users if user in self._due and user not in changed])
@@ -235,9 +236,11 @@ class UserLists:
                     del held[user]
         return {user: history or b"" for user, history in held.items()}
 
-    async def _learn(self, users: Sequence[str]) -> None:
-        """Read the lists that stand, of users whose list another owner made."""
-        for user, content in zip(users, await self._lists.standing(KIND, users), strict=True):
+    async def _learn(self, users: Sequence[str], contents: Sequence[bytes]) -> None:
+        """Read the lists that stand, where these may be the same and that is not known."""
+        made = zip(users, contents, strict=True)
+        unread = [user for user, content in made if self._shown[user].unread(content)]
+        for user, content in zip(unread, await self._lists.standing(KIND, unread), strict=True):
             self._shown[user].digest = hash(entries_of(content))
 
     async def _note_swept(self, changed: Iterable[str]) -> None:
@@ -266,12 +269,9 @@ class UserLists:
     async def _outdated(self, users: Sequence[str], position: int) -> dict[str, bytes]:
         """Return whose lists may be others, as what they were made from changed; with histories."""
         histories = await self._histories(users, position)
-        shown = [self._shown[user] for user in histories]
+        versions, short = made_of([self._shown[user] for user in histories])
         outdated = await self._blender.outdated(
-            list(histories.values()),
-            np.array([one.made_of for one in shown], np.int64),
-            np.array([one.short for one in shown], np.bool_),
-            self._sweep.since,
+            list(histories.values()), versions, short, self._sweep.since
         )
         return dict(compress(histories.items(), outdated))
 
@@ -279,11 +279,7 @@ class UserLists:
         """Remove lists of users who were not seen for long: they are first."""
         self._expire_at = time.monotonic() + _EXPIRY_S
         before = time.time() if self._ttl_s else float("inf")
-        gone = [
-            user
-            for user in islice(self._shown, _AT_ONCE)
-            if self._shown[user].expires_at <= before and user not in self._due
-        ]
+        gone = [user for user in expired(self._shown, before, _AT_ONCE) if user not in self._due]
         if not gone:
             return
         await self.settle()

@@ -118,10 +118,20 @@ class Desk:
 
     async def until(self, condition: Callable[[], Any], what: str) -> None:
         """Let the owner work until something is so."""
+
+        async def worked() -> bool:
+            if await condition():
+                return True
+            await self.owner.step(self.position, busy=False)
+            return False
+
+        await self.until_then(worked, what)
+
+    async def until_then(self, condition: Callable[[], Any], what: str) -> None:
+        """Wait until something is so, that comes by itself."""
         deadline = time.monotonic() + WITHIN_S
         while not await condition():
             assert time.monotonic() < deadline, what
-            await self.owner.step(self.position, busy=False)
             await asyncio.sleep(0.002)
 
     async def drained(self) -> bool:

@@ -1,12 +1,14 @@
 """Lists for users that lists of items changed under: which are made again, and from what."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from streamapp.agents.blender import Blender, Made
-from tests.unit.users.desk import Desk
+from streamapp.store.lists import Lists
+from tests.unit.users.desk import ITEMS, Desk, history
 
 
 @pytest.fixture
@@ -95,3 +97,71 @@ async def test_while_interactions_wait_lists_are_made_of_what_was_read_a_moment_
 
     await desk.drain()
     assert [await desk.shown(user) for user in "uv"] == [["y"], ["y"]]
+
+
+async def test_many_lists_are_made_while_others_are_on_their_way(
+    desk: Desk, made: list[str]
+) -> None:
+    """They are brought to nobody before the topic has the others."""
+    users = [f"u{number}" for number in range(1_100)]
+    await desk.notes({user: history(("a",), ITEMS) for user in users})
+    desk.broker.open.clear()
+    await desk.owner.step(desk.position, busy=False)
+    assert made == users[:500]
+    step = asyncio.create_task(desk.owner.step(desk.position, busy=False))
+
+    async def are_made() -> bool:
+        return made == users[:1_000]
+
+    await desk.until_then(are_made, "more are made")
+    assert [await desk.shown(user) is None for user in ("u499", "u500")] == [False, True]
+    assert (await desk.due_users(), desk.broker.taken) == (1_100, [])
+
+    desk.broker.open.set()
+    await step
+    await desk.drain()
+    assert all([await desk.shown(user) == ["x", "b"] for user in users])
+    assert {key for key, _ in desk.broker.taken} == {f"user:{user}" for user in users}
+
+
+async def test_while_interactions_wait_nothing_is_made_ahead(desk: Desk, made: list[str]) -> None:
+    """It would take the time away from them."""
+    await desk.notes({f"u{number}": history(("a",), ITEMS) for number in range(1_100)})
+    desk.broker.open.clear()
+    await desk.owner.step(desk.position, busy=True)
+    assert await desk.owner.step(desk.position, busy=True) > 0
+    assert len(made) == 125
+    desk.broker.open.set()
+
+
+async def test_nothing_is_read_of_who_was_never_noted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of whom an owner before noted it is, and so a list that is the same is not sent again."""
+    read: list[str] = []
+    standing = Lists.standing
+
+    async def noted(self: Lists, kind: str, names: Sequence[str]) -> list[bytes]:
+        read.extend(names if kind == "user" else ())
+        return await standing(self, kind, names)
+
+    monkeypatch.setattr(Lists, "standing", noted)
+    await desk.sees("u", "a")
+    await desk.drain()
+    assert (await desk.shown("u"), read) == (["x", "b"], [])
+
+    await desk.open()
+    await desk.sees("u", "a")
+    await desk.drain()
+    assert read == ["u"]
+    assert [key for key, _ in desk.broker.taken] == ["user:u"]
+
+
+async def test_a_list_of_a_state_before_goes_where_nothing_is_to_be_shown(desk: Desk) -> None:
+    """After a rebuild nobody is noted, and the lists still stand."""
+    old = b'{"v":1,"kind":"user","id":"u","seq":0,"as_of":1.0,"items":[{"id":"x","score":1.0}]}'
+    await desk.lists.replace("user", [("u", old)], 0)
+    await desk.sees("u", "y")
+    await desk.drain()
+    assert await desk.shown("u") is None
+    assert desk.broker.taken == [("user:u", None)]
