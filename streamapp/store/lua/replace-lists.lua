@@ -6,26 +6,26 @@
 --   Lua unpacks at most 8,000 values: fewer than 4,000 lists.
 -- Returns for each list: 1 if it was replaced, 0 if a later one is there,
 --   or the list of this very seq if that is there.
-local seq, lifetime = tonumber(ARGV[1]), ARGV[2]
-local standing = redis.call('MGET', unpack(KEYS))
-local replies = {}
-for i = 1, #KEYS, 2 do
-  local new, list, gone = ARGV[2 + (i + 1) / 2], standing[i], standing[i + 1]
+local seq, lifetime, lists = tonumber(ARGV[1]), ARGV[2], #KEYS / 2
+local expires = #ARGV > 2 + lists
+local standing, replies = redis.call('MGET', unpack(KEYS)), {}
+for n = 1, lists do
+  local key, new, list, gone = KEYS[2 * n - 1], ARGV[2 + n], standing[2 * n - 1], standing[2 * n]
   local at = list and tonumber(string.match(list, '"seq":(%d+)') or 0) or 0
-  if math.max(at, tonumber(gone or 0)) > seq then
-    replies[#replies + 1] = 0
+  if at > seq or gone and tonumber(gone) > seq then
+    replies[n] = 0
   elseif at == seq and list then
-    replies[#replies + 1] = list
+    replies[n] = list
   else
     if new == '' then
-      redis.call('DEL', KEYS[i])
-      redis.call('SET', KEYS[i + 1], seq, 'EX', lifetime)
-    elseif #ARGV > 2 + #KEYS / 2 then
-      redis.call('SET', KEYS[i], new, 'EXAT', ARGV[2 + #KEYS / 2 + (i + 1) / 2])
+      redis.call('DEL', key)
+      redis.call('SET', KEYS[2 * n], seq, 'EX', lifetime)
+    elseif expires then
+      redis.call('SET', key, new, 'EXAT', ARGV[2 + lists + n])
     else
-      redis.call('SET', KEYS[i], new)
+      redis.call('SET', key, new)
     end
-    replies[#replies + 1] = 1
+    replies[n] = 1
   end
 end
 return replies
