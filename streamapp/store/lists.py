@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import TypeVar
 
+import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.store.keys import GONE_LIFETIME_S, gone_key, list_name
@@ -98,13 +99,19 @@ class Lists:
         for name, _ in lists:
             key = self.key(kind, name)
             keys += [key, gone_key(self._state_prefix, key)]
-        arguments: list[Value] = [seq, GONE_LIFETIME_S, *(content for _, content in lists)]
-        arguments += expire_at
+        contents = [content for _, content in lists]
+        arguments: list[Value] = [
+            seq,
+            GONE_LIFETIME_S,
+            np.array(expire_at, "<u8").tobytes(),
+            np.array([len(content) for content in contents], "<u4").tobytes(),
+            b"".join(contents),
+        ]
         async with self._calls:
             replies = await run(self._redis, "replace-lists", keys, arguments)
         return [
             reply if isinstance(reply, bytes) else content if reply else None
-            for (_, content), reply in zip(lists, replies, strict=True)
+            for content, reply in zip(contents, replies, strict=True)
         ]
 
     async def _extend(self, kind: str, expire_at: Sequence[tuple[str, int]]) -> None:
