@@ -34,6 +34,9 @@ _AT_ONCE = 500
 _AT_ONCE_BUSY = 125
 """Lists that are made together, and while interactions wait for it."""
 
+_ARRIVAL_S = 0.005
+"""What is on its way to the topic is looked after so often."""
+
 _EXPIRY_S = 1.0
 _GRACE_S = 60
 """Redis removes a list so much later than a worker does, who also tells the topic."""
@@ -135,7 +138,7 @@ class UserLists:
         return _PUBLISH_S if self._on_the_way else max(0.0, self._publishing.due_in_s(busy=busy))
 
     def _due_in_s(self, *, busy: bool) -> float:
-        due_in_s = [_PUBLISH_S if self._on_the_way else 3600.0]
+        due_in_s = [_ARRIVAL_S if self._on_the_way else 3600.0]
         if self._due:
             ripe_in_s = 0.0 if self._ripe(1) else self._interval_s / 4
             due_in_s.append(max(self._rest_s(busy=busy), ripe_in_s))
@@ -180,13 +183,12 @@ class UserLists:
         users, packed = list(histories), list(histories.values())
         made = await self._blender.lists(users, packed, seq, since)
         await self._learn(users, made.contents)
-        for user, is_short in zip(users, made.short.tolist(), strict=True):
-            self._shown[user].made_of, self._shown[user].short = made.version, is_short
-        changed = {
-            user: (content, digest)
-            for user, content in zip(users, made.contents, strict=True)
-            if self._shown[user].digest != (digest := hash(entries_of(content)))
-        }
+        changed = {}
+        for user, content, short in zip(users, made.contents, made.short.tolist(), strict=True):
+            shown, digest = self._shown[user], hash(entries_of(content))
+            shown.made_of, shown.short = made.version, short
+            if shown.digest != digest:
+                changed[user] = content, digest
         await self.settle()
         await self._note_swept(changed)
         await self._replace(changed, seq)

@@ -181,6 +181,8 @@ def _blend(
     users = len(starts) - 1
     size, listed = np.zeros(users, np.int32), np.full((users, top_n), -1, np.int32)
     score, because = np.zeros((users, top_n)), np.full((users, top_n), -1, np.int32)
+    found, total = np.empty(0, np.int32), np.empty(0)
+    most, most_by = np.empty(0), np.empty(0, np.int32)
     for user in range(users):
         first, last = starts[user], starts[user + 1]
         newest = min(last, first + len(weights))
@@ -189,8 +191,9 @@ def _blend(
             line = _line(row, item[position])
             if line >= 0:
                 entries += list_ends[line] - list_starts[line]
-        found, total = np.empty(entries, np.int32), np.empty(entries)
-        most, most_by = np.empty(entries), np.empty(entries, np.int32)
+        if entries > len(found):
+            found, total = np.empty(entries, np.int32), np.empty(entries)
+            most, most_by = np.empty(entries), np.empty(entries, np.int32)
         places = 0
         for position in range(first, last):
             if 0 <= item[position] < len(scratch) and rating[position] >= exclude_from:
@@ -214,12 +217,14 @@ def _blend(
                 total[place] += added
                 if added > most[place]:
                     most[place], most_by[place] = added, item[position]
+        best, points, held = listed[user], score[user], 0
         for place in range(places):
-            size[user] = insert(
-                listed[user], score[user], size[user], found[place], total[place], text, ends
-            )
-        for entry in range(size[user]):
-            because[user, entry] = most_by[scratch[listed[user, entry]] - 1]
+            if held == top_n and total[place] < points[top_n - 1]:
+                continue
+            held = insert(best, points, held, found[place], total[place], text, ends)
+        for entry in range(held):
+            because[user, entry] = most_by[scratch[best[entry]] - 1]
+        size[user] = held
         for place in range(places):
             scratch[found[place]] = 0
         for position in range(first, last):
