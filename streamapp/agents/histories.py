@@ -91,6 +91,7 @@ class Histories:
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the cuts of the batches."""
+        self._outside.leisure.disturb()
         state = self._state
         known = len(state.registry)
         cuts = [

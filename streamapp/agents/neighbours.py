@@ -85,7 +85,7 @@ class Neighbours:
             await self._trending.open(self._publication.owner, self._shard.count, head, lost=lost)
         if self._matching is not None:
             await self._matching.open(self._publication.owner, self._shard.count)
-        self._refresh = Refresh(self._shard, self._publication, self._load,
+        self._refresh = Refresh(self._shard, self._publication, self._load, self._outside.leisure,
                                 self._settings.refresh_interval, head.number("turned"))  # fmt: skip
         self._replayed = head.number("replayed")
         self._mark = Mark.decode(head.fields.get("mark", b""))
@@ -95,6 +95,7 @@ class Neighbours:
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the deltas and notices of the batches in memory."""
+        self._outside.leisure.disturb()
         shard = self._shard
         admitted = []
         for batch in batches:

@@ -1,10 +1,11 @@
 """Agents. What every stage works with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
 from streamapp.agents.item_lists import ItemLists
+from streamapp.agents.pace import Leisure
 from streamapp.core.listing import ITEM
 from streamapp.failpoints import Failpoints
 from streamapp.settings import Settings
@@ -24,6 +25,7 @@ class Outside:
         publisher: Sends messages to Kafka.
         failpoints: Where this worker is to die, in tests.
         kind: Of the item lists that the pipeline makes.
+        leisure: What sweeps have of the worker's time; all its pipelines share it.
     """
 
     settings: Settings
@@ -33,3 +35,4 @@ class Outside:
     publisher: Publisher
     failpoints: Failpoints
     kind: str = ITEM
+    leisure: Leisure = field(default_factory=Leisure)

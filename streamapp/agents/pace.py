@@ -3,6 +3,13 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
+
+_QUIET_S = 0.1
+"""Seconds without a record after which a worker has leisure."""
+
+_SWEEPS_REST = 3
+"""While records come in, all sweeps of a worker together get a quarter of its time at most."""
 
 
 class Pace:
@@ -20,13 +27,14 @@ class Pace:
         self._ended_at = 0.0
         self._took_s = 0.0
 
-    def due_in_s(self, *, busy: bool) -> float:
+    def due_in_s(self, *, busy: bool, times: int = 1) -> float:
         """Return the seconds until it is due; 0 or less if it is.
 
         Args:
             busy: Whether other work waits.
+            times: How many times as much rest it takes then.
         """
-        wait_s = max(self._interval_s, self._rest * self._took_s if busy else 0.0)
+        wait_s = max(self._interval_s, self._rest * times * self._took_s if busy else 0.0)
         return self._ended_at + wait_s - time.monotonic()
 
     @contextmanager
@@ -36,3 +44,31 @@ class Pace:
         yield
         self._ended_at = time.monotonic()
         self._took_s = self._ended_at - began_at
+
+
+class Leisure:
+    """The time that a worker has for sweeps: all of it while no records come in, else a share.
+
+    All sweeps of a worker have the share together: each of them delays the records of every lane.
+    """
+
+    def __init__(self) -> None:
+        self._disturbed_at = float("-inf")
+        self._sweeps: WeakSet[Pace] = WeakSet()
+
+    def disturb(self) -> None:
+        """Note that records came in."""
+        self._disturbed_at = time.monotonic()
+
+    def begin(self, sweep: Pace) -> None:
+        """Note that a sweep begins, which goes at this pace."""
+        self._sweeps.add(sweep)
+
+    def end(self, sweep: Pace) -> None:
+        """Note that it has ended."""
+        self._sweeps.discard(sweep)
+
+    def due_in_s(self, sweep: Pace) -> float:
+        """Return the seconds until a sweep that has begun may go on; 0 or less if it may."""
+        busy = time.monotonic() < self._disturbed_at + _QUIET_S
+        return sweep.due_in_s(busy=busy, times=_SWEEPS_REST * len(self._sweeps))

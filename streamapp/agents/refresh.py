@@ -2,7 +2,8 @@
 
 When the norm of an item moves, it changes place in every list that holds it. A sweep looks at the
 rows that may be concerned, some at a time between batches of deltas, so that a list is as fresh as
-`REFRESH_INTERVAL` says when the worker has time, and deltas come first when it has not.
+`REFRESH_INTERVAL` says when the worker has time, and deltas come first when it has not: unless the
+catalogue hides something, which is not to be shown for so long.
 """
 
 import time
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
+from streamapp.agents.pace import Leisure, Pace
 from streamapp.agents.publication import Publication
 from streamapp.core.arrays import Bools, Ints
 from streamapp.core.shard import Shard
@@ -24,6 +26,7 @@ class Refresh:
         shard: The shard.
         publication: Publishes its lists.
         load: Brings rows into memory.
+        leisure: What sweeps have of the worker's time.
         interval_s: Seconds between two sweeps.
         turned: What `turned` is in the beginning.
 
@@ -36,12 +39,15 @@ class Refresh:
         shard: Shard,
         publication: Publication,
         load: Callable[[Ints], Awaitable[None]],
+        leisure: Leisure,
         interval_s: float,
         turned: int = 0,
     ) -> None:
         self._shard = shard
         self._publication = publication
         self._load = load
+        self._leisure = leisure
+        self._pace = Pace(0.0, 1)
         self._interval_s = interval_s
         self._due_at = time.monotonic() + interval_s
         self._moved: Bools = np.zeros(0, np.bool_)
@@ -64,10 +70,14 @@ class Refresh:
             if time.monotonic() < self._due_at or not self._shard.norms.moved.any():
                 return max(self._due_at - time.monotonic(), 0.001) if self._waits else 3600.0
             self._begin()
-        await self._look(self._queue[:_ROWS_AT_ONCE])
+        elif self.turned == self._turning and (rest_s := self._leisure.due_in_s(self._pace)) > 0:
+            return rest_s
+        with self._pace.measured():
+            await self._look(self._queue[:_ROWS_AT_ONCE])
         self._queue = self._queue[_ROWS_AT_ONCE:]
         if not len(self._queue):
             self.turned = self._turning
+            self._leisure.end(self._pace)
             self._due_at = time.monotonic() + self._interval_s
             return self._interval_s
         return 0.0
@@ -77,6 +87,7 @@ class Refresh:
         return bool(self._shard.norms.moved.any())
 
     def _begin(self) -> None:
+        self._leisure.begin(self._pace)
         norms = self._shard.norms
         self._moved = norms.moved.copy()
         self._queue = self._shard.outdated(norms.moved, norms.fell)

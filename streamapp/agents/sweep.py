@@ -20,7 +20,7 @@ from streamapp.store.progress import positions_of, published_text, read_heads
 _USERS_AT_ONCE = 128
 
 _REST = 1
-"""While interactions wait, a sweep takes half of the time at most."""
+"""While interactions wait, a sweep that is urgent takes half of the time at most."""
 
 _POLLS = 3
 """How often within the interval shards are asked."""
@@ -49,12 +49,16 @@ class Sweep:
         self._under_way = self._seen = self._polled = ""
         self._polled_at = time.monotonic()
         self._turned = self._swept = [0] * shards
+        self._leisure = outside.leisure
+        self._urgent = False
         self.pace = Pace(0.0, _REST)
 
     def due_in_s(self, *, busy: bool) -> float:
         """Return the seconds until there is something to look at, or to see whether there is."""
         if self._under_way:
-            return max(0.0, self.pace.due_in_s(busy=busy))
+            if self._urgent:
+                return max(0.0, self.pace.due_in_s(busy=busy))
+            return max(0.0, self._leisure.due_in_s(self.pace))
         return max(0.0, self._due_at - time.monotonic())
 
     @property
@@ -80,7 +84,8 @@ class Sweep:
             if self._polled == self._seen or not (impatient or (quiet and self._polled == before)):
                 return []
             self._under_way, self._began_at = self._polled, now
-            self._swept = self._turned
+            self._urgent, self._swept = self._turned != self._swept, self._turned
+            self._leisure.begin(self.pace)
             self._queue = list(users)
         some = self._queue[-_USERS_AT_ONCE:]
         del self._queue[-_USERS_AT_ONCE:]
@@ -90,6 +95,7 @@ class Sweep:
         """Return what was published when a sweep began that has ended now; "" if none has."""
         if not self._under_way or self._queue:
             return ""
+        self._leisure.end(self.pace)
         self._seen, self._under_way = self._under_way, ""
         return self._seen
 

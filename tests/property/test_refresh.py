@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 from streamapp.agents import refresh as room
 from streamapp.agents.checkpoint import Pending
+from streamapp.agents.pace import Leisure
 from streamapp.agents.refresh import Refresh
 from streamapp.core.arrays import Bools, Ints
 from streamapp.core.availability import AVAILABILITY, Availability
@@ -65,7 +66,7 @@ class Owner:
     def start(self) -> None:
         """Sweep the shard that the pipeline has."""
         self.shard = self.pipeline.rows[0]
-        self.refresh = Refresh(self.shard, self.standing, self.load, 0.0)  # type: ignore[arg-type]
+        self.refresh = Refresh(self.shard, self.standing, self.load, Leisure(), 0.0)  # type: ignore[arg-type]
 
     async def load(self, numbers: Ints) -> None:
         """Bring rows into memory."""
