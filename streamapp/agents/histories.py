@@ -91,7 +91,7 @@ class Histories:
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the cuts of the batches."""
-        self._outside.leisure.disturb()
+        self._outside.leisure.applied(batches[0].read_at)
         state = self._state
         known = len(state.registry)
         cuts = [

@@ -84,6 +84,7 @@ class Intake:
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Send what the batches say, and move the positions behind them."""
+        self._outside.leisure.applied(batches[0].read_at)
         cut, size = self._begun(), 0
         for batch in batches:
             for start, end in _portions(batch.records):

@@ -95,7 +95,7 @@ class Neighbours:
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the deltas and notices of the batches in memory."""
-        self._outside.leisure.disturb()
+        self._outside.leisure.applied(batches[0].read_at)
         shard = self._shard
         admitted = []
         for batch in batches:

@@ -6,10 +6,16 @@ from contextlib import contextmanager
 from weakref import WeakSet
 
 _QUIET_S = 0.1
-"""Seconds without a record after which a worker has leisure."""
+"""Seconds without a record after which sweeps get all of a worker's time."""
 
-_SWEEPS_REST = 3
-"""While records come in, all sweeps of a worker together get a quarter of its time at most."""
+_PROMPT_S = 0.05
+_LATE_S = 0.5
+"""Records that wait longer than the first are late, and sweeps hold back for the second."""
+
+_REST = 1
+_LATE_REST = 15
+"""While records come in, all sweeps together get half of the time; a sixteenth while they are late.
+"""
 
 
 class Pace:
@@ -53,12 +59,14 @@ class Leisure:
     """
 
     def __init__(self) -> None:
-        self._disturbed_at = float("-inf")
+        self._applied_at = self._late_at = float("-inf")
         self._sweeps: WeakSet[Pace] = WeakSet()
 
-    def disturb(self) -> None:
-        """Note that records came in."""
-        self._disturbed_at = time.monotonic()
+    def applied(self, read_at: float) -> None:
+        """Note that records are applied that were read at a monotonic time in seconds."""
+        self._applied_at = time.monotonic()
+        if self._applied_at > read_at + _PROMPT_S:
+            self._late_at = self._applied_at
 
     def begin(self, sweep: Pace) -> None:
         """Note that a sweep begins, which goes at this pace."""
@@ -70,5 +78,7 @@ class Leisure:
 
     def due_in_s(self, sweep: Pace) -> float:
         """Return the seconds until a sweep that has begun may go on; 0 or less if it may."""
-        busy = time.monotonic() < self._disturbed_at + _QUIET_S
-        return sweep.due_in_s(busy=busy, times=_SWEEPS_REST * len(self._sweeps))
+        now = time.monotonic()
+        late = now < self._late_at + _LATE_S
+        busy = late or now < self._applied_at + _QUIET_S
+        return sweep.due_in_s(busy=busy, times=(_LATE_REST if late else _REST) * len(self._sweeps))

@@ -1,7 +1,8 @@
 """Transport. A record batch: what one read of Kafka brought from one partition."""
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zlib import crc32
 
@@ -24,11 +25,13 @@ class RecordBatch:
         tp: Topic and partition.
         records: At least one record.
         epoch: Which opening of the partition they were read in; older ones are void.
+        read_at: Monotonic time in seconds.
     """
 
     tp: TP
     records: list[Any]
     epoch: int
+    read_at: float = field(default_factory=time.monotonic)
 
     @property
     def end(self) -> int:
