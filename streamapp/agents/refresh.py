@@ -70,7 +70,7 @@ class Refresh:
             if time.monotonic() < self._due_at or not self._shard.norms.moved.any():
                 return max(self._due_at - time.monotonic(), 0.001) if self._waits else 3600.0
             self._begin()
-        elif self.turned == self._turning and (rest_s := self._leisure.due_in_s(self._pace)) > 0:
+        elif not self._urgent and (rest_s := self._leisure.due_in_s(self._pace)) > 0:
             return rest_s
         with self._pace.measured():
             await self._look(self._queue[:_ROWS_AT_ONCE])
@@ -81,6 +81,11 @@ class Refresh:
             self._due_at = time.monotonic() + self._interval_s
             return self._interval_s
         return 0.0
+
+    @property
+    def _urgent(self) -> bool:
+        """Whether something was hidden or came back that lists do not say yet."""
+        return self._shard.availability.heard > self.turned
 
     @property
     def _waits(self) -> bool:

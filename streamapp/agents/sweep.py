@@ -3,7 +3,8 @@
 Shards say in their heads how many lists they have published. A sweep that began after that was read
 has compared every list for a user with those lists of items. It begins when the shards have come to
 rest: whatever is made before that would be made again. Where they never do, it begins now and then,
-and within an interval where lists of items no longer show what the catalogue has hidden.
+and within an interval where lists of items no longer show what the catalogue has hidden: such a
+sweep is urgent, others take what records that come in leave of the worker's time.
 """
 
 import time
@@ -73,20 +74,27 @@ class Sweep:
             users: All users.
             quiet: Whether the partition is at rest itself.
         """
+        now = time.monotonic()
         if not self._under_way:
-            now, before = time.monotonic(), self._polled
+            before = self._polled
             self._polled = await self._published()
             if self._polled != before:
                 self._polled_at = time.monotonic()
             self._due_at = now + self._interval_s / _POLLS
-            patience = _PATIENCE if self._turned == self._swept else 1
+            self._urgent = self._turned != self._swept
+            patience = 1 if self._urgent else _PATIENCE
             impatient = now > self._began_at + patience * self._interval_s
             if self._polled == self._seen or not (impatient or (quiet and self._polled == before)):
                 return []
             self._under_way, self._began_at = self._polled, now
-            self._urgent, self._swept = self._turned != self._swept, self._turned
+            self._swept = self._turned
             self._leisure.begin(self.pace)
             self._queue = list(users)
+        elif not self._urgent and now >= self._due_at:
+            # What was hidden meanwhile waits for the end of this sweep, and then for another one.
+            await self._published()
+            self._due_at = now + self._interval_s / _POLLS
+            self._urgent = self._turned != self._swept
         some = self._queue[-_USERS_AT_ONCE:]
         del self._queue[-_USERS_AT_ONCE:]
         return some

@@ -160,6 +160,31 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
     assert lists == oracle.lists(acts, CAP, 3, measure=measure)
 
 
+async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Norms that moved may wait for records that come in; what is hidden does not."""
+    monkeypatch.setattr(room, "_ROWS_AT_ONCE", 1)
+    pipeline, standing = Pipeline(1, CAP, Rule(3)), Standing()
+    owner = Owner(pipeline, standing)
+    acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "uc")]
+    pipeline.take(acts)
+    await owner.settle()
+    acts.append(Act("x", "a", 1.0, 2.0))
+    pipeline.take(acts[-1:])
+    pipeline.drain(0)
+    await owner.publish()
+    monkeypatch.setattr(Leisure, "due_in_s", lambda *_: 60.0)
+
+    assert await owner.refresh.step() == 0.0
+    assert [await owner.refresh.step() for _ in range(3)] == [60.0] * 3
+    pipeline.tell({"b": True})
+    await owner.settle()
+
+    lists = {name: entries for name, (_, entries) in standing.lists.items() if entries}
+    assert lists == oracle.lists(acts, CAP, 3, hidden=["b"])
+
+
 async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None:
     pipeline = Pipeline(1, CAP, Rule(data.draw(st.integers(1, 3)), measure=measure))
     standing = Standing()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.users.desk import Desk
+from streamapp.agents.pace import Leisure
+from tests.unit.users.desk import ITEMS, Desk, history
 
 _POLLS_S = 2.5
 """Ten of these are more than a story may take."""
@@ -41,3 +42,38 @@ async def test_a_sweep_waits_for_what_trends(desk: Desk) -> None:
 
     await desk.until(looked_again, "heads were read again and again")
     assert await desk.shown("u") == ["x", "b"]
+
+
+async def test_what_is_hidden_does_not_wait_for_records_that_come_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep that was held back goes on as soon as it is known, and so does the next one."""
+    rest_s = [60.0]
+    monkeypatch.setattr(Leisure, "due_in_s", lambda *_: rest_s[0])
+    await desk.open(refresh_interval=0.05)
+    users = [f"u{number}" for number in range(600)]
+    await desk.notes({user: history(("a",), ITEMS) for user in users})
+
+    async def are_made() -> bool:
+        return await desk.due_users() == 0
+
+    async def are_swept() -> bool:
+        return [await desk.shown(user) for user in users] == [["b"]] * len(users)
+
+    await desk.until(are_made, "all lists are made")
+    await desk.item_list("a", {"b": 0.25})
+    while not desk.owner._sweep.due_in_s(busy=False) > 1:
+        await desk.owner.step(desk.position, busy=False)
+    await desk.owner.step(desk.position, busy=False)
+    assert not await are_swept()
+
+    await desk.redis.hset("s:{i0}:head", mapping={"turned": 4, "merged": "4"})
+    rest_s[0] = 0.0
+
+    async def is_known() -> bool:
+        return desk.owner._sweep._urgent
+
+    await desk.until(is_known, "the sweep is urgent")
+    rest_s[0] = 60.0
+    await desk.until(are_swept, "all lists are swept")
+    await desk.drain()
