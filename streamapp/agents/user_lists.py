@@ -196,22 +196,24 @@ class UserLists:
 
     async def _replace(self, changed: Mapping[str, tuple[bytes, int]], seq: int) -> None:
         """Replace lists by these, which are given with their digests."""
-        expire_at = [self._shown[user].expires_at + _GRACE_S for user in changed]
+        shown = [self._shown[user] for user in changed]
+        expire_at = [one.expires_at + _GRACE_S for one in shown]
         lists = [(user, content) for user, (content, _) in changed.items()]
         standing = await self._lists.replace(KIND, lists, seq, expire_at)
         self._outside.failpoints.reach("user-lists.replaced")
         now, sent = time.monotonic(), {}
-        for (user, (content, digest)), stands in zip(changed.items(), standing, strict=True):
-            shown = self._shown[user]
-            shown.published_at = now
+        notes = {at: Note(at, due=False) for at in {one.expires_at for one in shown}}
+        made = zip(changed.items(), shown, standing, strict=True)
+        for (user, (content, digest)), one, stands in made:
+            one.published_at = now
             if stands is None:
                 # A clock that was set back: the list is due until it has caught up.
                 self._due.setdefault(user, None)
                 continue
-            shown.digest = digest
+            one.digest = digest
             sent[user] = content
             self._due.pop(user, None)
-            self._on_the_way[user] = Note(shown.expires_at, due=False)
+            self._on_the_way[user] = notes[one.expires_at]
         if sent:
             self._delivery.send(sent)
 

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -154,18 +154,19 @@ class Publisher:
     def _filled(self, messages: Sequence[Outgoing], start: int) -> tuple[BatchBuilder, int]:
         batch, end, size = self._connected.create_batch(), start, 0
         now_ms = int(time.time() * 1000)
-        while end < len(messages) and size < MAX_BATCH_BYTES:
-            message = messages[end]
+        for value, key, timestamp_ms, headers in islice(messages, start, None):
             added = batch.append(
-                timestamp=message.timestamp_ms if message.timestamp_ms is not None else now_ms,
-                key=message.key,
-                value=message.value,
-                headers=list(message.headers),
+                timestamp=now_ms if timestamp_ms is None else timestamp_ms,
+                key=key,
+                value=value,
+                headers=list(headers),
             )
             if added is None:
                 break
-            size += len(message.value or b"") + len(message.key or b"") + 32
+            size += len(value or b"") + len(key or b"") + 32
             end += 1
+            if size >= MAX_BATCH_BYTES:
+                break
         if end == start:
             raise ValueError(f"a message of {len(messages[start].value or b'')} bytes is too large")
         batch.close()
