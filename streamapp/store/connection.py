@@ -46,8 +46,9 @@ moment: it finds no writer, an `AttributeError`."""
 _FOR_EVER = 1_000_000_000
 """Attempts: at one a second, more than thirty years."""
 
-
 _LARGE_BYTES = 10_000
+"""An argument of so many bytes is handed on as it is, where it comes last."""
+
 _NOTHING = b"$0\r\n\r\n"
 """How hiredis packs an empty argument."""
 

@@ -66,23 +66,23 @@ def test_sweeps_that_are_dropped_do_not_count(clock: Clock) -> None:
     assert leisure.due_in_s(first) == pytest.approx(0.01)
 
 
-def test_sweeps_hold_back_while_records_are_late(clock: Clock) -> None:
-    """They get a sixteenth of the time for half a second, also where a record takes as long."""
+@pytest.mark.parametrize(
+    ("waited_s", "rest_s", "still_s"),
+    [
+        pytest.param(0.04, 0.1, -0.45, id="a record that waited a moment"),
+        pytest.param(0.06, 1.5, 1.05, id="a record that is late"),
+    ],
+)
+def test_sweeps_hold_back_where_records_are_late(
+    clock: Clock, waited_s: float, rest_s: float, still_s: float
+) -> None:
+    """They get half of the time, and a sixteenth for half a second after a late record."""
     leisure = Leisure()
     (sweep,) = begun(leisure, 1)
     clock.take(sweep, 0.1)
-    leisure.applied(read_at=clock.now_s - 0.06)
-    assert leisure.due_in_s(sweep) == pytest.approx(1.5)
-    clock.now_s += 0.4
-    assert leisure.due_in_s(sweep) == pytest.approx(1.1)
-    clock.now_s += 0.2
-    assert leisure.due_in_s(sweep) <= 0
-
-
-def test_records_that_waited_a_moment_are_not_late(clock: Clock) -> None:
-    """There is always a moment between a read and the next step of a lane."""
-    leisure = Leisure()
-    (sweep,) = begun(leisure, 1)
-    clock.take(sweep, 0.1)
-    leisure.applied(read_at=clock.now_s - 0.04)
-    assert leisure.due_in_s(sweep) == pytest.approx(0.1)
+    leisure.applied(read_at=clock.now_s - waited_s)
+    assert leisure.due_in_s(sweep) == pytest.approx(rest_s)
+    clock.now_s += 0.45
+    assert leisure.due_in_s(sweep) == pytest.approx(still_s)
+    clock.now_s += 0.1
+    assert leisure.due_in_s(sweep) == pytest.approx(-0.55)

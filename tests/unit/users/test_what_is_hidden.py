@@ -60,10 +60,12 @@ async def test_what_is_hidden_does_not_wait_for_records_that_come_in(
     async def are_swept() -> bool:
         return [await desk.shown(user) for user in users] == [["b"]] * len(users)
 
+    async def is_held_back() -> bool:
+        return desk.owner._sweep.due_in_s(busy=False) > 1
+
     await desk.until(are_made, "all lists are made")
     await desk.item_list("a", {"b": 0.25})
-    while not desk.owner._sweep.due_in_s(busy=False) > 1:
-        await desk.owner.step(desk.position, busy=False)
+    await desk.until(is_held_back, "the sweep is held back")
     await desk.owner.step(desk.position, busy=False)
     assert not await are_swept()
 
