@@ -16,6 +16,7 @@ _STATE = {
     "popularity": "popularity",
     "availability": "availability",
     "audience": "audiences",
+    "due": "audiences",
     "head": "heads",
 }
 """Classes of keys of a slot, by the name of the key in it."""

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 
 import numpy as np
 
 from streamapp.core.arrays import Bools, Longs
-from streamapp.store.audience import Note
 
 UNKNOWN = 1 << 64
 NEW = 1 << 65
@@ -41,16 +41,16 @@ class Shown:
         return self.digest == UNKNOWN or (self.digest == NEW and not content)
 
 
-def shown_of(notes: Mapping[str, Note], latest: int) -> dict[str, Shown]:
+def shown_of(expires_at: Mapping[str, int], latest: int) -> dict[str, Shown]:
     """Return what is known of the lists of noted users, the first that is removed first.
 
     Args:
-        notes: By user.
+        expires_at: By user.
         latest: Unix time in seconds; where lists lived longer before, those of now are not to wait
             behind them.
     """
-    by_time = sorted(notes.items(), key=lambda one: one[1].expires_at)
-    return {user: Shown(min(note.expires_at, latest), UNKNOWN) for user, note in by_time}
+    by_time = sorted(expires_at.items(), key=itemgetter(1))
+    return {user: Shown(min(at, latest), UNKNOWN) for user, at in by_time}
 
 
 def expired(shown: Mapping[str, Shown], before: float, most: int) -> list[str]:

@@ -8,7 +8,7 @@ some time after its user was last seen.
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress, islice
 
 from streamapp.agents.blender import Blender
@@ -19,7 +19,7 @@ from streamapp.agents.shown import LOST, NEW, Shown, expired, made_of, shown_of
 from streamapp.agents.sweep import Sweep
 from streamapp.core.listing import entries_of
 from streamapp.core.registry import Registry
-from streamapp.store.audience import Audience, Note
+from streamapp.store.audience import Audience
 from streamapp.store.slot import Slot
 
 KIND = "user"
@@ -61,10 +61,10 @@ class UserLists:
         self._new = NEW
         self._begin({}, 0)
 
-    def _begin(self, notes: Mapping[str, Note], shards: int) -> None:
-        self._shown = shown_of(notes, int(time.time() + self._ttl_s))
+    def _begin(self, expires_at: Mapping[str, int], shards: int) -> None:
+        self._shown = shown_of(expires_at, int(time.time() + self._ttl_s))
         self._due: dict[str, bytes | None] = {}
-        self._on_the_way: dict[str, Note | None] = {}
+        self._on_the_way: list[str] = []
         self._sweep = Sweep(self._outside, shards)
         self._expire_at = self._noted_at = 0.0
 
@@ -80,14 +80,17 @@ class UserLists:
         # Other items may have the numbers of before.
         self._blender = Blender(self._outside, registry)
         self._new = LOST if doubt else NEW
-        notes = await self._audience.take_over(self._delivery.owner)
-        self._begin(notes, shards)
-        for user, note in notes.items():
-            if self._ttl_s and (note.due or doubt):
-                self._due[user], self._shown[user].digest = None, LOST
-        # Whoever takes over from here is to doubt the same.
-        lost = {user: Note(self._shown[user].expires_at, due=True) for user in self._due}
-        await self._audience.note(self._delivery.owner, lost, _NOT_SWEPT)
+        owner = self._delivery.owner
+        noted = await self._audience.take_over(owner)
+        self._begin(noted.expires_at, shards)
+        if self._ttl_s:
+            self._due = dict.fromkeys(noted.expires_at if doubt else noted.due)
+        for user in self._due:
+            self._shown[user].digest = LOST
+        if doubt:
+            # Whoever takes over from here is to doubt the same.
+            await self._audience.note(owner, self._due)
+        await self._audience.served(owner, [], seen=_NOT_SWEPT)
 
     async def note(self, histories: Mapping[str, bytes]) -> None:
         """Note that lists are due, before the histories that ask for it are stored.
@@ -98,9 +101,7 @@ class UserLists:
         if not self._ttl_s or not histories:
             return
         expires_at = int(time.time() + self._ttl_s)
-        await self._audience.note(
-            self._delivery.owner, dict.fromkeys(histories, Note(expires_at, due=True))
-        )
+        await self._audience.note(self._delivery.owner, histories, expires_at)
         self._noted_at = time.monotonic()
         for user, history in histories.items():
             # The user who did something last comes last.
@@ -159,10 +160,11 @@ class UserLists:
     async def settle(self) -> None:
         """Return when the topic has all that was published, and it is noted."""
         await self._delivery.settle()
-        arrived, self._on_the_way = self._on_the_way, {}
-        notes = {user: note for user, note in arrived.items() if user not in self._due}
-        if notes:
-            await self._audience.note(self._delivery.owner, notes)
+        arrived, self._on_the_way = self._on_the_way, []
+        served = [user for user in arrived if user not in self._due]
+        if served:
+            gone = [user for user in served if user not in self._shown]
+            await self._audience.served(self._delivery.owner, served, gone)
 
     def _ripe(self, at_once: int) -> list[str]:
         """Return users whose lists are due and did not just change."""
@@ -190,7 +192,10 @@ class UserLists:
             if shown.digest != digest:
                 changed[user] = content, digest
         await self.settle()
-        await self._note_swept(changed)
+        # What is replaced because lists of items changed is due until it has reached its readers.
+        await self._audience.note(
+            self._delivery.owner, [user for user in changed if user not in self._due]
+        )
         await self._replace(changed, seq)
         await self._extend([user for user in users if user in self._due and user not in changed])
 
@@ -202,7 +207,6 @@ class UserLists:
         standing = await self._lists.replace(KIND, lists, seq, expire_at)
         self._outside.failpoints.reach("user-lists.replaced")
         now, sent = time.monotonic(), {}
-        notes = {at: Note(at, due=False) for at in {one.expires_at for one in shown}}
         made = zip(changed.items(), shown, standing, strict=True)
         for (user, (content, digest)), one, stands in made:
             one.published_at = now
@@ -213,20 +217,19 @@ class UserLists:
             one.digest = digest
             sent[user] = content
             self._due.pop(user, None)
-            self._on_the_way[user] = notes[one.expires_at]
         if sent:
+            self._on_the_way = list(sent)
             self._delivery.send(sent)
 
     async def _extend(self, users: Sequence[str]) -> None:
         """Note that the lists of users who did something are as they should be."""
         if not users:
             return
-        notes = {user: Note(self._shown[user].expires_at, due=False) for user in users}
-        expire_at = {user: note.expires_at + _GRACE_S for user, note in notes.items()}
+        expire_at = {user: self._shown[user].expires_at + _GRACE_S for user in users}
         await self._lists.extend(KIND, expire_at)
         for user in users:
             del self._due[user]
-        await self._audience.note(self._delivery.owner, notes)
+        await self._audience.served(self._delivery.owner, users)
 
     async def _histories(self, users: Sequence[str], position: int) -> dict[str, bytes]:
         """Return the histories at `position`; one that is ahead, of unknown items, is left out."""
@@ -247,16 +250,6 @@ class UserLists:
         for user, content in zip(unread, await self._lists.standing(KIND, unread), strict=True):
             self._shown[user].digest = hash(entries_of(content))
 
-    async def _note_swept(self, changed: Iterable[str]) -> None:
-        """Note that lists are due that change because lists of items did."""
-        swept = {
-            user: Note(self._shown[user].expires_at, due=True)
-            for user in changed
-            if user not in self._due
-        }
-        if swept:
-            await self._audience.note(self._delivery.owner, swept)
-
     async def _look(self, position: int, *, busy: bool) -> None:
         """Compare some lists with those of items, if it is time."""
         if self._sweep.due_in_s(busy=busy) > 0:
@@ -268,7 +261,7 @@ class UserLists:
             if outdated := await self._outdated(known, position):
                 await self._publish(outdated, self._sweep.since)
         if seen := self._sweep.ended():
-            await self._audience.note(self._delivery.owner, {}, seen)
+            await self._audience.served(self._delivery.owner, [], seen=seen)
 
     async def _outdated(self, users: Sequence[str], position: int) -> dict[str, bytes]:
         """Return whose lists may be others, as what they were made from changed; with histories."""
@@ -297,4 +290,4 @@ class UserLists:
             self._delivery.send(dict.fromkeys(gone, b""))
         for user in gone:
             del self._shown[user]
-        self._on_the_way = dict.fromkeys(gone)
+        self._on_the_way = gone

@@ -71,8 +71,13 @@ class SlotKeys:
 
     @property
     def audience(self) -> str:
-        """Hash: user -> when the list is removed, and whether it is due."""
+        """Hash: user -> when the list is removed."""
         return f"{self.prefix}{{{self.tag}}}:audience"
+
+    @property
+    def due(self) -> str:
+        """Hash: round -> users whose lists are due since then."""
+        return f"{self.prefix}{{{self.tag}}}:due"
 
     def blob(self, name: str | int) -> str:
         """String: the position it was written at, then a history, a row or a product."""

@@ -103,8 +103,8 @@ def due_later(deployment: Deployment) -> list[int]:
     with deployment.redis() as redis:
         now = int(redis.time()[0])
         return [
-            abs(int(at))
+            int(at)
             for key in redis.scan_iter(f"{prefix}*:audience", count=10_000)
             for at in redis.hvals(key)
-            if abs(int(at)) > now
+            if int(at) > now
         ]

@@ -16,7 +16,7 @@ from streamapp.core.history import ENTRY
 from streamapp.core.registry import Registry
 from streamapp.failpoints import Failpoints
 from streamapp.settings import Settings
-from streamapp.store.audience import Audience, Note
+from streamapp.store.audience import Audience
 from streamapp.store.keys import SlotKeys
 from streamapp.store.lists import Lists, lists_of
 from streamapp.store.slot import Head, Slot
@@ -157,9 +157,14 @@ class Desk:
         assert value is not None
         return value
 
-    async def noted(self, user: str) -> Note | None:
-        """Return what is noted of a user."""
+    async def expires_at(self, user: str) -> int | None:
+        """Return when the list of a user is removed, as is noted."""
         return (await self.audience.load()).get(user)
+
+    async def due(self) -> set[str]:
+        """Return the users of all rounds that are not over."""
+        rounds: Any = await self.redis.hvals(KEYS.due)
+        return {user for users in rounds for user in json.loads(users)}
 
     async def due_users(self) -> int:
         """Return how many lists the head says are due."""

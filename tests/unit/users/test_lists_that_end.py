@@ -81,11 +81,11 @@ async def test_a_list_that_a_later_one_keeps_from_going_is_not_gone(desk: Desk) 
     await desk.drain()
     later = json.dumps({"seq": FAR}, separators=(",", ":")).encode()
     await desk.redis.set("l:user:u", later)
-    noted = await desk.noted("u")
-    assert noted is not None
+    expires_at = await desk.expires_at("u")
+    assert expires_at is not None
 
     async def over() -> bool:
-        return time.time() > noted.expires_at + 1.5
+        return time.time() > expires_at + 1.5
 
     await desk.until(over, "its time is over")
     assert ("user:u", None) not in desk.broker.taken
@@ -110,7 +110,7 @@ async def test_a_user_whom_a_rollback_forgot_loses_what_the_topic_shows(desk: De
     """The history comes back at once as one that leaves nothing to show."""
     await desk.sees("v", "c")
     await desk.drain()
-    await desk.redis.delete(KEYS.audience, "l:user:v")
+    await desk.redis.delete(KEYS.audience, KEYS.due, "l:user:v")
     await desk.redis.hdel(KEYS.head, "due_users")
     await desk.open_again(doubt=True)
     await desk.sees("v", "c", "a", "x", "b", "y")

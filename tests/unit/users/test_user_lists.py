@@ -16,15 +16,13 @@ async def test_a_list_is_due_until_the_topic_has_it(desk: Desk) -> None:
     """It is noted before the history is stored, and the note goes when the list has arrived."""
     desk.broker.open.clear()
     await desk.sees("u", "a")
-    noted = await desk.noted("u")
-    assert noted is not None
-    assert noted.due
+    assert await desk.due() == set(await desk.audience.load()) == {"u"}
     await desk.until(lambda: desk.shown("u"), "the list stands")
     assert (await desk.shown("u"), await desk.due_users()) == (["x", "b"], 1)
 
     desk.broker.open.set()
     await desk.drain()
-    assert await desk.noted("u") == noted._replace(due=False)
+    assert (await desk.due(), set(await desk.audience.load())) == (set(), {"u"})
     assert desk.broker.taken == [("user:u", await desk.standing("u"))]
 
 
@@ -36,9 +34,7 @@ async def test_a_user_who_does_more_while_the_list_is_on_its_way_stays_due(desk:
     await desk.sees("u", "a", "b")
     desk.broker.open.set()
     await desk.owner.settle()
-    noted = await desk.noted("u")
-    assert noted is not None
-    assert noted.due
+    assert await desk.due() == {"u"}
     assert await desk.due_users() == 1
 
     await desk.drain()
@@ -60,10 +56,10 @@ async def test_a_list_that_stays_the_same_is_not_published_and_lives_longer(desk
     await desk.drain()
     assert (await desk.standing("u"), desk.broker.taken) == (before, sent)
     for user in users:
-        noted = await desk.noted(user)
-        assert noted is not None
-        assert noted.expires_at >= first + 900
-        assert await desk.redis.expiretime(f"l:user:{user}") == noted.expires_at + 60
+        expires_at = await desk.expires_at(user)
+        assert expires_at is not None
+        assert expires_at >= first + 900
+        assert await desk.redis.expiretime(f"l:user:{user}") == expires_at + 60
 
 
 async def test_a_due_list_of_an_owner_who_died_is_published_though_the_key_holds_it(
@@ -104,9 +100,7 @@ async def test_a_list_that_a_later_one_keeps_out_stays_due(desk: Desk) -> None:
     await desk.sees("u", "a")
     for _ in range(20):
         await desk.owner.step(desk.position, busy=False)
-    noted = await desk.noted("u")
-    assert noted is not None
-    assert noted.due
+    assert await desk.due() == {"u"}
     assert (await desk.due_users(), desk.broker.taken) == (1, [])
     assert await desk.standing("u") == later
 
@@ -134,8 +128,7 @@ async def test_finish_publishes_all_that_is_due_and_ends_where_some_is_refused(d
 
     await asyncio.wait_for(desk.owner.finish(desk.position), WITHIN_S)
     assert await desk.due_users() == 1
-    noted = await desk.audience.load()
-    assert [user for user, note in noted.items() if note.due] == ["u7"]
+    assert "u7" in await desk.due()
     topic = dict(desk.broker.taken)
     for user in users:
         assert (topic[f"user:{user}"] == await desk.standing(user)) == (user != "u7")
@@ -230,9 +223,7 @@ async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(desk: Desk)
     await desk.until(arrived, "the other list arrives")
     await desk.owner.finish(desk.position)
     assert (await desk.shown("v"), await desk.shown("u")) == (["y", "a"], None)
-    noted = await desk.noted("u")
-    assert noted is not None
-    assert noted.due
+    assert await desk.due() == {"u"}
 
     await desk.open(items=ITEMS)
     await desk.notes({"u": ahead})
