@@ -6,11 +6,12 @@ The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the secon
 import numpy as np
 
 from streamapp.core.aged_norms import AgedNorms
-from streamapp.core.blending import Blend, Neighbours, Tastes, blend
+from streamapp.core.blending import Blend, Neighbours, blend
 from streamapp.core.catalogue import Product
 from streamapp.core.content import Match, Matches
 from streamapp.core.decay import Decay
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
+from streamapp.core.digest import digests
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
 from streamapp.core.listing import encode_item_lists, encode_user_lists
@@ -20,6 +21,7 @@ from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
 from streamapp.core.roles import BOUGHT, VIEWED, RoleRegistry, directed
 from streamapp.core.shard import Shard
+from streamapp.core.tastes import Tastes
 from streamapp.core.tfidf import Texts
 
 
@@ -68,6 +70,7 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     )  # fmt: skip
     tastes = Tastes.unpack(histories, registry, decay)
     blended = blend(tastes, lists, registry, Blend(top_n=1, depth=1))
+    digests(*blended)
     encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)
     if content:
         product = Product(available=True, title="new", category="")

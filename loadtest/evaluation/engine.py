@@ -15,7 +15,7 @@ from loadtest.evaluation.similarities import neighbours_of
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.core.arrays import Ints
-from streamapp.core.blending import Blend, Tastes, blend
+from streamapp.core.blending import Blend, blend
 from streamapp.core.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, revise
@@ -25,6 +25,7 @@ from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
 from streamapp.core.rows import Rows
 from streamapp.core.shard import Shard
+from streamapp.core.tastes import Tastes
 
 _BATCH = 2_000
 _ONE = np.array([0, 1], np.int64)

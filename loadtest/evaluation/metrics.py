@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamapp.core.arrays import Bools, Floats, Ints, Longs
-from streamapp.core.blending import Tastes
+from streamapp.core.tastes import Tastes
 
 
 class Questions(NamedTuple):

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from loadtest.evaluation.engine import Counts
 from loadtest.evaluation.variant import Variant
 from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
-from streamapp.core.blending import Tastes
 from streamapp.core.ranking import similarity
 from streamapp.core.registry import precedes
+from streamapp.core.tastes import Tastes
 
 
 class Places:

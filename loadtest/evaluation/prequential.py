@@ -20,8 +20,8 @@ from loadtest.evaluation.split import chosen
 from loadtest.evaluation.variant import Variant, spaced
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
-from streamapp.core.blending import Tastes
 from streamapp.core.judging import Tally
+from streamapp.core.tastes import Tastes
 from streamapp.errors import ConfigError
 
 ID = "prequential"

@@ -16,8 +16,8 @@ from loadtest.evaluation.tables import compared
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
-from streamapp.core.blending import Tastes
 from streamapp.core.registry import Registry
+from streamapp.core.tastes import Tastes
 from streamapp.errors import ConfigError
 
 ID = "sessions"

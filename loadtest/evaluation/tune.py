@@ -21,7 +21,7 @@ from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
 from streamapp.core.arrays import Bools
-from streamapp.core.blending import Tastes
+from streamapp.core.tastes import Tastes
 from streamapp.environment import PREFIX
 from streamapp.errors import ConfigError
 from streamapp.settings import Settings

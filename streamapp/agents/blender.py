@@ -11,22 +11,28 @@ import numpy as np
 
 from streamapp.agents.outside import Outside
 from streamapp.core.arrays import Bools, Floats, Ints, Longs
-from streamapp.core.blending import Blended, Tastes, blend
+from streamapp.core.blending import Blended, blend
+from streamapp.core.digest import digests
 from streamapp.core.listing import encode_user_lists
 from streamapp.core.registry import Registry
 from streamapp.core.shelf import Read
+from streamapp.core.tastes import Tastes
 
 
 class Made(NamedTuple):
     """Lists for some users.
 
     Attributes:
-        contents: The list of each; b"" where there is nothing to show.
+        blended: What is in them.
+        as_of: float64, shape (users,). Newest event time behind each.
+        digest: int64, shape (users,). Equal where all entries are, as long as the worker lives.
         short: bool, shape (users,). Whether what is trending has a place in the list.
         version: The highest that a list has which they could be made of.
     """
 
-    contents: list[bytes]
+    blended: Blended
+    as_of: Floats
+    digest: Longs
     short: Bools
     version: int
 
@@ -46,15 +52,11 @@ class Blender:
         self._decay = outside.settings.decay
         self._numbers: Ints = np.zeros(0, np.int32)
 
-    async def lists(
-        self, users: Sequence[str], histories: Sequence[bytes], seq: int, since: float
-    ) -> Made:
+    async def lists(self, histories: Sequence[bytes], since: float) -> Made:
         """Return the list of each user.
 
         Args:
-            users: Whose lists.
             histories: What each of them has done, packed by `entry_of`.
-            seq: Of the lists.
             since: Monotonic time in seconds; lists of items that were read later are new enough.
         """
         shelf, registry = self._items.shelf, self._items.registry
@@ -65,8 +67,22 @@ class Blender:
         as_of = _newest(tastes, used, shelf.as_of[shelf.line[tastes.item[used]]])
         short = blended.size < self._rule.top_n
         filled = self._filled(tastes, blended, short, standing.trending, as_of)
-        contents = encode_user_lists(users, filled, seq, as_of, registry)
-        return Made(contents, short, standing.version)
+        return Made(filled, as_of, digests(*filled), short, standing.version)
+
+    def encoded(
+        self, made: Made, lines: Sequence[int], users: Sequence[str], seq: int
+    ) -> list[bytes]:
+        """Return some of the lists as they are published; b"" where there is nothing to show.
+
+        Args:
+            made: The lists.
+            lines: Which of them.
+            users: Whose those are.
+            seq: Of all of them.
+        """
+        places = np.array(lines, np.int64)
+        some, as_of = made.blended.only(places), made.as_of[places]
+        return encode_user_lists(users, some, seq, as_of, self._items.registry)
 
     async def outdated(
         self, histories: Sequence[bytes], made_of: Longs, short: Bools, since: float

@@ -7,6 +7,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from streamapp.agents.blender import Made
 from streamapp.core.arrays import Bools, Longs
 
 UNKNOWN = 1 << 64
@@ -22,7 +23,7 @@ class Shown:
 
     Attributes:
         expires_at: Unix time in seconds at which it is removed.
-        digest: Hash of the entries that stand; `UNKNOWN` until they are read, `NEW` where nobody
+        digest: Of the entries that stand; `UNKNOWN` until they are read, `NEW` where nobody
             had noted the user, `LOST` where the topic may not have them.
         published_at: Monotonic time in seconds at which it was last replaced.
         made_of: The version of the lists of items that it was last made of; -1 where that was not
@@ -62,6 +63,22 @@ def expired(shown: Mapping[str, Shown], before: float, most: int) -> list[str]:
         most: How many are looked at.
     """
     return [user for user in islice(shown, most) if shown[user].expires_at <= before]
+
+
+def differing(shown: Sequence[Shown], made: Made) -> list[int]:
+    """Note what lists were made of; return which are others than stand, as far as that is known.
+
+    Args:
+        shown: What is known of those that stand.
+        made: The lists, in the same order.
+    """
+    lines = []
+    new = zip(shown, made.digest.tolist(), made.short.tolist(), strict=True)
+    for line, (one, digest, short) in enumerate(new):
+        one.made_of, one.short = made.version, short
+        if one.digest != digest:
+            lines.append(line)
+    return lines
 
 
 def made_of(shown: Sequence[Shown]) -> tuple[Longs, Bools]:

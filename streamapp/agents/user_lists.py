@@ -11,11 +11,11 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import compress, islice
 
-from streamapp.agents.blender import Blender
+from streamapp.agents.blender import Blender, Made
 from streamapp.agents.delivery import Delivery
 from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
-from streamapp.agents.shown import LOST, NEW, Shown, expired, made_of, shown_of
+from streamapp.agents.shown import LOST, NEW, Shown, differing, expired, made_of, shown_of
 from streamapp.agents.sweep import Sweep
 from streamapp.core.listing import entries_of
 from streamapp.core.registry import Registry
@@ -107,8 +107,7 @@ class UserLists:
             # The user who did something last comes last.
             shown = self._shown.pop(user, None) or Shown(expires_at, self._new)
             shown.expires_at = expires_at
-            self._shown[user] = shown
-            self._due[user] = history
+            self._shown[user], self._due[user] = shown, history
 
     async def step(self, position: int, *, busy: bool) -> float:
         """Publish, sweep and remove what is due; return the seconds until the next step.
@@ -169,9 +168,8 @@ class UserLists:
     def _ripe(self, at_once: int) -> list[str]:
         """Return users whose lists are due and did not just change."""
         before = time.monotonic() - self._interval_s
-        some = islice(self._due, 4 * _AT_ONCE)
-        ripe = (user for user in some if self._shown[user].published_at <= before)
-        return list(islice(ripe, at_once))
+        shown, some = self._shown, islice(self._due, 4 * _AT_ONCE)
+        return list(islice((user for user in some if shown[user].published_at <= before), at_once))
 
     async def _publish(self, histories: Mapping[str, bytes], since: float) -> None:
         """Replace the lists of users as far as they changed.
@@ -182,20 +180,13 @@ class UserLists:
         """
         # Lists of items that change behind this make a list of a later time.
         seq = await self._slot.tick(self._delivery.owner)
-        users, packed = list(histories), list(histories.values())
-        made = await self._blender.lists(users, packed, seq, since)
-        await self._learn(users, made.contents)
-        changed = {}
-        for user, content, short in zip(users, made.contents, made.short.tolist(), strict=True):
-            shown, digest = self._shown[user], hash(entries_of(content))
-            shown.made_of, shown.short = made.version, short
-            if shown.digest != digest:
-                changed[user] = content, digest
+        users = list(histories)
+        made = await self._blender.lists(list(histories.values()), since)
+        changed = await self._changed(users, made, seq)
         await self.settle()
         # What is replaced because lists of items changed is due until it has reached its readers.
-        await self._audience.note(
-            self._delivery.owner, [user for user in changed if user not in self._due]
-        )
+        swept = (user for user in changed if user not in self._due)
+        await self._audience.note(self._delivery.owner, swept)
         await self._replace(changed, seq)
         await self._extend([user for user in users if user in self._due and user not in changed])
 
@@ -203,23 +194,22 @@ class UserLists:
         """Replace lists by these, which are given with their digests."""
         shown = [self._shown[user] for user in changed]
         expire_at = [one.expires_at + _GRACE_S for one in shown]
-        lists = [(user, content) for user, (content, _) in changed.items()]
-        standing = await self._lists.replace(KIND, lists, seq, expire_at)
+        lists = {user: content for user, (content, _) in changed.items()}
+        standing = await self._lists.replace(KIND, list(lists.items()), seq, expire_at)
         self._outside.failpoints.reach("user-lists.replaced")
-        now, sent = time.monotonic(), {}
-        made = zip(changed.items(), shown, standing, strict=True)
-        for (user, (content, digest)), one, stands in made:
+        now = time.monotonic()
+        for (user, (_, digest)), one, stands in zip(changed.items(), shown, standing, strict=True):
             one.published_at = now
             if stands is None:
                 # A clock that was set back: the list is due until it has caught up.
                 self._due.setdefault(user, None)
-                continue
-            one.digest = digest
-            sent[user] = content
-            self._due.pop(user, None)
-        if sent:
-            self._on_the_way = list(sent)
-            self._delivery.send(sent)
+                del lists[user]
+            else:
+                one.digest = digest
+                self._due.pop(user, None)
+        if lists:
+            self._on_the_way = list(lists)
+            self._delivery.send(lists)
 
     async def _extend(self, users: Sequence[str]) -> None:
         """Note that the lists of users who did something are as they should be."""
@@ -233,22 +223,39 @@ class UserLists:
 
     async def _histories(self, users: Sequence[str], position: int) -> dict[str, bytes]:
         """Return the histories at `position`; one that is ahead, of unknown items, is left out."""
-        held = {user: self._due.get(user) for user in users}
-        missing = [user for user, history in held.items() if history is None]
+        held, missing = dict[str, bytes](), list[str]()
+        for user in users:
+            if (history := self._due.get(user)) is None:
+                missing.append(user)
+            else:
+                held[user] = history
         if missing:
             stored = await self._slot.read_at(position, missing)
             for user, blob in zip(missing, stored, strict=True):
-                at, held[user] = blob or (0, b"")
-                if at > position:
-                    del held[user]
-        return {user: history or b"" for user, history in held.items()}
+                at, history = blob or (0, b"")
+                if at <= position:
+                    held[user] = history
+        return held
 
-    async def _learn(self, users: Sequence[str], contents: Sequence[bytes]) -> None:
-        """Read the lists that stand, where these may be the same and that is not known."""
-        made = zip(users, contents, strict=True)
-        unread = [user for user, content in made if self._shown[user].unread(content)]
-        for user, content in zip(unread, await self._lists.standing(KIND, unread), strict=True):
-            self._shown[user].digest = hash(entries_of(content))
+    async def _changed(
+        self, users: Sequence[str], made: Made, seq: int
+    ) -> dict[str, tuple[bytes, int]]:
+        """Return the lists that do not stand already, and their digests, by user."""
+        digests = made.digest.tolist()
+        lines = differing([self._shown[user] for user in users], made)
+        if not lines:
+            return {}
+        names = [users[line] for line in lines]
+        contents = self._blender.encoded(made, lines, names, seq)
+        told = [digests[line] for line in lines]
+        changed = dict(zip(names, zip(contents, told, strict=True), strict=True))
+        unread = [name for name, (new, _) in changed.items() if self._shown[name].unread(new)]
+        for name, stands in zip(unread, await self._lists.standing(KIND, unread), strict=True):
+            content, digest = changed[name]
+            if entries_of(stands) == entries_of(content):
+                self._shown[name].digest = digest
+                del changed[name]
+        return changed
 
     async def _look(self, position: int, *, busy: bool) -> None:
         """Compare some lists with those of items, if it is time."""
@@ -275,7 +282,7 @@ class UserLists:
     async def _expire(self) -> None:
         """Remove lists of users who were not seen for long: they are first."""
         self._expire_at = time.monotonic() + _EXPIRY_S
-        before = time.time() if self._ttl_s else float("inf")
+        before = time.time() if self._ttl_s else math.inf
         gone = [user for user in expired(self._shown, before, _AT_ONCE) if user not in self._due]
         if not gone:
             return

@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 
 from streamapp.core.arrays import Bools, Ints
+from streamapp.core.digest import digest_of
 from streamapp.core.fence import Fences
-from streamapp.core.ranking import Ranking, digest_of
+from streamapp.core.ranking import Ranking
 from streamapp.core.registry import Registry
 
 CONTENT_KEY = b"content"

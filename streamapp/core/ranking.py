@@ -14,6 +14,7 @@ import numpy as np
 from streamapp.core.aged_rows import AgedRows
 from streamapp.core.arrays import Bools, Bytes, Floats, Ints, Longs, compiled
 from streamapp.core.availability import NOTHING
+from streamapp.core.digest import digest_of
 from streamapp.core.norms import Norms
 from streamapp.core.registry import Registry, precedes
 from streamapp.core.rows import Rows
@@ -208,21 +209,6 @@ def _rank(
         size[line] = full
         digest[line] = digest_of(item[line, :full], score[line, :full], support[line, :full])
     return size, item, score, support, digest
-
-
-@compiled
-def digest_of(item: Ints, score: Floats, support: Ints) -> int:
-    """Return a 64-bit FNV-1a hash over the words of a line."""
-    total = np.uint64(14695981039346656037)
-    for place in range(len(item)):
-        for word in (
-            np.uint64(item[place]),
-            score[place : place + 1].view(np.uint64)[0],
-            np.uint64(support[place]),
-        ):
-            total = (total ^ word) * np.uint64(1099511628211)
-            total ^= total >> np.uint64(29)
-    return np.int64(total)  # type: ignore[return-value]
 
 
 @compiled

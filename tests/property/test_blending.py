@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.blending import Blend, Neighbours, Tastes, blend
+from streamapp.core.blending import Blend, Neighbours, blend
 from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
+from streamapp.core.tastes import Tastes
 from tests.oracle import Act, histories
 from tests.pipeline import Pipeline
 from tests.strategies import WEIGHTS, ids, streams

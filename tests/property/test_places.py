@@ -7,8 +7,8 @@ from loadtest.evaluation.engine import Counting, Counts, Engine
 from loadtest.evaluation.places import Places
 from loadtest.evaluation.similarities import Similarity
 from loadtest.evaluation.variant import Variant
-from streamapp.core.blending import Tastes
 from streamapp.core.ranking import Rule
+from streamapp.core.tastes import Tastes
 from tests.oracle import Act
 from tests.pipeline import Pipeline
 from tests.property.test_blending import blends

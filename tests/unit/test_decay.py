@@ -15,11 +15,12 @@ from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import gram, live_ratings
 from streamapp.core.aged_norms import AgedNorms
 from streamapp.core.ages import Ages
-from streamapp.core.blending import Blend, Neighbours, Tastes, blend
+from streamapp.core.blending import Blend, Neighbours, blend
 from streamapp.core.decay import BASE, Decay, product, split
 from streamapp.core.history import AGED_ENTRY, ENTRY, Interactions, entry_of, newest_ts, revise
 from streamapp.core.ranking import Rule
 from streamapp.core.registry import Registry
+from streamapp.core.tastes import Tastes
 from streamapp.errors import StateError
 from streamapp.settings import Settings
 from streamapp.store.collection import Collection, Counts

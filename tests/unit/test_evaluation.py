@@ -19,8 +19,9 @@ from loadtest.evaluation.similarities import Similarity
 from loadtest.evaluation.tune import Choice
 from loadtest.evaluation.variant import WHOLE, Variant, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
-from streamapp.core.blending import Blend, Tastes
+from streamapp.core.blending import Blend
 from streamapp.core.registry import Registry
+from streamapp.core.tastes import Tastes
 from streamapp.environment import PREFIX
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent

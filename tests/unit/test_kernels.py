@@ -6,13 +6,13 @@ import numba
 import numpy as np
 import pytest
 
-from streamapp.core import blending, cells, history
+from streamapp.core import cells, history, tastes
 from streamapp.core.arrays import column
-from streamapp.core.blending import Tastes
 from streamapp.core.decay import Decay
 from streamapp.core.history import AGED_ENTRY, ENTRY, Interactions, revise
 from streamapp.core.registry import Registry
 from streamapp.core.rows import CELL, Rows
+from streamapp.core.tastes import Tastes
 
 
 def written(kernel: Any) -> bool:
@@ -51,5 +51,5 @@ def test_one_entry_takes_the_kernels_of_many(decay: Decay | None) -> None:
     rows.load(
         np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1), [np.ones(1, CELL).tobytes()]
     )
-    kernels = history._revise, blending._newest_first, cells.move
+    kernels = history._revise, tastes._newest_first, cells.move
     assert [written(kernel) for kernel in kernels] == [True] * 3

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamapp.agents.blender import Blender, Made
+from streamapp.agents.user_lists import UserLists
 from streamapp.store.lists import Lists
 from tests.unit.users.desk import ITEMS, Desk, history
 
@@ -15,13 +15,13 @@ from tests.unit.users.desk import ITEMS, Desk, history
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whose lists are made, in order."""
     users: list[str] = []
-    lists = Blender.lists
+    changed = UserLists._changed
 
-    async def noted(self: Blender, some: Sequence[str], *others: Any) -> Made:
+    async def noted(self: UserLists, some: Sequence[str], *others: Any) -> Any:
         users.extend(some)
-        return await lists(self, some, *others)
+        return await changed(self, some, *others)
 
-    monkeypatch.setattr(Blender, "lists", noted)
+    monkeypatch.setattr(UserLists, "_changed", noted)
     return users
 
 
