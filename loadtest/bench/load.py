@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,13 +133,30 @@ def addressed(schedule: Iterable[Due], partitions: int) -> list[Due]:
 
 
 def background(spec: dict[str, Any]) -> Iterator[Due]:
-    """Yield the events of a log at an even rate, as long as the run lasts; nothing at rate 0."""
+    """Yield the events of a log at an even rate, as long as the run lasts; nothing at rate 0.
+
+    A log that is over before begins again with other users, who bring as much work as the first.
+    """
     rate, duration_s = spec["rate"], spec["duration_s"]
-    events = read_log([Path(file) for file in spec["files"]] if rate else [])
-    for place, event in enumerate(events):
-        if place / rate >= duration_s:
+    files = [Path(file) for file in spec["files"]] if rate else []
+    place = 0
+    for turn in count():
+        began = place
+        for event in read_log(files):
+            if place / rate >= duration_s:
+                return
+            yield Due(place / rate, _in_turn(event, turn))
+            place += 1
+        if place == began:
             return
-        yield Due(place / rate, event)
+
+
+def _in_turn(event: LoggedEvent, turn: int) -> LoggedEvent:
+    """Return the event of the user who does the same in this turn of the log."""
+    if not turn:
+        return event
+    order_id = event.order_id if event.order_id is None else f"{event.order_id}~{turn}"
+    return event._replace(user_id=f"{event.user_id}~{turn}", order_id=order_id)
 
 
 async def send(spec: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +13,14 @@ from loadtest.bench.cpus import Cpus, divide
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.footprint import key_class
 from loadtest.bench.hot import HOT, traffic
-from loadtest.bench.load import Due, kept, merged
+from loadtest.bench.load import Due, background, kept, merged
 from loadtest.bench.probes import spread
 from loadtest.bench.report import as_html, as_json, caveat
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.bench.rivals.counting import HISTORY_CAP, History, apply, ranked
 from loadtest.bench.shop import Shop
 from loadtest.bench.sighting import Sightings
+from loadtest.bench.source import write_log
 from loadtest.bench.throughput import rebuilding_s
 from loadtest.bench.watch import Sample, span
 from loadtest.replay import bundled
@@ -124,12 +126,28 @@ def test_percentiles_are_those_of_what_was_recorded() -> None:
 def test_probes_and_load_go_out_in_the_order_in_which_they_are_due() -> None:
     """Probes are due at moments of their own, each after its user's first event."""
     probes = spread("p", count=4, from_s=2, every_s=1, beside="x", shared=False, seed=1)
-    background = [Due(number / 2, event()) for number in range(10)]
+    load = [Due(number / 2, event()) for number in range(10)]
     schedule = [Due(at_s, LoggedEvent(*event)) for at_s, event in probes.schedule]
-    sent = [due.at_s for due in merged(iter(background), schedule)]
+    sent = [due.at_s for due in merged(iter(load), schedule)]
     assert sent == sorted(sent)
     assert len(sent) == 10 + 8
     assert all(2 + n <= at_s < 3 + n for n, at_s in enumerate(probes.due_s.values()))
+
+
+def test_a_log_that_is_over_begins_again_with_other_users(tmp_path: Path) -> None:
+    """Else probes that come later would be measured without any load."""
+    log = tmp_path / "log.csv"
+    write_log(log, [event("u"), event("v"), event("w")._replace(order_id="o")])
+    sent = list(background({"rate": 2.0, "duration_s": 4.0, "files": [str(log)]}))
+    assert [due.at_s for due in sent] == [place / 2 for place in range(8)]
+    users = ["u", "v", "w", "u~1", "v~1", "w~1", "u~2", "v~2"]
+    assert [due.event.user_id for due in sent] == users
+    assert {due.event.item_id for due in sent} == {"a"}
+    assert [sent[2].event.order_id, sent[5].event.order_id] == ["o", "o~1"]
+
+    write_log(log, [])
+    assert not list(background({"rate": 2.0, "duration_s": 4.0, "files": [str(log)]}))
+    assert not list(background({"rate": 0.0, "duration_s": 4.0, "files": [str(log)]}))
 
 
 def test_a_probe_is_seen_once_when_its_item_has_a_list() -> None:
