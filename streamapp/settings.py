@@ -158,7 +158,7 @@ class Settings(BaseSettings):
 
     session_timeout: float = Field(10.0, ge=1, le=300)
     """Seconds of silence after which Kafka gives a worker's partitions to others."""
-    fetch_max_wait_ms: int = Field(10, ge=1, le=10_000)
+    fetch_max_wait_ms: int = Field(20, ge=1, le=10_000)
     """How long Kafka may hold back an empty answer."""
     max_poll_records: int = Field(4_000, ge=1, le=100_000)
     """Most records that one read of Kafka hands on."""
