@@ -33,7 +33,8 @@ def run(bench: Bench) -> Result:
     result.notes += [
         (
             "latency is counted from the moment at which an event was due, so a load or a broker "
-            "that falls behind makes it longer; a run whose load was late is invalid"
+            "that falls behind makes it longer; a run whose load was late is invalid; a "
+            "log that is over begins again with other users"
         ),
         (
             "a probe is an event on an item of its own, by a user who clicked a popular one "
