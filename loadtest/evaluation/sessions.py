@@ -31,7 +31,9 @@ LISTS = (
     "damping=20,alpha=0.7,fading=0.5",
     "damping=20,fading=0.5",
     "neighbours=20,damping=20,fading=0.5",
+    "neighbours=20,depth=10,fading=0.3",
     "neighbours=20,damping=100,fading=0.3",
+    "neighbours=50,depth=10,damping=50,fading=0.3",
 )
 
 

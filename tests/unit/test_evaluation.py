@@ -228,7 +228,9 @@ def test_next_items_of_real_sessions_are_found_as_often_as_published(event_logs:
         "damping=20,alpha=0.7,fading=0.5": (0.5580, 0.2564),
         "damping=20,fading=0.5": (0.5523, 0.2573),
         "neighbours=20,damping=20,fading=0.5": (0.5477, 0.2568),
+        "neighbours=20,depth=10,fading=0.3": (0.5151, 0.2462),
         "neighbours=20,damping=100,fading=0.3": (0.5519, 0.2557),
+        "neighbours=50,depth=10,damping=50,fading=0.3": (0.5522, 0.2572),
     }
 
 
