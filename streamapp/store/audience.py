@@ -2,8 +2,8 @@
 
 It lies in the slot of their histories and is written by whoever has claimed the slot. Users whose
 lists are due are noted before the histories that ask for it are stored, in rounds: all of one call
-by one field, which goes when the last of them has his list in Redis and on the topic. So whoever
-takes over knows what may be missing, and a user who is served takes no call of his own.
+by one field, which goes when the last of them has a list in Redis and on the topic. So whoever
+takes over knows what may be missing, and no user who is served is noted again.
 """
 
 from collections import Counter
@@ -19,6 +19,8 @@ from streamapp.store.keys import SlotKeys
 from streamapp.store.scripts import Value, readable, run
 
 _AT_ONCE = 500
+"""Users in one call: Redis looks through all of a small audience for each of them."""
+
 _ROUNDS_AT_ONCE = 20
 
 

@@ -1,5 +1,6 @@
 """Lists as machine code writes them, byte for byte those of an encoder that takes dicts."""
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from streamapp.core import entries
 from streamapp.core.blending import Blended
-from streamapp.core.listing import encode_item_lists, encode_user_lists
+from streamapp.core.digest import digests
+from streamapp.core.listing import encode_item_lists, encode_user_lists, entries_of
 from streamapp.core.ranking import Ranking
 from streamapp.core.registry import Registry
 from streamapp.core.roles import RoleRegistry
@@ -104,6 +106,23 @@ def test_lists_for_users(
         ])
         for user, time, line in zip(users, times.tolist(), lines, strict=True)
     ]  # fmt: skip
+
+
+@given(st.data())
+def test_digests_are_equal_where_the_entries_of_lists_are(data: st.DataObject) -> None:
+    """What lies beyond the end of a line does not count."""
+    few = st.tuples(st.integers(0, 2), st.sampled_from([0.25, 0.5]), st.integers(-1, 2))
+    lines = data.draw(st.lists(st.lists(few, max_size=ROOM), min_size=2, max_size=12))
+    size, item, score, because = columns(lines)
+    for line, full in enumerate(size.tolist()):
+        item[line, full:], because[line, full:] = line, line
+    blended = Blended(size, item, score, because)
+    users, times = ["u"] * len(lines), np.arange(len(lines), dtype=np.float64)
+    contents = encode_user_lists(users, blended, 1, times, Registry(["a", "b", "c"]))
+    told = [entries_of(content) for content in contents]
+    found = digests(*blended).tolist()
+    for one, other in combinations(range(len(lines)), 2):
+        assert (found[one] == found[other]) == (told[one] == told[other])
 
 
 def test_they_are_written_by_machine_code() -> None:
