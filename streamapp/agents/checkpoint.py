@@ -3,9 +3,13 @@
 Rows and norms that changed are written first, each with the position it is complete for; then one
 script moves the fence, with the new items and what is still to be published. What is popular in
 categories goes ahead of the records that it is made of (ADR-0014).
+
+Deltas are applied meanwhile. So all but the rows is taken at one position, which the fence moves
+to, and a row is packed when it is written, and may be complete for a later one (ADR-0018).
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -13,9 +17,9 @@ import numpy as np
 
 from streamapp.agents.outside import Outside
 from streamapp.core.aged_norms import AgedNorms
-from streamapp.core.arrays import Bools
+from streamapp.core.arrays import Bools, Ints
 from streamapp.core.availability import Availability
-from streamapp.core.categories import Categories
+from streamapp.core.categories import Categories, Top
 from streamapp.core.content import Content
 from streamapp.core.fence import Fences
 from streamapp.core.flags import flagged, packed_flags
@@ -26,6 +30,8 @@ from streamapp.core.shard import Shard
 from streamapp.store.content import put_content, read_content
 from streamapp.store.slot import Head, Slot
 from streamapp.store.tops import Tops, put_tops
+
+_ROWS_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,29 @@ class Pending:
         return int(self.republish) if self.republish else None
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a checkpoint stores of a shard, as it is at `head.position`.
+
+    Attributes:
+        head: The head that is to be.
+        pending: What of it readers do not have yet.
+        rows: Numbers of the rows that changed; they themselves stay with the shard.
+        tops: What is popular in categories that are new, and then in those that were touched.
+        records: Packed records that changed, by key.
+        content: Content neighbours that changed.
+        items: Ids of items that the slot lacks.
+    """
+
+    head: Head
+    pending: Pending
+    rows: Ints
+    tops: tuple[list[Top], list[Top]]
+    records: dict[str, list[tuple[int, bytes]]]
+    content: list[tuple[str, bytes]]
+    items: Sequence[str]
+
+
 class Checkpoint:
     """Reads and writes one shard.
 
@@ -81,6 +110,7 @@ class Checkpoint:
         self._head = head
         self._items = 0
         self._pending = Pending.from_head(head)
+        self._moving = asyncio.Lock()
 
     async def load(self, number: int, count: int, outside: Outside) -> Shard:
         """Return the shard as it is stored; its rows are absent."""
@@ -121,34 +151,36 @@ class Checkpoint:
         """Say whether `position` is stored, and with all lists of it out."""
         return self.position == position and not self._pending.dirty
 
-    async def write(self, shard: Shard, pending: Pending, about: Mapping[str, bytes]) -> None:
-        """Store the shard, if anything of it changed.
+    async def rows(self, numbers: Ints) -> list[tuple[int, bytes] | None]:
+        """Return rows as they are stored.
+
+        Raises:
+            FenceMovedError: the stored position is not where this process left it.
+        """
+        async with self._moving:
+            return await self._slot.read_at(self.position, numbers.tolist())
+
+    async def verify(self) -> None:
+        """Compare the stored position.
+
+        Raises:
+            FenceMovedError: it is not where this process left it.
+        """
+        async with self._moving:
+            await self._slot.check(self.position)
+
+    def take(self, shard: Shard, pending: Pending, about: Mapping[str, bytes]) -> Taken | None:
+        """Return what is to be stored of a shard as it is now; None if nothing of it changed.
+
+        Whatever is taken counts as stored from here on.
 
         Args:
             shard: What to store.
             pending: What readers do not have yet.
             about: More fields of the head.
-
-        Raises:
-            FenceMovedError: another owner moved the fence, or Redis went back in time.
         """
         if (shard.position, pending) == (self.position, self._pending):
-            return
-        numbers = np.flatnonzero(shard.unsaved).tolist()
-        await self._slot.put(shard.position, ((row, shard.packed(row)) for row in numbers))
-        if shard.categories.known:
-            await self._put_tops(shard)
-        for key, records in (
-            (self._slot.keys.norms, shard.norms.packed_changes(shard.position)),
-            (self._slot.keys.popularity, shard.popularity.packed_changes(shard.position)),
-            (self._slot.keys.availability, shard.availability.packed_changes(shard.position)),
-            (self._slot.keys.categories, shard.categories.packed_changes(shard.position)),
-        ):
-            await self._slot.put_packed(key, shard.position, records)
-        await put_content(self._slot, shard.position, shard.content.packed_changes())
-        items = len(shard.registry)
-        await self._slot.put_items(shard.position, self._items, shard.registry.ids[self._items :])
-        self._failpoints.reach("neighbours.rows-put")
+            return None
         fields = {
             "dirty": pending.dirty,
             "moved": pending.moved,
@@ -159,20 +191,55 @@ class Checkpoint:
             "heard": str(shard.availability.heard).encode(),
             **about,
         }
-        await self._slot.commit(
-            self.position,
-            Head(shard.position, shard.fences.as_dict(), fields),
-            items,
+        keys, position, categories = self._slot.keys, shard.position, shard.categories
+        tops: tuple[list[Top], list[Top]] = [], []
+        if categories.known:
+            hidden = shard.availability.mask
+            tops = categories.new(), categories.tops(shard.popularity, shard.registry, hidden)
+            categories.settle()
+        records = {
+            keys.norms: shard.norms.packed_changes(position),
+            keys.popularity: shard.popularity.packed_changes(position),
+            keys.availability: shard.availability.packed_changes(position),
+            keys.categories: categories.packed_changes(position),
+        }
+        return Taken(
+            Head(position, shard.fences.as_dict(), fields),
+            pending,
+            np.flatnonzero(shard.unsaved).astype(np.int32),
+            tops,
+            records,
+            shard.content.packed_changes(),
+            shard.registry.ids[self._items :],
         )
-        self._failpoints.reach("neighbours.position-moved")
-        shard.unsaved[numbers] = False
-        self.position, self._items, self._pending = shard.position, items, pending
 
-    async def _put_tops(self, shard: Shard) -> None:
+    async def write(self, shard: Shard, taken: Taken) -> None:
+        """Store what was taken of the shard.
+
+        Raises:
+            FenceMovedError: another owner moved the fence, or Redis went back in time.
+        """
+        position, items = taken.head.position, self._items + len(taken.items)
+        for start in range(0, len(taken.rows), _ROWS_AT_ONCE):
+            some = taken.rows[start : start + _ROWS_AT_ONCE]
+            packed = [(row, shard.packed(row)) for row in some.tolist()]
+            # What changes from here on is for the next checkpoint.
+            shard.unsaved[some] = False
+            await self._slot.put(shard.position, packed)
+        if any(taken.tops):
+            await self._put_tops(position, *taken.tops)
+        for key, records in taken.records.items():
+            await self._slot.put_packed(key, position, records)
+        await put_content(self._slot, position, taken.content)
+        await self._slot.put_items(position, self._items, taken.items)
+        self._failpoints.reach("neighbours.rows-put")
+        async with self._moving:
+            await self._slot.commit(self.position, taken.head, items)
+            self.position, self._items, self._pending = position, items, taken.pending
+        self._failpoints.reach("neighbours.position-moved")
+
+    async def _put_tops(self, position: int, new: list[Top], touched: list[Top]) -> None:
         """Put what is popular in categories, the names of new ones first."""
-        categories, hidden = shard.categories, shard.availability.mask
-        tops = categories.tops(shard.popularity, shard.registry, hidden)
-        await put_tops(self._slot, shard.position, categories.new(), touched=False)
-        await put_tops(self._slot, shard.position, tops, touched=True)
-        categories.settle()
+        await put_tops(self._slot, position, new, touched=False)
+        await put_tops(self._slot, position, touched, touched=True)
         self._failpoints.reach("neighbours.tops-put")

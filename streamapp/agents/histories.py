@@ -4,12 +4,14 @@ For a run of cuts: read the touched histories, apply the history rule, send each
 shards, and when the broker has them, write histories and move the fence.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from faust.types import TP
 
+from streamapp.agents.aside import AWAKE_S, Aside
 from streamapp.agents.forgetting import Forgetting
 from streamapp.agents.judging import Judging
 from streamapp.agents.opening import decoded, open_slot, went_back
@@ -57,13 +59,16 @@ class Histories:
         self._slot = Slot(outside.redis, keys)
         self._state: _State
         self._forgetting = Forgetting(outside, self._slot, partition)
-        self._user_lists = UserLists(outside, self._slot)
+        self._user_lists = UserLists(outside, self._slot, self._stored)
+        self._aside = Aside()
+        self._moving = asyncio.Lock()
         self._judging = Judging(outside)
         self._mark: Mark | None = None
         self._shards = 0
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the head and the registry."""
+        await self._aside.close()
         self._shards = await begun_with(
             self._outside.redis, self._settings, self._settings.deltas_topic
         )
@@ -105,26 +110,33 @@ class Histories:
             if cut.generation == self._slot.generation
         ]
         deltas, histories = await self._revise(admitted, state)
-        await self._publisher.deliver(deltas)
+        await asyncio.gather(self._publisher.deliver(deltas), self._user_lists.note(histories))
         self._failpoints.reach("histories.deltas-sent")
         end = batches[-1].end
         fields = {name: str(count).encode() for name, count in state.counters.items()}
         fields["mark"] = Mark.of(batches[-1].records[-1]).encode()
         fields["newest_ts"] = repr(state.newest_ts).encode()
         fields |= state.served.stored()
-        await self._user_lists.note(histories)
-        await self._slot.put(end, histories.items())
-        await self._slot.put_items(end, known, state.registry.ids[known:])
-        self._failpoints.reach("histories.blobs-put")
         moved = Head(end, state.fences.as_dict(), fields)
-        await self._slot.commit(state.position, moved, len(state.registry))
-        state.position = end
+        async with self._moving:
+            await self._slot.put(end, histories.items())
+            await self._slot.put_items(end, known, state.registry.ids[known:])
+            self._failpoints.reach("histories.blobs-put")
+            await self._slot.commit(state.position, moved, len(state.registry))
+            state.position = end
+            self._user_lists.owe()
         self._failpoints.reach("histories.position-moved")
 
     async def work(self, busy: bool) -> float:
-        """Bring lists to users, and look for idle ones; histories are stored already."""
+        """Bring lists to users, beside the lane, and look for idle ones."""
         idle_in_s = await self._forgetting.step(self._state.newest_ts)
-        return min(idle_in_s, await self._user_lists.step(self._state.position, busy=busy))
+        self._aside.ended()
+        if self._aside.under_way:
+            return AWAKE_S
+        lists_in_s = self._user_lists.due_in_s(busy=busy)
+        if lists_in_s <= 0:
+            self._aside.begin(self._user_lists.step(busy=busy))
+        return min(idle_in_s, max(lists_in_s, AWAKE_S))
 
     async def verify(self) -> None:
         """Compare the position."""
@@ -132,7 +144,8 @@ class Histories:
 
     async def finish(self) -> None:
         """Everything that was applied is already stored; bring lists to users."""
-        await self._user_lists.finish(self._state.position)
+        await self._aside.settle()
+        await self._user_lists.finish()
 
     def position(self, tp: TP) -> int:
         """Return the first offset that is not applied."""
@@ -145,6 +158,17 @@ class Histories:
     def fence(self, tp: TP) -> int:
         """Return the first offset that is not stored."""
         return self._state.position
+
+    async def _stored(self, users: Sequence[str]) -> dict[str, bytes]:
+        """Return the histories that are stored; one that is ahead, of unknown items, is left out.
+
+        It is used beside the lane, so the position is not to move meanwhile.
+        """
+        async with self._moving:
+            position = self._state.position
+            blobs = await self._slot.read_at(position, users)
+        found = zip(users, (blob or (0, b"") for blob in blobs), strict=True)
+        return {user: history for user, (at, history) in found if at <= position}
 
     def _admit(self, cut: Cut, state: _State) -> Admitted:
         news = admit(cut, state.fences, state.registry, self._settings.event_weights)

@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from streamapp.agents.outside import Outside
-from streamapp.agents.user_lists import KIND
 from streamapp.core.interactions import Admitted
 from streamapp.core.judging import Question, Sample, Served
+from streamapp.core.listing import USER
 from streamapp.core.registry import Registry
 
 
@@ -52,6 +52,6 @@ class Judging:
                 asked[question.user] = question
         if not asked:
             return
-        standing = await self._lists.standing(KIND, list(asked))
+        standing = await self._lists.standing(USER, list(asked))
         for question, content in zip(asked.values(), standing, strict=True):
             served.judge(question, content)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from streamapp.agents.aside import Aside
 from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
 from streamapp.core.catalogue import Product
@@ -55,7 +56,7 @@ _AWAKE_S = 0.1
 class Matching:
     """The content neighbours of all shards; the owner of the shard whose slot is `slot` sends them.
 
-    A look is a task of its own, so that deltas need not wait for it.
+    A look goes on beside the lane, so that deltas need not wait for it.
     """
 
     def __init__(self, outside: Outside, slot: Slot) -> None:
@@ -65,7 +66,7 @@ class Matching:
         self._slot = slot
         self._interval_s = outside.settings.refresh_interval
         self._pace = Pace(self._interval_s, _REST)
-        self._looking: asyncio.Task[None] | None = None
+        self._looking = Aside()
         self._owner = ""
         self._shards: list[str] = []
         self._catalogue: list[str] = []
@@ -101,22 +102,15 @@ class Matching:
         Raises:
             ClaimLostError: another worker has claimed the shard.
         """
-        if self._looking is not None and self._looking.done():
-            ended, self._looking = self._looking, None
-            ended.result()
+        self._looking.ended()
         wait_s = self._due_at - time.monotonic()
-        if self._looking is None and wait_s <= 0 and not busy:
-            self._looking = asyncio.create_task(self._look())
-            # Where the shard is taken away meanwhile, nobody asks how it ended.
-            self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        if not self._looking.under_way and wait_s <= 0 and not busy:
+            self._looking.begin(self._look())
         return max(wait_s, _AWAKE_S)
 
     async def close(self) -> None:
         """Stop looking; whoever opens next looks again."""
-        looking, self._looking = self._looking, None
-        if looking is not None:
-            looking.cancel()
-            await asyncio.wait([looking])
+        await self._looking.close()
 
     async def _look(self) -> None:
         """Send what is missing if there is time for it, or note that nothing is."""

@@ -3,7 +3,7 @@
 The owner of a shard keeps its rows in memory. Deltas are applied there, lists are published from
 there, and now and then a checkpoint writes the rows that changed and then moves the fence. After a
 crash the deltas behind the fence are read again; a row that was stored ahead of the fence skips
-what it holds.
+what it holds. Deltas do not wait for a checkpoint that is under way.
 """
 
 import time
@@ -13,7 +13,8 @@ from contextlib import suppress
 import numpy as np
 from faust.types import TP
 
-from streamapp.agents.checkpoint import Checkpoint, Pending
+from streamapp.agents.aside import AWAKE_S, Aside
+from streamapp.agents.checkpoint import Checkpoint, Pending, Taken
 from streamapp.agents.matching import Matching
 from streamapp.agents.opening import decoded, open_slot, went_back
 from streamapp.agents.outside import Outside
@@ -74,9 +75,11 @@ class Neighbours:
         self._sweeps_first = False
         self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
         self._storing = Pace(outside.settings.checkpoint_interval, _STORE_REST)
+        self._aside = Aside()
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read head, registry and norms; rows come when they are needed."""
+        await self._aside.close()
         ((tp, known),) = offsets.items()
         head = await self._read(tp, known)
         await self._publication.open(self._shard, head.number("published"))
@@ -128,9 +131,7 @@ class Neighbours:
             await self._publication.settle()
         # Deltas do not wait until the broker has the lists of before; only the next lists do.
         due_in_s = [_PUBLISH_S if self._publication.under_way else await self._bring(busy=busy)]
-        if self._store_in_s(busy=busy) <= 0:
-            await self._store()
-        due_in_s.append(self._store_in_s(busy=busy))
+        due_in_s.append(self._store(self._store_in_s(busy=busy)))
         if self._trending is not None:
             due_in_s.append(await self._trending.step())
         if self._matching is not None:
@@ -139,7 +140,7 @@ class Neighbours:
 
     async def verify(self) -> None:
         """Compare the position."""
-        await self._slot.check(self._checkpoint.position)
+        await self._checkpoint.verify()
 
     async def finish(self) -> None:
         """Publish and store everything."""
@@ -147,7 +148,7 @@ class Neighbours:
             await self._matching.close()
         await self._publish(self._dirty())
         await self._publication.settle()
-        await self._store()
+        await self._store_all()
         if self._trending is not None:
             await self._trending.finish()
 
@@ -198,7 +199,7 @@ class Neighbours:
         elif doubt or went_back(head, known):
             self._republish_at = max(known.end, self._republish_at or 0)
         self._republish()
-        await self._store()
+        await self._store_all()
 
     def _republish(self) -> None:
         """Publish every list again, if the shard has come so far."""
@@ -222,8 +223,7 @@ class Neighbours:
 
     async def _load(self, numbers: Ints) -> None:
         if len(numbers):
-            stored = await self._slot.read_at(self._checkpoint.position, numbers.tolist())
-            self._shard.load(numbers, stored)
+            self._shard.load(numbers, await self._checkpoint.rows(numbers))
 
     def _store_in_s(self, *, busy: bool) -> float:
         out = not self._shard.dirty.any() and not len(self._publication.on_the_way)
@@ -248,7 +248,23 @@ class Neighbours:
             shard.dirty[numbers[~changed]] = False
             await self._publication.publish(shard, numbers, ranking, changed)
 
-    async def _store(self) -> None:
+    def _store(self, due_in_s: float) -> float:
+        """Begin a checkpoint if it is due; return the seconds until there is more of it to do."""
+        if self._aside.ended():
+            self._shard.shrink(self._settings.row_cache_bytes)
+        if self._aside.under_way:
+            return AWAKE_S
+        if due_in_s <= 0 and (taken := self._taken()):
+            self._aside.begin(self._write(taken))
+        return max(due_in_s, AWAKE_S)
+
+    async def _store_all(self) -> None:
+        """Store everything."""
+        await self._aside.settle()
+        if taken := self._taken():
+            await self._write(taken)
+
+    def _taken(self) -> Taken | None:
         shard = self._shard
         dirty = shard.dirty | shard.mask(self._publication.on_the_way)
         pending = Pending.of(dirty, self._refresh.pending, self._republish_at)
@@ -259,6 +275,8 @@ class Neighbours:
         }
         if self._mark is not None:
             about["mark"] = self._mark.encode()
+        return self._checkpoint.take(shard, pending, about)
+
+    async def _write(self, taken: Taken) -> None:
         with self._storing.measured():
-            await self._checkpoint.write(shard, pending, about)
-        shard.shrink(self._settings.row_cache_bytes)
+            await self._checkpoint.write(self._shard, taken)

@@ -1,9 +1,9 @@
 """Agents. User lists: histories of a partition and the lists of items -> a list for each user.
 
 A user who does something is noted as due, the history is stored, and the list is made from the
-lists of items as they stand in Redis. Lists of items change later too, so a sweep compares all
-lists with them, whenever shards say that they have published something since. A list is removed
-some time after its user was last seen.
+lists of items as they stand in Redis, while more histories come in. Lists of items change later
+too, so a sweep compares all lists with them, whenever shards say that they have published something
+since. A list is removed some time after its user was last seen.
 """
 
 import math
@@ -11,18 +11,18 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import compress, islice
 
-from streamapp.agents.blender import Blender, Made
+from streamapp.agents.blender import Blender
+from streamapp.agents.changes import changes
 from streamapp.agents.delivery import Delivery
+from streamapp.agents.due import Due, Stored
 from streamapp.agents.outside import Outside
 from streamapp.agents.pace import Pace
-from streamapp.agents.shown import LOST, NEW, Shown, differing, expired, made_of, shown_of
+from streamapp.agents.shown import LOST, NEW, Shown, expired, made_of, shown_of
 from streamapp.agents.sweep import Sweep
-from streamapp.core.listing import entries_of
+from streamapp.core.listing import USER
 from streamapp.core.registry import Registry
 from streamapp.store.audience import Audience
 from streamapp.store.slot import Slot
-
-KIND = "user"
 
 _PUBLISH_S = 0.02
 """Lists that are due within so many seconds go out together."""
@@ -45,17 +45,26 @@ _NOT_SWEPT = "-"
 
 
 class UserLists:
-    """The lists for the users of one interactions partition, whose slot is `slot`."""
+    """The lists for the users of one interactions partition.
 
-    def __init__(self, outside: Outside, slot: Slot) -> None:
+    One `step` goes on at a time, and `note` and `owe` need not wait for it.
+
+    Args:
+        outside: Settings and connections.
+        slot: That of the histories.
+        stored: Returns the histories of users that are stored; some may be left out.
+    """
+
+    def __init__(self, outside: Outside, slot: Slot, stored: Stored) -> None:
         settings = outside.settings
         self._outside = outside
         self._ttl_s = settings.user_list_ttl
         self._interval_s = settings.publish_interval
         self._lists = outside.lists
         self._slot = slot
+        self._stored = stored
         self._audience = Audience(outside.redis, slot.keys)
-        self._delivery = Delivery(outside, slot, KIND, "user-lists.sent")
+        self._delivery = Delivery(outside, slot, USER, "user-lists.sent")
         self._blender = Blender(outside, Registry())
         self._publishing = Pace(_PUBLISH_S, _PUBLISH_REST)
         self._new = NEW
@@ -63,7 +72,7 @@ class UserLists:
 
     def _begin(self, expires_at: Mapping[str, int], shards: int) -> None:
         self._shown = shown_of(expires_at, int(time.time() + self._ttl_s))
-        self._due: dict[str, bytes | None] = {}
+        self._due = Due(self._stored)
         self._on_the_way: list[str] = []
         self._sweep = Sweep(self._outside, shards)
         self._expire_at = self._noted_at = 0.0
@@ -84,7 +93,7 @@ class UserLists:
         noted = await self._audience.take_over(owner)
         self._begin(noted.expires_at, shards)
         if self._ttl_s:
-            self._due = dict.fromkeys(noted.expires_at if doubt else noted.due)
+            self._due = Due(self._stored, noted.expires_at if doubt else noted.due)
         for user in self._due:
             self._shown[user].digest = LOST
         if doubt:
@@ -100,20 +109,24 @@ class UserLists:
         """
         if not self._ttl_s or not histories:
             return
+        self._due.note(histories)
+        self._noted_at = time.monotonic()
         expires_at = int(time.time() + self._ttl_s)
         await self._audience.note(self._delivery.owner, histories, expires_at)
-        self._noted_at = time.monotonic()
-        for user, history in histories.items():
+
+    def owe(self) -> None:
+        """Have the lists be due that were noted last, as the histories are stored."""
+        expires_at = int(time.time() + self._ttl_s)
+        for user in self._due.owe():
             # The user who did something last comes last.
             shown = self._shown.pop(user, None) or Shown(expires_at, self._new)
             shown.expires_at = expires_at
-            self._shown[user], self._due[user] = shown, history
+            self._shown[user] = shown
 
-    async def step(self, position: int, *, busy: bool) -> float:
-        """Publish, sweep and remove what is due; return the seconds until the next step.
+    async def step(self, *, busy: bool) -> None:
+        """Publish, sweep or remove what is due.
 
         Args:
-            position: That of the slot, whose histories are stored.
             busy: Whether interactions wait.
         """
         if self._delivery.arrived:
@@ -124,20 +137,20 @@ class UserLists:
                 # Where much is due, a sweep follows anyway.
                 pressed = busy or len(ripe) >= _AT_ONCE_BUSY
                 since = time.monotonic() - self._interval_s if pressed else math.inf
-                await self._publish(await self._histories(ripe, position), since)
+                await self._publish(await self._due.histories(ripe), since)
         elif not self._on_the_way and time.monotonic() >= self._expire_at:
             await self._expire()
         elif not self._on_the_way and self._ttl_s:
-            await self._look(position, busy=busy)
-        return self._due_in_s(busy=busy)
+            await self._look(busy=busy)
 
-    def _rest_s(self, *, busy: bool) -> float:
-        """Return the seconds until lists that are due may be made; many do not wait for others."""
-        if len(self._due) >= _AT_ONCE and not busy:
+    def due_in_s(self, *, busy: bool) -> float:
+        """Return the seconds until the next step; 0 or less if it is due.
+
+        Args:
+            busy: Whether interactions wait.
+        """
+        if self._delivery.arrived:
             return 0.0
-        return _PUBLISH_S if self._on_the_way else max(0.0, self._publishing.due_in_s(busy=busy))
-
-    def _due_in_s(self, *, busy: bool) -> float:
         due_in_s = [_ARRIVAL_S if self._on_the_way else 3600.0]
         if self._due:
             ripe_in_s = 0.0 if self._ripe(1) else self._interval_s / 4
@@ -148,11 +161,17 @@ class UserLists:
             due_in_s.append(self._sweep.due_in_s(busy=busy))
         return min(due_in_s)
 
-    async def finish(self, position: int) -> None:
-        """Publish all that is due."""
+    def _rest_s(self, *, busy: bool) -> float:
+        """Return the seconds until lists that are due may be made; many do not wait for others."""
+        if len(self._due) >= _AT_ONCE and not busy:
+            return 0.0
+        return _PUBLISH_S if self._on_the_way else max(0.0, self._publishing.due_in_s(busy=busy))
+
+    async def finish(self) -> None:
+        """Publish all that is due, when no step is under way."""
         due = list(self._due)
         for start in range(0, len(due), _AT_ONCE):
-            histories = await self._histories(due[start : start + _AT_ONCE], position)
+            histories = await self._due.histories(due[start : start + _AT_ONCE])
             await self._publish(histories, math.inf)
         await self.settle()
 
@@ -160,7 +179,7 @@ class UserLists:
         """Return when the topic has all that was published, and it is noted."""
         await self._delivery.settle()
         arrived, self._on_the_way = self._on_the_way, []
-        served = [user for user in arrived if user not in self._due]
+        served = [user for user in arrived if not self._due.expects(user)]
         if served:
             gone = [user for user in served if user not in self._shown]
             await self._audience.served(self._delivery.owner, served, gone)
@@ -182,97 +201,65 @@ class UserLists:
         seq = await self._slot.tick(self._delivery.owner)
         users = list(histories)
         made = await self._blender.lists(list(histories.values()), since)
-        changed = await self._changed(users, made, seq)
+        shown = {user: self._shown[user] for user in users}
+        changed = await changes(self._lists, self._blender, shown, made, seq)
         await self.settle()
         # What is replaced because lists of items changed is due until it has reached its readers.
         swept = (user for user in changed if user not in self._due)
         await self._audience.note(self._delivery.owner, swept)
-        await self._replace(changed, seq)
-        await self._extend([user for user in users if user in self._due and user not in changed])
+        await self._replace(changed, histories, seq)
+        same = (user for user in users if user in self._due and user not in changed)
+        await self._extend({user: histories[user] for user in same})
 
-    async def _replace(self, changed: Mapping[str, tuple[bytes, int]], seq: int) -> None:
-        """Replace lists by these, which are given with their digests."""
+    async def _replace(
+        self, changed: Mapping[str, tuple[bytes, int]], histories: Mapping[str, bytes], seq: int
+    ) -> None:
+        """Replace lists by these, which are given with their digests, and made of histories."""
         shown = [self._shown[user] for user in changed]
         expire_at = [one.expires_at + _GRACE_S for one in shown]
         lists = {user: content for user, (content, _) in changed.items()}
-        standing = await self._lists.replace(KIND, list(lists.items()), seq, expire_at)
+        standing = await self._lists.replace(USER, list(lists.items()), seq, expire_at)
         self._outside.failpoints.reach("user-lists.replaced")
         now = time.monotonic()
         for (user, (_, digest)), one, stands in zip(changed.items(), shown, standing, strict=True):
             one.published_at = now
             if stands is None:
                 # A clock that was set back: the list is due until it has caught up.
-                self._due.setdefault(user, None)
+                self._due.put(user)
                 del lists[user]
             else:
                 one.digest = digest
-                self._due.pop(user, None)
+                self._due.pay(user, histories[user])
         if lists:
             self._on_the_way = list(lists)
             self._delivery.send(lists)
 
-    async def _extend(self, users: Sequence[str]) -> None:
+    async def _extend(self, histories: Mapping[str, bytes]) -> None:
         """Note that the lists of users who did something are as they should be."""
-        if not users:
+        if not histories:
             return
-        expire_at = {user: self._shown[user].expires_at + _GRACE_S for user in users}
-        await self._lists.extend(KIND, expire_at)
-        for user in users:
-            del self._due[user]
-        await self._audience.served(self._delivery.owner, users)
+        expire_at = {user: self._shown[user].expires_at + _GRACE_S for user in histories}
+        await self._lists.extend(USER, expire_at)
+        paid = [user for user, history in histories.items() if self._due.pay(user, history)]
+        served = [user for user in paid if not self._due.expects(user)]
+        await self._audience.served(self._delivery.owner, served)
 
-    async def _histories(self, users: Sequence[str], position: int) -> dict[str, bytes]:
-        """Return the histories at `position`; one that is ahead, of unknown items, is left out."""
-        held, missing = dict[str, bytes](), list[str]()
-        for user in users:
-            if (history := self._due.get(user)) is None:
-                missing.append(user)
-            else:
-                held[user] = history
-        if missing:
-            stored = await self._slot.read_at(position, missing)
-            for user, blob in zip(missing, stored, strict=True):
-                at, history = blob or (0, b"")
-                if at <= position:
-                    held[user] = history
-        return held
-
-    async def _changed(
-        self, users: Sequence[str], made: Made, seq: int
-    ) -> dict[str, tuple[bytes, int]]:
-        """Return the lists that do not stand already, and their digests, by user."""
-        digests = made.digest.tolist()
-        lines = differing([self._shown[user] for user in users], made)
-        if not lines:
-            return {}
-        names = [users[line] for line in lines]
-        contents = self._blender.encoded(made, lines, names, seq)
-        told = [digests[line] for line in lines]
-        changed = dict(zip(names, zip(contents, told, strict=True), strict=True))
-        unread = [name for name, (new, _) in changed.items() if self._shown[name].unread(new)]
-        for name, stands in zip(unread, await self._lists.standing(KIND, unread), strict=True):
-            content, digest = changed[name]
-            if entries_of(stands) == entries_of(content):
-                self._shown[name].digest = digest
-                del changed[name]
-        return changed
-
-    async def _look(self, position: int, *, busy: bool) -> None:
+    async def _look(self, *, busy: bool) -> None:
         """Compare some lists with those of items, if it is time."""
         if self._sweep.due_in_s(busy=busy) > 0:
             return
         with self._sweep.pace.measured():
             quiet = time.monotonic() > self._noted_at + self._interval_s
             some = await self._sweep.next(self._shown, quiet=quiet)
-            known = [user for user in some if user in self._shown and user not in self._due]
-            if outdated := await self._outdated(known, position):
+            known = [user for user in some if user in self._shown and not self._due.expects(user)]
+            if outdated := await self._outdated(known):
                 await self._publish(outdated, self._sweep.since)
         if seen := self._sweep.ended():
             await self._audience.served(self._delivery.owner, [], seen=seen)
 
-    async def _outdated(self, users: Sequence[str], position: int) -> dict[str, bytes]:
+    async def _outdated(self, users: Sequence[str]) -> dict[str, bytes]:
         """Return whose lists may be others, as what they were made from changed; with histories."""
-        histories = await self._histories(users, position)
+        histories = await self._due.histories(users)
         versions, short = made_of([self._shown[user] for user in histories])
         outdated = await self._blender.outdated(
             list(histories.values()), versions, short, self._sweep.since
@@ -283,12 +270,13 @@ class UserLists:
         """Remove lists of users who were not seen for long: they are first."""
         self._expire_at = time.monotonic() + _EXPIRY_S
         before = time.time() if self._ttl_s else math.inf
-        gone = [user for user in expired(self._shown, before, _AT_ONCE) if user not in self._due]
+        first = expired(self._shown, before, _AT_ONCE)
+        gone = [user for user in first if not self._due.expects(user)]
         if not gone:
             return
         await self.settle()
         seq = await self._slot.tick(self._delivery.owner)
-        standing = await self._lists.replace(KIND, [(user, b"") for user in gone], seq)
+        standing = await self._lists.replace(USER, [(user, b"") for user in gone], seq)
         if len(gone) == _AT_ONCE:
             self._expire_at = 0.0
         # A clock that was set back: some are to go when it has caught up.
@@ -296,5 +284,8 @@ class UserLists:
         if gone:
             self._delivery.send(dict.fromkeys(gone, b""))
         for user in gone:
-            del self._shown[user]
+            # Whoever did something just now gets a list again, even one of the same entries.
+            self._shown[user].digest = LOST
+            if not self._due.expects(user):
+                del self._shown[user]
         self._on_the_way = gone

@@ -16,10 +16,8 @@ from streamapp.audit.lists import SCORE_TOLERANCE, TIE
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings
 from streamapp.core.blending import Blend
-from streamapp.core.listing import VERSION
+from streamapp.core.listing import USER, VERSION
 from streamapp.core.reasons import SIMILAR, TRENDING
-
-_KIND = "user"
 
 Scores = dict[str, float]
 """Score by item id."""
@@ -203,7 +201,7 @@ def _misplaced(entry: _Entry, before: _Entry | None, best: float, expected: _Sum
 
 def _entries(user: str, content: bytes) -> list[_Entry]:
     value = orjson.loads(content)
-    if (value["v"], value["kind"], value["id"]) != (VERSION, _KIND, user):
+    if (value["v"], value["kind"], value["id"]) != (VERSION, USER, user):
         raise ValueError("v, kind and id are not what the key says")
     return [
         _Entry(one["id"], float(one["score"]), one["reason"], one.get("because", ""))

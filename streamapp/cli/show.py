@@ -9,14 +9,12 @@ import typer
 
 from streamapp.cli.console import print_table
 from streamapp.cli.session import redis_session
-from streamapp.core.listing import ITEM, TRENDING
+from streamapp.core.listing import ITEM, TRENDING, USER
 from streamapp.core.projection import PROJECTIONS
 from streamapp.errors import StreamappError
 from streamapp.settings import Settings, load_settings
 from streamapp.store.keys import list_name
 from streamapp.store.products import read_product
-
-USER = "user"
 
 _COLUMNS = {
     ITEM: ("support",),

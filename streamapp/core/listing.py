@@ -25,6 +25,9 @@ BOUGHT_TOGETHER = "bought_together"
 BOUGHT_AFTER_VIEW = "bought_after_view"
 """The kind of the list of what those buy who look at an item."""
 
+USER = "user"
+"""The kind of the list for a user."""
+
 TRENDING = "trending"
 """The kind of the list of what is trending."""
 

@@ -135,7 +135,11 @@ class Shard:
         self.unsaved[touched] = True
 
     def load(self, numbers: Ints, stored: Sequence[tuple[int, bytes] | None]) -> None:
-        """Put rows here as the store returned them: position, then what `packed` gave."""
+        """Put rows here as the store returned them: position, then what `packed` gave.
+
+        A row that is ahead holds changes that nobody may have published, and that no delta makes
+        again.
+        """
         found = [row or (0, bytes(8)) for row in stored]
         self.rows.load(
             numbers,
@@ -143,6 +147,7 @@ class Shard:
             np.array([np.frombuffer(packed, "<f8", 1)[0] for _, packed in found], np.float64),
             [packed[8:] for _, packed in found],
         )
+        self.dirty[numbers[self.ahead(numbers)]] = True
 
     def packed(self, number: int) -> bytes:
         """Return a row as the store keeps it: newest event time, then cells."""

@@ -6,6 +6,7 @@ by one field, which goes when the last of them has a list in Redis and on the to
 takes over knows what may be missing, and no user who is served is noted again.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
@@ -37,7 +38,11 @@ class Noted(NamedTuple):
 
 
 class Audience:
-    """The audience in one slot; `redis` answers in bytes."""
+    """The audience in one slot; `redis` answers in bytes.
+
+    Whoever makes lists and whoever asks for more write to it side by side: what is called first is
+    written first.
+    """
 
     def __init__(self, redis: Redis, keys: SlotKeys) -> None:
         self._redis = redis
@@ -45,6 +50,7 @@ class Audience:
         self._round = 0
         self._round_of: dict[str, int] = {}
         self._left: Counter[int] = Counter()
+        self._writing = asyncio.Lock()
 
     async def load(self) -> dict[str, int]:
         """Return by user the Unix time in whole seconds at which the list is removed."""
@@ -89,10 +95,11 @@ class Audience:
             ClaimLostError: somebody else has claimed the slot; nothing more is written.
         """
         left = iter(users)
+        until = "" if expires_at is None else expires_at
         while some := list(islice(left, _AT_ONCE)):
-            self._begin(self._round + 1, some)
-            until = "" if expires_at is None else expires_at
-            await self._run("note-due", owner, [until, self._round, orjson.dumps(some)])
+            async with self._writing:
+                self._begin(self._round + 1, some)
+                await self._run("note-due", owner, [until, self._round, orjson.dumps(some)])
 
     async def served(
         self, owner: str, users: Sequence[str], gone: Sequence[str] = (), seen: str = ""
@@ -108,12 +115,14 @@ class Audience:
         Raises:
             ClaimLostError: somebody else has claimed the slot; nothing is written.
         """
-        self._left.subtract(self._round_of.pop(user) for user in users if user in self._round_of)
-        over = [number for number, left in self._left.items() if not left][:_AT_ONCE]
-        ended = orjson.dumps([str(number) for number in over])
-        await self._run("note-served", owner, [seen, ended, orjson.dumps(gone)])
-        for number in over:
-            del self._left[number]
+        async with self._writing:
+            rounds = (self._round_of.pop(user) for user in users if user in self._round_of)
+            self._left.subtract(rounds)
+            over = [number for number, left in self._left.items() if not left][:_AT_ONCE]
+            ended = orjson.dumps([str(number) for number in over])
+            await self._run("note-served", owner, [seen, ended, orjson.dumps(gone)])
+            for number in over:
+                del self._left[number]
 
     def _begin(self, number: int, users: list[str]) -> None:
         """Have users be due by this round, and by none of before."""

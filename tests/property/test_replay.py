@@ -52,9 +52,7 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     pipeline.store(0, forget=False)
     changes = shard.norms.packed_changes(ahead)
     norms |= dict(changes[: data.draw(st.integers(0, len(changes)))])
-    stored = np.zeros(max(norms, default=-1) + 1, NORM)
-    for number, packed in norms.items():
-        stored[number] = np.frombuffer(packed, NORM)[0]
+    stored = np.frombuffer(norm_records(norms), NORM)
 
     reborn = Pipeline(1, cap, Rule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
@@ -69,6 +67,46 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     straight.log[0] = whole
     straight.drain(0)
     assert reborn.counts() == straight.counts()
+
+
+@given(st.data(), streams(), st.integers(1, 4))
+def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
+    data: st.DataObject, acts: list[Act], cap: int
+) -> None:
+    """Deltas are applied meanwhile, so rows are stored at several positions ahead of the fence."""
+    pipeline = Pipeline(1, cap, Rule(5))
+    for part in data.draw(portions(acts)):
+        pipeline.take(part)
+    whole = pipeline.log[0]
+    fence = data.draw(st.integers(0, len(whole)))
+    pipeline.log[0] = whole[:fence]
+    pipeline.drain(0)
+    pipeline.store(0, forget=False)
+    shard = pipeline.rows[0]
+    ids, fences = list(shard.registry.ids), shard.fences.as_dict()
+    norms = pipeline.norms.unpack(norm_records(dict(shard.norms.packed_changes(fence))))
+    shard.dirty[:] = False
+    while pipeline.read[0] < len(whole):
+        pipeline.log[0] = whole[: data.draw(st.integers(pipeline.read[0] + 1, len(whole)))]
+        pipeline.drain(0)
+        unsaved = np.flatnonzero(shard.unsaved).tolist()
+        for row in data.draw(st.sets(st.sampled_from(unsaved))) if unsaved else ():
+            pipeline.stored[0][row] = shard.position, shard.packed(row)
+
+    reborn = Pipeline(1, cap, Rule(5))
+    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
+    reborn.rows[0] = Shard(0, 1, Rule(5), "g", fence, Registry(ids), norms, Fences(fences))
+    reborn.drain(0)
+    assert reborn.counts() == pipeline.counts()
+    assert set(np.flatnonzero(shard.dirty)) <= set(np.flatnonzero(reborn.rows[0].dirty))
+
+
+def norm_records(changes: dict[int, bytes]) -> bytes:
+    """Return packed norms by number, as the store holds them."""
+    stored = np.zeros(max(changes, default=-1) + 1, NORM)
+    for number, packed in changes.items():
+        stored[number] = np.frombuffer(packed, NORM)[0]
+    return stored.tobytes()
 
 
 @given(streams(), st.data())

@@ -3,7 +3,6 @@
 Redis is real, and so are the scripts; in place of the broker stands one that keeps what it gets.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -143,8 +142,7 @@ async def looked(owner: Matching, times: int = 6) -> None:
     """Let an owner look some times, one after the other; it never rests in between."""
     for _ in range(times):
         await owner.step(busy=False)
-        if owner._looking is not None:
-            await asyncio.wait([owner._looking])
+        await owner._looking.settle()
     await owner.step(busy=True)
 
 
@@ -261,7 +259,7 @@ async def test_while_deltas_wait_nothing_is_looked_at(shop: Shop) -> None:
     await shop.say(a=RED, b=RED)
     for _ in range(10):
         await owner.step(busy=True)
-    assert (owner._looking, shop.taken) == (None, [])
+    assert (owner._looking.under_way, shop.taken) == (False, [])
 
 
 async def test_fields_are_written_and_removed_and_know_how_far_they_are(shop: Shop) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from streamapp.agents.aside import Aside
 from streamapp.agents.checkpoint import Pending
 from streamapp.agents.neighbours import Neighbours
 from streamapp.agents.pace import Pace
@@ -173,22 +174,22 @@ async def test_a_checkpoint_carries_what_is_on_the_way() -> None:
     written: list[list[int]] = []
 
     class Store:
-        async def write(self, _: Shard, pending: Pending, __: dict[str, bytes]) -> None:
+        def take(self, _: Shard, pending: Pending, __: dict[str, bytes]) -> None:
             written.append(flagged(pending.dirty).tolist())
 
     stage: Any = Neighbours.__new__(Neighbours)
     stage._shard, stage._publication, stage._checkpoint = desk.shard, desk.publication, Store()
     stage._refresh = SimpleNamespace(pending=np.zeros(len(desk.shard.owned), np.bool_), turned=0)
     stage._settings = SimpleNamespace(row_cache_bytes=1 << 20)
-    stage._storing = Pace(0.0, 0)
+    stage._storing, stage._aside = Pace(0.0, 0), Aside()
     stage._republish_at, stage._replayed, stage._mark = None, 0, None
 
     await desk.publication.open(desk.shard, 0)
     await desk.publish(desk.rows[:2])
-    await stage._store()
+    await stage._store_all()
     desk.broker.open.set()
     await desk.publication.settle()
-    await stage._store()
+    await stage._store_all()
     assert written == [[0, 1, 2], [2]]
 
 

@@ -100,7 +100,9 @@ class Owner:
 
     async def store(self, number: int) -> None:
         """Store a shard."""
-        await self.checkpoints[number].write(self.shards[number], Pending(), {})
+        checkpoint, shard = self.checkpoints[number], self.shards[number]
+        if taken := checkpoint.take(shard, Pending(), {}):
+            await checkpoint.write(shard, taken)
 
 
 class Desk:

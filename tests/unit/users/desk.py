@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,7 +98,7 @@ class Desk:
         outside = Outside(
             made, self.redis, self.lists, ItemLists(self.lists), publisher, Failpoints()
         )
-        self.owner = UserLists(outside, Slot(self.redis, KEYS, "g"))
+        self.owner = UserLists(outside, Slot(self.redis, KEYS, "g"), self.stored)
         await self.open_again(doubt=doubt, items=items)
 
     async def open_again(self, *, doubt: bool = False, items: list[str] | None = None) -> None:
@@ -115,6 +115,13 @@ class Desk:
         await self.slot.put(self.position + 1, histories.items())
         await self.slot.commit(self.position, Head(self.position + 1))
         self.position += 1
+        self.owner.owe()
+
+    async def stored(self, users: Sequence[str]) -> dict[str, bytes]:
+        """Return the histories that are stored, as far as the position has come."""
+        found = zip(users, await self.slot.read(users), strict=True)
+        blobs = {user: blob or (0, b"") for user, blob in found}
+        return {user: blob for user, (at, blob) in blobs.items() if at <= self.position}
 
     async def until(self, condition: Callable[[], Any], what: str) -> None:
         """Let the owner work until something is so."""
@@ -122,7 +129,7 @@ class Desk:
         async def worked() -> bool:
             if await condition():
                 return True
-            await self.owner.step(self.position, busy=False)
+            await self.owner.step(busy=False)
             return False
 
         await self.until_then(worked, what)

@@ -53,7 +53,7 @@ async def test_without_lists_for_users_those_that_stand_are_removed(desk: Desk) 
 
     await desk.until(gone, "the audience is empty")
     await desk.sees("u", "b")
-    await desk.owner.finish(desk.position)
+    await desk.owner.finish()
     assert await desk.redis.keys("l:user:*") == []
     assert dict(desk.broker.taken) == {"user:u": None, "user:v": None}
 

@@ -99,7 +99,7 @@ async def test_a_list_that_a_later_one_keeps_out_stays_due(desk: Desk) -> None:
     await desk.lists.replace("user", [("u", later)], FAR)
     await desk.sees("u", "a")
     for _ in range(20):
-        await desk.owner.step(desk.position, busy=False)
+        await desk.owner.step(busy=False)
     assert await desk.due() == {"u"}
     assert (await desk.due_users(), desk.broker.taken) == (1, [])
     assert await desk.standing("u") == later
@@ -123,10 +123,10 @@ async def test_finish_publishes_all_that_is_due_and_ends_where_some_is_refused(d
     assert len(desk.broker.taken) == len(users)
     await desk.redis.set("l:user:u7", json.dumps({"seq": FAR}, separators=(",", ":")))
     await desk.notes({user: history(("a", "b"), ITEMS) for user in users})
-    await desk.owner.step(desk.position, busy=False)
+    await desk.owner.step(busy=False)
     assert await desk.due_users() == len(users)
 
-    await asyncio.wait_for(desk.owner.finish(desk.position), WITHIN_S)
+    await asyncio.wait_for(desk.owner.finish(), WITHIN_S)
     assert await desk.due_users() == 1
     assert "u7" in await desk.due()
     topic = dict(desk.broker.taken)
@@ -169,6 +169,7 @@ async def test_an_owner_who_lost_the_claim_writes_nothing(desk: Desk) -> None:
     """Neither notes nor lists, nor does it remove any."""
     await desk.open(user_list_ttl=3)
     await desk.sees("u", "a")
+    await desk.sees("v", "a")
     await desk.drain()
     before = await desk.redis.hgetall(KEYS.audience), await desk.standing("u")
     await desk.slot.claim("another")
@@ -221,7 +222,7 @@ async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(desk: Desk)
         return await desk.due_users() == 1
 
     await desk.until(arrived, "the other list arrives")
-    await desk.owner.finish(desk.position)
+    await desk.owner.finish()
     assert (await desk.shown("v"), await desk.shown("u")) == (["y", "a"], None)
     assert await desk.due() == {"u"}
 

@@ -66,7 +66,7 @@ async def test_what_is_hidden_does_not_wait_for_records_that_come_in(
     await desk.until(are_made, "all lists are made")
     await desk.item_list("a", {"b": 0.25})
     await desk.until(is_held_back, "the sweep is held back")
-    await desk.owner.step(desk.position, busy=False)
+    await desk.owner.step(busy=False)
     assert not await are_swept()
 
     await desk.redis.hset("s:{i0}:head", mapping={"turned": 4, "merged": "4"})

@@ -1,8 +1,7 @@
 """Lists for users that lists of items changed under: which are made again, and from what."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -15,13 +14,13 @@ from tests.unit.users.desk import ITEMS, Desk, history
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whose lists are made, in order."""
     users: list[str] = []
-    changed = UserLists._changed
+    publish = UserLists._publish
 
-    async def noted(self: UserLists, some: Sequence[str], *others: Any) -> Any:
-        users.extend(some)
-        return await changed(self, some, *others)
+    async def noted(self: UserLists, histories: Mapping[str, bytes], since: float) -> None:
+        users.extend(histories)
+        await publish(self, histories, since)
 
-    monkeypatch.setattr(UserLists, "_changed", noted)
+    monkeypatch.setattr(UserLists, "_publish", noted)
     return users
 
 
@@ -92,7 +91,7 @@ async def test_while_interactions_wait_lists_are_made_of_what_was_read_a_moment_
     await desk.item_list("a", {"y": 0.5})
     await desk.sees("v", "a")
     while await desk.shown("v") is None:
-        await desk.owner.step(desk.position, busy=True)
+        await desk.owner.step(busy=True)
     assert await desk.shown("v") == ["x", "b"]
 
     await desk.drain()
@@ -106,9 +105,9 @@ async def test_many_lists_are_made_while_others_are_on_their_way(
     users = [f"u{number}" for number in range(1_100)]
     await desk.notes({user: history(("a",), ITEMS) for user in users})
     desk.broker.open.clear()
-    await desk.owner.step(desk.position, busy=False)
+    await desk.owner.step(busy=False)
     assert made == users[:500]
-    step = asyncio.create_task(desk.owner.step(desk.position, busy=False))
+    step = asyncio.create_task(desk.owner.step(busy=False))
 
     async def are_made() -> bool:
         return made == users[:1_000]
@@ -128,8 +127,8 @@ async def test_while_interactions_wait_nothing_is_made_ahead(desk: Desk, made: l
     """It would take the time away from them."""
     await desk.notes({f"u{number}": history(("a",), ITEMS) for number in range(1_100)})
     desk.broker.open.clear()
-    await desk.owner.step(desk.position, busy=True)
-    assert await desk.owner.step(desk.position, busy=True) > 0
+    await desk.owner.step(busy=True)
+    assert desk.owner.due_in_s(busy=True) > 0
     assert len(made) == 125
     desk.broker.open.set()
 
