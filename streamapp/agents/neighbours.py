@@ -41,7 +41,7 @@ _STORE_REST = 10
 _AT_REST_S = 0.05
 """A shard that got no delta for so many seconds, and whose lists are out, is stored at once."""
 
-_PUBLISH_S = 0.02
+_PUBLISH_S = 0.01
 """Lists that changed within so many seconds go out together."""
 
 _PUBLISH_REST = 8

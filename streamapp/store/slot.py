@@ -99,11 +99,7 @@ class Slot:
         Raises:
             FenceMovedError: it is not.
         """
-        with readable(f"to read {self.keys.head}"):
-            stored: Any = await self._redis.hget(self.keys.head, "position")
-        found = -1 if stored is None else int(stored)
-        if found != expected:
-            raise FenceMovedError(expected, found)
+        await self.read_at(expected, [])
 
     async def claim(self, owner: str) -> None:
         """Note who works on the slot from now on; whoever did so before finds another name."""
@@ -172,27 +168,31 @@ class Slot:
 
     async def read(self, names: Sequence[str | int]) -> list[tuple[int, bytes] | None]:
         """Return (position, content) of each blob, or None where there is none."""
-        found: list[tuple[int, bytes] | None] = []
-        for start in range(0, len(names), _READ_KEYS):
-            keys = [self.keys.blob(name) for name in names[start : start + _READ_KEYS]]
-            blobs: Any = await self._redis.mget(keys)
-            found += [
-                (_POSITION.unpack_from(blob)[0], blob[8:]) if blob else None for blob in blobs
-            ]
-        return found
+        blobs: list[Any] = []
+        for keys in self._blob_keys(names):
+            blobs += await self._redis.mget(keys)
+        return _unpacked(blobs)
 
     async def read_at(
         self, position: int, names: Sequence[str | int]
     ) -> list[tuple[int, bytes] | None]:
-        """Return what `read` does, of a slot that is still at `position`.
+        """Return what `read` does, of a slot that is at `position` at that moment.
 
         Raises:
             FenceMovedError: it is not. Where Redis went back in time, blobs may lack what they had,
                 and whoever goes on from them writes or sends what is wrong.
         """
-        found = await self.read(names)
-        await self.check(position)
-        return found
+        blobs: list[Any] = []
+        for keys in self._blob_keys(names) or [[]]:
+            found, some = await run(self._redis, "read-at", [self.keys.head, *keys], [])
+            if (at := int(found or -1)) != position:
+                raise FenceMovedError(position, at)
+            blobs += some
+        return _unpacked(blobs)
+
+    def _blob_keys(self, names: Sequence[str | int]) -> list[list[str]]:
+        keys, step = [self.keys.blob(name) for name in names], _READ_KEYS
+        return [keys[start : start + step] for start in range(0, len(keys), step)]
 
     async def put(self, position: int, blobs: Iterable[tuple[str | int, bytes]]) -> int:
         """Write blobs that are complete up to `position`; return how many newer ones were there.
@@ -204,22 +204,17 @@ class Slot:
                 not what this process put or found; nothing more is written.
         """
         prefix, stale = _POSITION.pack(position), 0
-        keys: list[str] = []
-        values: list[bytes] = []
-        size = 0
+        keys, values, size = list[str](), list[Value]([GONE_LIFETIME_S]), 0
         for name, content in blobs:
             keys.append(self.keys.blob(name))
             values.append(prefix + content)
             size += len(content)
             if size >= _PUT_BYTES or len(keys) >= _PUT_KEYS:
-                stale += await self._put(position, keys, values)
-                keys, values, size = [], [], 0
+                stale += await self.put_by("put-blobs", keys, position, values)
+                keys, values, size = [], [GONE_LIFETIME_S], 0
         if keys:
-            stale += await self._put(position, keys, values)
+            stale += await self.put_by("put-blobs", keys, position, values)
         return stale
-
-    async def _put(self, position: int, keys: list[str], values: list[bytes]) -> int:
-        return await self.put_by("put-blobs", keys, position, [GONE_LIFETIME_S, *values])
 
     async def put_packed(
         self, key: str, position: int, records: Sequence[tuple[int, bytes]]
@@ -298,3 +293,7 @@ class Slot:
         """
         last, self._written = self._written, token_hex(8).encode()
         return last, self._written
+
+
+def _unpacked(blobs: Iterable[bytes | None]) -> list[tuple[int, bytes] | None]:
+    return [(_POSITION.unpack_from(blob)[0], blob[8:]) if blob else None for blob in blobs]
