@@ -17,6 +17,7 @@ from loadtest.bench.result import Result
 from streamapp.cli.console import print_table, progress
 from streamapp.cli.session import readable
 from streamapp.errors import ConfigError
+from streamapp.eventlog import read_log
 
 SCENARIOS: dict[str, Callable[[Bench], Result]] = {
     throughput.ID: throughput.run,
@@ -45,7 +46,7 @@ def run_scenarios(
         html_file: Where the report for people goes, if anywhere.
 
     Raises:
-        ConfigError: there is no such scenario, or a report cannot be written.
+        ConfigError: there is no such scenario, a log cannot be read, or a report not be written.
         StreamappError: a process ends, or the audit of a run finds differences.
         typer.Exit: with code 1 where a run is invalid.
     """
@@ -54,6 +55,8 @@ def run_scenarios(
     for file in (json_file, html_file):
         if file is not None and not file.parent.is_dir():
             raise ConfigError(f"{file}: there is no folder {file.parent}")
+    for log in options["files"]:
+        next(read_log([log]), None)
     about = {
         "machine": describe(),
         "cpus": asdict(divide(available_cpus(), 1)),

@@ -9,11 +9,7 @@ AWAKE_S = 0.005
 
 
 class Aside:
-    """At most one task of a stage that what comes in need not wait for.
-
-    Where partitions are taken away nobody ends it: like a worker that is slow, it finds that its
-    claim is lost, and nobody asks how it ended.
-    """
+    """At most one task of a stage that what comes in need not wait for."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
@@ -26,6 +22,7 @@ class Aside:
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin something; nothing is under way."""
         self._task = asyncio.create_task(work)
+        # Whoever gives partitions up does not ask how it ended.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     def ended(self) -> bool:

@@ -113,6 +113,9 @@ class Catalogue:
     async def finish(self) -> None:
         """Everything that was applied is already stored."""
 
+    async def close(self) -> None:
+        """Nothing goes on beside the lane."""
+
     def position(self, tp: TP) -> int:
         """Return the first offset that is not applied."""
         return self._position

@@ -147,6 +147,10 @@ class Histories:
         await self._aside.settle()
         await self._user_lists.finish()
 
+    async def close(self) -> None:
+        """End what goes on beside the lane."""
+        await self._aside.close()
+
     def position(self, tp: TP) -> int:
         """Return the first offset that is not applied."""
         return self._state.position

@@ -106,6 +106,9 @@ class Intake:
     async def finish(self) -> None:
         """Everything that was applied is already sent."""
 
+    async def close(self) -> None:
+        """Nothing goes on beside the lane."""
+
     def position(self, tp: TP) -> int:
         """Return the first offset that was not sent."""
         return self._positions[tp]

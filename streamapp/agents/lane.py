@@ -99,6 +99,7 @@ class Lane:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        await self.stage.close()
 
     async def _run(self) -> None:
         try:

@@ -152,6 +152,12 @@ class Neighbours:
         if self._trending is not None:
             await self._trending.finish()
 
+    async def close(self) -> None:
+        """End what goes on beside the lane."""
+        await self._aside.close()
+        if self._matching is not None:
+            await self._matching.close()
+
     def position(self, tp: TP) -> int:
         """Return the first offset that is not applied."""
         return self._shard.position
@@ -254,14 +260,17 @@ class Neighbours:
             self._shard.shrink(self._settings.row_cache_bytes)
         if self._aside.under_way:
             return AWAKE_S
-        if due_in_s <= 0 and (taken := self._taken()):
-            self._aside.begin(self._write(taken))
+        if due_in_s <= 0:
+            with self._storing.measured():
+                taken = self._taken()
+            if taken is not None:
+                self._aside.begin(self._write(taken))
         return max(due_in_s, AWAKE_S)
 
     async def _store_all(self) -> None:
         """Store everything."""
         await self._aside.settle()
-        if taken := self._taken():
+        if (taken := self._taken()) is not None:
             await self._write(taken)
 
     def _taken(self) -> Taken | None:

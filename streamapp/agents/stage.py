@@ -60,6 +60,10 @@ class Stage(Protocol):
         """Bring everything that was applied to the store and to its readers, at once."""
         ...
 
+    async def close(self) -> None:
+        """End at once what goes on beside the lane; another owner may open what this one had."""
+        ...
+
     def position(self, tp: TP) -> int:
         """Return the first offset of `tp` that is not applied, stored or not."""
         ...

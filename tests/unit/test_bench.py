@@ -242,7 +242,9 @@ def test_options_that_cannot_be_are_refused() -> None:
             sizes_of(text)
 
 
-@pytest.mark.parametrize("arguments", [["no-such"], ["--rates", "x"], ["--servers", "mine"]])
+@pytest.mark.parametrize(
+    "arguments", [["no-such"], ["--rates", "x"], ["--servers", "mine"], ["--log", "no.csv"]]
+)
 def test_a_wrong_call_is_one_line_and_exit_code_2(arguments: list[str]) -> None:
     """Nothing is started for it."""
     done = subprocess.run(

@@ -30,6 +30,7 @@ class Stage:
     contiguous: bool
     at: int = 5
     applied: list[int] = field(default_factory=list)
+    closed: int = 0
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Begin."""
@@ -50,6 +51,10 @@ class Stage:
 
     async def finish(self) -> None:
         """Nothing."""
+
+    async def close(self) -> None:
+        """Note it."""
+        self.closed += 1
 
     def position(self, tp: TP) -> int:
         """Return the next offset."""
@@ -191,7 +196,7 @@ def quiet_lane(stage: Stage, failures: list[BaseException]) -> Lane:
 
 
 async def test_a_lane_that_is_dropped_stores_nothing_even_where_its_cancellation_is_lost() -> None:
-    """Its partitions belong to another worker by then."""
+    """Its partitions belong to another worker by then, and nothing goes on beside it."""
     failures: list[BaseException] = []
     stage = Robbed(contiguous=True)
     lane = quiet_lane(stage, failures)
@@ -199,7 +204,7 @@ async def test_a_lane_that_is_dropped_stores_nothing_even_where_its_cancellation
     async with asyncio.timeout(10):
         await stage.working.wait()
         await lane.drop()
-    assert (stage.ends, failures) == (0, [])
+    assert (stage.ends, stage.closed, failures) == (0, 1, [])
 
 
 async def test_a_lane_that_ends_where_its_state_has_moved_leaves_it_so() -> None:

@@ -1,0 +1,58 @@
+"""What goes on beside a lane: one thing at a time, whose end is told once."""
+
+import asyncio
+
+import pytest
+
+from streamapp.agents.aside import Aside
+
+
+async def test_the_end_of_what_went_on_is_told_once() -> None:
+    """And not before it has come."""
+    aside, go_on = Aside(), asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+
+    assert (aside.under_way, aside.ended()) == (False, False)
+    aside.begin(work())
+    assert (aside.under_way, aside.ended()) == (True, False)
+    go_on.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (aside.under_way, aside.ended(), aside.ended()) == (False, True, False)
+
+
+async def test_what_it_raised_is_raised_where_its_end_is_asked_for() -> None:
+    """Whether that is waited for or not."""
+    aside = Aside()
+
+    async def work() -> None:
+        raise ValueError("broken")
+
+    aside.begin(work())
+    with pytest.raises(ValueError, match="broken"):
+        await aside.settle()
+    await aside.settle()
+    assert not aside.ended()
+
+
+async def test_what_is_closed_goes_no_further_and_raises_nothing() -> None:
+    """Also where it failed before; and something else can be begun."""
+    aside, reached = Aside(), list[str]()
+
+    async def work() -> None:
+        reached.append("begun")
+        await asyncio.Event().wait()
+        reached.append("gone on")
+
+    async def fail() -> None:
+        raise ValueError("broken")
+
+    aside.begin(fail())
+    await asyncio.sleep(0)
+    await aside.close()
+    aside.begin(work())
+    await asyncio.sleep(0)
+    await aside.close()
+    assert (reached, aside.under_way, aside.ended()) == (["begun"], False, False)
