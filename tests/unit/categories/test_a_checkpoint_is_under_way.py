@@ -4,16 +4,22 @@ Redis is real, and so are checkpoints; one of them is held before a write, as if
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
+from streamapp.agents import checkpoint
 from streamapp.agents.checkpoint import Pending
+from streamapp.core.delta import decode_delta
+from streamapp.core.ranking import Rule
+from streamapp.core.rows import CELL
 from streamapp.core.shard import Shard
-from tests.unit.categories.desk import SHARDS, WITHIN_S, Desk, MortalSlot, Owner
+from tests.oracle import Act
+from tests.pipeline import Pipeline
+from tests.unit.categories.desk import ITEMS, SHARDS, TOP_N, WITHIN_S, Desk, MortalSlot, Owner
 
 
 @asynccontextmanager
@@ -30,12 +36,12 @@ async def held(
             await go_on.wait()
         return await call(self, *arguments)
 
-    checkpoint, shard = owner.checkpoints[number], owner.shards[number]
-    taken = checkpoint.take(shard, Pending(), {})
+    writer, shard = owner.checkpoints[number], owner.shards[number]
+    taken = writer.take(shard, Pending(), {})
     assert taken is not None
     with monkeypatch.context() as patch:
         patch.setattr(MortalSlot, method, slow)
-        writing = asyncio.create_task(checkpoint.write(shard, taken))
+        writing = asyncio.create_task(writer.write(shard, taken))
         await asyncio.wait_for(reached.wait(), WITHIN_S)
         yield
         go_on.set()
@@ -80,6 +86,53 @@ async def test_what_comes_in_meanwhile_is_for_the_next_checkpoint(
         await desk.right()
 
 
+async def test_a_row_says_for_which_position_it_is_complete(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is packed before more deltas are applied, the others behind them."""
+    monkeypatch.setattr(checkpoint, "_ROWS_AT_ONCE", 1)
+    acts = [Act(f"u{n % 5}", ITEMS[n * n % len(ITEMS)], 1.0, 1e9 + n) for n in range(40)]
+    pipeline = Pipeline(SHARDS, 3, Rule(TOP_N))
+    pipeline.take(acts[:25])
+    first = [list(log) for log in pipeline.log]
+    pipeline.take(acts[25:])
+    owner = await desk.owner()
+    for number, shard in enumerate(owner.shards):
+        await read(owner, number, first[number])
+        async with held(monkeypatch, owner, number, "put"):
+            await read(owner, number, pipeline.log[number])
+        stored = owner.checkpoints[number].position
+        rows = await owner.checkpoints[number].rows(np.flatnonzero(shard.rows.size))
+        assert {row[0] for row in rows if row} == {stored, shard.position}
+
+    reborn = await desk.owner()
+    for number in range(SHARDS):
+        await read(reborn, number, pipeline.log[number])
+        assert cells(reborn.shards[number]) == cells(owner.shards[number])
+
+
+async def read(owner: Owner, number: int, log: Sequence[Any]) -> None:
+    """Let a shard apply what a log holds beyond its position."""
+    shard, admitted = owner.shards[number], []
+    for offset, message in enumerate(log[shard.position :], shard.position):
+        if blocks := shard.admit(decode_delta(message)):
+            admitted.append((offset, blocks))
+    absent = np.flatnonzero(shard.owned & ~shard.rows.present).astype(np.int32)
+    shard.load(absent, await owner.checkpoints[number].rows(absent))
+    for offset, blocks in admitted:
+        shard.apply(blocks, offset)
+    shard.position = len(log)
+
+
+def cells(shard: Shard) -> dict[tuple[str, str], tuple[int, float]]:
+    """Return support and dot of every pair in the rows of a shard."""
+    ids, found = shard.registry.ids, {}
+    for row in np.flatnonzero(shard.rows.size).tolist():
+        for cell in np.frombuffer(shard.rows.pack(row), CELL):
+            found[ids[row], ids[cell["item"]]] = int(cell["support"]), float(cell["dot"])
+    return found
+
+
 async def test_rows_are_read_and_positions_compared_before_the_fence_moves_or_behind_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,7 +140,7 @@ async def test_rows_are_read_and_positions_compared_before_the_fence_moves_or_be
     owner = await desk.owner()
     desk.shop.act("a")
     number = next(one.number for one in owner.shards if desk.shop.logs[one.number])
-    checkpoint = owner.checkpoints[number]
+    writer = owner.checkpoints[number]
     desk.shop.read(owner.shards[number])
     commit = MortalSlot.commit
     moved, go_on = asyncio.Event(), asyncio.Event()
@@ -101,8 +154,8 @@ async def test_rows_are_read_and_positions_compared_before_the_fence_moves_or_be
     storing = asyncio.create_task(owner.store(number))
     await asyncio.wait_for(moved.wait(), WITHIN_S)
     others = [
-        asyncio.create_task(checkpoint.verify()),
-        asyncio.create_task(checkpoint.rows(np.zeros(1, np.int32))),
+        asyncio.create_task(writer.verify()),
+        asyncio.create_task(writer.rows(np.zeros(1, np.int32))),
     ]
     desk.shop.act("a")
     await owner.slots[number].head()
