@@ -102,7 +102,9 @@ async def test_a_row_says_for_which_position_it_is_complete(
         async with held(monkeypatch, owner, number, "put"):
             await read(owner, number, pipeline.log[number])
         stored = owner.checkpoints[number].position
-        rows = await owner.checkpoints[number].rows(np.flatnonzero(shard.rows.size))
+        rows = await owner.checkpoints[number].rows(
+            np.flatnonzero(shard.rows.size).astype(np.int32)
+        )
         assert {row[0] for row in rows if row} == {stored, shard.position} == {1, 2}
 
     reborn = await desk.owner()

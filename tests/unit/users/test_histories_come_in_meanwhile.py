@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from streamapp.store import audience as room
+from streamapp.store import scripts
 from streamapp.store.audience import Audience
 from streamapp.store.lists import Lists
 from tests.unit.users.desk import ITEMS, WITHIN_S, Desk, history
@@ -111,7 +112,7 @@ async def test_the_audience_is_written_in_the_order_of_calls(
 ) -> None:
     """Else the count of users who are due may stay at that of an earlier call."""
     await audience.note("me", ["u"], 200)
-    run, calls = room.run, list[str]()
+    run, calls = scripts.run, list[str]()
 
     async def noted(redis: Any, name: str, *arguments: Any) -> Any:
         calls.append(f"{name} begins")
