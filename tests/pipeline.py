@@ -149,6 +149,14 @@ class Pipeline:
         if forget:
             shard.rows.drop(np.flatnonzero(shard.rows.present))
 
+    def store_at(self, number: int, fence: int) -> list[bytes | Notice | Matches]:
+        """Let a shard come to `fence` and store its rows there; return the log as it was."""
+        whole = self.log[number]
+        self.log[number] = whole[:fence]
+        self.drain(number)
+        self.store(number, forget=False)
+        return whole
+
     def counts(self) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], int]]:
         """Return all dots and supports by pair of ids; norms and user counts as pairs of one."""
         dots: dict[tuple[str, str], float] = {}

@@ -172,7 +172,7 @@ class Checkpoint:
     def take(self, shard: Shard, pending: Pending, about: Mapping[str, bytes]) -> Taken | None:
         """Return what is to be stored of a shard as it is now; None if nothing of it changed.
 
-        Whatever is taken counts as stored from here on.
+        Whatever is taken counts as stored from here on, and a row from when it is packed.
 
         Args:
             shard: What to store.

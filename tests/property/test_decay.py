@@ -123,11 +123,8 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     pipeline = Pipeline(1, cap, Rule(100), decay=decay)
     for part in data.draw(portions(acts)):
         pipeline.take(part)
-    whole = pipeline.log[0]
-    fence = data.draw(st.integers(0, len(whole)))
-    pipeline.log[0] = whole[:fence]
-    pipeline.drain(0)
-    pipeline.store(0, forget=False)
+    fence = data.draw(st.integers(0, len(pipeline.log[0])))
+    whole = pipeline.store_at(0, fence)
     shard = pipeline.rows[0]
     names, fences = list(shard.registry.ids), shard.fences.as_dict()
     stored = dict(shard.norms.packed_changes(fence))

@@ -39,10 +39,7 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     for part in data.draw(portions(acts)):
         pipeline.take(part)
     fence = data.draw(st.integers(0, len(pipeline.log[0])))
-    whole = pipeline.log[0]
-    pipeline.log[0] = whole[:fence]
-    pipeline.drain(0)
-    pipeline.store(0, forget=False)
+    whole = pipeline.store_at(0, fence)
     shard = pipeline.rows[0]
     ids, fences = list(shard.registry.ids), shard.fences.as_dict()
     norms = dict(shard.norms.packed_changes(fence))
@@ -77,11 +74,8 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
     pipeline = Pipeline(1, cap, Rule(5))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
-    whole = pipeline.log[0]
-    fence = data.draw(st.integers(0, len(whole)))
-    pipeline.log[0] = whole[:fence]
-    pipeline.drain(0)
-    pipeline.store(0, forget=False)
+    fence = data.draw(st.integers(0, len(pipeline.log[0])))
+    whole = pipeline.store_at(0, fence)
     shard = pipeline.rows[0]
     ids, fences = list(shard.registry.ids), shard.fences.as_dict()
     norms = pipeline.norms.unpack(norm_records(dict(shard.norms.packed_changes(fence))))
