@@ -46,10 +46,14 @@ def with_catalogue(deployment: Deployment) -> None:
     deployment.env["STREAMAPP_CATALOGUE_TOPIC"] = f"{deployment.name}-catalogue"
 
 
-async def produce(deployment: Deployment, records: Iterable[Sent]) -> None:
-    """Send records, in order, and return when the broker has them."""
+async def produce(
+    deployment: Deployment, records: Iterable[Sent], codec: str | None = None
+) -> None:
+    """Send records, in order, perhaps compressed, and return when the broker has them."""
     async with AIOKafkaProducer(
-        bootstrap_servers=deployment.servers.bootstrap, max_request_size=4_194_304
+        bootstrap_servers=deployment.servers.bootstrap,
+        max_request_size=4_194_304,
+        compression_type=codec,
     ) as producer:
         sent = [
             await producer.send(f"{deployment.name}-{topic}", value, key)
