@@ -34,7 +34,7 @@ CODES = {
     "missing_id": "user_id or item_id is missing or empty",
     "invalid_id": "user_id, item_id or order_id is neither a string nor an integer",
     "id_too_long": "user_id, item_id or order_id has more than 512 bytes",
-    "invalid_type": "type is not a string",
+    "invalid_type": "type is not a string, or missing or empty where the topic implies none",
     "invalid_ts": "ts is neither a number nor an ISO 8601 date",
     "ts_out_of_range": "ts lies before EARLIEST_TS or after now plus MAX_AHEAD_S",
     "key_mismatch": "the record's key is not its user_id",
@@ -139,7 +139,7 @@ class EventReader:
                 try:
                     take(element, record, latest_ts, sink, projections)
                 except BadEventError as error:
-                    raw = raw or raw_elements(record.value or b"")
+                    raw = raw or raw_elements(record.value or b"", len(elements))
                     refusals.append(Refusal(record, raw[place], error.code, str(error)))
         return refusals
 
@@ -180,14 +180,21 @@ class EventReader:
             raise BadEventError("not_an_event", CODES["not_an_event"])
         get, rules = element.get, self._rules
         user, item, name, ts = get("user_id"), get("item_id"), get("type"), get("ts")
-        if type(user) is not str or not user or len(user) > 128:
-            user = checked_id("user_id", user)
-        if type(item) is not str or not item or len(item) > 128:
-            item = checked_id("item_id", item)
         if name is None:
             name = self._implied
         elif type(name) is not str:
             raise BadEventError("invalid_type", CODES["invalid_type"])
+        kind = self._types.get(name)
+        if kind is None:
+            # It is counted with its user; what else it should have, nobody knows.
+            if not name:
+                raise BadEventError("invalid_type", CODES["invalid_type"])
+            sink.skip(record.offset, user if type(user) is str else "", name)
+            return
+        if type(user) is not str or not user or len(user) > 128:
+            user = checked_id("user_id", user)
+        if type(item) is not str or not item or len(item) > 128:
+            item = checked_id("item_id", item)
         if type(ts) is not float:
             ts = _seconds(ts, record)
         if ts > MILLISECONDS_FROM:
@@ -196,10 +203,6 @@ class EventReader:
             raise BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
         if rules.check_keys and record.key != user.encode():
             raise BadEventError("key_mismatch", CODES["key_mismatch"])
-        kind = self._types.get(name)
-        if kind is None:
-            sink.skip(record.offset, user, name)
-            return
         if projections:
             # First, for each may refuse the event.
             for own, pair in _projected(projections, element, user, item, kind):
@@ -219,15 +222,21 @@ def _projected(
     return [(own, pair) for own, pair in made if pair is not None]
 
 
-def raw_elements(value: bytes) -> list[bytes]:
-    """Return the elements of a value that was read before, each byte for byte as it came."""
+def raw_elements(value: bytes, count: int) -> list[bytes]:
+    """Return the `count` elements of a value that was read before, byte for byte as they came.
+
+    Where one is nested almost too deeply they cannot be cut apart, and each is the whole value.
+    """
     array = value
-    if value.lstrip()[:1] == b"{":
-        envelope = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
-        array = bytes(envelope.get("events", b""))
-        if array[:1] != b"[" or "item_id" in envelope:
-            return [value]
-    return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
+    try:
+        if value.lstrip()[:1] == b"{":
+            envelope = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+            array = bytes(envelope.get("events", b""))
+            if array[:1] != b"[" or "item_id" in envelope:
+                return [value]
+        return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
+    except RecursionError:
+        return [value] * count
 
 
 def checked_id(field: str, value: Any) -> str:

@@ -118,6 +118,27 @@ def test_the_topic_implies_a_missing_type_and_aliases_are_understood() -> None:
     assert read(event(type="scroll"))[0] == Event("u1", "", "scroll", known=False, ts=0.0)
 
 
+@pytest.mark.parametrize("wrong", [{"item_id": None}, {"ts": "soon"}, {"user_id": "u2"}])
+def test_an_event_of_an_unknown_type_is_skipped_whatever_else_it_holds(
+    wrong: dict[str, object],
+) -> None:
+    """A search has no item; what it should have, nobody here knows."""
+    (got,) = read(event(type="search", **wrong))
+    assert (got.type, got.known) == ("search", False)
+    (got,) = read(json.dumps({"type": "page_view"}).encode())
+    assert (got.user, got.type, got.known) == ("", "page_view", False)
+
+
+@pytest.mark.parametrize("named", [{}, {"type": None}, {"type": ""}])
+def test_a_type_that_nothing_implies_is_not_to_be_left_out(named: dict[str, object]) -> None:
+    """It would be counted as nothing, and nobody would know."""
+    without = event()
+    del without["type"]
+    with pytest.raises(BadEventError) as caught:
+        read({**without, **named}, reader=EventReader(RULES, "events"))
+    assert caught.value.code == "invalid_type"
+
+
 def test_an_integer_id_is_its_decimal_string_and_unknown_fields_are_ignored() -> None:
     """Ids are strings; an integer is taken as one."""
     (got,) = read(event(user_id=42, item_id=-7, price=9.99, tags=["a"]), key=b"42")
@@ -222,9 +243,22 @@ def test_a_bad_element_is_cut_out_byte_for_byte() -> None:
     """What goes to the dead letters is what came, white space included."""
     elements = [b'{"user_id": "u1" }', b"[1,  2]", b'"x"']
     array = b"[ " + b" ,\n".join(elements) + b"]"
-    assert raw_elements(array) == elements
-    assert raw_elements(b'{"v": 1, "events": ' + array + b"}") == elements
-    assert raw_elements(elements[0]) == [elements[0]]
+    assert raw_elements(array, 3) == elements
+    assert raw_elements(b'{"v": 1, "events": ' + array + b"}", 3) == elements
+    assert raw_elements(elements[0], 1) == [elements[0]]
+
+
+@pytest.mark.parametrize("whole", [b"[%b]", b'{"events": [%b]}'])
+def test_what_is_nested_too_deeply_to_be_cut_out_is_set_aside_with_all_beside_it(
+    whole: bytes,
+) -> None:
+    """The reader of JSON goes deeper than what cuts it apart; good elements count all the same."""
+    deep = b'{"user_id": "u1", "item_id": 1.5, "x": ' + b"[" * 1_010 + b"]" * 1_010 + b"}"
+    value = whole % b",".join([deep, json.dumps(event()).encode()])
+    sink = Sink()
+    (refusal,) = READER.read([Record(value)], NOW + 86_400, sink)
+    assert (refusal.code, refusal.value) == ("invalid_id", value)
+    assert [one.item for one in sink.events] == [event()["item_id"]]
 
 
 @given(json_values)
