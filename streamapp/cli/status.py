@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from streamapp.audit.lag import Standing, read_standing
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, state_session, state_topics
+from streamapp.core.interactions import SKIPPED
 from streamapp.core.judging import Served
 from streamapp.core.rows import CELL
 from streamapp.settings import Settings, load_settings
@@ -19,7 +20,6 @@ from streamapp.store.slot import Head, Slot
 from streamapp.store.tops import known_categories
 
 _ROW_HEADER_BYTES = 16
-_SKIPPED = "skipped:"
 
 
 def show_status(as_json: bool) -> None:
@@ -111,9 +111,9 @@ def _skipped(standing: Standing, topic: str) -> dict[str, int]:
     """Return the number of events of each unknown type."""
     names = {name for head in standing.of(topic) for name in head.fields}
     return {
-        name.removeprefix(_SKIPPED): standing.number(topic, name)
+        name.removeprefix(SKIPPED): standing.number(topic, name)
         for name in sorted(names)
-        if name.startswith(_SKIPPED)
+        if name.startswith(SKIPPED)
     }
 
 

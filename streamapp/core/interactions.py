@@ -5,7 +5,7 @@ belongs to one partition. Its boundaries are fixed once it is in the log, which 
 later step repeatable (ADR-0002).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -19,6 +19,12 @@ from streamapp.core.history import Interactions
 from streamapp.core.registry import Registry
 
 _DTYPES = ("<i4", "<i8", "<i4", "<i4", "<i4", "<f8")
+
+SKIPPED = "skipped:"
+"""What the names of fields begin with that count events of unknown types."""
+
+_SKIPPED_TYPES = 100
+_SKIPPED_CHARACTERS = 100
 
 
 class Source(msgspec.Struct, array_like=True, frozen=True):
@@ -79,6 +85,21 @@ def encode_idle(generation: str, idle: list[tuple[str, float]]) -> bytes:
 def partition_of(user: str, partitions: int) -> int:
     """Return the partition that owns the history of `user`."""
     return crc32(user.encode()) % partitions
+
+
+def skipped_field(kind: str, fields: Collection[str]) -> str:
+    """Return the field that counts events of an unknown type, given the fields that there are.
+
+    Trackers write there what they like and fields stay for ever, so the first types have fields of
+    their own, and all others share one.
+    """
+    field = SKIPPED + kind
+    if field in fields:
+        return field
+    known = sum(name.startswith(SKIPPED) for name in fields)
+    if known < _SKIPPED_TYPES and len(kind) <= _SKIPPED_CHARACTERS:
+        return field
+    return f"{SKIPPED}(other)"
 
 
 class CutBuilder:
