@@ -193,8 +193,9 @@ class Settings(BaseSettings):
             raise ValueError("CATALOGUE_TOPIC must be a topic of its own")
         if self.content_neighbours and not self.catalogue_topic:
             raise ValueError("CONTENT_NEIGHBOURS needs a CATALOGUE_TOPIC")
-        if self.list_prefix.startswith(self.state_prefix):
-            raise ValueError("LIST_PREFIX must not lie under STATE_PREFIX")
+        prefixes = self.list_prefix, self.state_prefix
+        if any(one.startswith(other) for one, other in (prefixes, reversed(prefixes))):
+            raise ValueError("neither of LIST_PREFIX and STATE_PREFIX must lie under the other")
         return self
 
     @property
@@ -294,3 +295,5 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise ConfigError(readable(error)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f".env: not UTF-8 at byte {error.start}; save it as UTF-8") from None

@@ -53,15 +53,32 @@ def _positive(weights: dict[str, float]) -> dict[str, float]:
 
 
 def _broker(url: str) -> str:
-    if urlsplit(url).scheme != "kafka" or not urlsplit(url).netloc:
+    parts = urlsplit(url)
+    if (
+        parts.scheme != "kafka"
+        or not parts.netloc
+        or not all(map(_port_fits, parts.netloc.split(",")))
+    ):
         raise ValueError("kafka://host:port is needed")
     return url
 
 
 def _redis(url: str) -> str:
-    if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("redis://host:port/db is needed")
+    parts = urlsplit(url)
+    is_socket, database = parts.scheme == "unix", parts.path.strip("/")
+    if not is_socket and (parts.scheme not in {"redis", "rediss"} or not _port_fits(parts.netloc)):
+        raise ValueError("redis://host:port/db is needed, with a port from 1 to 65535")
+    if not is_socket and database and not database.isdecimal():
+        raise ValueError("redis://host:port/db is needed, with a number as db")
     return url
+
+
+def _port_fits(place: str) -> bool:
+    """Say whether a place has no port, or one that there can be."""
+    try:
+        return urlsplit(f"//{place}").port != 0
+    except ValueError:
+        return False
 
 
 def _half_life(seconds: float) -> float:

@@ -33,7 +33,13 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_STATE_PREFIX", "a{b}", "pattern"),
         ("STREAMAPP_BOUGHT_TOGETHER", "sometimes", "valid boolean"),
         ("STREAMAPP_BOUGHT_AFTER_VIEW", "seldom", "valid boolean"),
-        ("STREAMAPP_LIST_PREFIX", "streamapp:lists:", "must not lie under"),
+        ("STREAMAPP_LIST_PREFIX", "streamapp:lists:", "must lie under the other"),
+        ("STREAMAPP_STATE_PREFIX", "recs:v1:state:", "must lie under the other"),
+        ("STREAMAPP_BROKER_URL", "kafka://host:port", "kafka://host:port"),
+        ("STREAMAPP_BROKER_URL", "kafka://a:9092,b:99999", "kafka://host:port"),
+        ("STREAMAPP_REDIS_URL", "redis://localhost:99999", "from 1 to 65535"),
+        ("STREAMAPP_REDIS_URL", "redis://localhost:port/0", "from 1 to 65535"),
+        ("STREAMAPP_REDIS_URL", "redis://localhost/first", "a number as db"),
     ],
 )
 def test_an_impossible_value_names_the_variable_and_what_is_allowed(
