@@ -99,7 +99,7 @@ class Audience:
         while some := list(islice(left, _AT_ONCE)):
             async with self._writing:
                 self._begin(self._round + 1, some)
-                await self._run("note-due", owner, [until, self._round, orjson.dumps(some)])
+                await self._write("note-due", owner, [until, self._round, orjson.dumps(some)])
 
     async def served(
         self, owner: str, users: Sequence[str], gone: Sequence[str] = (), seen: str = ""
@@ -118,11 +118,7 @@ class Audience:
         async with self._writing:
             rounds = (self._round_of.pop(user) for user in users if user in self._round_of)
             self._left.subtract(rounds)
-            over = [number for number, left in self._left.items() if not left][:_AT_ONCE]
-            ended = orjson.dumps([str(number) for number in over])
-            await self._run("note-served", owner, [seen, ended, orjson.dumps(gone)])
-            for number in over:
-                del self._left[number]
+            await self._write("note-served", owner, [seen, orjson.dumps(gone)])
 
     def _begin(self, number: int, users: list[str]) -> None:
         """Have users be due by this round, and by none of before."""
@@ -131,11 +127,19 @@ class Audience:
         self._round_of.update(dict.fromkeys(users, number))
         self._round = number
 
-    async def _run(self, script: str, owner: str, arguments: Sequence[Value]) -> None:
+    async def _write(self, script: str, owner: str, arguments: Sequence[Value]) -> None:
+        """Run a script, which also takes away the rounds that are over."""
         keys = [self._keys.head, self._keys.audience, self._keys.due]
-        due = len(self._round_of)
-        if await run(self._redis, script, keys, [owner, due, *arguments]) < 0:
+        over = [number for number, left in self._left.items() if not left][:_AT_ONCE]
+        about: list[Value] = [
+            owner,
+            len(self._round_of),
+            orjson.dumps([str(number) for number in over]),
+        ]
+        if await run(self._redis, script, keys, [*about, *arguments]) < 0:
             raise ClaimLostError
+        for number in over:
+            del self._left[number]
 
     async def _scanned(self, key: str, at_once: int) -> dict[bytes, bytes]:
         """Return all fields of a hash, some in a call."""

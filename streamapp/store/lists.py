@@ -71,10 +71,11 @@ class Lists:
         )
         return list(chain.from_iterable(parts))
 
-    async def extend(self, kind: str, expire_at: Mapping[str, int]) -> None:
-        """Let lists, by name, be removed at other times."""
+    async def extend(self, kind: str, expire_at: Mapping[str, int]) -> list[str]:
+        """Let lists, by name, be removed at other times; return those that are not there."""
         times = list(expire_at.items())
-        await asyncio.gather(*(self._extend(kind, some) for some in self._portions(times)))
+        parts = await asyncio.gather(*(self._extend(kind, some) for some in self._portions(times)))
+        return list(chain.from_iterable(parts))
 
     async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
         """Return the lists that stand now; b"" where there is none."""
@@ -103,7 +104,7 @@ class Lists:
         arguments: list[Value] = [
             seq,
             GONE_LIFETIME_S,
-            np.array(expire_at, "<u8").tobytes(),
+            _packed(expire_at),
             np.array([len(content) for content in contents], "<u4").tobytes(),
             b"".join(contents),
         ]
@@ -114,23 +115,22 @@ class Lists:
             for content, reply in zip(contents, replies, strict=True)
         ]
 
-    async def _extend(self, kind: str, expire_at: Sequence[tuple[str, int]]) -> None:
+    async def _extend(self, kind: str, expire_at: Sequence[tuple[str, int]]) -> list[str]:
+        keys = [self.key(kind, name) for name, _ in expire_at]
+        times = _packed([at for _, at in expire_at])
         async with self._calls:
-            if len(expire_at) == 1:
-                # On a cluster, a pipeline that fails would close the client under other calls.
-                ((name, at),) = expire_at
-                await self._redis.expireat(self.key(kind, name), at)
-                return
-            pipeline = self._redis.pipeline(transaction=False)
-            for name, at in expire_at:
-                pipeline.expireat(self.key(kind, name), at)
-            await pipeline.execute()
+            there = await run(self._redis, "extend-lists", keys, [times])
+        return [name for (name, _), found in zip(expire_at, there, strict=True) if not found]
 
     async def _standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
         keys = [self.key(kind, name) for name in names]
         async with self._calls:
             values: list[bytes | None] = await self._redis.mget(keys)  # type: ignore[assignment]
         return [value or b"" for value in values]
+
+
+def _packed(times: Sequence[int]) -> bytes:
+    return np.array(times, "<u8").tobytes()
 
 
 def lists_of(redis: Redis, list_prefix: str, state_prefix: str, cluster: bool) -> Lists:
