@@ -1,7 +1,7 @@
 """Agents. Aside: what goes on beside a lane, one thing at a time; the lane asks how it ended."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 AWAKE_S = 0.005
@@ -41,7 +41,17 @@ class Aside:
 
     async def close(self) -> None:
         """End it at once."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+
+async def together(*works: Awaitable[Any]) -> None:
+    """Do several things at once; return, or raise the first error, when all of them have ended.
+
+    So nothing goes on behind an error, into what is then opened anew.
+    """
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

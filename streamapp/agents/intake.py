@@ -1,9 +1,10 @@
 """Agents. Intake: event records -> cuts of interactions, each in the partition of its user.
 
 Intake has no state but its position in each event partition. It sends a cut, waits until the broker
-has it and the dead letters, and only then moves the positions: what it sends twice is dropped by
-the fences of whoever reads it, and nothing is left out. Where more kinds of lists are made, each
-has a cut of its own through the same records, which goes the same way to its own topic (ADR-0011).
+has it and the dead letters, and only then moves the positions, while the next cut is made: what it
+sends twice is dropped by the fences of whoever reads it, and nothing is left out. Where more kinds
+of lists are made, each has a cut of its own through the same records, which goes the same way to
+its own topic (ADR-0011).
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import Any
 from faust.types import TP
 
 from streamapp import __version__
+from streamapp.agents.aside import Aside, together
 from streamapp.agents.opening import open_slot
 from streamapp.agents.outside import Outside
 from streamapp.core.event import EventReader, Project, Refusal
@@ -56,6 +58,8 @@ class Intake:
         self._failpoints = outside.failpoints
         self._slots: dict[TP, Slot] = {}
         self._positions: dict[TP, int] = {}
+        self._fences: dict[TP, int] = {}
+        self._moving = Aside()
         self._marks: dict[TP, Mark | None] = {}
         self._readers = {
             topic: EventReader(settings.event_rules, topic) for topic in settings.event_topics
@@ -67,6 +71,7 @@ class Intake:
 
     async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
         """Read the positions in the event partitions."""
+        await self._moving.close()
         self._partitions = {
             one.interactions_topic: await begun_with(self._redis, one, one.interactions_topic)
             for one in self._pipelines.values()
@@ -78,12 +83,12 @@ class Intake:
             head = await open_slot(self._outside, self._slots[tp], tp, known, reading)
             self._generation = self._slots[tp].generation
             check_kinds(self._generation, self._settings)
-            self._positions[tp] = head.position
+            self._positions[tp] = self._fences[tp] = head.position
             self._marks[tp] = Mark.decode(head.fields.get("mark", b""))
         return dict(self._positions)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
-        """Send what the batches say, and move the positions behind them."""
+        """Send what the batches say, and have the positions move behind them."""
         self._outside.leisure.applied(batches[0].read_at)
         cut, size = self._begun(), 0
         for batch in batches:
@@ -101,25 +106,28 @@ class Intake:
 
     async def verify(self) -> None:
         """Compare every position."""
-        await asyncio.gather(*(self._slots[tp].check(at) for tp, at in self._positions.items()))
+        await self._moving.settle()
+        await asyncio.gather(*(self._slots[tp].check(at) for tp, at in self._fences.items()))
 
     async def finish(self) -> None:
-        """Everything that was applied is already sent."""
+        """Everything that was applied is already sent; move the positions behind it."""
+        await self._moving.settle()
 
     async def close(self) -> None:
-        """Nothing goes on beside the lane."""
+        """End what goes on beside the lane."""
+        await self._moving.close()
 
     def position(self, tp: TP) -> int:
         """Return the first offset that was not sent."""
         return self._positions[tp]
 
     def mark(self, tp: TP) -> Mark | None:
-        """Return the last record that was sent, as of `open`."""
+        """Return the last record that is stored as sent, as of `open`."""
         return self._marks[tp]
 
     def fence(self, tp: TP) -> int:
-        """Return the first offset that was not sent."""
-        return self._positions[tp]
+        """Return the first offset that is not stored as sent."""
+        return self._fences[tp]
 
     def _begun(self) -> _Cut:
         builders = {kind: CutBuilder() for kind in self._pipelines}
@@ -154,17 +162,22 @@ class Intake:
                 messages[topic, partition] = [Outgoing(value)]
         await self._publisher.deliver(messages)
         self._failpoints.reach("intake.cut-sent")
-        await asyncio.gather(*(self._move(tp, mark) for tp, mark in cut.marks.items()))
+        self._positions |= {tp: mark.offset + 1 for tp, mark in cut.marks.items()}
+        await self._moving.settle()
+        self._moving.begin(self._move(cut.marks))
+
+    async def _move(self, marks: Mapping[TP, Mark]) -> None:
+        await together(*(self._store(tp, mark) for tp, mark in marks.items()))
         self._failpoints.reach("intake.position-moved")
 
-    async def _move(self, tp: TP, mark: Mark) -> None:
+    async def _store(self, tp: TP, mark: Mark) -> None:
         head = Head(mark.offset + 1, fields={"mark": mark.encode()})
-        await self._slots[tp].commit(self._positions[tp], head)
-        self._positions[tp] = head.position
+        await self._slots[tp].commit(self._fences[tp], head)
+        self._fences[tp] = head.position
 
 
 def letter(tp: TP, refusal: Refusal) -> Outgoing:
-    """Return the dead letter of a record or of one element of it."""
+    """Return the dead letter of a record or of one element of it; it may have been one before."""
     record: Any = refusal.record
     about = {
         "error.code": refusal.code,
@@ -175,8 +188,9 @@ def letter(tp: TP, refusal: Refusal) -> Outgoing:
         "source.timestamp": str(record.timestamp),
         "app.version": __version__,
     }
+    kept = [(name, value) for name, value in record.headers if name not in about]
     added = [(name, text.encode()) for name, text in about.items()]
-    return Outgoing(refusal.value, record.key, headers=[*record.headers, *added])
+    return Outgoing(refusal.value, record.key, headers=[*kept, *added])
 
 
 def _portions(records: Sequence[KafkaRecord]) -> list[tuple[int, int]]:

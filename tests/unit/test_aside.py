@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streamapp.agents.aside import Aside
+from streamapp.agents.aside import Aside, together
 
 
 async def test_the_end_of_what_went_on_is_told_once() -> None:
@@ -56,3 +56,43 @@ async def test_what_is_closed_goes_no_further_and_raises_nothing() -> None:
     await asyncio.sleep(0)
     await aside.close()
     assert (reached, aside.under_way, aside.ended()) == (["begun"], False, False)
+
+
+async def test_an_error_is_raised_when_nothing_goes_on_behind_it() -> None:
+    """The first one, whichever ends last."""
+    reached, go_on = list[str](), asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+        reached.append("ended")
+
+    async def fail() -> None:
+        raise ValueError("broken")
+
+    doing = asyncio.create_task(together(work(), fail()))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not doing.done()
+    go_on.set()
+    with pytest.raises(ValueError, match="broken"):
+        await doing
+    assert reached == ["ended"]
+
+
+async def test_what_is_done_together_is_cancelled_together() -> None:
+    """A lane that is dropped leaves nothing behind."""
+    reached = list[str]()
+
+    async def work(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            reached.append(name)
+
+    doing = asyncio.create_task(together(work("a"), work("b")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    doing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    assert reached == ["a", "b"]
