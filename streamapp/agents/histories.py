@@ -1,7 +1,8 @@
 """Agents. Histories: cuts of interactions -> revised histories and deltas of rows.
 
 For a run of cuts: read the touched histories, apply the history rule, send each cut's deltas to the
-shards, and when the broker has them, write histories and move the fence.
+shards, and when the broker has them, write histories and move the fence. Items are numbered by the
+log alone, so what is new of them is stored before.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from faust.types import TP
 
-from streamapp.agents.aside import AWAKE_S, Aside
+from streamapp.agents.aside import AWAKE_S, Aside, together
 from streamapp.agents.forgetting import Forgetting
 from streamapp.agents.judging import Judging
 from streamapp.agents.opening import decoded, open_slot, went_back
@@ -20,7 +21,7 @@ from streamapp.agents.user_lists import UserLists
 from streamapp.core.delta import Origin, encode_deltas
 from streamapp.core.fence import Fences
 from streamapp.core.history import Interactions, Revisions, newest_ts, revise
-from streamapp.core.interactions import Admitted, Cut, admit, decode_cut
+from streamapp.core.interactions import SKIPPED, Admitted, Cut, admit, decode_cut, skipped_field
 from streamapp.core.judging import Served
 from streamapp.core.popularity import NO_MASSES, Masses, masses_of
 from streamapp.core.registry import Registry
@@ -77,7 +78,7 @@ class Histories:
         counters = {
             name: int(value)
             for name, value in head.fields.items()
-            if name in {"applied", "dead", "replayed"} or name.startswith("skipped:")
+            if name in {"applied", "dead", "replayed"} or name.startswith(SKIPPED)
         }
         self._mark = Mark.decode(head.fields.get("mark", b""))
         registry = await self._slot.registry(registry_of(self._outside.kind))
@@ -110,9 +111,14 @@ class Histories:
             if cut.generation == self._slot.generation
         ]
         deltas, histories = await self._revise(admitted, state)
-        await asyncio.gather(self._publisher.deliver(deltas), self._user_lists.note(histories))
-        self._failpoints.reach("histories.deltas-sent")
         end = batches[-1].end
+        # Whoever reads a history is to know its items, so their ids are stored before it.
+        await together(
+            self._publisher.deliver(deltas),
+            self._user_lists.note(histories),
+            self._slot.put_items(end, known, state.registry.ids[known:]),
+        )
+        self._failpoints.reach("histories.deltas-sent")
         fields = {name: str(count).encode() for name, count in state.counters.items()}
         fields["mark"] = Mark.of(batches[-1].records[-1]).encode()
         fields["newest_ts"] = repr(state.newest_ts).encode()
@@ -120,7 +126,6 @@ class Histories:
         moved = Head(end, state.fences.as_dict(), fields)
         async with self._moving:
             await self._slot.put(end, histories.items())
-            await self._slot.put_items(end, known, state.registry.ids[known:])
             self._failpoints.reach("histories.blobs-put")
             await self._slot.commit(state.position, moved, len(state.registry))
             state.position = end
@@ -164,7 +169,7 @@ class Histories:
         return self._state.position
 
     async def _stored(self, users: Sequence[str]) -> dict[str, bytes]:
-        """Return the histories that are stored; one that is ahead, of unknown items, is left out.
+        """Return the histories that are stored; one that is ahead of the position is left out.
 
         It is used beside the lane, so the position is not to move meanwhile.
         """
@@ -177,9 +182,11 @@ class Histories:
     def _admit(self, cut: Cut, state: _State) -> Admitted:
         news = admit(cut, state.fences, state.registry, self._settings.event_weights)
         found = {"applied": news.applied, "dead": news.dead, "replayed": news.replayed}
-        found |= {f"skipped:{name}": count for name, count in news.skipped.items()}
         for name, count in found.items():
             state.counters[name] = state.counters.get(name, 0) + count
+        for name, count in news.skipped.items():
+            field = skipped_field(name, state.counters)
+            state.counters[field] = state.counters.get(field, 0) + count
         state.newest_ts = max(state.newest_ts, news.newest_ts)
         return news
 
@@ -206,7 +213,9 @@ class Histories:
             idle = [
                 user
                 for user, ts in todo.idle.items()
-                if histories[user] and newest_ts(histories[user], decay) == ts
+                if ahead.get(user, 0) <= offset
+                and histories[user]
+                and newest_ts(histories[user], decay) == ts
             ]
             if todo.users:
                 revisions = revise(
