@@ -36,7 +36,7 @@ from streamapp.transport.publisher import Outgoing
 from streamapp.transport.records import Mark, Offsets, RecordBatch
 
 _STORE_REST = 10
-"""While deltas wait, checkpoints get a tenth of the time at most."""
+"""While deltas wait, a checkpoint is under way for a tenth of the time at most."""
 
 _AT_REST_S = 0.05
 """A shard that got no delta for so many seconds, and whose lists are out, is stored at once."""

@@ -8,7 +8,7 @@ since. A list is removed some time after its user was last seen.
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress, islice
 
 from streamapp.agents.blender import Blender
@@ -28,7 +28,7 @@ _PUBLISH_S = 0.02
 """Lists that are due within so many seconds go out together."""
 
 _PUBLISH_REST = 4
-"""While interactions wait, lists get a fifth of the time at most."""
+"""While interactions wait, lists are in the making for a fifth of the time at most."""
 
 _AT_ONCE = 500
 _AT_ONCE_BUSY = 125
@@ -104,20 +104,26 @@ class UserLists:
     async def note(self, histories: Mapping[str, bytes]) -> None:
         """Note that lists are due, before the histories that ask for it are stored.
 
+        Who was forgotten did nothing: such a list ends when it was to end, and none begins.
+
         Raises:
             ClaimLostError: another worker has claimed the partition.
         """
-        if not self._ttl_s or not histories:
+        some = {user: told for user, told in histories.items() if told or user in self._shown}
+        if not self._ttl_s or not some:
             return
-        self._due.note(histories)
+        self._due.note(some)
         self._noted_at = time.monotonic()
-        expires_at = int(time.time() + self._ttl_s)
-        await self._audience.note(self._delivery.owner, histories, expires_at)
+        owner, expires_at = self._delivery.owner, int(time.time() + self._ttl_s)
+        await self._audience.note(owner, (user for user in some if some[user]), expires_at)
+        await self._audience.note(owner, (user for user in some if not some[user]))
 
     def owe(self) -> None:
         """Have the lists be due that were noted last, as the histories are stored."""
         expires_at = int(time.time() + self._ttl_s)
-        for user in self._due.owe():
+        for user, history in self._due.owe().items():
+            if not history:
+                continue
             # The user who did something last comes last.
             shown = self._shown.pop(user, None) or Shown(expires_at, self._new)
             shown.expires_at = expires_at
@@ -132,14 +138,14 @@ class UserLists:
         if self._delivery.arrived:
             await self.settle()
         at_once = _AT_ONCE_BUSY if busy else _AT_ONCE
+        if time.monotonic() >= self._expire_at:
+            await self._expire()
         if self._rest_s(busy=busy) <= 0 and (ripe := self._ripe(at_once)):
             with self._publishing.measured():
-                # Where much is due, a sweep follows anyway.
+                # Where much is due, what changed since is for a sweep that has not begun.
                 pressed = busy or len(ripe) >= _AT_ONCE_BUSY
-                since = time.monotonic() - self._interval_s if pressed else math.inf
-                await self._publish(await self._due.histories(ripe), since)
-        elif not self._on_the_way and time.monotonic() >= self._expire_at:
-            await self._expire()
+                since = max(self._sweep.since, time.monotonic() - self._interval_s)
+                await self._publish(await self._due.histories(ripe), since if pressed else math.inf)
         elif not self._on_the_way and self._ttl_s:
             await self._look(busy=busy)
 
@@ -155,7 +161,7 @@ class UserLists:
         if self._due:
             ripe_in_s = 0.0 if self._ripe(1) else self._interval_s / 4
             due_in_s.append(max(self._rest_s(busy=busy), ripe_in_s))
-        if self._shown and not self._on_the_way:
+        if self._shown:
             due_in_s.append(max(0.0, self._expire_at - time.monotonic()))
         if self._ttl_s and not self._on_the_way:
             due_in_s.append(self._sweep.due_in_s(busy=busy))
@@ -179,8 +185,7 @@ class UserLists:
         """Return when the topic has all that was published, and it is noted."""
         await self._delivery.settle()
         arrived, self._on_the_way = self._on_the_way, []
-        served = [user for user in arrived if not self._due.expects(user)]
-        if served:
+        if served := [user for user in arrived if not self._due.expects(user)]:
             gone = [user for user in served if user not in self._shown]
             await self._audience.served(self._delivery.owner, served, gone)
 
@@ -197,6 +202,8 @@ class UserLists:
             histories: What each of the users has done.
             since: Monotonic time in seconds; lists of items that were read later are new enough.
         """
+        if not histories:
+            return
         # Lists of items that change behind this make a list of a later time.
         seq = await self._slot.tick(self._delivery.owner)
         users = list(histories)
@@ -208,8 +215,9 @@ class UserLists:
         swept = (user for user in changed if user not in self._due)
         await self._audience.note(self._delivery.owner, swept)
         await self._replace(changed, histories, seq)
-        same = (user for user in users if user in self._due and user not in changed)
-        await self._extend({user: histories[user] for user in same})
+        sizes = zip(users, made.blended.size.tolist(), strict=True)
+        same = {user: size for user, size in sizes if user in self._due and user not in changed}
+        await self._extend({user: histories[user] for user in same}, filter(same.get, same))
 
     async def _replace(
         self, changed: Mapping[str, tuple[bytes, int]], histories: Mapping[str, bytes], seq: int
@@ -234,15 +242,15 @@ class UserLists:
             self._on_the_way = list(lists)
             self._delivery.send(lists)
 
-    async def _extend(self, histories: Mapping[str, bytes]) -> None:
-        """Note that the lists of users who did something are as they should be."""
-        if not histories:
-            return
-        expire_at = {user: self._shown[user].expires_at + _GRACE_S for user in histories}
-        await self._lists.extend(USER, expire_at)
-        paid = [user for user, history in histories.items() if self._due.pay(user, history)]
-        served = [user for user in paid if not self._due.expects(user)]
-        await self._audience.served(self._delivery.owner, served)
+    async def _extend(self, histories: Mapping[str, bytes], listed: Iterable[str]) -> None:
+        """Note that lists are as they should be, which are made of histories; some show nothing."""
+        expire_at = {user: self._shown[user].expires_at + _GRACE_S for user in listed}
+        lost = set(await self._lists.extend(USER, expire_at))
+        for user in lost:
+            self._shown[user].digest = LOST
+        paid = [one for one in histories if one not in lost and self._due.pay(one, histories[one])]
+        if served := [user for user in paid if not self._due.expects(user)]:
+            await self._audience.served(self._delivery.owner, served)
 
     async def _look(self, *, busy: bool) -> None:
         """Compare some lists with those of items, if it is time."""
@@ -278,7 +286,8 @@ class UserLists:
         seq = await self._slot.tick(self._delivery.owner)
         standing = await self._lists.replace(USER, [(user, b"") for user in gone], seq)
         if len(gone) == _AT_ONCE:
-            self._expire_at = 0.0
+            # Those that are due have their turn in between.
+            self._expire_at = time.monotonic() + _PUBLISH_S
         # A clock that was set back: some are to go when it has caught up.
         gone = [user for user, now in zip(gone, standing, strict=True) if now is not None]
         if gone:

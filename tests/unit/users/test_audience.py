@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from streamapp.errors import ClaimLostError
 from streamapp.store.audience import Audience
 from streamapp.store.slot import Slot
-from tests.unit.users.desk import FAR, KEYS
+from tests.unit.users.desk import FAR, KEYS, Desk
 
 
 async def test_the_clock_rises_though_that_of_the_server_does_not(slot: Slot, redis: Redis) -> None:
@@ -143,3 +143,15 @@ async def test_whoever_lost_the_claim_moves_neither_clock_nor_notes(
 async def due_users(redis: Redis) -> int:
     """Return how many users are due, as the head says."""
     return int(await redis.hget(KEYS.head, "due_users") or 0)
+
+
+async def test_rounds_that_are_over_go_while_nothing_is_served(desk: Desk) -> None:
+    """Where the topic does not take lists, whoever comes again and again leaves no notes behind."""
+    desk.broker.open.clear()
+    for number in range(50):
+        await desk.sees("u", "ab"[number % 2])
+    assert (await desk.due(), await desk.due_users()) == ({"u"}, 1)
+    assert await desk.redis.hlen(KEYS.due) <= 2
+    desk.broker.open.set()
+    await desk.drain()
+    assert not await desk.redis.exists(KEYS.due)

@@ -116,3 +116,51 @@ async def test_a_user_whom_a_rollback_forgot_loses_what_the_topic_shows(desk: De
     await desk.sees("v", "c", "a", "x", "b", "y")
     await desk.drain()
     assert desk.broker.taken[-1] == ("user:v", None)
+
+
+async def test_each_list_is_removed_at_a_time_of_its_own(desk: Desk) -> None:
+    """Whether it is replaced or stays as it is, and in whichever call its time comes."""
+    users = [str(number) for number in range(600)]
+    until = int(time.time()) + 1_000
+
+    async def ends(user: str) -> int:
+        return int(await desk.redis.expiretime(desk.lists.key("user", user)))
+
+    first = [until + place for place in range(len(users))]
+    await desk.lists.replace("user", [(user, b"{}") for user in users], 1, first)
+    assert [await ends(user) for user in users] == first
+
+    later = {user: at + 5_000 for user, at in zip(users, first, strict=True)}
+    await desk.lists.extend("user", {**later, "nobody": until})
+    assert {user: await ends(user) for user in users} == later
+    assert await desk.lists.get("user", "nobody") is None
+
+
+async def test_a_list_that_redis_has_removed_is_there_again_with_its_user(desk: Desk) -> None:
+    """Its clock may be ahead, or the worker behind; the same entries are published again."""
+    await desk.sees("u", "a")
+    await desk.drain()
+    before = await desk.standing("u")
+    await desk.redis.delete(desk.lists.key("user", "u"))
+    desk.broker.taken.clear()
+    await desk.sees("u", "a")
+    await desk.drain()
+    assert seq(await desk.standing("u")) > seq(before)
+    assert desk.broker.last("u") == await desk.shown("u") == ["x", "b"]
+
+
+async def test_lists_end_while_more_are_due_than_can_be_made(desk: Desk) -> None:
+    """However long that takes."""
+    await desk.open(user_list_ttl=1)
+    await desk.sees("u", "a")
+    await desk.drain()
+    more = iter(range(1_000_000))
+
+    async def is_gone() -> bool:
+        while len(desk.owner._due) < 1_500:
+            await desk.notes({f"v{next(more)}": history(("a",), ITEMS) for _ in range(500)})
+        return not await desk.expires_at("u")
+
+    await desk.until(is_gone, "the list has ended")
+    assert len(desk.owner._due) >= 1_000
+    assert await desk.shown("u") is None

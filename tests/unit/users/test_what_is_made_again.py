@@ -7,7 +7,7 @@ import pytest
 
 from streamapp.agents.user_lists import UserLists
 from streamapp.store.lists import Lists
-from tests.unit.users.desk import ITEMS, Desk, history
+from tests.unit.users.desk import ITEMS, KEYS, Desk, history
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_a_sweep_makes_the_lists_again_that_have_room_for_what_trends(
 async def test_an_owner_makes_all_lists_once_of_what_stands(desk: Desk, made: list[str]) -> None:
     """What the owner before made them of is not known."""
     await desk.sees("u", "a")
-    await desk.sees("nobody")
+    await desk.sees("nobody", "x")
     await desk.drain()
     made.clear()
     await desk.open()
@@ -164,3 +164,25 @@ async def test_a_list_of_a_state_before_goes_where_nothing_is_to_be_shown(desk: 
     await desk.drain()
     assert await desk.shown("u") is None
     assert desk.broker.taken == [("user:u", None)]
+
+
+async def test_a_list_that_waited_for_its_turn_is_made_of_what_a_sweep_saw(desk: Desk) -> None:
+    """A sweep leaves out who is due, and so does not make such a list again."""
+    await desk.open(publish_interval=2.0, refresh_interval=0.05)
+    users = [f"u{number}" for number in range(130)]
+    await desk.notes({user: history(("a",), ITEMS) for user in users})
+    await desk.drain()
+    # The lists of the items are read now, and again no sooner than lists for users may change.
+    await desk.sees("v", "a")
+    await desk.drain()
+    await desk.notes({user: history(("b", "a"), ITEMS) for user in [*users, "v"]})
+    await desk.item_list("a", {"y": 0.5, "b": 0.25})
+    published = await desk.redis.hget("s:{i0}:head", "published")
+
+    async def swept() -> bool:
+        return bool(await desk.redis.hget(KEYS.head, "seen") == b":" + published + b"/0")
+
+    await desk.until(swept, "all others are compared")
+    assert len(await desk.due()) == 131
+    await desk.drain()
+    assert {tuple(await desk.shown(user) or ()) for user in users} == {("y",)}
