@@ -203,13 +203,16 @@ def rebuild(
     *,
     drop_lists: Annotated[
         bool,
-        typer.Option("--drop-lists", help="Remove the lists too; readers miss them for a while."),
+        typer.Option(
+            "--drop-lists", help="Withdraw the lists too, which readers then miss for a while."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Begin the state anew, to be counted from the first event that Kafka holds.
 
-    Lists stay readable meanwhile. A worker that ends because of it is to be started again.
+    Lists stay readable meanwhile, and those of items that no event names any more stay for ever:
+    --drop-lists withdraws all. A worker that ends because of it is to be started again.
     """
     from streamapp.cli.rebuild import rebuild_state
 

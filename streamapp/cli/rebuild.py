@@ -55,12 +55,13 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
         lists = 0
         if await _may_have_content(redis, settings):
             # Before the state goes, which says so.
-            lists += await _withdraw(redis, settings, ITEM, is_content)
+            lists += await _withdraw(redis, settings, _prefix(settings, ITEM), is_content)
         removed = await remove_keys(redis, settings.state_prefix)
         off = [kind for kind in PROJECTIONS if kind not in extra_kinds(settings)]
         # Which categories had a list, only the state knew.
-        lists += sum([await _withdraw(redis, settings, kind) for kind in (*off, TRENDING)])
-        lists += await remove_keys(redis, settings.list_prefix) if drop_lists else 0
+        gone = [_prefix(settings, kind) for kind in (*off, TRENDING)]
+        for prefix in [settings.list_prefix] if drop_lists else gone:
+            lists += await _withdraw(redis, settings, prefix)
         await check_layout(redis, settings, layout)
         for topic, own in followers(settings).items():
             tags = {
@@ -88,18 +89,22 @@ async def _may_have_content(redis: Redis, settings: Settings) -> bool:
     return head is None or b"content_neighbours" in head.fields.get("results", b"")
 
 
+def _prefix(settings: Settings, kind: str) -> str:
+    """Return what the keys of the lists of a kind begin with, all but the one of no name."""
+    return settings.list_prefix + list_name(kind, "") + ":"
+
+
 async def _withdraw(
     redis: Redis,
     settings: Settings,
-    kind: str,
+    prefix: str,
     chosen: Callable[[Any], bool] | None = None,
 ) -> int:
-    """Remove the chosen lists of a kind, or all; return how many there were.
+    """Remove the chosen lists under a prefix, or all; return how many there were.
 
     They go from the topic before Redis. Where it is cut off, what is left in Redis says what it has
     to do again.
     """
-    prefix = settings.list_prefix + list_name(kind, "") + ":"
     keys = [
         key.decode()
         async for key in redis.scan_iter(pattern_of(prefix), count=1_000)

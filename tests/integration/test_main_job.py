@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from tests.integration.traffic import (
+    Act,
     Sent,
     audited,
     event,
@@ -114,6 +115,23 @@ async def test_every_shape_of_an_event_counts_and_status_says_what_was_done(
     )
 
 
+async def test_what_trackers_compress_counts_like_anything_else(
+    deployment: Deployment, worker: StartWorker, tmp_path: Path
+) -> None:
+    """With each codec that Kafka has; a batch that cannot be read would stop its partition."""
+    worker()
+    acts: list[Act] = []
+    for place, codec in enumerate(("gzip", "snappy", "lz4", "zstd")):
+        some = [Act(f"u{n % 5}", f"{codec}-{n % 7}", "click", 1.7e9 + place) for n in range(40)]
+        sent = [event(act.user, act.item, type=act.type, ts=act.ts) for act in some]
+        await produce(deployment, sent, codec)
+        acts += some
+    log = write_log(tmp_path / "log.csv", acts)
+    await asyncio.to_thread(audited, deployment, [log])
+    status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))
+    assert (status["items"], status["applied_events"]) == (28, 160)
+
+
 @pytest.mark.parametrize(("cap", "measure"), [(100, "cosine"), (5, "cosine"), (5, "jaccard")])
 def test_a_synthetic_shop_is_counted_exactly_and_the_topic_equals_the_keys(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int, measure: str
@@ -186,3 +204,8 @@ def test_a_state_that_is_gone_stops_the_worker_and_rebuild_counts_again(
         # A list for a user that reads as before is not replaced.
         assert seq > seq_before or (key.startswith("user:") and after[key] == list_before)
     assert asyncio.run(topic_as_keys(deployment)) == after
+
+    assert one.terminate() == 0
+    done = orjson.loads(succeeded(deployment, "streamapp", "rebuild", "--drop-lists", "--json"))
+    assert done["lists_removed"] == len(after)
+    assert redis_lists(deployment) == asyncio.run(topic_as_keys(deployment)) == {}
