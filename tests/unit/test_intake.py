@@ -1,6 +1,7 @@
 """Intake without its lane: positions follow what was sent, and nothing waits for them."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from streamapp.store.slot import Slot
 from streamapp.transport.records import Offsets, RecordBatch
 from tests.unit.stages import Broker, outside, record
 
+WITHIN_S = 20.0
 FIRST, SECOND = TP("clicks", 0), TP("clicks", 1)
 KNOWN = {tp: Offsets(0, 9, None) for tp in (FIRST, SECOND)}
 
@@ -71,7 +73,9 @@ async def test_a_cut_does_not_wait_for_the_position_of_the_one_before(
     await intake.apply([clicks(SECOND, 0, 1)])
     assert (intake.position(SECOND), intake.fence(SECOND)) == (2, 0)
     sending = asyncio.create_task(intake.apply([clicks(SECOND, 2)]))
+    deadline = time.monotonic() + WITHIN_S
     while intake.position(SECOND) < 3:
+        assert time.monotonic() < deadline
         await asyncio.sleep(0.001)
     assert (sending.done(), intake.fence(SECOND), await position(redis, SECOND)) == (False, 0, 0)
 
