@@ -36,7 +36,7 @@ async def outside(redis: Redis, broker: Broker, **chosen: Any) -> Outside:
     """Return what is around a stage, of a state that is begun, with a partition of each topic."""
     settings = Settings(_env_file=None, state_prefix="s:", list_prefix="l:", **chosen)
     topics = settings.interactions_topic, settings.deltas_topic
-    begun: dict[str, str | int] = {":generation": GENERATION, **dict.fromkeys(topics, 1)}
+    begun: Mapping[Any, Any] = {":generation": GENERATION, **dict.fromkeys(topics, 1)}
     await redis.hset("s:layout", mapping=begun)
     lists = lists_of(redis, "l:", "s:", cluster=False)
     publisher: Any = broker

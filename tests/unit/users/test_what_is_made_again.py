@@ -177,10 +177,10 @@ async def test_a_list_that_waited_for_its_turn_is_made_of_what_a_sweep_saw(desk:
     await desk.drain()
     await desk.notes({user: history(("b", "a"), ITEMS) for user in [*users, "v"]})
     await desk.item_list("a", {"y": 0.5, "b": 0.25})
-    published = await desk.redis.hget("s:{i0}:head", "published")
+    published = int(await desk.redis.hget("s:{i0}:head", "published") or 0)
 
     async def swept() -> bool:
-        return bool(await desk.redis.hget(KEYS.head, "seen") == b":" + published + b"/0")
+        return bool(await desk.redis.hget(KEYS.head, "seen") == f":{published}/0".encode())
 
     await desk.until(swept, "all others are compared")
     assert len(await desk.due()) == 131
