@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
-import msgspec
 import orjson
 
+from streamapp.core.elements import raw_elements
 from streamapp.errors import BadEventError
 
 MAX_ID_BYTES = 512
@@ -182,13 +182,11 @@ class EventReader:
         user, item, name, ts = get("user_id"), get("item_id"), get("type"), get("ts")
         if name is None:
             name = self._implied
-        elif type(name) is not str:
+        if type(name) is not str or not name:
             raise BadEventError("invalid_type", CODES["invalid_type"])
         kind = self._types.get(name)
         if kind is None:
-            # It is counted with its user; what else it should have, nobody knows.
-            if not name:
-                raise BadEventError("invalid_type", CODES["invalid_type"])
+            # What an event of such a type should have, nobody knows.
             sink.skip(record.offset, user if type(user) is str else "", name)
             return
         if type(user) is not str or not user or len(user) > 128:
@@ -220,23 +218,6 @@ def _projected(
     """Return the user and the item in each projection that takes an element, and who gets them."""
     made = [(own, project(element, user, item, kind)) for project, own in projections]
     return [(own, pair) for own, pair in made if pair is not None]
-
-
-def raw_elements(value: bytes, count: int) -> list[bytes]:
-    """Return the `count` elements of a value that was read before, byte for byte as they came.
-
-    Where one is nested almost too deeply they cannot be cut apart, and each is the whole value.
-    """
-    array = value
-    try:
-        if value.lstrip()[:1] == b"{":
-            envelope = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
-            array = bytes(envelope.get("events", b""))
-            if array[:1] != b"[" or "item_id" in envelope:
-                return [value]
-        return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
-    except RecursionError:
-        return [value] * count
 
 
 def checked_id(field: str, value: Any) -> str:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.event import CODES, EventReader, EventRules, raw_elements
+from streamapp.core.elements import raw_elements
+from streamapp.core.event import CODES, EventReader, EventRules
 from streamapp.errors import BadEventError
 
 NOW = 1_700_000_000.0
