@@ -27,8 +27,10 @@ def refuse_unknown(environment: Iterable[str], names: Iterable[str]) -> None:
             )
 
 
-def readable(error: ValidationError) -> str:
+def readable(error: ValidationError | UnicodeDecodeError) -> str:
     """Return in one line which values are impossible, and what is allowed."""
+    if isinstance(error, UnicodeDecodeError):
+        return f".env: byte {error.start} is not UTF-8; save the file as UTF-8"
     lines = []
     for problem in error.errors():
         name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"

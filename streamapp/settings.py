@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections import Counter
 from dataclasses import asdict
 from functools import cache
 from typing import Literal
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
         env_file_encoding="utf-8",
         frozen=True,
         extra="ignore",
+        allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
 
@@ -189,8 +191,9 @@ class Settings(BaseSettings):
             )
         if self.half_life and self.earliest_ts < 0:
             raise ValueError("HALF_LIFE needs an EARLIEST_TS of 0 or more: it counts from 1970 on")
-        if self.catalogue_topic in (*self.event_topics, *self.internal_topics, self.lists_topic):
-            raise ValueError("CATALOGUE_TOPIC must be a topic of its own")
+        topics = Counter([*self.state_topics, self.lists_topic])
+        if twice := [name for name, times in topics.items() if times > 1]:
+            raise ValueError(f"{twice[0]} is named twice: each name must be of a topic of its own")
         if self.content_neighbours and not self.catalogue_topic:
             raise ValueError("CONTENT_NEIGHBOURS needs a CATALOGUE_TOPIC")
         prefixes = self.list_prefix, self.state_prefix
@@ -293,7 +296,5 @@ def load_settings() -> Settings:
     refuse_unknown(os.environ, Settings.model_fields)
     try:
         return Settings()
-    except ValidationError as error:
+    except (ValidationError, UnicodeDecodeError) as error:
         raise ConfigError(readable(error)) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f".env: not UTF-8 at byte {error.start}; save it as UTF-8") from None

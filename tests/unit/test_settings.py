@@ -1,5 +1,7 @@
 """Settings: every impossible value stops the program with a line that helps."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -28,6 +30,10 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_EVENT_TOPICS", "clicks,clicks", "distinct"),
         ("STREAMAPP_EVENT_ALIASES", "look=glance", "no weight for glance"),
         ("STREAMAPP_CATALOGUE_TOPIC", "clicks", "a topic of its own"),
+        ("STREAMAPP_LISTS_TOPIC", "clicks", "clicks is named twice"),
+        ("STREAMAPP_DELTAS_TOPIC", "streamapp-interactions", "a topic of its own"),
+        ("STREAMAPP_EARLIEST_TS", "nan", "finite"),
+        ("STREAMAPP_DAMPING", "inf", "finite"),
         ("STREAMAPP_CATALOGUE_TOPIC", "goods:all", "pattern"),
         ("STREAMAPP_CONTENT_NEIGHBOURS", "true", "needs a CATALOGUE_TOPIC"),
         ("STREAMAPP_STATE_PREFIX", "a{b}", "pattern"),
@@ -102,4 +108,14 @@ def test_lists_of_what_is_bought_need_purchases(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("STREAMAPP_EVENT_WEIGHTS", "click=1,add_to_cart=3")
     monkeypatch.setenv(f"STREAMAPP_{name}", "true")
     with pytest.raises(ConfigError, match=f"{name} needs the weight of a purchase"):
+        load_settings()
+
+
+def test_an_env_file_that_is_no_text_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In one line, as any other impossible value."""
+    (tmp_path / ".env").write_bytes(b"STREAMAPP_GROUP_ID=caf\xe9\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"\.env: byte 22 is not UTF-8"):
         load_settings()
