@@ -145,9 +145,11 @@ class App(faust.App):
         try:
             async with opened(self.settings) as redis:
                 await check_policy(redis)
-                async with administration(self.settings) as admin:
-                    topics = await ensure_topics(admin, self.settings)
-                await check_layout(redis, self.settings, {t.name: count for t, count, _ in topics})
+            async with administration(self.settings) as admin:
+                topics = await ensure_topics(admin, self.settings)
+            # From here on a worker waits for what passes, such as a Redis that is full.
+            counts = {topic.name: count for topic, count, _ in topics}
+            await check_layout(self.outside.redis, self.settings, counts)
             for topic, count, made in topics:
                 if made:
                     logger.info("made the topic %s with %d partitions", topic.name, count)

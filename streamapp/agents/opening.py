@@ -81,7 +81,8 @@ async def open_slot(outside: Outside, slot: Slot, tp: TP, offsets: Offsets, resu
             raise StateError(
                 f"{where}: the group has committed offset {offsets.committed}, but Redis holds no "
                 f"state for it ({slot.keys.head} is missing); restore Redis from a backup, or "
-                "count again from the first event with `streamapp rebuild`"
+                "count again from the first event with `streamapp rebuild`; where that was just "
+                "done, start the worker again"
             )
         await slot.create(offsets.beginning, {"results": results})
         head = await slot.head()

@@ -1,6 +1,7 @@
 """Store. Connects to Redis, and refuses one that would lose state."""
 
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -101,7 +102,11 @@ class _Patience(ExponentialBackoff):
 
     def compute(self, failures: int) -> float:
         if failures in {2, 8} or failures % 30 == 0:
-            logger.warning("redis does not answer, attempt %d; waiting for it", failures)
+            logger.warning(
+                "redis does not answer, attempt %d (%s); waiting for it",
+                failures,
+                sys.exc_info()[1],
+            )
         return float(super().compute(failures))
 
 

@@ -29,3 +29,18 @@ def test_writes_are_refused_in_the_middle_of_the_work_and_taken_again_later(
         wait_applied(apart, len(shop.sold))
     assert one.running
     exact(apart, shop.sold)
+
+
+def test_a_worker_that_starts_then_waits_too_and_says_why(
+    apart: Deployment, node: RedisNode
+) -> None:
+    """It is no reason to end: whoever starts it again would find the same."""
+    with node.client() as redis:
+        redis.config_set("maxmemory", 1)
+        one = apart.idle_worker(instance_id="one")
+        one.launch()
+        wait_until(lambda: _WAITS in one.output, 90, "the worker waits for memory")
+        assert "used memory > 'maxmemory'" in one.output
+        redis.config_set("maxmemory", 0)
+    one.wait_ready()
+    assert "Traceback" not in one.output
