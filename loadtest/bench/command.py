@@ -1,6 +1,7 @@
 """Load test. `python -m loadtest bench`: runs scenarios, shows tables, writes the reports."""
 
 import re
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -56,7 +57,11 @@ def run_scenarios(
         if file is not None and not file.parent.is_dir():
             raise ConfigError(f"{file}: there is no folder {file.parent}")
     for log in options["files"]:
-        next(read_log([log]), None)
+        if next(read_log([log]), None) is None:
+            raise ConfigError(f"{log}: the log has no events")
+    # Told to end, it ends what it started, as with Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     about = {
         "machine": describe(),
         "cpus": asdict(divide(available_cpus(), 1)),
