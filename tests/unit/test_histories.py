@@ -116,3 +116,27 @@ async def test_who_is_forgotten_with_a_list_has_it_no_longer_for_that(redis: Red
     assert await redis.hget("s:{u0}:audience", "u") == str(ends).encode()
     assert ends <= await redis.expiretime("l:user:u") < ends + 400
     await stage.close()
+
+
+async def test_histories_are_not_read_while_the_position_moves(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would be ahead of it, and left out, or the position would seem to be somebody else's."""
+    stage, tp = await opened(redis, Broker())
+    held, go_on, commit = asyncio.Event(), asyncio.Event(), Slot.commit
+
+    async def hold(slot: Slot, *args: Any) -> None:
+        held.set()
+        await go_on.wait()
+        await commit(slot, *args)
+
+    monkeypatch.setattr(Slot, "commit", hold)
+    batch = RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)
+    applying = asyncio.create_task(stage.apply([batch]))
+    await held.wait()
+    reading = asyncio.create_task(stage._stored(["u"]))
+    assert not (await asyncio.wait([reading], timeout=0.05))[0]
+    go_on.set()
+    await applying
+    assert set(await reading) == {"u"}
+    await stage.close()
