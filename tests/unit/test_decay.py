@@ -206,7 +206,7 @@ def test_sums_are_told_as_of_a_time() -> None:
     ("values", "said"),
     [
         ({"half_life": 60.0}, "3600"),
-        ({"half_life": float("nan")}, "3600"),
+        ({"half_life": float("nan")}, "a finite number"),
         ({"half_life": -1.0}, "3600"),
         ({"half_life": 86_400.0, "damping": 1.0}, "DAMPING must be 0 with HALF_LIFE"),
         ({"half_life": 86_400.0, "earliest_ts": -1.0}, "EARLIEST_TS of 0 or more"),
