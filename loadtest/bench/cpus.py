@@ -8,6 +8,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+
+import psutil
 
 _CAN_PIN = hasattr(os, "sched_setaffinity")
 
@@ -62,3 +65,30 @@ def kept_to(cpus: tuple[int, ...]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+class Use:
+    """How busy CPUs are from here on, with whatever runs there."""
+
+    def __init__(self, cpus: Cpus) -> None:
+        self._cpus = cpus
+        self._before = psutil.cpu_times(percpu=True)
+
+    def shares(self) -> dict[str, float]:
+        """Return the share of the time that the CPUs of each side were not idle, 0 to 1."""
+        now = psutil.cpu_times(percpu=True)
+        sides = {"measured": self._cpus.measured, "rest": self._cpus.rest}
+        return {
+            name: _busy([self._before[one] for one in side], [now[one] for one in side])
+            for name, side in sides.items()
+        }
+
+
+def _busy(before: list[Any], now: list[Any]) -> float:
+    idle_s = sum(map(_idle_s, now)) - sum(map(_idle_s, before))
+    passed_s = sum(map(sum, now)) - sum(map(sum, before))
+    return 1.0 - idle_s / passed_s if passed_s > 0 else 0.0
+
+
+def _idle_s(times: Any) -> float:
+    return float(times.idle + getattr(times, "iowait", 0.0))

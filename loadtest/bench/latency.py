@@ -85,6 +85,11 @@ def show(result: Result, runs: dict[str, OpenRun]) -> None:
             ))  # fmt: skip
         result.cases.append({"id": f"{result.scenario}/{name}", **one.figures})
         result.faults += one.faults
+        busy = one.figures["cpus_busy"]
+        result.notes.append(
+            f"{name}: the worker's CPUs were busy for {busy['measured']:.0%} of the time, those of "
+            f"servers and load for {busy['rest']:.0%}; what is full makes others wait"
+        )
     result.tables.append(Table("Latency from the intended moment", _COLUMNS, rows))
     result.plots.append(
         Plot(

@@ -8,6 +8,7 @@ from typing import Any
 
 from loadtest.bench.app_run import audited, workers
 from loadtest.bench.bench import Bench
+from loadtest.bench.cpus import Use
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.probes import Probes
 from loadtest.bench.stage import Stage
@@ -92,7 +93,11 @@ def open_run(
         start_s = time.monotonic() + _HEAD_START_S
         for program in started.values():
             program.say({"start_s": start_s})
-        found = {name: program.hear(bench.timeout_s) for name, program in started.items()}
+        use = Use(stage.cpus)
+        found = {"load": started["load"].hear(bench.timeout_s)}
+        busy = use.shares()
+        for name in ("key_watch", "topic_watch"):
+            found[name] = started[name].hear(bench.timeout_s)
     bench.begin(f"{run}, audit")
     audited(stage, run, [*before, sent])
     key, topic = (Distribution(found[name].pop("took_s")) for name in ("key_watch", "topic_watch"))
@@ -100,7 +105,7 @@ def open_run(
         key,
         topic,
         {"rate": load.rate, "load": found["load"], "key": found["key_watch"],
-         "topic": found["topic_watch"]},
+         "topic": found["topic_watch"], "cpus_busy": busy},
         _faults(run, found),
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.bench.command import rates_of, sizes_of
-from loadtest.bench.cpus import Cpus, divide
+from loadtest.bench.cpus import Cpus, Use, available_cpus, divide, kept_to
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.footprint import key_class
 from loadtest.bench.hot import HOT, traffic
@@ -42,6 +43,19 @@ def test_what_is_measured_has_a_cpu_of_its_own_where_there_are_enough() -> None:
     assert divide({0, 1}, 2) == Cpus((0, 1), (0, 1))
     assert divide({0, 1, 2, 3}, 2).of(3) == (3,)
     assert divide({0, 1}, 2).of(1) == (0, 1)
+
+
+def test_a_cpu_is_busy_while_somebody_works_there() -> None:
+    """Whoever that is; each side has a share of its own."""
+    first, *others = sorted(available_cpus())
+    use = Use(Cpus((first,), tuple(others) or (first,)))
+    with kept_to((first,)):
+        until = time.process_time() + 0.3
+        while time.process_time() < until:
+            pass
+    busy = use.shares()
+    assert busy["measured"] > 0.8
+    assert 0 <= busy["rest"] <= 1
 
 
 def test_a_shop_is_the_same_for_the_same_seed() -> None:
