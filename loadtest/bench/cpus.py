@@ -87,7 +87,8 @@ class Use:
 def _busy(before: list[Any], now: list[Any]) -> float:
     idle_s = sum(map(_idle_s, now)) - sum(map(_idle_s, before))
     passed_s = sum(map(sum, now)) - sum(map(sum, before))
-    return 1.0 - idle_s / passed_s if passed_s > 0 else 0.0
+    # Times are sums of small numbers, so a share may miss its bounds by a rounding.
+    return min(1.0, max(0.0, 1.0 - idle_s / passed_s)) if passed_s > 0 else 0.0
 
 
 def _idle_s(times: Any) -> float:
