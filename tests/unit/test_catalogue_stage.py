@@ -3,7 +3,7 @@
 Redis is real, and so are the scripts; in place of the broker stands one that keeps what it gets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
 from types import SimpleNamespace
@@ -31,6 +31,7 @@ from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys
 from streamapp.store.slot import Slot
 from streamapp.transport.records import Offsets, RecordBatch
+from tests.unit.stages import Broker
 
 GOODS = TP("goods", 0)
 DELTAS = "streamapp-deltas"
@@ -38,22 +39,6 @@ SHARDS = 2
 ITEMS = "abcd"
 
 Said = tuple[str, Product | None]
-
-
-class Broker:
-    """In place of the publisher: keeps the values of messages by (topic, partition)."""
-
-    def __init__(self) -> None:
-        self.taken: dict[tuple[str, int], list[Any]] = {}
-
-    async def partitions(self, _: str) -> int:
-        """Return how many there are."""
-        return 1
-
-    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
-        """Take what comes."""
-        for target, some in messages.items():
-            self.taken.setdefault(target, []).extend(one.value for one in some)
 
 
 class Desk:
@@ -96,8 +81,8 @@ class Desk:
     def shard(self, shard: int, deltas: str = DELTAS) -> Shard:
         """Return a shard that has heard its notices."""
         made = Shard(shard, SHARDS, Rule(3), "g", 0, Registry(), Norms.unpack(b""), Fences())
-        for offset, value in enumerate(self.broker.taken.get((deltas, shard), [])):
-            made.hear(decode_notice(value), offset)
+        for offset, one in enumerate(self.broker.taken.get((deltas, shard), [])):
+            made.hear(decode_notice(one.value), offset)
         return made
 
     def categories(self, deltas: str = DELTAS) -> dict[str, str]:
@@ -184,7 +169,7 @@ async def test_what_stays_the_same_is_not_sent(desk: Desk) -> None:
     owner = await desk.owner()
     for offset in range(len(said)):
         await owner.apply([batch(said, offset, offset + 1)])
-    changes = [decode_notice(value).changes for value in desk.broker.taken[DELTAS, 1]]
+    changes = [decode_notice(sent.value).changes for sent in desk.broker.taken[DELTAS, 1]]
     assert [[(one.item, one.hidden) for one in some] for some in changes] == [
         [("a", True)],
         [("b", False)],
@@ -203,7 +188,9 @@ async def test_a_category_that_changes_is_sent_to_those_who_count_what_is_popula
         await owner.apply([batch(said, offset, offset + 1)])
     assert desk.categories() == {"b": "lamps"}
     offsets = [
-        one.offset for value in desk.broker.taken[DELTAS, 0] for one in decode_notice(value).changes
+        one.offset
+        for sent in desk.broker.taken[DELTAS, 0]
+        for one in decode_notice(sent.value).changes
     ]
     assert offsets == [0, 2, 3, 4, 5, 6, 7]
     for kind in PROJECTIONS:
