@@ -26,7 +26,14 @@ from streamapp.settings import Settings
 from streamapp.store.collection import Counts
 from streamapp.store.keys import list_name
 from streamapp.store.products import Hidden, read_hidden
-from streamapp.store.snapshot import Advance, Snapshot, holds_histories, read_lists, read_snapshot
+from streamapp.store.snapshot import (
+    Advance,
+    Snapshot,
+    holds_histories,
+    names_under,
+    read_lists,
+    read_snapshot,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +121,18 @@ async def count_pipeline(
     live = live.only(~forgotten[live.user])
     roles = roles_of(kind)
     truth = gram(live, len(log.users), log.items, roles)
-    # Any item may have a list, also one that is in lists only, and one that was deleted.
-    more = [
+    # Any item may have a list: one that is in lists only, one that was deleted, and one that no
+    # event names, if something is wrong.
+    prefix = settings.list_prefix + list_name(kind, "") + ":"
+    more = [roles.row + item for item in await names_under(redis, prefix)]
+    more += [
         roles.row + item[len(roles.column) :] for item in log.items if item.startswith(roles.column)
     ]
     if settings.content_neighbours:
         more += [*products, *hidden.items]
     expected, stored = aligned(truth, snapshot.counts, [*log.items, *more])
     keys = {
-        item: settings.list_prefix + list_name(kind, item[len(roles.row) :])
+        item: prefix + item[len(roles.row) :]
         for item in expected.items
         if item.startswith(roles.row)
     }

@@ -25,10 +25,11 @@ from streamapp.eventlog import read_log
 from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
 from streamapp.store.audience import present
-from streamapp.store.keys import list_name, pattern_of
+from streamapp.store.keys import list_name
 from streamapp.store.products import read_products
 from streamapp.store.snapshot import (
     check_still,
+    names_under,
     read_lists,
     slots_of,
 )
@@ -171,11 +172,9 @@ async def _compare(
 async def _in_categories(redis: Redis, settings: Settings) -> dict[str, bytes]:
     """Return every list of what is trending in a category."""
     prefix = settings.list_prefix + list_name(TRENDING, "") + ":"
-    keys = [key.decode() async for key in redis.scan_iter(pattern_of(prefix), count=1_000)]
-    found = await read_lists(redis, keys, lambda *_: None)
-    return {
-        key.removeprefix(prefix): content or b"" for key, content in zip(keys, found, strict=True)
-    }
+    names = await names_under(redis, prefix)
+    found = await read_lists(redis, [prefix + name for name in names], lambda *_: None)
+    return {name: content or b"" for name, content in zip(names, found, strict=True)}
 
 
 def _print(report: Report) -> None:

@@ -211,8 +211,9 @@ def rebuild(
 ) -> None:
     """Begin the state anew, to be counted from the first event that Kafka holds.
 
-    Lists stay readable meanwhile, and those of items that no event names any more stay for ever:
-    --drop-lists withdraws all. A worker that ends because of it is to be started again.
+    Lists stay readable meanwhile, and those of items that no event names any more stay for ever,
+    which is a difference to `audit`: --drop-lists withdraws all. A worker that ends because of it
+    is to be started again.
     """
     from streamapp.cli.rebuild import rebuild_state
 

@@ -17,7 +17,7 @@ from streamapp.core.registry import Registry
 from streamapp.errors import StateError
 from streamapp.settings import Settings
 from streamapp.store.collection import Collection, Counts
-from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
+from streamapp.store.keys import SlotKeys, histories_tag, pattern_of, rows_tag
 from streamapp.store.layout import layout_key
 from streamapp.store.norms import read_norms
 from streamapp.store.slot import Head, Slot
@@ -145,6 +145,12 @@ async def read_lists(redis: Redis, keys: Sequence[str], advance: Advance) -> lis
             found += await pipe.execute()
         advance(len(found), len(keys))
     return found
+
+
+async def names_under(redis: Redis, prefix: str) -> list[str]:
+    """Return how all keys that begin with `prefix` go on, in no order."""
+    keys = {key async for key in redis.scan_iter(pattern_of(prefix), count=1_000)}
+    return [key.decode().removeprefix(prefix) for key in keys]
 
 
 async def holds_histories(

@@ -174,6 +174,23 @@ def test_a_real_log_is_counted_exactly_and_the_topic_equals_the_keys(
     assert asyncio.run(topic_as_keys(deployment)) == redis_lists(deployment)
 
 
+def test_a_list_of_an_item_that_no_event_names_is_a_difference(
+    deployment: Deployment, worker: StartWorker, tmp_path: Path
+) -> None:
+    """No shard knows the item, so none would ever withdraw what readers get there."""
+    log = write_log(tmp_path / "shop.csv", synthetic(seed=32, events=500))
+    worker()
+    succeeded(deployment, "loadtest", "replay", str(log), "--max")
+    audited(deployment, [log])
+    with deployment.redis() as redis:
+        left = deployment.env["STREAMAPP_LIST_PREFIX"] + "item:left-behind"
+        redis.set(left, redis_lists(deployment)["item:sku-0"])
+    done = deployment.run("streamapp", "audit", "--log", str(log), "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    (example,) = orjson.loads(done.stdout)["examples"]
+    assert example["where"] == "list of left-behind"
+
+
 def test_a_state_that_is_gone_stops_the_worker_and_rebuild_counts_again(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
