@@ -129,4 +129,4 @@ def test_they_are_written_by_machine_code() -> None:
     """And not by Python, as where compilers are switched off."""
     encode_user_lists([], Blended(*columns([])), 1, np.zeros(0), Registry())
     write: Any = entries._write
-    assert write.signatures
+    assert write.dispatcher.signatures

@@ -19,7 +19,7 @@ def written(kernel: Any) -> bool:
     """Say whether a kernel is compiled for arrays alone that can be written to."""
     arrays = [
         argument
-        for signature in kernel.signatures
+        for signature in kernel.dispatcher.signatures
         for argument in signature
         if isinstance(argument, numba.types.Array)
     ]
