@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import faust
 from faust.app.base import BootStrategy
-from faust.types import TP, AgentT
+from faust.types import AgentT
 from redis.asyncio import Redis
 
 from streamapp.agents.catalogue import Catalogue
@@ -38,7 +38,7 @@ from streamapp.store.lists import lists_of
 from streamapp.transport.consumer import Consumer, Records, Transport
 from streamapp.transport.offsets import check_marks, read_offsets
 from streamapp.transport.publisher import Publisher
-from streamapp.transport.records import Mark, Offsets, RecordBatch
+from streamapp.transport.records import TP, Mark, Offsets, RecordBatch
 from streamapp.transport.topics import administration, ensure_topics
 from streamapp.warm import warm
 

@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from faust.types import TP
-
 from loadtest.bench.shop import Shop
 from loadtest.bench.stage import Stage
 from loadtest.replay import Replay, Router
@@ -19,6 +17,7 @@ from streamapp.cli.session import existing_partitions
 from streamapp.eventlog import LoggedEvent, read_log
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.publisher import Publisher
+from streamapp.transport.records import TP
 
 
 @dataclass(frozen=True, slots=True)

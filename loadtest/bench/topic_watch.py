@@ -5,12 +5,12 @@ import time
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from faust.types import TP
 
 from loadtest.bench.program import heard, say
 from loadtest.bench.sighting import Sightings
 from streamapp.settings import load_settings
 from streamapp.transport.offsets import read_offsets
+from streamapp.transport.records import TP
 
 _KIND = b"item:"
 _WAIT_MS = 20

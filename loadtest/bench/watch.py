@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Self
 
-from faust.types import TP
 from redis import Redis
 
 from loadtest.bench.process import Process
@@ -21,6 +20,7 @@ from streamapp.errors import StreamappError
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys
 from streamapp.transport.offsets import read_offsets
+from streamapp.transport.records import TP
 
 _INTERVAL_S = 0.02
 _STOP_S = 10.0

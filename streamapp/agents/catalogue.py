@@ -9,8 +9,6 @@ the first of two that cancel out (ADR-0010).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from faust.types import TP
-
 from streamapp.agents.intake import letter
 from streamapp.agents.opening import open_slot
 from streamapp.agents.outside import Outside
@@ -27,7 +25,7 @@ from streamapp.store.layout import begun_with
 from streamapp.store.products import product_in
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
-from streamapp.transport.records import Mark, Offsets, RecordBatch
+from streamapp.transport.records import TP, Mark, Offsets, RecordBatch
 
 _TOLD = "categories_told"
 """The field of a head that says that shards were told of categories all along."""

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from faust.types import TP
 
 from streamapp.agents.aside import AWAKE_S, Aside, together
 from streamapp.agents.forgetting import Forgetting
@@ -30,7 +29,7 @@ from streamapp.store.keys import SlotKeys, histories_tag
 from streamapp.store.layout import begun_with
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
-from streamapp.transport.records import Mark, Offsets, RecordBatch
+from streamapp.transport.records import TP, Mark, Offsets, RecordBatch
 
 
 @dataclass(slots=True)

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from faust.types import TP
-
 from streamapp import __version__
 from streamapp.agents.aside import Aside, together
 from streamapp.agents.opening import open_slot
@@ -28,7 +26,7 @@ from streamapp.store.keys import SlotKeys, intake_tag
 from streamapp.store.layout import begun_with, check_kinds
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
-from streamapp.transport.records import KafkaRecord, Mark, Offsets, RecordBatch
+from streamapp.transport.records import TP, KafkaRecord, Mark, Offsets, RecordBatch
 
 _CUT_BYTES = 2_000_000
 """Bytes of event records that make one cut at most, so that a cut fits into a message."""

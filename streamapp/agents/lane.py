@@ -7,12 +7,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from faust.types import TP
-
 from streamapp.agents.stage import Stage
 from streamapp.agents.succession import Succession
 from streamapp.errors import FenceMovedError, GapError
-from streamapp.transport.records import RecordBatch
+from streamapp.transport.records import TP, RecordBatch
 
 logger = logging.getLogger(__name__)
 

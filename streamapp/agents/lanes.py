@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-from faust.types import TP
-
 from streamapp.agents.lane import Lane
 from streamapp.agents.stage import Stage
-from streamapp.transport.records import Mark, Offsets, RecordBatch
+from streamapp.transport.records import TP, Mark, Offsets, RecordBatch
 
 
 class Lanes:

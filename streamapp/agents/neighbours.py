@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
-from faust.types import TP
 
 from streamapp.agents.aside import AWAKE_S, Aside
 from streamapp.agents.checkpoint import Checkpoint, Pending, Taken
@@ -33,7 +32,7 @@ from streamapp.store.keys import SlotKeys, rows_tag
 from streamapp.store.layout import begun_with
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.publisher import Outgoing
-from streamapp.transport.records import Mark, Offsets, RecordBatch
+from streamapp.transport.records import TP, Mark, Offsets, RecordBatch
 
 _STORE_REST = 10
 """While deltas wait, a checkpoint is under way for a tenth of the time at most."""

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
-from faust.types import TP
 
 from streamapp.agents.outside import Outside
 from streamapp.errors import StateError
 from streamapp.store.layout import begun_with, check_partitions, read_generation
 from streamapp.store.slot import Head, Slot
-from streamapp.transport.records import KafkaRecord, Offsets
+from streamapp.transport.records import TP, KafkaRecord, Offsets
 
 T = TypeVar("T")
 

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from faust.types import TP
-
-from streamapp.transport.records import Mark, Offsets, RecordBatch
+from streamapp.transport.records import TP, Mark, Offsets, RecordBatch
 
 
 class Stage(Protocol):

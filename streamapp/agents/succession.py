@@ -7,11 +7,9 @@ does. So a gap is read again, a few times, before it is believed.
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from faust.types import TP
-
 from streamapp.agents.stage import Stage
 from streamapp.errors import GapError, StateError
-from streamapp.transport.records import RecordBatch
+from streamapp.transport.records import TP, RecordBatch
 
 _LOOKS = 4
 """A gap that is there so many times is no matter of timing."""

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from faust.types import TP
 from redis.asyncio import Redis
 
 from streamapp.core.flags import flagged
@@ -29,6 +28,7 @@ from streamapp.store.keys import (
 from streamapp.store.progress import matched_text, positions_text, published_text
 from streamapp.store.slot import Head, Slot
 from streamapp.transport.offsets import pass_gaps, read_offsets
+from streamapp.transport.records import TP
 
 _POLL_INTERVAL_S = 0.2
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from faust.types import TP
 from redis.asyncio import Redis
 
 from streamapp.audit.lag import tag_of
@@ -22,6 +21,7 @@ from streamapp.store.removal import begin_at, remove_all, remove_keys
 from streamapp.store.slot import Slot
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.publisher import Outgoing, Publisher
+from streamapp.transport.records import TP
 
 
 def rebuild_state(drop_lists: bool, as_json: bool) -> None:

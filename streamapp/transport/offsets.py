@@ -6,11 +6,10 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
-from faust.types import TP
 
 from streamapp.errors import StateError, UnansweredError
 from streamapp.settings import Settings
-from streamapp.transport.records import Mark, Offsets
+from streamapp.transport.records import TP, Mark, Offsets
 
 _PATIENCE_S = 60.0
 """Longer than a broker needs to come back."""

@@ -3,12 +3,18 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
-from faust.types import TP
+import aiokafka
 
 from streamapp.core.event import Record
+
+if TYPE_CHECKING:
+    from faust.types import TP as TP  # noqa: PLC0414 - for others to import from here
+else:
+    # The same pair under another name: commands need no Faust, which takes long to import.
+    TP = aiokafka.TopicPartition
 
 
 class KafkaRecord(Record, Protocol):

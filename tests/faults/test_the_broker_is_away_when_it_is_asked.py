@@ -3,14 +3,13 @@
 import asyncio
 
 import pytest
-from faust.types import TP
 
 from streamapp.embedded.server import HOST, free_port
 from streamapp.errors import StateError
 from streamapp.settings import Settings
 from streamapp.transport import offsets
 from streamapp.transport.offsets import check_marks, read_offsets
-from streamapp.transport.records import Mark
+from streamapp.transport.records import TP, Mark
 from tests.integration.traffic import event, produce, read_topic, succeeded
 from tests.servers.deployment import Deployment
 from tests.servers.proxy import Proxy

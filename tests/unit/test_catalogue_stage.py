@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 import pytest
-from faust.types import TP
 from redis.asyncio import Redis
 
 from streamapp.agents.catalogue import Catalogue
@@ -30,7 +29,7 @@ from streamapp.failpoints import CATALOGUE_NAMES, Failpoints
 from streamapp.settings import Settings
 from streamapp.store.keys import SlotKeys
 from streamapp.store.slot import Slot
-from streamapp.transport.records import Offsets, RecordBatch
+from streamapp.transport.records import TP, Offsets, RecordBatch
 from tests.unit.stages import Broker
 
 GOODS = TP("goods", 0)

@@ -148,6 +148,19 @@ def test_the_commands_can_be_listed_without_what_they_need() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize(
+    "command", ["status", "show", "explain", "topics", "rebuild", "export", "audit", "footprint"]
+)
+def test_a_command_other_than_the_worker_needs_neither_faust_nor_numba(command: str) -> None:
+    """It would answer a second later."""
+    slow = "{'faust', 'numba'} & set(sys.modules)"
+    program = f"import sys, streamapp.cli.{command}; print(sorted({slow}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_the_module_runs_like_the_command() -> None:
     """`python -m streamapp` is there where scripts are not on the path."""
     done = subprocess.run(

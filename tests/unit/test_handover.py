@@ -1,10 +1,10 @@
 """A partition is handed over when nothing of its old owner can arrive behind the new one's."""
 
 import pytest
-from faust.types import TP
 
 from streamapp.app import create_app
 from streamapp.settings import Settings
+from streamapp.transport.records import TP
 
 
 @pytest.mark.parametrize("in_time", [True, False])

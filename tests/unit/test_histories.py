@@ -7,13 +7,12 @@ from typing import Any
 
 import orjson
 import pytest
-from faust.types import TP
 from redis.asyncio import Redis
 
 from streamapp.agents.histories import Histories
 from streamapp.core.interactions import encode_idle
 from streamapp.store.slot import Head, Slot
-from streamapp.transport.records import Offsets, RecordBatch
+from streamapp.transport.records import TP, Offsets, RecordBatch
 from tests.unit.stages import GENERATION, Broker, cut, outside, record
 
 TS = 1.7e9

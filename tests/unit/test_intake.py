@@ -7,13 +7,12 @@ from typing import Any
 
 import orjson
 import pytest
-from faust.types import TP
 from redis.asyncio import Redis
 
 from streamapp.agents.intake import Intake
 from streamapp.errors import FenceMovedError
 from streamapp.store.slot import Slot
-from streamapp.transport.records import Offsets, RecordBatch
+from streamapp.transport.records import TP, Offsets, RecordBatch
 from tests.unit.stages import Broker, outside, record
 
 WITHIN_S = 20.0

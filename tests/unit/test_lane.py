@@ -6,12 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
-from faust.types import TP
 
 from streamapp.agents.lane import Lane
 from streamapp.agents.succession import Succession
 from streamapp.errors import FenceMovedError, GapError, StateError
-from streamapp.transport.records import Mark, Offsets, RecordBatch
+from streamapp.transport.records import TP, Mark, Offsets, RecordBatch
 
 HERE = TP("log", 0)
 

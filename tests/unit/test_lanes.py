@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 
-from faust.types import TP
-
 from streamapp.agents.lane import Lane
 from streamapp.agents.lanes import Lanes
-from streamapp.transport.records import Mark, Offsets
+from streamapp.transport.records import TP, Mark, Offsets
 from tests.unit.test_lane import HERE, Stage
 
 
