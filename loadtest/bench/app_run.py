@@ -21,7 +21,9 @@ from streamapp.errors import StreamappError
 _READY = "Worker ready"
 _READY_S = 120.0
 _LOOK_INTERVAL_S = 0.02
-_AUDIT_S = 600.0
+_AUDIT_S = 3600.0
+"""An audit goes on for longer the larger the log is; one that hangs is to end all the same."""
+
 _POINTS = 200
 
 
@@ -152,15 +154,18 @@ def audited(stage: Stage, run: str, files: Sequence[Path]) -> dict[str, Any]:
     """
     logs = [argument for file in files for argument in ("--log", str(file))]
     with workers(stage, run):
-        done = subprocess.run(  # noqa: S603 - a command of this project
-            [sys.executable, "-m", "streamapp", "audit", *logs, "--json", "--timeout", "300"],
-            cwd=stage.folder,
-            env={**stage.env(run), "PYTHONPATH": str(PROJECT)},
-            capture_output=True,
-            text=True,
-            timeout=_AUDIT_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - a command of this project
+                [sys.executable, "-m", "streamapp", "audit", *logs, "--json", "--timeout", "300"],
+                cwd=stage.folder,
+                env={**stage.env(run), "PYTHONPATH": str(PROJECT)},
+                capture_output=True,
+                text=True,
+                timeout=_AUDIT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise StreamappError(f"the audit of {run} takes over {_AUDIT_S:,.0f} s") from None
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise StreamappError(f"the audit of {run} finds differences or fails: {said[-2000:]}")

@@ -88,11 +88,8 @@ def _show(result: Result, measured: Sequence[Mapping[str, Any]]) -> None:
     result.tables.append(
         Table(
             "Bytes in Redis by class of keys, MB",
-            ("times the cap", *series),
-            [
-                (at, *(round(values[place], 2) for values in series.values()))
-                for place, at in enumerate(times)
-            ],
+            ("times the cap", *map(str, times)),
+            [(name, *(f"{value:,.1f}" for value in values)) for name, values in series.items()],
         )
     )
     points = {name: ([float(at) for at in times], values) for name, values in series.items()}

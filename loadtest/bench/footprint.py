@@ -15,6 +15,10 @@ _STATE = {
     "norms": "norms",
     "popularity": "popularity",
     "availability": "availability",
+    "categories": "categories",
+    "tops": "categories",
+    "touched": "categories",
+    "content": "content neighbours",
     "audience": "audiences",
     "due": "audiences",
     "head": "heads",
@@ -24,7 +28,7 @@ _STATE = {
 _BLOBS = {"u": "histories", "i": "rows", "c": "products"}
 """Classes of blobs, by the first letter of their slot."""
 
-CLASSES = ("lists", "user lists", *_BLOBS.values(), *_STATE.values(), "other")
+CLASSES = ("lists", "user lists", *_BLOBS.values(), *dict.fromkeys(_STATE.values()), "other")
 
 
 def key_class(key: str, list_prefix: str, state_prefix: str) -> str:

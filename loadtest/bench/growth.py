@@ -57,41 +57,41 @@ def _run(bench: Bench, name: str, items: int, users: int) -> tuple[AppRun, dict[
     return found, case
 
 
+def _keys(case: dict[str, Any], name: str) -> dict[str, int]:
+    found: dict[str, int] = case["keys"].get(name, {"keys": 0, "bytes": 0})
+    return found
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / _MB:,.2f}"
+
+
 def _show(result: Result, runs: dict[str, AppRun]) -> None:
-    present = [name for name in CLASSES if any(name in case["keys"] for case in result.cases)]
+    header, cases = ("items x users", *runs), result.cases
+    present = [name for name in CLASSES if any(name in case["keys"] for case in cases)]
     result.tables += [
         Table(
             "Bytes in Redis by class of keys, MB",
-            ("items x users", "events", *present, "all"),
+            header,
             [
-                (
-                    name,
-                    case["events"],
-                    *(round(case["keys"].get(one, {"bytes": 0})["bytes"] / _MB, 2)
-                      for one in present),
-                    round(case["redis_used_bytes"] / _MB, 2),
-                )
-                for name, case in zip(runs, result.cases, strict=True)
+                ("events", *(f"{case['events']:,}" for case in cases)),
+                *((name, *(_mb(_keys(case, name)["bytes"]) for case in cases)) for name in present),
+                ("all", *(_mb(case["redis_used_bytes"]) for case in cases)),
             ],
         ),
         Table(
             "The worker",
-            ("items x users", "items with a list", "events/s", "CPU us/event", "peak MB",
-             "slowest call", "ms"),
+            header,
             [
-                (
-                    name,
-                    case["keys"].get("lists", {"keys": 0})["keys"],
-                    round(case["events_per_s"]),
-                    round(case["cpu_us_per_event"], 1),
-                    round(case["peak_rss_bytes"] / _MB),
-                    case["slowest_call"],
-                    round(case["slowest_call_ms"], 1),
-                )
-                for name, case in zip(runs, result.cases, strict=True)
+                ("items with a list", *(f"{_keys(case, 'lists')['keys']:,}" for case in cases)),
+                ("events/s", *(f"{case['events_per_s']:,.0f}" for case in cases)),
+                ("CPU us/event", *(f"{case['cpu_us_per_event']:.1f}" for case in cases)),
+                ("peak MB", *(_mb(case["peak_rss_bytes"]) for case in cases)),
+                ("slowest call", *(case["slowest_call"] for case in cases)),
+                ("ms", *(f"{case['slowest_call_ms']:.1f}" for case in cases)),
             ],
         ),
-    ]  # fmt: skip
+    ]
     result.plots.append(
         Plot(
             "Cost of an event over the size of the state",

@@ -147,10 +147,12 @@ def _blended(
     found = _Sum({}, {}, [item for item in filling if item not in excluded])
     weights = rule.weights(len(history)).tolist()
     for (item, _, weighs), weight in zip(history, weights, strict=False):
+        factor = weight * (weighs if rule.rated else 1.0)
+        parts = found.parts[item] = {}
         for other, score in lists.get(item, {}).items():
-            part = weight * (weighs if rule.rated else 1.0) * score
+            part = factor * score
             if other not in excluded and part > 0:
-                found.parts.setdefault(item, {})[other] = part
+                parts[other] = part
                 found.total[other] = found.total.get(other, 0.0) + part
     return found
 
@@ -184,19 +186,17 @@ def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int) -> str:
 def _misplaced(entry: _Entry, before: _Entry | None, best: float, expected: _Sum) -> str:
     """Return why an entry should not be where it is; "" if it should."""
     true = expected.total.get(entry.item, 0.0)
-    parts = {held: some.get(entry.item, 0.0) for held, some in expected.parts.items()}
-    faults = {
-        f"scores {entry.score:.17g} instead of {true:.17g}": not (
-            abs(true - entry.score) <= SCORE_TOLERANCE * true
-        ),
-        "does not belong in this place": not abs(true - best) <= TIE * best,
-        "stands behind one that it should precede": before is not None
-        and entry.order < before.order,
-        f"is not there because of {entry.because} first of all": not (
-            parts.get(entry.because, 0.0) >= max(parts.values(), default=0.0) * (1 - TIE)
-        ),
-    }
-    return next((reason for reason, holds in faults.items() if holds), "")
+    if not abs(true - entry.score) <= SCORE_TOLERANCE * true:
+        return f"scores {entry.score:.17g} instead of {true:.17g}"
+    if not abs(true - best) <= TIE * best:
+        return "does not belong in this place"
+    if before is not None and entry.order < before.order:
+        return "stands behind one that it should precede"
+    most = max((parts.get(entry.item, 0.0) for parts in expected.parts.values()), default=0.0)
+    part = expected.parts.get(entry.because, {}).get(entry.item, 0.0)
+    if not part >= most * (1 - TIE):
+        return f"is not there because of {entry.because} first of all"
+    return ""
 
 
 def _entries(user: str, content: bytes) -> list[_Entry]:

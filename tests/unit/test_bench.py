@@ -12,7 +12,7 @@ import pytest
 from loadtest.bench.command import rates_of, sizes_of
 from loadtest.bench.cpus import Cpus, Use, available_cpus, divide, kept_to
 from loadtest.bench.distribution import Distribution
-from loadtest.bench.footprint import key_class
+from loadtest.bench.footprint import CLASSES, key_class
 from loadtest.bench.hot import HOT, traffic
 from loadtest.bench.load import Due, background, kept, merged
 from loadtest.bench.probes import spread
@@ -202,6 +202,8 @@ def test_newer_probes_sort_before_older_ones() -> None:
         (rows_tag(7), "items", "items"),
         (rows_tag(7), "norms", "norms"),
         (rows_tag(7), "availability", "availability"),
+        (rows_tag(0), "tops", "categories"),
+        (rows_tag(0), "content", "content neighbours"),
         (catalogue_tag(1), "b:sku-9", "products"),
         (intake_tag("clicks", 0), "head", "heads"),
     ],
@@ -209,6 +211,11 @@ def test_newer_probes_sort_before_older_ones() -> None:
 def test_a_key_has_a_class(tag: str, name: str, expected: str) -> None:
     """By the layout of the state."""
     assert key_class(f"{SlotKeys('s:', tag).prefix}{{{tag}}}:{name}", "l:", "s:") == expected
+
+
+def test_no_class_has_two_columns() -> None:
+    """Several keys may be of one class."""
+    assert len(CLASSES) == len(set(CLASSES))
 
 
 def test_a_list_and_a_stranger_have_classes_too() -> None:
