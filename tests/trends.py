@@ -27,6 +27,7 @@ class Shop:
         acts: All acts.
         category_of: What the catalogue says of items, as far as it has them.
         hidden: Items that it says are not available, or that were deleted.
+        registry: The items, as whoever sends their deltas numbers them.
     """
 
     shards: int
@@ -35,6 +36,7 @@ class Shop:
     category_of: dict[str, str] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     said: int = 0
+    registry: Registry = field(default_factory=Registry)
 
     def __post_init__(self) -> None:
         self.logs = [[] for _ in range(self.shards)]
@@ -42,11 +44,10 @@ class Shop:
     def act(self, item: str, weight: float = 1.0, half_lives: int = 0) -> None:
         """Let somebody do something."""
         ts = START + half_lives * HALF_LIFE_S
-        registry = Registry([item])
-        one = np.zeros(1, np.int32)
-        columns = one, np.array([weight]), np.array([ts])
+        registry = self.registry
+        columns = registry.number([item]), np.array([weight]), np.array([ts])
         interactions = Interactions(np.array([0, 1]), *columns)
-        masses = masses_of(*columns, HALF_LIFE_S, 1)
+        masses = masses_of(*columns, HALF_LIFE_S, len(registry))
         revisions = revise([b""], interactions, registry, 9)
         origin = Origin("g", 0, len(self.acts))
         for shard, value in encode_deltas(revisions, registry, self.shards, origin, masses):

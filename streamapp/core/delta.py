@@ -17,6 +17,7 @@ from streamapp.core.arrays import Bools, Floats, Ints, Longs, compiled
 from streamapp.core.history import Revisions
 from streamapp.core.popularity import NO_MASSES, Masses
 from streamapp.core.registry import Registry
+from streamapp.core.spelling import Reader, Spelled, spell
 
 PART_BITS = 20
 """A delta's place in its source: the offset, shifted by this, plus the number of the part."""
@@ -68,7 +69,7 @@ class Delta(msgspec.Struct, array_like=True, frozen=True):
         generation: Of the state that it is for; a rebuilt state ignores older deltas.
         partition: Partition of the interactions that caused it.
         place: Offset of the interactions << PART_BITS, plus the part.
-        ids: Item ids; the columns name items by their position here.
+        items: The items; the columns name them by their position here.
         columns: The arrays of `Blocks`, those of its masses last, little endian, in order.
         newest_ts: Of the masses.
     """
@@ -76,13 +77,16 @@ class Delta(msgspec.Struct, array_like=True, frozen=True):
     generation: str
     partition: int
     place: int
-    ids: list[str]
+    items: Spelled
     columns: list[bytes]
     newest_ts: float
 
-    def blocks(self, registry: Registry) -> Blocks:
-        """Return the blocks with items numbered by `registry`, which learns the new ones."""
-        numbers = registry.number(self.ids)
+    def blocks(self, registry: Registry, reader: Reader) -> Blocks:
+        """Return the blocks with items numbered by `registry`, which learns the new ones.
+
+        `reader` is one of the generation.
+        """
+        numbers = reader.numbers(self.items, self.partition, registry)
         arrays: list[Any] = [
             np.frombuffer(column, dtype).copy()
             for column, dtype in zip(self.columns, _DTYPES, strict=True)
@@ -147,13 +151,12 @@ def _encoded(blocks: Blocks, registry: Registry, origin: Origin, part: int) -> b
     columns: list[Any] = [blocks.changed_ends, changed, blocks.before, blocks.after,
                           blocks.kept_ends, kept, blocks.rating, blocks.as_of,
                           popular, masses.mass, masses.exponent]  # fmt: skip
-    ids = registry.ids
     return _encode(
         Delta(
             origin.generation,
             origin.partition,
             (origin.offset << PART_BITS) + part,
-            [ids[number] for number in used.tolist()],
+            spell(used, registry),
             [
                 column.astype(dtype, copy=False).tobytes()
                 for column, dtype in zip(columns, _DTYPES, strict=True)
@@ -166,7 +169,7 @@ def _encoded(blocks: Blocks, registry: Registry, origin: Origin, part: int) -> b
 def encode_nudge(generation: str, place: int) -> bytes:
     """Return a delta that changes nothing but the position of its shard; `place` must rise."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
-    return _encode(Delta(generation, _NOBODY, place, [], columns, -math.inf))
+    return _encode(Delta(generation, _NOBODY, place, Spelled(), columns, -math.inf))
 
 
 def _parts(whole: Blocks, masses: Masses) -> Iterator[Blocks]:

@@ -23,6 +23,7 @@ from streamapp.core.popularity import Popularity
 from streamapp.core.ranking import Ranking, Rule, holding, rank
 from streamapp.core.registry import Registry
 from streamapp.core.rows import CELL, Rows
+from streamapp.core.spelling import Reader
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ class Shard:
     listed: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int32))
     digest: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
     _numbered: int = 0
+    _reader: Reader = field(default_factory=Reader)
 
     def __post_init__(self) -> None:
         self.listed = np.zeros((0, self.rule.top_n), np.int32)
@@ -79,9 +81,10 @@ class Shard:
 
     def admit(self, delta: Delta) -> Blocks | None:
         """Return the blocks of a delta that was not applied before, or None; learn its items."""
-        blocks, source = delta.blocks(self.registry), str(delta.partition)
+        ours, source = delta.generation == self.generation, str(delta.partition)
+        blocks = delta.blocks(self.registry, self._reader if ours else Reader())
         self._reserve()
-        if delta.generation != self.generation or delta.place < self.fences[source]:
+        if not ours or delta.place < self.fences[source]:
             return None
         self.fences.advance(source, delta.place + 1)
         return blocks

@@ -9,6 +9,7 @@ from streamapp.core.listing import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM, enc
 from streamapp.core.ranking import Ranking
 from streamapp.core.registry import Registry
 from streamapp.core.roles import RoleRegistry, directed, registry_of, roles_of
+from streamapp.core.spelling import Reader
 
 Block = tuple[set[tuple[str, float, float]], set[tuple[str, float]]]
 
@@ -87,7 +88,7 @@ def test_a_purchase_is_sent_to_the_owners_of_what_was_viewed_and_they_get_no_mor
         directed(revisions, registry), registry, 3, Origin("g", 0, 0)
     ):
         own = RoleRegistry()
-        blocks = decode_delta(value).blocks(own)
+        blocks = decode_delta(value).blocks(own, Reader())
         assert [own.ids[item] for item in blocks.changed] == ["b:x"]
         assert set(own.shards(3, blocks.kept).tolist()) <= {shard}
         kept += [own.ids[item] for item in blocks.kept]
