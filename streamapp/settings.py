@@ -16,7 +16,7 @@ from streamapp.core.blending import Blend
 from streamapp.core.decay import Decay
 from streamapp.core.event import EventRules
 from streamapp.core.ranking import Measure, Rule
-from streamapp.environment import PREFIX, readable, refuse_unknown
+from streamapp.environment import ENV_FILE, PREFIX, readable, refuse_unknown
 from streamapp.errors import ConfigError
 from streamapp.failpoints import EVERY_NAME
 from streamapp.values import (
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         frozen=True,
         extra="ignore",
@@ -293,8 +293,8 @@ def load_settings() -> Settings:
     Raises:
         ConfigError: a value is impossible; names the variable, the value and what is allowed.
     """
-    refuse_unknown(os.environ, Settings.model_fields)
     try:
+        refuse_unknown(os.environ, Settings.model_fields)
         return Settings()
-    except (ValidationError, UnicodeDecodeError) as error:
+    except (ValidationError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(readable(error)) from None

@@ -1,6 +1,7 @@
 """Settings: every impossible value stops the program with a line that helps."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from pydantic import ValidationError
@@ -118,4 +119,29 @@ def test_an_env_file_that_is_no_text_is_named(
     (tmp_path / ".env").write_bytes(b"STREAMAPP_GROUP_ID=caf\xe9\n")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"\.env: byte 22 is not UTF-8"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["STREAMAPP_TOPN", "streamapp_topn"])
+def test_a_misspelt_line_of_the_env_file_is_refused_likewise(tmp_path: Path, name: str) -> None:
+    """In one line that names the file, since the environment holds no such variable."""
+    (tmp_path / ".env").write_text(f"OTHER=1\n{name}=5\n")
+    with pytest.raises(ConfigError, match=rf"^\.env: {name}: .* did you mean STREAMAPP_TOP_N\?$"):
+        load_settings()
+
+
+def test_an_env_file_may_say_more_than_settings(tmp_path: Path) -> None:
+    """Other programs read it too, and the test lanes have variables of their own."""
+    (tmp_path / ".env").write_text("OTHER=1\nSTREAMAPP_TEST_LANE=kafka\nexport streamapp_top_n=7\n")
+    assert load_settings().top_n == 7
+
+
+def test_an_env_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line; root may read every file, so the refusal is made up."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied", ".env")
+
+    monkeypatch.setattr("streamapp.environment.dotenv_values", refuse)
+    with pytest.raises(ConfigError, match=r"^\.env: cannot be read: Permission denied$"):
         load_settings()
