@@ -2,7 +2,7 @@
 
 import json
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
@@ -20,6 +20,9 @@ ALIASES = {
     "transaction": "purchase",
     "Order Completed": "purchase",
 }
+
+_OURS = {"decode_responses", "retry"}
+"""Options of redis-py in a URL that the app has to choose: it reads bytes, and waits for Redis."""
 
 
 def _names(value: Any) -> Any:
@@ -70,6 +73,8 @@ def _redis(url: str) -> str:
         raise ValueError("redis://host:port/db is needed, with a port from 1 to 65535")
     if not is_socket and database and not database.isdecimal():
         raise ValueError("redis://host:port/db is needed, with a number as db")
+    if taken := sorted(_OURS & parse_qs(parts.query, keep_blank_values=True).keys()):
+        raise ValueError(f"the app chooses {taken[0]} itself; leave it out")
     return url
 
 

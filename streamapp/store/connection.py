@@ -44,6 +44,9 @@ _DISTURBED = (SlotNotCoveredError, AttributeError)
 disturbed. When one fails, redis-py closes idle connections, also those that another takes at that
 moment: it finds no writer, an `AttributeError`."""
 
+_REFUSALS = (TypeError, ValueError, RedisError, RedisClusterException)
+"""How redis-py refuses what a URL asks for."""
+
 _FOR_EVER = 1_000_000_000
 """Attempts: at one a second, more than thirty years."""
 
@@ -130,6 +133,9 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
     """Return a client that answers in bytes; it connects on first use.
 
     `attempts` bounds how often a call is repeated on an error that passes; a worker never gives up.
+
+    Raises:
+        ConfigError: redis-py does not take the URL, such as an option in it.
     """
     passing = (*_PASSING, *_DISTURBED) if settings.redis_cluster else _PASSING
     options: dict[str, Any] = {
@@ -137,11 +143,19 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
         "socket_connect_timeout": settings.redis_timeout,
         "retry": Retry(_Patience(cap=1, base=0.01), attempts, passing),  # type: ignore[arg-type]
     }
-    if settings.redis_cluster:
-        return _Cluster.from_url(settings.redis_url, **options)  # type: ignore[return-value]
-    redis = Redis.from_url(settings.redis_url, **options)
-    pool = redis.connection_pool
-    pool.connection_class = type("Connection", (_Packing, pool.connection_class), {})
+    try:
+        if settings.redis_cluster:
+            return _Cluster.from_url(settings.redis_url, **options)  # type: ignore[return-value]
+        redis = Redis.from_url(settings.redis_url, **options)
+        pool = redis.connection_pool
+        pool.connection_class = type("Connection", (_Packing, pool.connection_class), {})
+        # What the URL asks for is only looked at when a connection is made.
+        pool.connection_class(**pool.connection_kwargs)
+    except _REFUSALS as error:
+        reason = str(error).rpartition(".__init__() got an ")[2].rstrip(".")
+        raise ConfigError(
+            f"STREAMAPP_REDIS_URL: redis-py refuses its options: {reason}; correct the URL"
+        ) from None
     return redis
 
 

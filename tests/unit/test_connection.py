@@ -3,6 +3,7 @@
 import pytest
 from redis.asyncio import Connection
 
+from streamapp.errors import ConfigError
 from streamapp.settings import Settings
 from streamapp.store.connection import connect
 
@@ -31,3 +32,30 @@ def test_a_call_of_one_word_is_packed() -> None:
     """It has no argument that could be large."""
     pool = connect(Settings(_env_file=None)).connection_pool
     assert b"".join(pool.connection_class().pack_command("PING")) == b"*1\r\n$4\r\nPING\r\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "cluster", "reason"),
+    [
+        ("redis://h/0?foo=bar", False, "unexpected keyword argument 'foo'"),
+        ("redis://h/0?foo=bar", True, "unexpected keyword argument 'foo'"),
+        ("redis://h?socket_timeout=soon", False, "Invalid value for 'socket_timeout'"),
+        ("redis://h?protocol=9", False, "protocol must be either 2 or 3"),
+        ("rediss://h?ssl_cert_reqs=perhaps", False, "perhaps"),
+        ("redis://h/3", True, "'db' must be 0"),
+    ],
+)
+def test_a_url_that_redis_py_does_not_take_is_refused(url: str, cluster: bool, reason: str) -> None:
+    """In one line, before anything is connected."""
+    settings = Settings(_env_file=None, redis_url=url, redis_cluster=cluster)
+    with pytest.raises(ConfigError, match=f"STREAMAPP_REDIS_URL: .*{reason}") as caught:
+        connect(settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_that_redis_py_has_are_taken_from_the_url() -> None:
+    """They come before those of the settings."""
+    url = "redis://h/3?socket_timeout=2.5&health_check_interval=7&client_name=me"
+    options = connect(Settings(_env_file=None, redis_url=url)).connection_pool.connection_kwargs
+    assert (options["db"], options["socket_timeout"], options["client_name"]) == (3, 2.5, "me")
+    assert options["health_check_interval"] == 7

@@ -47,6 +47,8 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_REDIS_URL", "redis://localhost:99999", "from 1 to 65535"),
         ("STREAMAPP_REDIS_URL", "redis://localhost:port/0", "from 1 to 65535"),
         ("STREAMAPP_REDIS_URL", "redis://localhost/first", "a number as db"),
+        ("STREAMAPP_REDIS_URL", "redis://localhost/0?decode_responses=true", "decode_responses"),
+        ("STREAMAPP_REDIS_URL", "unix:///redis?db=0&retry=", "the app chooses retry itself"),
     ],
 )
 def test_an_impossible_value_names_the_variable_and_what_is_allowed(
