@@ -29,6 +29,7 @@ from streamapp.values import (
     Seconds,
     TopicName,
     TopicNames,
+    TopicOrNone,
     Weights,
 )
 
@@ -80,7 +81,7 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(1_048_576, ge=1_024, le=8_388_608)
     """Largest value of an event record. Changes results."""
 
-    catalogue_topic: str = Field("", pattern=r"^[a-zA-Z0-9._-]{0,200}$")
+    catalogue_topic: TopicOrNone = ""
     """Topic of items, keyed by item id; empty for none. An item that it says is not available, or
     that was deleted, is in no list; what trends is listed by category too. Changes results."""
     content_neighbours: bool = False
@@ -225,8 +226,7 @@ class Settings(BaseSettings):
     @property
     def event_rules(self) -> EventRules:
         """How events are read."""
-        types = {name: kind for name, kind in self.event_aliases.items()
-                 if kind in self.event_weights}  # fmt: skip
+        types = {name: to for name, to in self.event_aliases.items() if to in self.event_weights}
         return EventRules(
             types=types | {kind: kind for kind in self.event_weights},
             implied=self.topic_types,

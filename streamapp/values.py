@@ -43,6 +43,12 @@ def _pairs(value: Any) -> Any:
     return {name.strip(): text.strip() for name, _, text in parts}
 
 
+def _topic(name: str) -> str:
+    if name in {".", ".."}:
+        raise ValueError("Kafka has no topic of this name")
+    return name
+
+
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names or len(set(names)) != len(names):
         raise ValueError("one or more distinct topic names are needed")
@@ -95,12 +101,13 @@ def _half_life(seconds: float) -> float:
 
 BrokerUrl = Annotated[str, AfterValidator(_broker)]
 RedisUrl = Annotated[str, AfterValidator(_redis)]
+TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$"), AfterValidator(_topic)]
+TopicOrNone = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{0,200}$"), AfterValidator(_topic)]
 TopicNames = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_names), AfterValidator(_distinct)
+    tuple[TopicName, ...], NoDecode, BeforeValidator(_names), AfterValidator(_distinct)
 ]
 Weights = Annotated[dict[str, float], NoDecode, BeforeValidator(_pairs), AfterValidator(_positive)]
 Labels = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
 HalfLife = Annotated[float, AfterValidator(_half_life)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$")]
 KeyPrefix = Annotated[str, Field(pattern=r"^[^{}\s]{1,100}$")]

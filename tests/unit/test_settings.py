@@ -49,6 +49,11 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_REDIS_URL", "redis://localhost/first", "a number as db"),
         ("STREAMAPP_REDIS_URL", "redis://localhost/0?decode_responses=true", "decode_responses"),
         ("STREAMAPP_REDIS_URL", "unix:///redis?db=0&retry=", "the app chooses retry itself"),
+        ("STREAMAPP_EVENT_TOPICS", "clicks,a b", "STREAMAPP_EVENT_TOPICS='a b': .* pattern"),
+        ("STREAMAPP_EVENT_TOPICS", "clicks," + "x" * 201, "pattern"),
+        ("STREAMAPP_EVENT_TOPICS", "..", "Kafka has no topic of this name"),
+        ("STREAMAPP_CATALOGUE_TOPIC", ".", "Kafka has no topic of this name"),
+        ("STREAMAPP_LISTS_TOPIC", ".", "Kafka has no topic of this name"),
     ],
 )
 def test_an_impossible_value_names_the_variable_and_what_is_allowed(
