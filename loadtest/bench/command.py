@@ -17,6 +17,7 @@ from loadtest.bench.report import as_html, as_json
 from loadtest.bench.result import Result
 from streamapp.cli.console import print_table, progress
 from streamapp.cli.session import readable
+from streamapp.cli.target import check_target, write_target
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
 
@@ -54,8 +55,8 @@ def run_scenarios(
     if unknown := sorted(set(names) - set(SCENARIOS)):
         raise ConfigError(f"no scenario {', '.join(unknown)}: there are {', '.join(SCENARIOS)}")
     for file in (json_file, html_file):
-        if file is not None and not file.parent.is_dir():
-            raise ConfigError(f"{file}: there is no folder {file.parent}")
+        if file is not None:
+            check_target(file)
     for log in options["files"]:
         if next(read_log([log]), None) is None:
             raise ConfigError(f"{log}: the log has no events")
@@ -122,6 +123,6 @@ def _write(
 ) -> None:
     """Write the reports of the scenarios so far, so that a later failure loses none."""
     if json_file is not None:
-        json_file.write_bytes(as_json(results, about))
+        write_target(json_file, as_json(results, about))
     if html_file is not None:
-        html_file.write_text(as_html(results, about))
+        write_target(html_file, as_html(results, about).encode())

@@ -18,6 +18,7 @@ from loadtest.evaluation.engine import Counting
 from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.cli.console import print_json, print_table, progress
+from streamapp.cli.target import check_target, write_target
 from streamapp.core.event import EventRules
 from streamapp.environment import PREFIX
 from streamapp.errors import ConfigError
@@ -69,7 +70,8 @@ def evaluate(
         html_file: Where the report for people goes.
 
     Raises:
-        ConfigError: a log cannot be read or an option does not fit the protocol.
+        ConfigError: a log cannot be read, a report not be written, or an option does not fit the
+            protocol.
     """
     _check(request)
     report = _reports(json_file, html_file)
@@ -93,9 +95,9 @@ def evaluate(
         for note in result.notes:
             typer.echo(f"- {note}")
     if json_file is not None:
-        json_file.write_bytes(report.as_json(results, about))
+        write_target(json_file, report.as_json(results, about))
     if html_file is not None:
-        html_file.write_text(report.as_html(results, about, "evaluation"))
+        write_target(html_file, report.as_html(results, about, "evaluation").encode())
 
 
 def show_tuning(
@@ -156,8 +158,8 @@ def _reports(*files: Path | None) -> Any:
     """Return the module that makes reports, or None where none is wanted."""
     wanted = [file for file in files if file is not None]
     for file in wanted:
-        if not file.parent.is_dir():
-            raise ConfigError(f"{file}: there is no folder {file.parent}")
+        if file != STANDARD_OUTPUT:
+            check_target(file)
     if not wanted:
         return None
     try:

@@ -9,6 +9,7 @@ import numpy as np
 from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.cli.console import progress
 from streamapp.cli.session import existing_partitions, state_session, state_topics
+from streamapp.cli.target import check_target
 from streamapp.core.decay import Decay
 from streamapp.errors import ConfigError
 from streamapp.settings import Settings, load_settings
@@ -26,8 +27,7 @@ def export_counts(file: Path, timeout_s: float) -> None:
         ConfigError: the file cannot be written.
         StreamappError: the app is not drained in time.
     """
-    if not file.absolute().parent.is_dir():
-        raise ConfigError(f"{file}: there is no folder {file.parent}")
+    check_target(file)
     settings = load_settings()
     snapshot = asyncio.run(_read(settings, timeout_s))
     arrays = _arrays(snapshot, settings.decay)

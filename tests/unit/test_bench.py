@@ -264,8 +264,10 @@ def test_options_that_cannot_be_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["no-such"], ["--rates", "x"], ["--servers", "mine"], ["--log", "no.csv"]]
-)
+    "arguments",
+    [["no-such"], ["--rates", "x"], ["--servers", "mine"], ["--log", "no.csv"],
+     ["flat", "--json", "."], ["flat", "--html", "no-such/report.html"]],
+)  # fmt: skip
 def test_a_wrong_call_is_one_line_and_exit_code_2(arguments: list[str]) -> None:
     """Nothing is started for it."""
     done = subprocess.run(

@@ -180,10 +180,12 @@ def test_a_list_that_cannot_be_made_is_refused_by_name(text: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [[], ["--protocol", "split", "a.csv"], ["--protocol", "sessions", "a.csv"], ["missing.csv"],
-     ["--protocol", "guess"], ["a.csv", "--html", "missing/a.html"]],
+     ["--protocol", "guess"], ["a.csv", "--html", "missing/a.html"],
+     ["a.csv", "--json", "."]],
 )  # fmt: skip
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
     """No traceback."""
+    (tmp_path / "a.csv").write_text("user_id,item_id,type,ts\nu,a,click,1.7e9\n")
     done = evaluate(*arguments, folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
