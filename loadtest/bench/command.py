@@ -11,6 +11,7 @@ import typer
 
 from loadtest.bench import flat, growth, hot, latency, readers, scale, throughput
 from loadtest.bench.bench import Bench
+from loadtest.bench.contest import check_rivals
 from loadtest.bench.cpus import available_cpus, divide
 from loadtest.bench.machine import describe
 from loadtest.bench.report import as_html, as_json
@@ -48,18 +49,12 @@ def run_scenarios(
         html_file: Where the report for people goes, if anywhere.
 
     Raises:
-        ConfigError: there is no such scenario, a log cannot be read, or a report not be written.
+        ConfigError: there is no such scenario, what it needs is not installed, a log cannot be
+            read, or a report not be written.
         StreamappError: a process ends, or the audit of a run finds differences.
         typer.Exit: with code 1 where a run is invalid.
     """
-    if unknown := sorted(set(names) - set(SCENARIOS)):
-        raise ConfigError(f"no scenario {', '.join(unknown)}: there are {', '.join(SCENARIOS)}")
-    for file in (json_file, html_file):
-        if file is not None:
-            check_target(file)
-    for log in options["files"]:
-        if next(read_log([log]), None) is None:
-            raise ConfigError(f"{log}: the log has no events")
+    _check(names, options["files"], json_file, html_file)
     # Told to end, it ends what it started, as with Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
@@ -107,6 +102,20 @@ def sizes_of(text: str) -> tuple[tuple[int, int], ...]:
     if len(sizes) < len(found):
         raise ConfigError(f"--sizes {text}: ITEMSxUSERS,... is needed, such as 10000x50000")
     return sizes
+
+
+def _check(names: Sequence[str], logs: Sequence[Path], *targets: Path | None) -> None:
+    """Refuse, before anything is started, what would be noticed late."""
+    if unknown := sorted(set(names) - set(SCENARIOS)):
+        raise ConfigError(f"no scenario {', '.join(unknown)}: there are {', '.join(SCENARIOS)}")
+    if not names or throughput.ID in names:
+        check_rivals()
+    for file in targets:
+        if file is not None:
+            check_target(file)
+    for log in logs:
+        if next(read_log([log]), None) is None:
+            raise ConfigError(f"{log}: the log has no events")
 
 
 def _print(result: Result) -> None:

@@ -1,11 +1,12 @@
 """Load test. The contest: rivals of the app, each a fresh process on the same full topic."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from loadtest.bench.bench import Bench
 from loadtest.bench.source import Source
 from loadtest.bench.stage import Stage
-from streamapp.errors import StreamappError
+from streamapp.errors import ConfigError, StreamappError
 
 RIVALS = {
     "empty-agent": "a Faust agent that does nothing",
@@ -17,6 +18,19 @@ RIVALS = {
 """What each is, by name."""
 SLOW = {"naive", "quix"}
 """Those that read only the first events of the log."""
+
+
+def check_rivals() -> None:
+    """Refuse a contest without a rival, before the work: rivals run when the app has run.
+
+    Raises:
+        ConfigError: what a rival needs is not installed.
+    """
+    if find_spec("quixstreams") is None:
+        raise ConfigError(
+            "the rival quix of throughput needs quixstreams: run `make bench`, install the group "
+            "`bench`, or name other scenarios"
+        )
 
 
 def compete(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.bench.command import rates_of, sizes_of
+from loadtest.bench.command import rates_of, run_scenarios, sizes_of
 from loadtest.bench.cpus import Cpus, Use, available_cpus, divide, kept_to
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.footprint import CLASSES, key_class
@@ -276,3 +276,16 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(arguments: list[str]) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_rival_that_is_not_installed_is_missed_before_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the contest alone: other scenarios come as far as their log."""
+    monkeypatch.setattr("loadtest.bench.contest.find_spec", lambda _: None)
+    options = {"files": [Path("no.csv")]}
+    for names in ([], ["flat", "throughput"]):
+        with pytest.raises(ConfigError, match="quixstreams: run `make bench`"):
+            run_scenarios(names, options, None, None)
+    with pytest.raises(ConfigError, match=r"no\.csv: "):
+        run_scenarios(["flat", "latency"], options, None, None)
