@@ -14,8 +14,8 @@ from loadtest.bench.bench import Bench
 from loadtest.bench.contest import check_rivals
 from loadtest.bench.cpus import available_cpus, divide
 from loadtest.bench.machine import describe
-from loadtest.bench.report import as_html, as_json
-from loadtest.bench.result import Result
+from loadtest.bench.report import as_html
+from loadtest.bench.result import Result, as_json
 from streamapp.cli.console import print_table, progress
 from streamapp.cli.session import readable
 from streamapp.cli.target import check_target, write_target

@@ -1,4 +1,4 @@
-"""Load test. The report: a JSON file for programs, and an HTML file for people, whole in itself."""
+"""Load test. The report for people: an HTML file, whole in itself."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -18,12 +18,6 @@ td, th { border: 1px solid #bbb; padding: .2rem .6rem; text-align: left }
 td.number { text-align: right; font-variant-numeric: tabular-nums }
 .invalid { background: #fdd; padding: .5rem } svg { max-width: 100%; height: auto }
 pre { background: #f5f5f5; padding: .6rem; overflow-x: auto }"""
-
-
-def as_json(results: Sequence[Result], about: dict[str, Any]) -> bytes:
-    """Return what a program reads: the machine and settings, and every scenario."""
-    value = {**about, "scenarios": [result.as_dict() for result in results]}
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n"
 
 
 def as_html(results: Sequence[Result], about: dict[str, Any], what: str = "benchmark") -> str:

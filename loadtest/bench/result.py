@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 Points = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 """By name of a series: its x and its y, of the same length."""
 
@@ -73,3 +75,9 @@ class Result:
             "notes": self.notes,
             "cases": self.cases,
         }
+
+
+def as_json(results: Sequence[Result], about: dict[str, Any]) -> bytes:
+    """Return what a program reads: the machine and settings, and every scenario."""
+    value = {**about, "scenarios": [result.as_dict() for result in results]}
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n"

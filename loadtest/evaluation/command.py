@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from demo.films import CACHE, NoFilmsError, film_ratings
-from loadtest.bench.result import Result
+from loadtest.bench.result import Result, as_json
 from loadtest.evaluation import prequential, sessions, split, tune
 from loadtest.evaluation.engine import Counting
 from loadtest.evaluation.variant import WHOLE, variants_of
@@ -74,7 +74,10 @@ def evaluate(
             protocol.
     """
     _check(request)
-    report = _reports(json_file, html_file)
+    for file in (json_file, html_file):
+        if file is not None and file != STANDARD_OUTPUT:
+            check_target(file)
+    pages: Any = None if html_file is None else _pages()
     counting = _counting(request, settings)
     results = _results(request, settings, counting)
     about = {
@@ -86,8 +89,10 @@ def evaluate(
             "history_cap": counting.history_cap,
         },
     }
+    if html_file is not None:
+        write_target(html_file, pages.as_html(results, about, "evaluation").encode())
     if json_file == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(report.as_json(results, about))
+        sys.stdout.buffer.write(as_json(results, about))
         return
     for result in results:
         for table in result.tables:
@@ -95,9 +100,7 @@ def evaluate(
         for note in result.notes:
             typer.echo(f"- {note}")
     if json_file is not None:
-        write_target(json_file, report.as_json(results, about))
-    if html_file is not None:
-        write_target(html_file, report.as_html(results, about, "evaluation").encode())
+        write_target(json_file, as_json(results, about))
 
 
 def show_tuning(
@@ -154,19 +157,13 @@ def _check(request: Request) -> None:
         raise ConfigError("--test FILE belongs to --protocol sessions, which needs it")
 
 
-def _reports(*files: Path | None) -> Any:
-    """Return the module that makes reports, or None where none is wanted."""
-    wanted = [file for file in files if file is not None]
-    for file in wanted:
-        if file != STANDARD_OUTPUT:
-            check_target(file)
-    if not wanted:
-        return None
+def _pages() -> Any:
+    """Return the module that makes reports for people; their plots need more than figures do."""
     try:
         return import_module("loadtest.bench.report")
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"a report needs {error.name}: run `make setup`, or install the group `measure`"
+            f"--html needs {error.name}: run `make setup`, or install the group `measure`"
         ) from None
 
 

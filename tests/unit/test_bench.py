@@ -16,8 +16,8 @@ from loadtest.bench.footprint import CLASSES, key_class
 from loadtest.bench.hot import HOT, traffic
 from loadtest.bench.load import Due, background, kept, merged
 from loadtest.bench.probes import spread
-from loadtest.bench.report import as_html, as_json, caveat
-from loadtest.bench.result import Plot, Result, Table
+from loadtest.bench.report import as_html, caveat
+from loadtest.bench.result import Plot, Result, Table, as_json
 from loadtest.bench.rivals.counting import HISTORY_CAP, History, apply, ranked
 from loadtest.bench.shop import Shop
 from loadtest.bench.sighting import Sightings

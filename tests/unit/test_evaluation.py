@@ -191,9 +191,12 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], tmp_path:
 
 
 def test_a_program_reads_json_from_standard_output(tmp_path: Path) -> None:
-    """In place of the tables."""
+    """In place of the tables; where nothing is drawn, nothing that draws is needed."""
     log = tmp_path / "log.csv"
     log.write_text("user_id,item_id,type,ts\nu,a,click,1.7e9\nu,b,click,1.7e9\n")
+    (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError(name=__name__)")
+    done = evaluate("log.csv", "--html", "page.html", folder=tmp_path)
+    assert (done.returncode, done.stderr[:27]) == (2, "loadtest: --html needs matp")
     done = evaluate("log.csv", "--json", "-", folder=tmp_path)
     (scenario,) = json.loads(done.stdout)["scenarios"]
     assert [case["events"] for case in scenario["cases"]] == [2, 2]
