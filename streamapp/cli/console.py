@@ -34,11 +34,11 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Print a table; numbers are set to the right, nothing is cut off."""
+    """Print a table; numbers are set to the right, None is `-`, nothing is cut off."""
     lines = [list(row) for row in rows]
     table = Table()
     for place, name in enumerate(columns):
-        numeric = bool(lines) and all(isinstance(line[place], int | float) for line in lines)
+        numeric = bool(lines) and all(isinstance(line[place], int | float | None) for line in lines)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for line in lines:
         table.add_row(*(_text(value) for value in line))
@@ -85,6 +85,8 @@ def progress() -> Iterator[Callable[[str], Step]]:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
