@@ -62,8 +62,8 @@ async def read_layout(redis: Redis, settings: Settings) -> dict[str, int]:
     layout = {topic: int(stored[topic.encode()]) for topic in topics if topic.encode() in stored}
     if missing := [topic for topic in topics if topic not in layout]:
         raise StateError(
-            f"redis holds no state of {missing[0]} under {settings.state_prefix}: "
-            "start a worker first, or check REDIS_URL, EVENT_TOPICS and STATE_PREFIX"
+            f"redis holds no state of {missing[0]}: start a worker first, or check REDIS_URL, "
+            f"EVENT_TOPICS and STATE_PREFIX ({settings.state_prefix})"
         )
     return layout
 

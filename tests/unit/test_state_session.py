@@ -1,4 +1,4 @@
-"""Commands that look at the state refuse one of other kinds of lists, before they ask Kafka."""
+"""Commands that look at the state refuse one of other kinds, and say where there is none."""
 
 import sys
 from pathlib import Path
@@ -52,3 +52,25 @@ def test_a_state_of_other_kinds_is_refused_in_one_line(
     printed = capsys.readouterr().err.splitlines()[-1]
     assert printed.startswith("streamapp: ")
     assert says in printed
+
+
+def test_where_there_is_no_state_explain_says_what_to_do(
+    node: RedisNode,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """In one line that can be read, with the prefix under which it looked."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STREAMAPP_REDIS_URL", node.url)
+    with node.client() as redis:
+        redis.flushall()
+    load_settings.cache_clear()
+    monkeypatch.setattr(sys, "argv", ["streamapp", "explain", "a", "b"])
+    with pytest.raises(SystemExit) as caught:
+        run(app, "streamapp")
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == (
+        "streamapp: redis holds no state of clicks: start a worker first, or check REDIS_URL, "
+        "EVENT_TOPICS and STATE_PREFIX (streamapp:)\n"
+    )
