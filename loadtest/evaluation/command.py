@@ -93,6 +93,7 @@ def evaluate(
         write_target(html_file, pages.as_html(results, about, "evaluation").encode())
     if json_file == STANDARD_OUTPUT:
         sys.stdout.buffer.write(as_json(results, about))
+        sys.stdout.buffer.flush()
         return
     for result in results:
         for table in result.tables:

@@ -1,7 +1,9 @@
 """Cli. How a command ends: with an exit code, and where it fails with one line that says why."""
 
 import logging
+import os
 import sys
+from errno import EDQUOT, ENOSPC
 from typing import NoReturn
 
 import typer
@@ -30,7 +32,20 @@ def run(app: typer.Typer, program: str) -> NoReturn:
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except OSError as error:
+        # What is written to a file that has a name, commands refuse themselves.
+        if error.filename is not None or error.errno not in {ENOSPC, EDQUOT}:
+            raise
+        _say(program, f"standard output: {error.strerror}; make room, or write it elsewhere")
+        _drop_output()
+        code = 1
     sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Let go of what could not be written: the interpreter tries once more when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _say(program: str, message: str) -> None:

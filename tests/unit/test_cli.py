@@ -1,5 +1,6 @@
 """The command line: wrong usage is one line and code 2, and help is quick."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -167,3 +168,31 @@ def test_the_module_runs_like_the_command() -> None:
         [sys.executable, "-m", "streamapp", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout == "0.1.0\n"
+
+
+@pytest.mark.parametrize("command", [["--help"], ["footprint"], ["footprint", "--json"]])
+def test_a_full_disk_behind_standard_output_is_one_line_and_code_1(command: list[str]) -> None:
+    """Whatever it is that prints, and also when the interpreter ends."""
+    size = ["--users", "1", "--items", "1", "--pairs", "1"] if command[0] == "footprint" else []
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "streamapp", *command, *size],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    said = "streamapp: standard output: No space left on device; make room, or write it elsewhere\n"
+    assert done.stderr == said
+
+
+@pytest.mark.parametrize("command", [["--help"], ["footprint"], ["footprint", "--json"]])
+def test_who_stops_to_listen_hears_no_complaint(command: list[str]) -> None:
+    """As with `streamapp status | head -1`."""
+    size = ["--users", "1", "--items", "1", "--pairs", "1"] if command[0] == "footprint" else []
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "streamapp", *command, *size],
+        stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
