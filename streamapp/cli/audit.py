@@ -18,7 +18,7 @@ from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.user_lists import compare_user_lists
-from streamapp.cli.console import Step, print_json, print_table, progress
+from streamapp.cli.console import Step, print_json, print_table, progress, visible
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.core.listing import ITEM, TRENDING
 from streamapp.eventlog import read_log
@@ -186,7 +186,7 @@ def _print(report: Report) -> None:
     )
     for note, counts in (("skipped, unknown type", log.skipped), ("refused", log.refused)):
         for name, count in counts.items():
-            typer.echo(f"{note} {name}: {count:,}")
+            typer.echo(visible(f"{note} {name}: {count:,}"))
     examples = [difference for one in report.comparisons.values() for difference in one.examples]
     if examples:
         print_table("First differences", ("where", "redis", "truth"), examples)

@@ -23,6 +23,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+"""Control characters: ids come from trackers, and could tell a terminal what to do."""
+
 Step = Callable[[int, int | None], None]
 """Told how much of a step is done, and of how much (None if that is not known)."""
 
@@ -34,7 +37,10 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Print a table; numbers are set to the right, None is `-`, nothing is cut off."""
+    """Print a table; numbers are set to the right, None is `-`, nothing is cut off.
+
+    Control characters are spelt out.
+    """
     lines = [list(row) for row in rows]
     table = Table()
     for place, name in enumerate(columns):
@@ -43,8 +49,13 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]
     for line in lines:
         table.add_row(*(_text(value) for value in line))
     console = Console(markup=False, highlight=False)
-    console.print(title, style="bold", soft_wrap=True)
+    console.print(visible(title), style="bold", soft_wrap=True)
     console.print(table)
+
+
+def visible(text: str) -> str:
+    """Return a text whose control characters are spelt out."""
+    return text.translate(_VISIBLE)
 
 
 class _Speed(ProgressColumn):
@@ -89,4 +100,4 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else visible(str(value))
