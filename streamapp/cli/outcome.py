@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from streamapp.errors import StreamappError
+from streamapp.errors import ConfigError, StreamappError
 
 INTERRUPTED = 130
 
@@ -32,6 +32,15 @@ def run(app: typer.Typer, program: str) -> NoReturn:
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except UnicodeEncodeError as error:
+        # Ids in logs and records are UTF-8: either an argument is not, or the output takes less.
+        _say(
+            program,
+            "an argument is not UTF-8"
+            if error.encoding == "utf-8"
+            else f"standard output takes {error.encoding} only; set PYTHONIOENCODING=utf-8",
+        )
+        code = ConfigError.exit_code
     except OSError as error:
         # What is written to a file that has a name, commands refuse themselves.
         if error.filename is not None or error.errno not in {ENOSPC, EDQUOT}:

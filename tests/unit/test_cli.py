@@ -120,6 +120,16 @@ def test_a_server_that_is_not_there_is_wrong_configuration(
         (StateError("gone"), 1, "streamapp: gone\n"),
         (KeyboardInterrupt(), 130, ""),
         (typer.Exit(1), 1, ""),
+        (
+            UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogate"),
+            2,
+            "streamapp: an argument is not UTF-8\n",
+        ),
+        (
+            UnicodeEncodeError("ascii", "日", 0, 1, "ordinal"),
+            2,
+            "streamapp: standard output takes ascii only; set PYTHONIOENCODING=utf-8\n",
+        ),
     ],
 )
 def test_how_a_command_ends(
