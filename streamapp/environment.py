@@ -1,5 +1,6 @@
 """Hallway. The environment: which variables are settings, and what is wrong with them."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -13,6 +14,9 @@ ENV_FILE = ".env"
 PREFIX = "STREAMAPP_"
 TEST_PREFIX = "STREAMAPP_TEST_"
 """Variables of the test lanes, which are no settings."""
+
+_SECRET = re.compile("//.*@")
+"""User and password in a URL; what is said of it ends up in logs."""
 
 
 def refuse_unknown(environment: Iterable[str], names: Iterable[str]) -> None:
@@ -45,6 +49,6 @@ def readable(error: ValidationError | OSError | UnicodeDecodeError) -> str:
     lines = []
     for problem in error.errors():
         name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
-        value = "" if not problem["loc"] else f"={problem['input']!r}"
+        value = "" if not problem["loc"] else f"={_SECRET.sub('//...@', repr(problem['input']))}"
         lines.append(f"{name}{value}: {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(lines)

@@ -152,3 +152,14 @@ def test_an_env_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("streamapp.environment.dotenv_values", refuse)
     with pytest.raises(ConfigError, match=r"^\.env: cannot be read: Permission denied$"):
         load_settings()
+
+
+@pytest.mark.parametrize("password", ["hidden", "hid/den", "hid@den", "hid//den"])
+def test_what_is_said_of_a_url_holds_no_password(
+    monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    """It ends up in logs; also one that is not quoted, which makes the URL impossible."""
+    monkeypatch.setenv("STREAMAPP_REDIS_URL", f"redis://user:{password}@host:99999/0")
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert str(caught.value).startswith("STREAMAPP_REDIS_URL='redis://...@host:99999/0': ")
