@@ -18,6 +18,7 @@ from faust.types import TP, Message
 from faust.types.transports import ConsumerT
 
 from streamapp.errors import ConfigError
+from streamapp.transport.header_names import read_any_name
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import Offsets, RecordBatch
 
@@ -64,6 +65,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Runs aiokafka; adds the settings that Faust does not pass on."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        read_any_name()
         consumer = super()._create_worker_consumer(transport)
         app: Any = self.app
         # Faust passes 1500, and ties the other to its own transactions.

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from streamapp.errors import StateError, UnansweredError
 from streamapp.settings import Settings
+from streamapp.transport.header_names import read_any_name
 from streamapp.transport.records import TP, Mark, Offsets
 
 _PATIENCE_S = 60.0
@@ -28,6 +29,7 @@ async def observer(settings: Settings, question: str) -> AsyncIterator[AIOKafkaC
     Raises:
         UnansweredError: what is done with the consumer takes longer than `_PATIENCE_S`.
     """
+    read_any_name()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap,
         fetch_max_wait_ms=settings.fetch_max_wait_ms,

@@ -13,8 +13,10 @@ import aiokafka
 import faust
 import faust.streams
 import pytest
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import _DefaultRecordBatchPy
 from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -45,6 +47,7 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
     (aiokafka.AIOKafkaProducer.create_batch, ["self"]),
     (aiokafka.AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
     (BatchBuilder.append, ["self", "timestamp", "key", "value", "headers"]),
+    (_DefaultRecordBatchPy._maybe_uncompress, ["self"]),
 ]
 
 
@@ -142,6 +145,15 @@ def test_aiokafka_keeps_what_the_group_refused_where_it_is_looked_for(consumer: 
     assert "self._coordinator = GroupCoordinator(" in started
     assert list(inspect.signature(GroupCoordinator.check_errors).parameters) == ["self"]
     assert consumer._thread._consumer is None
+
+
+def test_aiokafka_reads_record_batches_with_what_is_put_in_its_place() -> None:
+    """And decodes names of headers from a part of the buffer, where it reads them in Python."""
+    fetched = inspect.getsource(fetcher.Fetcher._proc_fetch_request)
+    assert "records = MemoryRecords(part_data[-1])" in fetched
+    read = inspect.getsource(_DefaultRecordBatchPy._read_msg)
+    assert "buffer = self._buffer\n" in read
+    assert 'buffer[pos : pos + h_key_len].decode("utf-8")' in read
 
 
 def test_faust_assigns_partitions_with_its_own_assignor_and_opens_no_web_port(app: App) -> None:
