@@ -31,10 +31,10 @@ from streamapp.errors import ConfigError, StateError, StreamappError, Unanswered
 from streamapp.failpoints import Failpoints
 from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
-from streamapp.store.connection import check_policy, connect, opened
-from streamapp.store.identity import redis_identity
+from streamapp.store.connection import connect, opened
 from streamapp.store.layout import check_layout
 from streamapp.store.lists import lists_of
+from streamapp.store.masters import check_policy, identity_of, read_masters
 from streamapp.transport.consumer import Consumer, Records, Transport
 from streamapp.transport.offsets import check_marks, read_offsets
 from streamapp.transport.publisher import Publisher
@@ -144,7 +144,7 @@ class App(faust.App):
         gc.set_threshold(100_000, 50, 50)
         try:
             async with opened(self.settings) as redis:
-                await check_policy(redis)
+                check_policy(await read_masters(redis))
             async with administration(self.settings) as admin:
                 topics = await ensure_topics(admin, self.settings)
             # From here on a worker waits for what passes, such as a Redis that is full.
@@ -198,12 +198,16 @@ class App(faust.App):
             logger.warning("partitions are given up with messages on their way to the broker")
 
     async def _watch_redis(self) -> None:
-        """Let the lanes read their state anew when another Redis answers than before."""
-        known = await redis_identity(self.outside.redis)
+        """Let lanes read their state anew when another Redis answers; end where one may evict."""
+        known = identity_of(await read_masters(self.outside.redis))
         while not self.should_stop:
             await self.sleep(_WATCH_S)
-            found = await redis_identity(self.outside.redis)
-            if found != known:
+            masters = await read_masters(self.outside.redis)
+            try:
+                check_policy(masters)
+            except ConfigError as error:
+                self.fail(error)
+            if (found := identity_of(masters)) != known:
                 logger.warning("redis was restarted or replaced; reading the state anew")
                 self.lanes.doubt()
                 known = found

@@ -1,4 +1,4 @@
-"""Store. Connects to Redis, and refuses one that would lose state."""
+"""Store. Connects to Redis, and waits for what passes."""
 
 import logging
 import sys
@@ -178,20 +178,3 @@ async def opened(settings: Settings, attempts: int = 1) -> AsyncIterator[Redis]:
         yield redis
     finally:
         await redis.aclose()
-
-
-async def check_policy(redis: Redis) -> None:
-    """Refuse a Redis that may evict keys: a lost fence would be silent corruption.
-
-    Raises:
-        ConfigError: the eviction policy is not `noeviction`.
-    """
-    info = await redis.info("memory")
-    policies = {info["maxmemory_policy"]} if "maxmemory_policy" in info else {
-        node["maxmemory_policy"] for node in info.values()
-    }  # fmt: skip
-    if evicting := sorted(policies - {"noeviction"}):
-        raise ConfigError(
-            f"redis may evict state: maxmemory-policy is {evicting[0]}; "
-            "set it to noeviction (CONFIG SET maxmemory-policy noeviction)"
-        )

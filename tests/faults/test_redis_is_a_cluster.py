@@ -23,6 +23,7 @@ from tests.servers.cluster import Cluster
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.lane import Servers
+from tests.servers.worker import Worker
 
 _WAITS = "redis does not answer, attempt 8"
 _SAID_S = 90.0
@@ -48,6 +49,11 @@ def spread(servers: Servers, cluster: Cluster, tmp_path: Path) -> Iterator[Deplo
     yield mine
     mine.end()
     mine.remove_topics()
+
+
+def refusal(worker: Worker) -> bool:
+    """Say whether what a worker said last is that Redis may evict."""
+    return worker.output.splitlines()[-1].startswith("streamapp: redis may evict state")
 
 
 def restart_nodes(deployment: Deployment, cluster: Cluster, shop: Shop) -> None:
@@ -112,6 +118,21 @@ def test_a_cluster_that_is_away_as_a_whole_and_one_without_memory_are_waited_for
         wait_applied(spread, len(shop.sold))
     assert one.running
     exact(spread, shop.sold)
+
+
+def test_a_node_that_may_evict_ends_the_worker_and_lets_none_start(
+    spread: Deployment, cluster: Cluster
+) -> None:
+    """Whichever of them it is: one node that may evict is enough."""
+    one = spread.idle_worker(instance_id="one")
+    for node in cluster.nodes:
+        one.start()
+        with node.client() as redis:
+            redis.config_set("maxmemory-policy", "volatile-lru")
+            assert (one.wait(60), refusal(one)) == (2, True), one.output
+            one.launch()
+            assert (one.wait(60), refusal(one)) == (2, True), one.output
+            redis.config_set("maxmemory-policy", "noeviction")
 
 
 def test_a_replica_takes_the_place_of_a_node_that_is_gone_for_good(

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.faults.shop import exact, selling, wait_applied
+from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import succeeded, synthetic
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.node import RedisNode
+from tests.servers.worker import Worker
 
 
 def test_a_policy_that_evicts_is_refused_at_the_start(apart: Deployment, node: RedisNode) -> None:
@@ -15,8 +16,27 @@ def test_a_policy_that_evicts_is_refused_at_the_start(apart: Deployment, node: R
         redis.config_set("maxmemory-policy", "allkeys-lru")
     one = apart.idle_worker()
     one.launch()
-    assert one.wait(60) == 2
-    last = one.output.splitlines()[-1]
+    refused(one)
+
+
+def test_a_policy_that_evicts_ends_a_running_worker(apart: Deployment, node: RedisNode) -> None:
+    """As at the start; set right, the next one goes on, and nothing is lost."""
+    with selling(apart, synthetic(seed=61, events=100_000), rate=500) as shop:
+        one = apart.worker(instance_id="one")
+        wait_applied(apart, 500)
+        with node.client() as redis:
+            redis.config_set("maxmemory-policy", "allkeys-lru")
+            refused(one)
+            redis.config_set("maxmemory-policy", "noeviction")
+        one.start()
+        wait_applied(apart, total(apart, "u", "applied") + 500)
+    exact(apart, shop.sold)
+
+
+def refused(worker: Worker) -> None:
+    """Wait until a worker has ended, and check that it says why."""
+    assert worker.wait(60) == 2
+    last = worker.output.splitlines()[-1]
     assert last.startswith("streamapp: redis may evict state: maxmemory-policy is allkeys-lru")
     assert "noeviction" in last
 
