@@ -30,6 +30,7 @@ from streamapp.agents.stage import Stage
 from streamapp.errors import ConfigError, StateError, StreamappError, UnansweredError
 from streamapp.failpoints import Failpoints
 from streamapp.kinds import pipelines
+from streamapp.repeats import spare_repeats
 from streamapp.settings import Settings, load_settings
 from streamapp.store.connection import connect, opened
 from streamapp.store.layout import check_layout
@@ -45,7 +46,6 @@ from streamapp.warm import warm
 logger = logging.getLogger(__name__)
 
 _INTAKE = "intake"
-
 _WATCH_S = 2.0
 
 _LET_GO_S = 2.0
@@ -138,6 +138,7 @@ class App(faust.App):
 
     async def on_start(self) -> None:
         """Load the kernels, and check that Kafka and Redis are fit for use."""
+        spare_repeats("aiokafka")
         warm(self.settings.decay, content=self.settings.content_neighbours)
         # What is here stays; batches make many objects and few cycles, so look for those seldom.
         gc.freeze()

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streamapp.settings import Settings
+from streamapp.transport.presence import watch_brokers
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Publisher:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._waiting: dict[tuple[str, int], list[_Parcel]] = {}
         self._sending: dict[tuple[str, int], asyncio.Task[None]] = {}
 
@@ -69,9 +71,13 @@ class Publisher:
             max_request_size=MAX_MESSAGE_BYTES,
         )
         await self._producer.start()
+        watch = watch_brokers(self._producer.client, self._settings.broker_url)
+        self._watch = asyncio.create_task(watch)
 
     async def stop(self) -> None:
         """Disconnect; everything that `deliver` returned for is with the broker."""
+        if self._watch is not None:
+            self._watch.cancel()
         if self._producer is not None:
             await self._producer.stop()
 

@@ -33,4 +33,5 @@ def test_half_a_minute_of_silence_ends_nothing_and_counts_nothing_twice(
         os.kill(broker.pid, signal.SIGCONT)
         wait_applied(own_deployment, total(own_deployment, "u", "applied") + 1_000)
         assert one.running, one.output
+        assert f"kafka does not answer at {broker.url}, attempt 2; waiting" in one.output
     exact(own_deployment, shop.sold)
