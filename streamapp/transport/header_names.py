@@ -20,59 +20,75 @@ _LENGTH = Struct(">8xi")
 def read_any_name() -> None:
     """Let all consumers of this process read such records; again changes nothing."""
     fetcher.MemoryRecords = _Batches
+    fetcher.PartitionRecords = _Records
 
 
 class _Batches:
     """What one fetch brought from a partition, as aiokafka's `MemoryRecords`."""
 
     def __init__(self, content: bytes) -> None:
-        self._content = memoryview(content)
-        self._records = MemoryRecords(content)
-        self._next = 0
-        self.has_next = self._records.has_next
-        self.size_in_bytes = self._records.size_in_bytes
-
-    def next_batch(self) -> "_Batch":
-        """Return the next batch; there must be one."""
-        start = self._next
-        self._next += _LENGTH.size + _LENGTH.unpack_from(self._content, start)[0]
-        return _Batch(self._records.next_batch(), self._content[start : self._next])
-
-
-class _Batch:
-    """One batch, as aiokafka's own, with a way to read it again."""
-
-    def __init__(self, batch: Any, content: memoryview) -> None:
-        self._batch = batch
         self._content = content
+        self._batches = MemoryRecords(content)
+        self._given = 0
+        self._again = False
+        self.size_in_bytes = self._batches.size_in_bytes
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
+    def has_next(self) -> bool:
+        """Say whether there is another batch."""
+        return self._again or bool(self._batches.has_next())
 
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            return iter(list(self._batch))
-        except UnicodeDecodeError:
-            return _read_again(self._content)
+    def next_batch(self) -> Any:
+        """Return the next batch, or the last one once more."""
+        if self._again:
+            self._again = False
+            return _Lenient(self._last())
+        self._given += 1
+        return self._batches.next_batch()
 
-    def __next__(self) -> Any:
-        return next(self._batch)
+    def go_back(self) -> None:
+        """Have the batch that was given last be the next, with names that need not be UTF-8."""
+        self._again = True
+
+    def _last(self) -> bytes:
+        start = end = 0
+        for _ in range(self._given):
+            start, end = end, end + _LENGTH.size + _LENGTH.unpack_from(self._content, end)[0]
+        return self._content[start:end]
 
 
-class _Lenient(bytearray):
+class _Records(fetcher.PartitionRecords):  # type: ignore[misc]
+    """The records of one fetch from a partition."""
+
+    _records: _Batches
+
+    def _unpack_records(self) -> Iterator[Any]:
+        while True:
+            try:
+                yield from super()._unpack_records()
+            except UnicodeDecodeError:
+                # What was returned of the batch lies below the next offset, and is skipped.
+                self._records.go_back()
+            else:
+                return
+
+
+class _Lenient(_DefaultRecordBatchPy):  # type: ignore[misc]
+    """A batch with headers of any name."""
+
+    _buffer: bytearray
+
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        self._buffer = _AnyText(self._buffer)
+
+
+class _AnyText(bytearray):
     """Bytes of which every part can be decoded."""
 
     def __getitem__(self, place: Any) -> Any:
         found = super().__getitem__(place)
-        return _Lenient(found) if isinstance(place, slice) else found
+        return _AnyText(found) if isinstance(place, slice) else found
 
     def decode(self, *_: str) -> str:
         """Return them as text."""
         return super().decode(errors="backslashreplace")
-
-
-def _read_again(content: memoryview) -> Iterator[Any]:
-    batch: Any = _DefaultRecordBatchPy(content)
-    batch._maybe_uncompress()  # noqa: SLF001
-    batch._buffer = _Lenient(batch._buffer)  # noqa: SLF001
-    yield from batch

@@ -47,6 +47,7 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
     (aiokafka.AIOKafkaProducer.create_batch, ["self"]),
     (aiokafka.AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
     (BatchBuilder.append, ["self", "timestamp", "key", "value", "headers"]),
+    (fetcher.PartitionRecords._unpack_records, ["self"]),
     (_DefaultRecordBatchPy._maybe_uncompress, ["self"]),
 ]
 
@@ -151,6 +152,10 @@ def test_aiokafka_reads_record_batches_with_what_is_put_in_its_place() -> None:
     """And decodes names of headers from a part of the buffer, where it reads them in Python."""
     fetched = inspect.getsource(fetcher.Fetcher._proc_fetch_request)
     assert "records = MemoryRecords(part_data[-1])" in fetched
+    assert "partition_records = PartitionRecords(" in fetched
+    unpacked = inspect.getsource(fetcher.PartitionRecords)
+    assert "records = self._records\n" in unpacked
+    assert "if record.offset < self.next_fetch_offset:" in unpacked
     read = inspect.getsource(_DefaultRecordBatchPy._read_msg)
     assert "buffer = self._buffer\n" in read
     assert 'buffer[pos : pos + h_key_len].decode("utf-8")' in read
