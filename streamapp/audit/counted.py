@@ -24,7 +24,7 @@ from streamapp.core.catalogue import Product
 from streamapp.core.roles import roles_of
 from streamapp.settings import Settings
 from streamapp.store.collection import Counts
-from streamapp.store.keys import kind_prefix
+from streamapp.store.keys import list_name
 from streamapp.store.products import Hidden, read_hidden
 from streamapp.store.snapshot import (
     Advance,
@@ -123,7 +123,7 @@ async def count_pipeline(
     truth = gram(live, len(log.users), log.items, roles)
     # Any item may have a list: one that is in lists only, one that was deleted, and one that no
     # event names, if something is wrong.
-    prefix = kind_prefix(settings.list_prefix, kind)
+    prefix = settings.list_prefix + list_name(kind, "") + ":"
     more = [roles.row + item for item in await names_under(redis, prefix)]
     more += [
         roles.row + item[len(roles.column) :] for item in log.items if item.startswith(roles.column)

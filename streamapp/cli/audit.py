@@ -25,7 +25,7 @@ from streamapp.eventlog import read_log
 from streamapp.kinds import pipelines
 from streamapp.settings import Settings, load_settings
 from streamapp.store.audience import present
-from streamapp.store.keys import kind_prefix, list_name
+from streamapp.store.keys import list_name
 from streamapp.store.products import read_products
 from streamapp.store.snapshot import (
     check_still,
@@ -171,7 +171,7 @@ async def _compare(
 
 async def _in_categories(redis: Redis, settings: Settings) -> dict[str, bytes]:
     """Return every list of what is trending in a category."""
-    prefix = kind_prefix(settings.list_prefix, TRENDING)
+    prefix = settings.list_prefix + list_name(TRENDING, "") + ":"
     names = await names_under(redis, prefix)
     found = await read_lists(redis, [prefix + name for name in names], lambda *_: None)
     return {name: content or b"" for name, content in zip(names, found, strict=True)}

@@ -15,11 +15,10 @@ from streamapp.core.projection import PROJECTIONS
 from streamapp.errors import StateError
 from streamapp.kinds import extra_kinds, followers
 from streamapp.settings import Settings, load_settings
-from streamapp.store.keys import SlotKeys, kind_prefix, rows_tag
+from streamapp.store.keys import SlotKeys, list_name, pattern_of, rows_tag
 from streamapp.store.layout import check_layout
 from streamapp.store.removal import begin_at, remove_all, remove_keys
 from streamapp.store.slot import Slot
-from streamapp.store.snapshot import names_under
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.publisher import Outgoing, Publisher
 from streamapp.transport.records import TP
@@ -56,13 +55,11 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
         lists = 0
         if await _may_have_content(redis, settings):
             # Before the state goes, which says so.
-            lists += await _withdraw(
-                redis, settings, kind_prefix(settings.list_prefix, ITEM), is_content
-            )
+            lists += await _withdraw(redis, settings, _prefix(settings, ITEM), is_content)
         removed = await remove_keys(redis, settings.state_prefix)
         off = [kind for kind in PROJECTIONS if kind not in extra_kinds(settings)]
         # Which categories had a list, only the state knew.
-        gone = [kind_prefix(settings.list_prefix, kind) for kind in (*off, TRENDING)]
+        gone = [_prefix(settings, kind) for kind in (*off, TRENDING)]
         for prefix in [settings.list_prefix] if drop_lists else gone:
             lists += await _withdraw(redis, settings, prefix)
         await check_layout(redis, settings, layout)
@@ -92,6 +89,11 @@ async def _may_have_content(redis: Redis, settings: Settings) -> bool:
     return head is None or b"content_neighbours" in head.fields.get("results", b"")
 
 
+def _prefix(settings: Settings, kind: str) -> str:
+    """Return what the keys of the lists of a kind begin with, all but the one of no name."""
+    return settings.list_prefix + list_name(kind, "") + ":"
+
+
 async def _withdraw(
     redis: Redis,
     settings: Settings,
@@ -103,8 +105,11 @@ async def _withdraw(
     They go from the topic before Redis. Where it is cut off, what is left in Redis says what it has
     to do again.
     """
-    found = [prefix + name for name in await names_under(redis, prefix)]
-    keys = [key for key in found if chosen is None or chosen(await redis.get(key) or b"")]
+    keys = [
+        key.decode()
+        async for key in redis.scan_iter(pattern_of(prefix), count=1_000)
+        if chosen is None or chosen(await redis.get(key) or b"")
+    ]
     if not keys:
         return 0
     topic = settings.lists_topic

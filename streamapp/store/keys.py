@@ -114,11 +114,6 @@ def list_name(kind: str, name: str) -> str:
     return f"{kind}:{name}" if name else kind
 
 
-def kind_prefix(list_prefix: str, kind: str) -> str:
-    """Return what the keys of the lists of a kind begin with, all but the one of no name."""
-    return f"{list_prefix}{kind}:"
-
-
 def gone_key(prefix: str, list_key: str) -> str:
     """Return the key that remembers the last `seq` of a list that is gone, in the list's slot."""
     start = list_key.find("{")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from streamapp.errors import StateError, UnansweredError
@@ -71,8 +71,7 @@ async def read_offsets(
     Raises:
         StateError: the broker does not answer within `_PATIENCE_S`.
     """
-    # Faust has a pair of its own, and aiokafka takes none but its.
-    wanted = [TP(*tp) for tp in tps]
+    wanted = [TopicPartition(tp.topic, tp.partition) for tp in tps]
     if not wanted:
         return {}
     async with observer(settings, f"where {wanted[0].topic} ends") as consumer:
@@ -84,7 +83,7 @@ async def read_offsets(
         while any(consumer.highwater(tp) is None for tp in wanted):
             await consumer.getmany(timeout_ms=settings.fetch_max_wait_ms)
         ends = {tp: max(latest[tp], consumer.highwater(tp)) for tp in wanted}
-    return {tp: Offsets(beginnings[tp], ends[tp], committed.get(tp)) for tp in wanted}
+    return {TP(*tp): Offsets(beginnings[tp], ends[tp], committed.get(TP(*tp))) for tp in wanted}
 
 
 async def pass_gaps(settings: Settings, positions: Mapping[TP, int]) -> dict[TP, int]:
@@ -100,17 +99,17 @@ async def pass_gaps(settings: Settings, positions: Mapping[TP, int]) -> dict[TP,
     if not positions:
         return passed
     async with observer(settings, "what comes next in the event topics") as consumer:
-        left = {TP(*tp) for tp in positions}
+        left = {TopicPartition(*tp) for tp in positions}
         consumer.assign(left)
         for tp in left:
-            consumer.seek(tp, positions[tp])
+            consumer.seek(tp, positions[TP(*tp)])
         while left:
             fetched = await consumer.getmany(*left, timeout_ms=settings.fetch_max_wait_ms)
             for tp in list(left):
                 end = consumer.last_stable_offset(tp)
                 at = fetched[tp][0].offset if tp in fetched else await consumer.position(tp)
                 if tp in fetched or (end is not None and at >= end):
-                    passed[tp] = at
+                    passed[TP(*tp)] = at
                     left.remove(tp)
     return passed
 
@@ -127,9 +126,9 @@ async def check_marks(settings: Settings, marks: Mapping[TP, Mark]) -> None:
     if not marks:
         return
     async with observer(settings, "which records it holds") as consumer:
-        beginnings = await consumer.beginning_offsets([TP(*tp) for tp in marks])
-        left = {TP(*tp): mark for tp, mark in marks.items()
-                if mark.offset >= beginnings[TP(*tp)]}  # fmt: skip
+        beginnings = await consumer.beginning_offsets([TopicPartition(*tp) for tp in marks])
+        left = {TopicPartition(*tp): mark for tp, mark in marks.items()
+                if mark.offset >= beginnings[TopicPartition(*tp)]}  # fmt: skip
         consumer.assign(list(left))
         for tp, mark in left.items():
             consumer.seek(tp, mark.offset)
