@@ -16,9 +16,9 @@ from redis import Redis
 from loadtest.bench.process import Process
 from streamapp.audit.lag import tag_of
 from streamapp.cli.console import Step
+from streamapp.config.settings import Settings
 from streamapp.errors import StreamappError
-from streamapp.settings import Settings
-from streamapp.store.keys import SlotKeys
+from streamapp.store.slot.keys import SlotKeys
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import TP
 

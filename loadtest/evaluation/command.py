@@ -19,11 +19,11 @@ from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.cli.console import print_json, print_table, progress
 from streamapp.cli.target import check_target, write_target
-from streamapp.core.event import EventRules
-from streamapp.environment import PREFIX
+from streamapp.config.env_check import PREFIX
+from streamapp.config.settings import Settings
+from streamapp.core.events.event import EventRules
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
-from streamapp.settings import Settings
 
 __all__ = ["CACHE", "Request", "evaluate", "show_tuning"]
 

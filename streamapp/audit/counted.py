@@ -1,4 +1,4 @@
-"""Audit. What one pipeline has counted and listed, beside the truth of its log."""
+"""What one pipeline has counted and listed, beside the truth of its log."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,12 @@ from streamapp.audit.content import compare_content, content_lists
 from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists, listed
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
-from streamapp.core.arrays import Bools
-from streamapp.core.catalogue import Product
-from streamapp.core.roles import roles_of
-from streamapp.settings import Settings
-from streamapp.store.collection import Counts
-from streamapp.store.keys import list_name
-from streamapp.store.products import Hidden, read_hidden
-from streamapp.store.snapshot import (
+from streamapp.config.settings import Settings
+from streamapp.core.arrays.dtypes import Bools
+from streamapp.core.events.catalogue_record import Product
+from streamapp.core.histories.role_items import roles_of
+from streamapp.inspection.counts_merge import Counts
+from streamapp.inspection.snapshot import (
     Advance,
     Snapshot,
     holds_histories,
@@ -34,6 +32,8 @@ from streamapp.store.snapshot import (
     read_lists,
     read_snapshot,
 )
+from streamapp.store.slot.keys import list_name
+from streamapp.store.values.products import Hidden, read_hidden
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Audit. Lag: how far the state is behind the topics, and waiting until it is not.
+"""Lag: how far the state is behind the topics, and waiting until it is not.
 
 Heads are read before the ends of the topics. What a stage sends is with the broker before its
 position moves, so positions at or beyond ends that were read later leave nothing in between.
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from streamapp.core.flags import flagged
-from streamapp.core.listing import TRENDING
+from streamapp.config.settings import Settings
+from streamapp.core.arrays.bitmap import flagged
+from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
-from streamapp.kinds import followers
-from streamapp.settings import Settings
-from streamapp.store.keys import (
+from streamapp.pipelines import followers
+from streamapp.store.slot.keys import (
     SlotKeys,
     catalogue_tag,
     histories_tag,
@@ -25,8 +25,8 @@ from streamapp.store.keys import (
     list_name,
     rows_tag,
 )
-from streamapp.store.progress import matched_text, positions_text, published_text
-from streamapp.store.slot import Head, Slot
+from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.versions import matched_text, positions_text, published_text
 from streamapp.transport.offsets import pass_gaps, read_offsets
 from streamapp.transport.records import TP
 

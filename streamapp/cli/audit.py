@@ -1,4 +1,4 @@
-"""Cli. `streamapp audit`: what is in Redis, compared with the batch truth of event logs."""
+"""`streamapp audit`: what is in Redis, compared with the batch truth of event logs."""
 
 import asyncio
 import time
@@ -20,19 +20,19 @@ from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.user_lists import compare_user_lists
 from streamapp.cli.console import Step, print_json, print_table, progress, visible
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.core.listing import ITEM, TRENDING
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.eventlog import read_log
-from streamapp.kinds import pipelines
-from streamapp.settings import Settings, load_settings
-from streamapp.store.audience import present
-from streamapp.store.keys import list_name
-from streamapp.store.products import read_products
-from streamapp.store.snapshot import (
+from streamapp.inspection.snapshot import (
     check_still,
     names_under,
     read_lists,
     slots_of,
 )
+from streamapp.pipelines import pipelines
+from streamapp.store.slot.keys import list_name
+from streamapp.store.values.products import read_products
+from streamapp.store.values.user_list_index import present
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Cli. `streamapp explain`: the counts behind the score of two items."""
+"""`streamapp explain`: the counts behind the score of two items."""
 
 import asyncio
 from typing import NamedTuple
@@ -8,22 +8,22 @@ from redis.asyncio import Redis
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.core.aged_norms import AgedNorms
-from streamapp.core.aged_rows import by_item
-from streamapp.core.association import Association
-from streamapp.core.listing import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
-from streamapp.core.projection import PROJECTIONS
-from streamapp.core.ranking import MEASURES, Measure, share, similarity
-from streamapp.core.registry import shard_of
-from streamapp.core.roles import roles_of
-from streamapp.core.rows import CELL
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.counts.decayed_norms import DecayedNorms
+from streamapp.core.counts.decayed_rows import by_item
+from streamapp.core.counts.rows import CELL
+from streamapp.core.evaluation.association import Association
+from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.histories.role_items import roles_of
+from streamapp.core.ids.registry import shard_of
+from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
+from streamapp.core.lists.ranking import MEASURES, Measure, share, similarity
 from streamapp.errors import ConfigError, StreamappError
-from streamapp.kinds import pipelines
-from streamapp.settings import Settings, load_settings
-from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
-from streamapp.store.norms import read_norms
-from streamapp.store.slot import Head, Slot
-from streamapp.store.snapshot import read_layout
+from streamapp.inspection.snapshot import read_layout
+from streamapp.pipelines import pipelines
+from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
+from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.values.norms import read_norms
 
 _AS_OF_BYTES = 8
 
@@ -145,7 +145,7 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
         users, as_of = await _users(redis, settings, layout[settings.interactions_topic])
     cells = np.frombuffer(row[1] if row else bytes(_AS_OF_BYTES), CELL, offset=_AS_OF_BYTES)
     norms.reserve(max(len(registry), len(norms.users)))
-    if isinstance(norms, AgedNorms):
+    if isinstance(norms, DecayedNorms):
         # A row may be a checkpoint ahead of the norms.
         cells = cells[cells["item"] < norms.ages.size]
         _, cells = by_item(norms, np.full(len(cells), numbers[0], np.int32), cells)
@@ -159,7 +159,7 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
     # While events come in, what was read first may be a checkpoint behind what was read last.
     having = max(left_users, support), max(right_users, support)
     cosine = float(similarity(dot, left_sum_sq, right_sum_sq, settings.damping))
-    if settings.decay and isinstance(norms, AgedNorms):
+    if settings.decay and isinstance(norms, DecayedNorms):
         exponent = norms.exponent[numbers]
         sums = np.array([dot, left_sum_sq, right_sum_sq])
         twice = np.array([exponent.sum(), *(2 * exponent)], np.int64)

@@ -1,4 +1,4 @@
-"""Cli. `streamapp export`: the counts of a drained app as numpy arrays."""
+"""`streamapp export`: the counts of a drained app as numpy arrays."""
 
 import asyncio
 from pathlib import Path
@@ -10,10 +10,10 @@ from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.cli.console import progress
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.target import check_target
-from streamapp.core.decay import Decay
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.histories.decay import Decay
 from streamapp.errors import ConfigError
-from streamapp.settings import Settings, load_settings
-from streamapp.store.snapshot import Snapshot, read_snapshot
+from streamapp.inspection.snapshot import Snapshot, read_snapshot
 
 
 def export_counts(file: Path, timeout_s: float) -> None:

@@ -1,21 +1,21 @@
-"""Cli. `streamapp footprint`: what a state of some size takes in Redis."""
+"""`streamapp footprint`: what a state of some size takes in Redis."""
 
 import asyncio
 from dataclasses import replace
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.core.history import entry_of
-from streamapp.core.listing import ITEM
-from streamapp.core.norms import NORM
-from streamapp.core.rows import CELL
-from streamapp.kinds import pipelines
-from streamapp.settings import Settings, load_settings
-from streamapp.store.audience import Audience
-from streamapp.store.footprint import KeyClass, Size, predict
-from streamapp.store.slot import Head
-from streamapp.store.snapshot import read_layout, slots_of
-from streamapp.store.tops import known_categories
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.counts.norms import NORM
+from streamapp.core.counts.rows import CELL
+from streamapp.core.histories.history import entry_of
+from streamapp.core.list_kinds import ITEM
+from streamapp.inspection.footprint import KeyClass, Size, predict
+from streamapp.inspection.snapshot import read_layout, slots_of
+from streamapp.pipelines import pipelines
+from streamapp.store.slot.slot import Head
+from streamapp.store.values.category_tops import known_categories
+from streamapp.store.values.user_list_index import UserListIndex
 
 _MEBIBYTE = 1024 * 1024
 _BLOB_HEADER_BYTES = {"histories": 8, "rows": 16}
@@ -60,7 +60,7 @@ async def _state(settings: Settings) -> tuple[Size, int, int, int]:
         slots = slots_of(redis, settings, layout)
         heads = [[await slot.head() or Head(0) for slot in some] for some in slots]
         known = len(await slots[1][0].packed(slots[1][0].keys.norms)) // NORM.itemsize
-        live = [await Audience(redis, slot.keys).size() for slot in slots[0]]
+        live = [await UserListIndex(redis, slot.keys).size() for slot in slots[0]]
         categories = await known_categories(redis, settings, len(slots[1]))
     blobs = [sum(head.number("blobs") for head in some) for some in heads]
     sizes = entry_of(settings.decay).itemsize, CELL.itemsize

@@ -1,4 +1,4 @@
-"""Cli. `streamapp status`: how far the app is, and how much it holds."""
+"""`streamapp status`: how far the app is, and how much it holds."""
 
 import asyncio
 import math
@@ -9,15 +9,15 @@ from redis.asyncio import Redis
 from streamapp.audit.lag import Standing, read_standing
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.core.interactions import SKIPPED
-from streamapp.core.judging import Served
-from streamapp.core.rows import CELL
-from streamapp.settings import Settings, load_settings
-from streamapp.store.keys import SlotKeys, rows_tag
-from streamapp.store.norms import read_norms
-from streamapp.store.products import hidden_in
-from streamapp.store.slot import Head, Slot
-from streamapp.store.tops import known_categories
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.counts.rows import CELL
+from streamapp.core.evaluation.online import OnlineMetrics
+from streamapp.core.messages.interaction_batch import SKIPPED
+from streamapp.store.slot.keys import SlotKeys, rows_tag
+from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.values.category_tops import known_categories
+from streamapp.store.values.norms import read_norms
+from streamapp.store.values.products import hidden_in
 
 _ROW_HEADER_BYTES = 16
 
@@ -92,8 +92,8 @@ async def _status(settings: Settings) -> dict[str, Any]:
 
 def _served(standing: Standing, topic: str) -> dict[str, float | None]:
     """Return how good the lists were that users of the sample had; None where none was judged."""
-    parts = [Served.read(head.fields) for head in standing.of(topic)]
-    served = Served(
+    parts = [OnlineMetrics.read(head.fields) for head in standing.of(topic)]
+    served = OnlineMetrics(
         hits=sum(part.hits for part in parts),
         reciprocal_ranks=math.fsum(part.reciprocal_ranks for part in parts),
     )

@@ -15,7 +15,7 @@ from aiokafka import ConsumerRecord
 
 from streamapp.audit.lag import read_standing
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from streamapp.store.products import read_hidden
+from streamapp.store.values.products import read_hidden
 from tests.chaos.shop import CATALOGUE, LETTER, NUMBER
 from tests.integration.traffic import read_topic, redis_lists, topic_as_keys
 from tests.servers.deployment import Deployment

@@ -1,4 +1,4 @@
-"""Tests. What goes into the topics and what comes out of them."""
+"""What goes into the topics and what comes out of them."""
 
 import asyncio
 import csv
@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from streamapp.store.connection import opened
-from streamapp.store.products import Hidden, read_hidden
-from streamapp.store.snapshot import read_layout
+from streamapp.inspection.snapshot import read_layout
+from streamapp.store.redis.connection import opened
+from streamapp.store.values.products import Hidden, read_hidden
 from streamapp.transport.topics import administration, partition_counts
 from tests.servers.deployment import Deployment
 
