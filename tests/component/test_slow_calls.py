@@ -32,7 +32,7 @@ def test_the_slowest_call_is_told_and_settings_are_as_before(node: RedisNode) ->
 
 def test_scripts_are_told_by_their_name(node: RedisNode) -> None:
     """Redis knows them by the digest of their text."""
-    text = (files("streamapp.store.slot.slot") / "lua" / "replace-lists.lua").read_text()
+    text = (files("streamapp.store.slot") / "lua" / "replace-lists.lua").read_text()
     keys, lists = [f"list{number}" for number in range(6_000)], 3_000
     sizes = (2).to_bytes(4, "little") * lists
     with Redis.from_url(node.url) as redis:

@@ -17,7 +17,7 @@ Value = bytes | str | int | float
 
 @cache
 def _source(name: str) -> tuple[str, str]:
-    text = (files("streamapp.store.slot.slot") / "lua" / f"{name}.lua").read_text()
+    text = (files("streamapp.store.slot") / "lua" / f"{name}.lua").read_text()
     return sha1(text.encode(), usedforsecurity=False).hexdigest(), text
 
 
