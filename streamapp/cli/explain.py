@@ -21,8 +21,9 @@ from streamapp.core.lists.ranking import MEASURES, Measure, share, similarity
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.inspection.snapshot import read_layout
 from streamapp.pipelines import pipelines
+from streamapp.store.slot.head import HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norms import read_norms
 
 _AS_OF_BYTES = 8
@@ -141,7 +142,7 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
                 how = f"that {did} item" if roles.row else "with item"
                 raise StreamappError(f"no interaction {how} {item} was ever applied")
         (row,) = await slot.read([numbers[0]])
-        norms = await read_norms(slot, await slot.head() or Head(0), settings)
+        norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), settings)
         users, as_of = await _users(redis, settings, layout[settings.interactions_topic])
     cells = np.frombuffer(row[1] if row else bytes(_AS_OF_BYTES), CELL, offset=_AS_OF_BYTES)
     norms.reserve(max(len(registry), len(norms.users)))
@@ -191,6 +192,6 @@ async def _users(redis: Redis, settings: Settings, partitions: int) -> tuple[int
         Slot(redis, SlotKeys(settings.state_prefix, histories_tag(number)))
         for number in range(partitions)
     ]
-    heads = [await slot.head() or Head(0) for slot in slots]
-    newest = max(float(head.fields.get("newest_ts", "-inf")) for head in heads)
-    return sum(head.number("blobs") for head in heads), newest
+    heads = [await slot.head(HistoriesHead) or HistoriesHead() for slot in slots]
+    newest = max(head.newest_ts for head in heads)
+    return sum(head.blobs for head in heads), newest

@@ -29,7 +29,7 @@ async def begin_at(redis: Redis, settings: Settings, positions: Mapping[str, int
         slot = Slot(redis, SlotKeys(settings.state_prefix, tag), generation)
         kind, _, rest = tag.partition(":")
         reading = settings.reading(rest.rpartition(":")[0]) if kind == "e" else settings.results
-        await slot.create(position, {"results": reading})
+        await slot.create(position, reading)
 
 
 async def remove_all(redis: Redis, keys: Sequence[bytes] | Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """IntakeStage: event records -> cuts of interactions, each in the partition of its user.
 
-IntakeStage has no state but its position in each event partition. It sends a cut, waits until the broker
-has it and the dead letters, and only then moves the positions, while the next cut is made: what it
+Its only state is the position in each event partition. It sends a cut, waits until the broker has
+it and the dead letters, and only then moves the positions, while the next cut is made: what it
 sends twice is dropped by the fences of whoever reads it, and nothing is left out. Where more kinds
 of lists are made, each has a cut of its own through the same records, which goes the same way to
 its own topic (ADR-0011).
@@ -21,9 +21,10 @@ from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
 from streamapp.pipelines import extra_kinds, pipelines
+from streamapp.store.slot.head import IntakeHead
 from streamapp.store.slot.keys import SlotKeys, intake_tag
 from streamapp.store.slot.manifest import check_kinds, partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
@@ -77,11 +78,11 @@ class IntakeStage:
             keys = SlotKeys(self._settings.state_prefix, intake_tag(tp.topic, tp.partition))
             self._slots[tp] = Slot(self._redis, keys)
             reading = self._settings.reading(tp.topic)
-            head = await open_slot(self._outside, self._slots[tp], tp, known, reading)
+            head = await open_slot(self._outside, self._slots[tp], IntakeHead, tp, known, reading)
             self._generation = self._slots[tp].generation
             check_kinds(self._generation, self._settings)
             self._positions[tp] = self._fences[tp] = head.position
-            self._marks[tp] = RecordFingerprint.decode(head.fields.get("mark", b""))
+            self._marks[tp] = RecordFingerprint.decode(head.last_record or b"")
         return dict(self._positions)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
@@ -168,7 +169,7 @@ class IntakeStage:
         self._failpoints.reach("intake.position-moved")
 
     async def _store(self, tp: TP, mark: RecordFingerprint) -> None:
-        head = Head(mark.offset + 1, fields={"mark": mark.encode()})
+        head = IntakeHead(mark.offset + 1, last_record=mark.encode())
         await self._slots[tp].commit(self._fences[tp], head)
         self._fences[tp] = head.position
 

@@ -6,7 +6,8 @@ from streamapp.config.settings import Settings
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.norms import Norms
 from streamapp.errors import StateError
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.head import Head
+from streamapp.store.slot.slot import Slot
 
 
 async def read_norms(slot: Slot, head: Head, settings: Settings) -> Norms:
@@ -15,8 +16,8 @@ async def read_norms(slot: Slot, head: Head, settings: Settings) -> Norms:
     Raises:
         StateError: the state was made with another half-life, so that it reads otherwise.
     """
-    made_under = json.loads(head.fields.get("results", b"{}")).get("half_life", 0.0)
-    if head.fields and made_under != settings.half_life:
+    made_under = json.loads(head.results or "{}").get("half_life", 0.0)
+    if head.state_id and made_under != settings.half_life:
         raise StateError(
             f"the state was made under STREAMAPP_HALF_LIFE={made_under:g}, which is "
             f"{settings.half_life:g} here; set it to {made_under:g}"

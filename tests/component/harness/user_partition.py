@@ -17,8 +17,9 @@ from streamapp.core.histories.history import ENTRY
 from streamapp.core.ids.registry import Registry
 from streamapp.failpoints import Failpoints
 from streamapp.store.lists import Lists, lists_of
+from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.user_list_index import UserListIndex
 
 ITEMS = ["a", "b", "c", "x", "y"]
@@ -76,7 +77,7 @@ class Desk:
 
     async def begin(self) -> None:
         """Make the slot, and publish the lists of the items."""
-        await self.slot.create(0, {})
+        await self.slot.create(0)
         for item, neighbours in NEIGHBOURS.items():
             await self.item_list(item, neighbours)
 
