@@ -1,4 +1,4 @@
-"""Hallway. The composition root: settings in, a Faust app with its agents out.
+"""The composition root: settings in, a Faust app with its agents out.
 
 `faust -A streamapp.app worker` finds `app` here; it is made when it is asked for, so that the
 import has no effects.
@@ -19,29 +19,29 @@ from faust.app.base import BootStrategy
 from faust.types import AgentT
 from redis.asyncio import Redis
 
-from streamapp.agents.catalogue import Catalogue
-from streamapp.agents.histories import Histories
-from streamapp.agents.intake import Intake
-from streamapp.agents.item_lists import ItemLists
-from streamapp.agents.lanes import Lanes
-from streamapp.agents.neighbours import Neighbours
-from streamapp.agents.outside import Outside
-from streamapp.agents.stage import Stage
+from streamapp.agents.catalogue.stage import CatalogueStage
+from streamapp.agents.histories.stage import HistoryStage
+from streamapp.agents.intake.stage import IntakeStage
+from streamapp.agents.runtime.assignment import Assignment
+from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.runtime.item_list_cache import ItemListCache
+from streamapp.agents.runtime.stage import Stage
+from streamapp.agents.shard.stage import ShardStage
+from streamapp.config.settings import Settings, load_settings
 from streamapp.errors import ConfigError, StateError, StreamappError, UnansweredError
 from streamapp.failpoints import Failpoints
-from streamapp.kinds import pipelines
-from streamapp.repeats import spare_repeats
-from streamapp.settings import Settings, load_settings
-from streamapp.store.connection import connect, opened
-from streamapp.store.layout import check_layout
+from streamapp.pipelines import main_pipeline, pipelines
 from streamapp.store.lists import lists_of
-from streamapp.store.masters import check_policy, identity_of, read_masters
+from streamapp.store.redis.connection import connect, opened
+from streamapp.store.redis.health import check_policy, identity_of, read_masters
+from streamapp.store.slot.manifest import check_layout
 from streamapp.transport.consumer import Consumer, Records, Transport
 from streamapp.transport.offsets import check_marks, read_offsets
-from streamapp.transport.publisher import Publisher
-from streamapp.transport.records import TP, Mark, Offsets, RecordBatch
+from streamapp.transport.producer import Producer
+from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 from streamapp.transport.topics import administration, ensure_topics
-from streamapp.warm import warm
+from streamapp.worker.log_dedup import deduplicate_logs
+from streamapp.worker.warm import warm
 
 logger = logging.getLogger(__name__)
 
@@ -105,15 +105,23 @@ class App(faust.App):
         self.transport = Transport(self.conf.broker_consumer, self)
         redis: Redis = connect(settings)
         lists = lists_of(redis, settings.list_prefix, settings.state_prefix, settings.redis_cluster)
-        publisher, failpoints = Publisher(settings), Failpoints(settings.failpoint)
-        self.outside = Outside(settings, redis, lists, ItemLists(lists), publisher, failpoints)
+        publisher, failpoints = Producer(settings), Failpoints(settings.failpoint)
+        self.outside = StageContext(
+            settings,
+            main_pipeline(settings),
+            redis,
+            lists,
+            ItemListCache(lists),
+            publisher,
+            failpoints,
+        )
         self._stages: dict[str, Callable[[int], Stage]] = {}
-        for kind, own in pipelines(settings).items():
-            outside = replace(self.outside, settings=own, kind=kind)
-            self._stages[own.interactions_topic] = partial(Histories, outside)
-            self._stages[own.deltas_topic] = partial(Neighbours, outside)
-        self._stages[settings.catalogue_topic] = partial(Catalogue, self.outside)
-        self.lanes = Lanes(
+        for pipeline in pipelines(settings).values():
+            outside = replace(self.outside, pipeline=pipeline)
+            self._stages[pipeline.interactions_topic] = partial(HistoryStage, outside)
+            self._stages[pipeline.deltas_topic] = partial(ShardStage, outside)
+        self._stages[settings.catalogue_topic] = partial(CatalogueStage, self.outside)
+        self.lanes = Assignment(
             self._stage, self._lane_of, self._offsets, self._seek, self._check, self.fail
         )
         self.on_partitions_revoked.connect(self._drop_lanes)
@@ -138,7 +146,7 @@ class App(faust.App):
 
     async def on_start(self) -> None:
         """Load the kernels, and check that Kafka and Redis are fit for use."""
-        spare_repeats("aiokafka")
+        deduplicate_logs("aiokafka")
         warm(self.settings.decay, content=self.settings.content_neighbours)
         # What is here stays; batches make many objects and few cycles, so look for those seldom.
         gc.freeze()
@@ -238,14 +246,14 @@ class App(faust.App):
 
     def _stage(self, lane: str) -> Stage:
         if lane == _INTAKE:
-            return Intake(self.outside)
+            return IntakeStage(self.outside)
         topic, _, partition = lane.rpartition("/")
         return self._stages[topic](int(partition))
 
     async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
         return await read_offsets(self.settings, stored, stored)
 
-    async def _check(self, marks: Mapping[TP, Mark | None]) -> None:
+    async def _check(self, marks: Mapping[TP, RecordFingerprint | None]) -> None:
         await check_marks(self.settings, {tp: mark for tp, mark in marks.items() if mark})
 
     async def _seek(self, positions: Mapping[TP, int]) -> None:

@@ -1,4 +1,4 @@
-"""Transport. A Faust consumer that hands on record batches and starts at the fences of the state.
+"""A Faust consumer that hands on record batches and starts at the fences of the state.
 
 Faust's own cost is per message: four tasks and a lock each. One message that carries what a whole
 read brought from a partition makes that cost small (ADR-0005). What Kafka has committed is only a
@@ -18,7 +18,7 @@ from faust.types import TP, Message
 from faust.types.transports import ConsumerT
 
 from streamapp.errors import ConfigError
-from streamapp.transport.header_names import read_any_name
+from streamapp.transport.lenient_headers import read_any_name
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import Offsets, RecordBatch
 

@@ -22,7 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streamapp.app import App, create_app
-from streamapp.settings import Settings
+from streamapp.config.settings import Settings
 from streamapp.transport.consumer import Consumer
 from streamapp.transport.records import RecordBatch
 
