@@ -49,8 +49,9 @@ async def _status(settings: Settings) -> dict[str, Any]:
         layout = await existing_partitions(settings, state_topics(settings))
         standing = await read_standing(redis, settings, layout)
         items = await _items(redis, settings)
-        hidden = await hidden_in(redis, settings, 0)
-        categories = await known_categories(redis, settings, layout[settings.deltas_topic])
+        hidden = await hidden_in(redis, settings.state_prefix, 0)
+        shards = layout[settings.deltas_topic]
+        categories = await known_categories(redis, settings.state_prefix, shards)
     histories = standing.of(HistoriesHead, settings.interactions_topic)
     rows = standing.of(ShardHead, settings.deltas_topic)
     catalogue = standing.of(CatalogueHead, settings.catalogue_topic)
@@ -125,5 +126,5 @@ def _skipped(histories: Sequence[HistoriesHead]) -> dict[str, int]:
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), settings)
+    norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), settings.decay)
     return int((norms.users > 0).sum())

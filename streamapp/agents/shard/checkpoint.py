@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
+from streamapp.config.fingerprints import rule_text
 from streamapp.core.arrays.bitmap import flagged, packed_flags
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content
@@ -99,7 +100,7 @@ class Checkpoint:
     def __init__(self, outside: StageContext, slot: Slot, head: ShardHead) -> None:
         self.position = head.position
         self._failpoints = outside.failpoints
-        self._rule = outside.settings.rule_text
+        self._rule = rule_text(outside.settings)
         self._slot = slot
         self._head = head
         self._items = 0
@@ -108,9 +109,9 @@ class Checkpoint:
 
     async def load(self, number: int, count: int, outside: StageContext) -> Shard:
         """Return the shard as it is stored; its rows are absent."""
-        registry = await self._slot.registry(registry_of(outside.kind))
+        registry = await self._slot.registry(registry_of(outside.pipeline.kind))
         self._items = len(registry)
-        kept: type[Norms] = DecayedNorms if outside.settings.decay else Norms
+        kept: type[Norms] = DecayedNorms if outside.pipeline.decay else Norms
         norms = kept.unpack(await self._slot.packed(self._slot.keys.norms))
         availability = Visibility.unpack(await self._slot.packed(self._slot.keys.availability))
         availability.reserve(len(registry))
@@ -122,7 +123,7 @@ class Checkpoint:
             availability.mask,
         )
         content = Content()
-        if outside.settings.content_neighbours:
+        if outside.pipeline.makes_content_lists:
             content = await read_content(outside.redis, self._slot.keys)
         availability.heard = self._head.last_update_offset
         popularity.newest_ts = self._head.popular_ts
@@ -137,7 +138,7 @@ class Checkpoint:
 
     async def _categories(self, outside: StageContext) -> Categories:
         """Return the categories as they are stored, their names last: all that items name."""
-        if not outside.settings.catalogue_topic:
+        if not outside.pipeline.catalogue_topic:
             return Categories()
         packed = await self._slot.packed(self._slot.keys.categories)
         return Categories.unpack(
