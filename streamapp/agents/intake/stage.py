@@ -1,8 +1,8 @@
 """IntakeStage: event records -> cuts of interactions, each in the partition of its user.
 
-IntakeStage has no state but its position in each event partition. It sends a cut, waits until the broker
-has it and the dead letters, and only then moves the positions, while the next cut is made: what it
-sends twice is dropped by the fences of whoever reads it, and nothing is left out. Where more kinds
+IntakeStage has no state but its position in each event partition. It sends a cut, waits until the
+broker has it and the dead letters, and only then moves the positions, while the next cut is made:
+what it sends twice is dropped by the fences of whoever reads it, and nothing is left out. Where more kinds
 of lists are made, each has a cut of its own through the same records, which goes the same way to
 its own topic (ADR-0011).
 """
@@ -140,7 +140,7 @@ class IntakeStage:
         latest_ts = time.time() + self._settings.max_ahead_s
         main, reader = cut.builders[ITEM], self._readers[tp.topic]
         for refusal in reader.read(records, latest_ts, main, cut.projections):
-            main.bury(refusal.record.offset)
+            main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
             cut.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
         return sum(len(record.value or b"") for record in records)

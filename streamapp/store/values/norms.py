@@ -3,7 +3,7 @@
 import json
 
 from streamapp.config.settings import Settings
-from streamapp.core.counts.decayed_norms import DecayedNorms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import Norms
 from streamapp.errors import StateError
 from streamapp.store.slot.slot import Head, Slot
@@ -21,5 +21,5 @@ async def read_norms(slot: Slot, head: Head, settings: Settings) -> Norms:
             f"the state was made under STREAMAPP_HALF_LIFE={made_under:g}, which is "
             f"{settings.half_life:g} here; set it to {made_under:g}"
         )
-    kept: type[Norms] = DecayedNorms if settings.decay else Norms
-    return kept.unpack(await slot.packed(slot.keys.norms))
+    packed = await slot.packed(slot.keys.norms)
+    return ItemCounts.unpack(packed, decayed=settings.decay is not None).norms
