@@ -30,7 +30,7 @@ from streamapp.agents.shard.stage import ShardStage
 from streamapp.config.settings import Settings, load_settings
 from streamapp.errors import ConfigError, StateError, StreamappError, UnansweredError
 from streamapp.failpoints import Failpoints
-from streamapp.pipelines import pipelines
+from streamapp.pipelines import main_pipeline, pipelines
 from streamapp.store.lists import lists_of
 from streamapp.store.redis.connection import connect, opened
 from streamapp.store.redis.health import check_policy, identity_of, read_masters
@@ -107,13 +107,19 @@ class App(faust.App):
         lists = lists_of(redis, settings.list_prefix, settings.state_prefix, settings.redis_cluster)
         publisher, failpoints = Producer(settings), Failpoints(settings.failpoint)
         self.outside = StageContext(
-            settings, redis, lists, ItemListCache(lists), publisher, failpoints
+            settings,
+            main_pipeline(settings),
+            redis,
+            lists,
+            ItemListCache(lists),
+            publisher,
+            failpoints,
         )
         self._stages: dict[str, Callable[[int], Stage]] = {}
-        for kind, own in pipelines(settings).items():
-            outside = replace(self.outside, settings=own, kind=kind)
-            self._stages[own.interactions_topic] = partial(HistoryStage, outside)
-            self._stages[own.deltas_topic] = partial(ShardStage, outside)
+        for pipeline in pipelines(settings).values():
+            outside = replace(self.outside, pipeline=pipeline)
+            self._stages[pipeline.interactions_topic] = partial(HistoryStage, outside)
+            self._stages[pipeline.deltas_topic] = partial(ShardStage, outside)
         self._stages[settings.catalogue_topic] = partial(CatalogueStage, self.outside)
         self.lanes = Assignment(
             self._stage, self._lane_of, self._offsets, self._seek, self._check, self.fail

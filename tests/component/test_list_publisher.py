@@ -75,7 +75,7 @@ class Desk:
         settings = SimpleNamespace(lists_topic="lists", publish_interval=publish_interval)
         outside: Any = SimpleNamespace(
             settings=settings, lists=self.keys, publisher=self.broker, failpoints=Failpoints(),
-            kind="item",
+            pipeline=SimpleNamespace(kind="item"),
         )  # fmt: skip
         slot: Any = Claims()
         self.publication = ItemListPublisher(outside, slot)

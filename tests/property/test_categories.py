@@ -19,7 +19,7 @@ from tests.support.trends import Shop
 
 ITEMS = [f"i{number}" for number in range(4)]
 CATEGORIES = ["", "tents", "lamps"]
-TYPES = {"popularity": POPULARITY, "availability": VISIBILITY, "categories": CATEGORY}
+TYPES = {"popularity": POPULARITY, "visibility": VISIBILITY, "categories": CATEGORY}
 
 items = st.sampled_from(ITEMS)
 happenings = st.one_of(
@@ -52,7 +52,7 @@ class Slot:
                 array[place] = np.frombuffer(record, dtype)[0]
             packed[name] = array.tobytes()
         registry = Registry(self.ids)
-        hidden = Visibility(packed["availability"])
+        hidden = Visibility(packed["visibility"])
         hidden.reserve(len(registry))
         return Shard(
             number, shards, Rule(top_n), "g", self.position, registry, ItemCounts.unpack(),

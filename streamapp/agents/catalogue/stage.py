@@ -55,7 +55,7 @@ class CatalogueStage:
         self._publisher = outside.publisher
         self._failpoints = outside.failpoints
         self._partition = partition
-        keys = SlotKeys(outside.settings.state_prefix, catalogue_tag(partition))
+        keys = SlotKeys(outside.pipeline.state_prefix, catalogue_tag(partition))
         self._slot = Slot(outside.redis, keys)
         self._position = 0
         self._mark: RecordFingerprint | None = None
@@ -69,11 +69,11 @@ class CatalogueStage:
         self._shards = {
             kind: (
                 one.deltas_topic,
-                await partition_count(self._outside.redis, one, one.deltas_topic),
+                await partition_count(self._outside.redis, one.state_prefix, one.deltas_topic),
             )
             for kind, one in pipelines(self._settings).items()
         }
-        head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
+        head = await open_slot(self._outside, self._slot, tp, known, self._outside.pipeline.results)
         self._position, self._dead = head.position, head.number("dead")
         self._mark = RecordFingerprint.decode(head.fields.get("mark", b""))
         if self._mark is not None and _TOLD not in head.fields:

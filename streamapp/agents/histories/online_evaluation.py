@@ -21,7 +21,7 @@ class OnlineEvaluation:
     def __init__(self, outside: StageContext) -> None:
         settings = outside.settings
         self._lists = outside.lists
-        self._share = settings.judged_share if settings.user_list_ttl else 0.0
+        self._share = settings.judged_share if outside.pipeline.makes_user_lists else 0.0
         self._within_s = settings.judged_within
         self._decay = settings.decay
 

@@ -62,11 +62,11 @@ class HistoryStage:
 
     def __init__(self, outside: StageContext, partition: int) -> None:
         self._outside = outside
-        self._settings = outside.settings
+        self._settings, self._pipeline = outside.settings, outside.pipeline
         self._publisher = outside.publisher
         self._failpoints = outside.failpoints
         self._partition = partition
-        keys = SlotKeys(outside.settings.state_prefix, histories_tag(partition))
+        keys = SlotKeys(outside.pipeline.state_prefix, histories_tag(partition))
         self._slot = Slot(outside.redis, keys)
         self._state: _State
         self._forgetting = Forgetting(outside, self._slot, partition)
@@ -81,17 +81,17 @@ class HistoryStage:
         """Read the head and the registry."""
         await self._aside.close()
         self._shards = await partition_count(
-            self._outside.redis, self._settings, self._settings.deltas_topic
+            self._outside.redis, self._pipeline.state_prefix, self._pipeline.deltas_topic
         )
         ((tp, known),) = offsets.items()
-        head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
+        head = await open_slot(self._outside, self._slot, tp, known, self._pipeline.results)
         counters = {
             name: int(value)
             for name, value in head.fields.items()
             if name in {"applied", "dead", "replayed"} or name.startswith(SKIPPED)
         }
         self._mark = RecordFingerprint.decode(head.fields.get("mark", b""))
-        registry = await self._slot.registry(registry_of(self._outside.kind))
+        registry = await self._slot.registry(registry_of(self._pipeline.kind))
         newest_ts = float(head.fields.get("newest_ts", "-inf"))
         self._state = _State(
             head.position,
@@ -190,7 +190,7 @@ class HistoryStage:
         return {user: history for user, (at, history) in found if at <= position}
 
     def _admit(self, cut: InteractionBatch, state: _State) -> Admitted:
-        news = admit(cut, state.fences, state.registry, self._settings.event_weights)
+        news = admit(cut, state.fences, state.registry, self._pipeline.event_weights)
         found = {"applied": news.applied, "dead": news.dead, "replayed": news.replayed}
         for name, count in found.items():
             state.counters[name] = state.counters.get(name, 0) + count
@@ -217,7 +217,7 @@ class HistoryStage:
         await self._judging.ask(
             [todo for _, todo in todos], histories, state.registry, state.served
         )
-        decay = self._settings.decay
+        decay = self._pipeline.decay
         deltas: dict[tuple[str, int], list[Outgoing]] = {}
         for offset, todo in todos:
             idle = [
@@ -232,7 +232,7 @@ class HistoryStage:
                     [histories[user] for user in todo.users],
                     todo.interactions,
                     state.registry,
-                    self._settings.history_cap,
+                    self._pipeline.history_cap,
                     self._settings.forget_after or np.inf,
                     decay,
                 )
@@ -250,15 +250,15 @@ class HistoryStage:
             for shard, value in encode_deltas(
                 revisions, state.registry, self._shards, origin, masses
             ):
-                target = self._settings.deltas_topic, shard
+                target = self._pipeline.deltas_topic, shard
                 deltas.setdefault(target, []).append(Outgoing(value))
         return deltas, histories
 
     def _masses(self, interactions: Interactions, registry: Registry) -> PopularityIncrements:
         """Return what interactions add to the popularity of items, if anybody wants to know."""
-        half_life_s = self._settings.trending_half_life
-        if not half_life_s:
+        if not self._pipeline.makes_trending:
             return NO_INCREMENTS
+        half_life_s = self._settings.trending_half_life
         columns = interactions.item, interactions.weight, interactions.ts
         return popularity_increments(*columns, half_life_s, len(registry))
 

@@ -1,10 +1,10 @@
 """IntakeStage: event records -> cuts of interactions, each in the partition of its user.
 
-IntakeStage has no state but its position in each event partition. It sends a cut, waits until the
-broker has it and the dead letters, and only then moves the positions, while the next cut is made:
-what it sends twice is dropped by the fences of whoever reads it, and nothing is left out. Where more kinds
-of lists are made, each has a cut of its own through the same records, which goes the same way to
-its own topic (ADR-0011).
+The stage has no state but its position in each event partition. It sends a cut, waits until the
+broker has it and the dead letters, and only then moves the positions, while the next cut is made.
+The next stage drops what is sent twice, and nothing is left out. Where more kinds of lists are
+made, each has a cut of its own through the same records, which goes the same way to its own topic
+(ADR-0011).
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import open_slot
+from streamapp.config.fingerprints import reading_text
 from streamapp.core.events.event import EventReader, Project
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM
@@ -70,13 +71,15 @@ class IntakeStage:
         """Read the positions in the event partitions."""
         await self._moving.close()
         self._partitions = {
-            one.interactions_topic: await partition_count(self._redis, one, one.interactions_topic)
+            one.interactions_topic: await partition_count(
+                self._redis, one.state_prefix, one.interactions_topic
+            )
             for one in self._pipelines.values()
         }
         for tp, known in offsets.items():
-            keys = SlotKeys(self._settings.state_prefix, intake_tag(tp.topic, tp.partition))
+            keys = SlotKeys(self._outside.pipeline.state_prefix, intake_tag(tp.topic, tp.partition))
             self._slots[tp] = Slot(self._redis, keys)
-            reading = self._settings.reading(tp.topic)
+            reading = reading_text(self._settings, tp.topic)
             head = await open_slot(self._outside, self._slots[tp], tp, known, reading)
             self._generation = self._slots[tp].generation
             check_kinds(self._generation, self._settings)

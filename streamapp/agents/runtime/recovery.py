@@ -70,11 +70,11 @@ async def open_slot(
         StateError: the state is gone, was made under other settings, or names offsets that the
             partition does not have.
     """
-    begun = await partition_count(outside.redis, outside.settings, tp.topic)
+    begun = await partition_count(outside.redis, outside.pipeline.state_prefix, tp.topic)
     # Where nothing is known of the topic, Redis is empty, and the head below says so.
     if 0 < begun <= tp.partition:
         check_partitions(tp.topic, tp.partition + 1, begun)
-    slot.generation = await read_generation(outside.redis, outside.settings)
+    slot.generation = await read_generation(outside.redis, outside.pipeline.state_prefix)
     head = await slot.head()
     where = f"{tp.topic}[{tp.partition}]"
     if head is None:
@@ -92,7 +92,7 @@ async def open_slot(
     if head.fields.get("generation", b"").decode() != slot.generation:
         raise StateError(
             f"{where}: {slot.keys.head} belongs to another state than the rest under "
-            f"{outside.settings.state_prefix}; count again with `streamapp rebuild`"
+            f"{outside.pipeline.state_prefix}; count again with `streamapp rebuild`"
         )
     if (made_under := head.fields.get("results", b"").decode()) != results:
         raise StateError(

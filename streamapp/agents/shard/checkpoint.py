@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
+from streamapp.config.fingerprints import rule_text
 from streamapp.core.arrays.bitmap import flagged, packed_flags
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content
@@ -104,7 +105,7 @@ class Checkpoint:
     def __init__(self, outside: StageContext, slot: Slot, head: Head) -> None:
         self.position = head.position
         self._failpoints = outside.failpoints
-        self._rule = outside.settings.rule_text.encode()
+        self._rule = rule_text(outside.settings).encode()
         self._slot = slot
         self._head = head
         self._items = 0
@@ -113,10 +114,10 @@ class Checkpoint:
 
     async def load(self, number: int, count: int, outside: StageContext) -> Shard:
         """Return the shard as it is stored; its rows are absent."""
-        registry = await self._slot.registry(registry_of(outside.kind))
+        registry = await self._slot.registry(registry_of(outside.pipeline.kind))
         self._items = len(registry)
         norms = await self._slot.packed(self._slot.keys.norms)
-        counts = ItemCounts.unpack(norms, decayed=outside.settings.decay is not None)
+        counts = ItemCounts.unpack(norms, decayed=outside.pipeline.decay is not None)
         visibility = Visibility(
             await self._slot.packed(self._slot.keys.availability), self._head.number("heard")
         )
@@ -129,7 +130,7 @@ class Checkpoint:
             visibility.mask,
         )
         content = Content()
-        if outside.settings.content_neighbours:
+        if outside.pipeline.makes_content_lists:
             content = await read_content(outside.redis, self._slot.keys)
         popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
         shard = Shard(
@@ -143,7 +144,7 @@ class Checkpoint:
 
     async def _categories(self, outside: StageContext) -> Categories:
         """Return the categories as they are stored, their names last: all that items name."""
-        if not outside.settings.catalogue_topic:
+        if not outside.pipeline.catalogue_topic:
             return Categories()
         packed = await self._slot.packed(self._slot.keys.categories)
         return Categories(packed, await CategoryTops(outside.redis, self._slot.keys).numbers())

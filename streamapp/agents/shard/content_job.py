@@ -62,7 +62,8 @@ class ContentJob:
 
     def __init__(self, outside: StageContext, slot: Slot) -> None:
         self._outside = outside
-        self._settings = outside.settings
+        self._pipeline = outside.pipeline
+        self._top_n = outside.settings.top_n
         self._lists = outside.lists
         self._slot = slot
         self._interval_s = outside.settings.refresh_interval
@@ -86,9 +87,9 @@ class ContentJob:
         """Begin anew, for who has claimed the slot as `owner`."""
         await self.close()
         self._begin_anew()
-        redis, settings = self._outside.redis, self._settings
-        partitions = await partition_count(redis, settings, settings.catalogue_topic)
-        self._owner, prefix = owner, settings.state_prefix
+        redis, pipeline = self._outside.redis, self._pipeline
+        self._owner, prefix = owner, pipeline.state_prefix
+        partitions = await partition_count(redis, prefix, pipeline.catalogue_topic)
         self._shards = [SlotKeys(prefix, rows_tag(number)).head for number in range(shards)]
         self._catalogue = [
             SlotKeys(prefix, catalogue_tag(number)).head for number in range(partitions)
@@ -144,16 +145,15 @@ class ContentJob:
 
     async def _missing(self, catalogue: list[Any]) -> dict[str, bytes]:
         """Return the lists that shards do not hold as they should, by item; b"" is none."""
-        redis, settings = self._outside.redis, self._settings
+        redis, prefix = self._outside.redis, self._pipeline.state_prefix
         if catalogue != self._read_at:
-            layout = {settings.catalogue_topic: len(self._catalogue)}
-            products = await read_products(redis, settings, layout)
+            products = await read_products(redis, prefix, len(self._catalogue))
             if products != self._products:
                 texts = await asyncio.to_thread(Texts, products)
                 self._products, self._texts, self._nearest = products, texts, {}
             self._read_at = catalogue
         wanted = await self._wanted()
-        held = await read_matches(redis, settings, len(self._shards))
+        held = await read_matches(redis, prefix, len(self._shards))
         return {
             item: wanted.get(item, b"")
             for item in sorted(wanted.keys() | held.keys())
@@ -178,13 +178,13 @@ class ContentJob:
 
     async def _compute(self, items: list[str]) -> None:
         if items:
-            found = await asyncio.to_thread(self._texts.nearest, items, self._settings.top_n)
+            found = await asyncio.to_thread(self._texts.nearest, items, self._top_n)
             self._nearest |= zip(items, map(encode_list, found), strict=True)
 
     async def _send(self, missing: Mapping[str, bytes]) -> None:
         """Send lists to the shards of their items."""
         version = await self._slot.tick(self._owner)
-        topic, lists = self._settings.deltas_topic, list(missing.items())
+        topic, lists = self._pipeline.deltas_topic, list(missing.items())
         for start in range(0, len(lists), _SENT_AT_ONCE):
             by_shard: dict[int, list[tuple[str, list[Match]]]] = {}
             for item, packed in lists[start : start + _SENT_AT_ONCE]:

@@ -26,8 +26,8 @@ class ItemListPublisher:
     """
 
     def __init__(self, outside: StageContext, slot: Slot) -> None:
-        self._delivery = ListSender(outside, slot, outside.kind, "publication.lists-sent")
-        self._kind = outside.kind
+        self._delivery = ListSender(outside, slot, outside.pipeline.kind, "publication.lists-sent")
+        self._kind = outside.pipeline.kind
         self._lists = outside.lists
         self._failpoints = outside.failpoints
         self._interval_s = outside.settings.publish_interval

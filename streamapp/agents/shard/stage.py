@@ -19,9 +19,9 @@ from streamapp.agents.shard.content_job import ContentJob
 from streamapp.agents.shard.list_publisher import ItemListPublisher
 from streamapp.agents.shard.sweep import ItemSweep
 from streamapp.agents.shard.trending_job import TrendingJob
+from streamapp.config.fingerprints import rule_text
 from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.content.neighbours import CONTENT_KEY, decode_matches
-from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
 from streamapp.core.messages.delta import decode_delta, encode_noop
 from streamapp.core.shard.shard import Shard
@@ -52,15 +52,15 @@ class ShardStage:
 
     def __init__(self, outside: StageContext, number: int) -> None:
         self._outside = outside
-        self._settings = outside.settings
+        self._settings, self._pipeline = outside.settings, outside.pipeline
         self._number = number
-        keys = SlotKeys(outside.settings.state_prefix, rows_tag(number))
+        keys = SlotKeys(outside.pipeline.state_prefix, rows_tag(number))
         self._slot = Slot(outside.redis, keys)
         self._publication = ItemListPublisher(outside, self._slot)
-        # What is trending comes from the pipeline that counts all interactions.
-        first = number == 0 and outside.kind == ITEM
-        self._trending = TrendingJob(outside, self._slot) if first else None
-        matches = first and outside.settings.content_neighbours
+        is_first = number == 0
+        trends = is_first and outside.pipeline.owns_trending
+        matches = is_first and outside.pipeline.makes_content_lists
+        self._trending = TrendingJob(outside, self._slot) if trends else None
         self._matching = ContentJob(outside, self._slot) if matches else None
         self._shard: Shard
         self._refresh: ItemSweep
@@ -195,7 +195,7 @@ class ShardStage:
         the lists, they need a `seq` that no list of the old rule has: a message of its own.
         """
         rule = head.fields.get("rule")
-        if rule is not None and rule.decode() != self._settings.rule_text:
+        if rule is not None and rule.decode() != rule_text(self._settings):
             message = Outgoing(encode_noop(self._slot.generation, known.end))
             await self._outside.publisher.deliver({(tp.topic, tp.partition): [message]})
             self._republish_at = known.end + 1
@@ -215,10 +215,10 @@ class ShardStage:
     async def _read(self, tp: TP, known: Offsets) -> Head:
         """Read checkpoint and shard, again if another owner wrote to the slot in between."""
         count = await partition_count(
-            self._outside.redis, self._settings, self._settings.deltas_topic
+            self._outside.redis, self._pipeline.state_prefix, self._pipeline.deltas_topic
         )
         while True:
-            head = await open_slot(self._outside, self._slot, tp, known, self._settings.results)
+            head = await open_slot(self._outside, self._slot, tp, known, self._pipeline.results)
             self._checkpoint = Checkpoint(self._outside, self._slot, head)
             self._shard = await self._checkpoint.load(self._number, count, self._outside)
             with suppress(PositionMovedError):

@@ -41,10 +41,10 @@ class TrendingJob:
     def __init__(self, outside: StageContext, slot: Slot) -> None:
         settings = outside.settings
         self._half_life_s = settings.trending_half_life
-        self._in_categories = bool(settings.catalogue_topic)
+        self._in_categories = bool(outside.pipeline.catalogue_topic)
         self._top_n = settings.top_n
         self._interval_s = settings.publish_interval
-        self._prefix = settings.state_prefix
+        self._prefix = outside.pipeline.state_prefix
         self._redis = outside.redis
         self._lists = outside.lists
         self._failpoints = outside.failpoints

@@ -42,7 +42,7 @@ class UserSweep:
     def __init__(self, outside: StageContext, shards: int) -> None:
         settings = outside.settings
         self._redis, self._lists = outside.redis, outside.lists
-        prefix, self._interval_s = settings.state_prefix, settings.refresh_interval
+        prefix, self._interval_s = outside.pipeline.state_prefix, settings.refresh_interval
         self._heads = [SlotKeys(prefix, rows_tag(shard)).head for shard in range(shards)]
         self._due_at = time.monotonic()
         self._began_at = time.monotonic()

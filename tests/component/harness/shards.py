@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from streamapp.agents.shard.checkpoint import Checkpoint, Pending
 from streamapp.agents.shard.trending_job import TrendingJob
 from streamapp.config.settings import Settings
-from streamapp.core.list_kinds import ITEM
 from streamapp.core.shard.shard import Shard
 from streamapp.failpoints import Failpoints
+from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import lists_of
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
@@ -74,7 +74,7 @@ class Owner:
             lists=lists_of(redis, "l:", "s:", cluster=False),
             publisher=broker,
             failpoints=Failpoints(failpoint),
-            kind=ITEM,
+            pipeline=main_pipeline(self.settings),
         )
         self.outside = outside
         keys = [SlotKeys("s:", rows_tag(shard)) for shard in range(SHARDS)]
