@@ -9,7 +9,7 @@ from streamapp.store.redis.scripts import script_text
 NAMES = sorted(
     path.name.removesuffix(".lua")
     for path in (files("streamapp.store.slot") / "lua").iterdir()
-    if path.name not in {"guard.lua"}
+    if path.name != "guard.lua"
 )
 READERS = {"read-at"}
 OF_LISTS = {"replace-lists", "extend-lists"}
