@@ -16,7 +16,7 @@ from streamapp.config.settings import Settings
 from streamapp.core.arrays.bitmap import flagged
 from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
-from streamapp.pipelines import Pipeline, followers
+from streamapp.pipelines import Pipeline, followers, main_pipeline
 from streamapp.store.slot.keys import (
     SlotKeys,
     catalogue_tag,
@@ -117,10 +117,11 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
             heads[TP(topic, partition)] = await Slot(redis, keys).head()
     _check_content(heads[TP(settings.deltas_topic, 0)], settings)
     offsets = await read_offsets(settings, heads, {})
+    sources = main_pipeline(settings).source_topics
     behind = {
         tp: head.position
         for tp, head in heads.items()
-        if head and tp.topic not in settings.internal_topics and head.position < offsets[tp].end
+        if head and tp.topic in sources and head.position < offsets[tp].end
     }
     passed = await pass_gaps(settings, behind)
     return Standing(

@@ -10,7 +10,9 @@ from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.cli.console import progress
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.target import check_target
-from streamapp.config.settings import Settings, load_settings
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import decay_rule
+from streamapp.config.settings import Settings
 from streamapp.core.histories.decay import Decay
 from streamapp.errors import ConfigError
 from streamapp.inspection.snapshot import Snapshot, read_snapshot
@@ -31,7 +33,7 @@ def export_counts(file: Path, timeout_s: float) -> None:
     check_target(file)
     settings = load_settings()
     snapshot = asyncio.run(_read(settings, timeout_s))
-    arrays = _arrays(snapshot, settings.decay)
+    arrays = _arrays(snapshot, decay_rule(settings))
     try:
         with file.open("wb") as target:
             np.savez(target, **arrays)

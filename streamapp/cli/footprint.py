@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.config.settings import Settings, load_settings
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.counts.norms import NORM
 from streamapp.core.counts.rows import CELL
 from streamapp.core.histories.history import entry_of

@@ -9,7 +9,8 @@ import typer
 
 from streamapp.cli.console import print_table
 from streamapp.cli.session import redis_session
-from streamapp.config.settings import Settings, load_settings
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM, TRENDING, USER
 from streamapp.errors import StreamappError

@@ -9,7 +9,9 @@ from redis.asyncio import Redis
 from streamapp.audit.lag import Standing, read_standing
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.config.settings import Settings, load_settings
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import decay_rule
+from streamapp.config.settings import Settings
 from streamapp.core.counts.rows import CELL
 from streamapp.core.evaluation.online import OnlineMetrics
 from streamapp.core.messages.interaction_batch import SKIPPED
@@ -121,5 +123,5 @@ def _skipped(standing: Standing, topic: str) -> dict[str, int]:
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = await read_norms(slot, await slot.head() or Head(0), settings.decay)
+    norms = await read_norms(slot, await slot.head() or Head(0), decay_rule(settings))
     return int((norms.users > 0).sum())

@@ -7,7 +7,7 @@ import pytest
 
 from streamapp.cli.main import app
 from streamapp.cli.outcome import run
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
 from tests.servers.node import RedisNode
 
 

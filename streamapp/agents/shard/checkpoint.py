@@ -17,6 +17,7 @@ import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.config.fingerprints import rule_text
+from streamapp.config.rules import item_rule
 from streamapp.core.arrays.bitmap import flagged, packed_flags
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content
@@ -121,7 +122,7 @@ class Checkpoint:
         norms = kept.unpack(await self._slot.packed(self._slot.keys.norms))
         availability = Visibility.unpack(await self._slot.packed(self._slot.keys.availability))
         availability.reserve(len(registry))
-        rule = outside.settings.rule
+        rule = item_rule(outside.settings)
         popularity = Popularity.unpack(
             await self._slot.packed(self._slot.keys.popularity),
             rule.top_n,
