@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 from demo.stage import Stage
 from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
-from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.cli.console import progress
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.errors import StreamappError
 from streamapp.eventlog import LoggedEvent
@@ -76,9 +76,9 @@ class Acts:
             await self._send(events, lambda done: step(done, total))
             step = begin("counting, and bringing lists up to date")
 
-            def tell(standing: Standing) -> None:
+            def tell(lag: Lag) -> None:
                 self.stage.check()
-                step(standing.number(settings.interactions_topic, "applied"), total)
+                step(lag.number(settings.interactions_topic, "applied"), total)
 
             await wait_until_drained(self.redis, settings, self.layout, _DRAINED_S, tell)
         return time.monotonic() - began

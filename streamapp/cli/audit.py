@@ -14,11 +14,11 @@ from streamapp.audit.comparison import (
     Comparison,
 )
 from streamapp.audit.counted import count_pipeline
-from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.user_lists import compare_user_lists
 from streamapp.cli.console import Step, print_json, print_table, progress, visible
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.config.loader import load_settings
 from streamapp.config.rules import event_rules, user_rule
@@ -118,8 +118,8 @@ async def _compare(
         layout = await existing_partitions(settings, state_topics(settings))
         wait = begin("waiting for the app")
 
-        def tell(standing: Standing) -> None:
-            wait(standing.lag_events, None)
+        def tell(lag: Lag) -> None:
+            wait(lag.lag_events, None)
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
         products = await read_products(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.cli.console import progress
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.target import check_target
 from streamapp.config.loader import load_settings
@@ -66,8 +66,8 @@ async def _read(settings: Settings, timeout_s: float) -> Snapshot:
             layout = await existing_partitions(settings, state_topics(settings))
             wait = begin("waiting for the app")
 
-            def tell(standing: Standing) -> None:
-                wait(standing.lag_events, None)
+            def tell(lag: Lag) -> None:
+                wait(lag.lag_events, None)
 
             await wait_until_drained(redis, settings, layout, timeout_s, tell)
             return await read_snapshot(redis, main_pipeline(settings), begin("reading rows"))

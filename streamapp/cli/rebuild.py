@@ -6,7 +6,6 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.audit.lag import tag_of
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.config.loader import load_settings
@@ -17,6 +16,7 @@ from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.core.lists.list_format import is_content
 from streamapp.errors import StateError
 from streamapp.inspection.reset import begin_at, remove_all, remove_keys
+from streamapp.inspection.slot_tags import tag_of
 from streamapp.pipelines import extra_kinds, followers, main_pipeline
 from streamapp.store.slot.keys import SlotKeys, list_name, pattern_of, rows_tag
 from streamapp.store.slot.manifest import check_layout

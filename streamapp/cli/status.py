@@ -6,8 +6,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.audit.lag import Standing, read_standing
 from streamapp.cli.console import print_json, print_table
+from streamapp.cli.lag import Lag, read_lag
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.config.loader import load_settings
 from streamapp.config.rules import decay_rule
@@ -48,54 +48,54 @@ async def _status(settings: Settings) -> dict[str, Any]:
     """
     async with state_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
-        standing = await read_standing(redis, settings, layout)
+        lag = await read_lag(redis, settings, layout)
         items = await _items(redis, settings)
         hidden = await hidden_in(redis, settings.state_prefix, 0)
         shards = layout[settings.deltas_topic]
         categories = await known_categories(redis, settings.state_prefix, shards)
     histories, rows = settings.interactions_topic, settings.deltas_topic
     catalogue = settings.catalogue_topic
-    again = [standing.number(topic, "replayed") for topic in (histories, rows)]
-    row_bytes, row_count = standing.number(rows, "blob_bytes"), standing.number(rows, "blobs")
+    again = [lag.number(topic, "replayed") for topic in (histories, rows)]
+    row_bytes, row_count = lag.number(rows, "blob_bytes"), lag.number(rows, "blobs")
     return {
-        "lag_events": standing.lag_events,
-        "applied_events": standing.number(histories, "applied"),
-        "dead_letters": standing.number(histories, "dead") + standing.number(catalogue, "dead"),
-        "users": standing.number(histories, "blobs"),
+        "lag_events": lag.lag_events,
+        "applied_events": lag.number(histories, "applied"),
+        "dead_letters": lag.number(histories, "dead") + lag.number(catalogue, "dead"),
+        "users": lag.number(histories, "blobs"),
         "items": items,
-        "catalogue_items": standing.number(catalogue, "blobs"),
+        "catalogue_items": lag.number(catalogue, "blobs"),
         "hidden_items": len(hidden),
         "categories": len(categories),
         "pairs": (row_bytes - _ROW_HEADER_BYTES * row_count) // CELL.itemsize // 2,
         "rows": row_count,
-        "history_bytes": standing.number(histories, "blob_bytes"),
+        "history_bytes": lag.number(histories, "blob_bytes"),
         "row_bytes": row_bytes,
-        "pending_lists": standing.pending_lists,
-        "moved_items": standing.moved_items,
-        "due_users": standing.due_users,
+        "pending_lists": lag.pending_lists,
+        "moved_items": lag.moved_items,
+        "due_users": lag.due_users,
         "replayed_interactions": again[0],
         "replayed_deltas": again[1],
         "deduplicated": sum(again),
-        "rolled_back": standing.total("rolled_back"),
-        "rolled_back_offsets": standing.total("rolled_back_offsets"),
-        **_served(standing, histories),
-        "skipped": _skipped(standing, histories),
+        "rolled_back": lag.total("rolled_back"),
+        "rolled_back_offsets": lag.total("rolled_back_offsets"),
+        **_served(lag, histories),
+        "skipped": _skipped(lag, histories),
         "partitions": [
             {
                 "topic": tp.topic,
                 "partition": tp.partition,
                 "position": position,
-                "end": standing.ends[tp],
-                "lag_events": max(0, standing.ends[tp] - position),
+                "end": lag.ends[tp],
+                "lag_events": max(0, lag.ends[tp] - position),
             }
-            for tp, position in standing.positions.items()
+            for tp, position in lag.positions.items()
         ],
     }
 
 
-def _served(standing: Standing, topic: str) -> dict[str, float | None]:
+def _served(lag: Lag, topic: str) -> dict[str, float | None]:
     """Return how good the lists were that users of the sample had; None where none was judged."""
-    parts = [OnlineMetrics.read(head.fields) for head in standing.of(topic)]
+    parts = [OnlineMetrics.read(head.fields) for head in lag.of(topic)]
     served = OnlineMetrics(
         hits=sum(part.hits for part in parts),
         reciprocal_ranks=math.fsum(part.reciprocal_ranks for part in parts),
@@ -110,11 +110,11 @@ def _served(standing: Standing, topic: str) -> dict[str, float | None]:
     }
 
 
-def _skipped(standing: Standing, topic: str) -> dict[str, int]:
+def _skipped(lag: Lag, topic: str) -> dict[str, int]:
     """Return the number of events of each unknown type."""
-    names = {name for head in standing.of(topic) for name in head.fields}
+    names = {name for head in lag.of(topic) for name in head.fields}
     return {
-        name.removeprefix(SKIPPED): standing.number(topic, name)
+        name.removeprefix(SKIPPED): lag.number(topic, name)
         for name in sorted(names)
         if name.startswith(SKIPPED)
     }

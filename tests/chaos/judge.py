@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from aiokafka import ConsumerRecord
 
-from streamapp.audit.lag import read_standing
+from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.store.values.products import read_hidden
 from tests.chaos.shop import CATALOGUE, LETTER, NUMBER
@@ -134,15 +134,15 @@ async def _compare_counters(
     settings = deployment.settings
     async with redis_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
-        standing = await read_standing(redis, settings, layout)
+        lag = await read_lag(redis, settings, layout)
     histories, rows = settings.interactions_topic, settings.deltas_topic
-    verdict.compare("applied", standing.number(histories, "applied"), report["interactions"])
-    verdict.compare("dead letters", standing.number(histories, "dead"), dead)
+    verdict.compare("applied", lag.number(histories, "applied"), report["interactions"])
+    verdict.compare("dead letters", lag.number(histories, "dead"), dead)
     for name, expected in report["skipped"].items():
-        found = standing.number(histories, f"skipped:{name}")
+        found = lag.number(histories, f"skipped:{name}")
         verdict.compare(f"skipped, type {name}", found, expected)
-    verdict.figures["replayed events"] = standing.number(histories, "replayed")
-    verdict.figures["replayed deltas"] = standing.number(rows, "replayed")
+    verdict.figures["replayed events"] = lag.number(histories, "replayed")
+    verdict.figures["replayed deltas"] = lag.number(rows, "replayed")
 
 
 async def _compare_letters(

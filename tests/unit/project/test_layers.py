@@ -20,8 +20,8 @@ FORBIDDEN = {
     "inspection": {"faust", "mode", "aiokafka", "typer", "rich", "streamapp.transport"}
     | OUTER - {"streamapp.inspection"},
     "agents": {"typer", "rich"} | OUTER - {"streamapp.agents"},
-    "audit": {"faust", "mode", "aiokafka", "typer", "rich", "streamapp.agents", "streamapp.app",
-              "streamapp.cli", "streamapp.worker"},
+    "audit": {"faust", "mode", "aiokafka", "typer", "rich", "streamapp.transport"}
+    | OUTER - {"streamapp.audit", "streamapp.inspection"},
     "worker": {"typer", "rich", "streamapp.cli"},
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Lag: how far the state is behind the topics, and waiting until it is not.
 
-Heads are read before the ends of the topics. What a stage sends is with the broker before its
-position moves, so positions at or beyond ends that were read later leave nothing in between.
+Heads are read before the ends of the topics. The broker has a stage's messages before the stage
+moves its position. So if every position is at an end that was read later, no record is in between.
 """
 
 import asyncio
@@ -16,15 +16,9 @@ from streamapp.config.settings import Settings
 from streamapp.core.arrays.bitmap import flagged
 from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
-from streamapp.pipelines import Pipeline, followers, main_pipeline
-from streamapp.store.slot.keys import (
-    SlotKeys,
-    catalogue_tag,
-    histories_tag,
-    intake_tag,
-    list_name,
-    rows_tag,
-)
+from streamapp.inspection.slot_tags import tag_of
+from streamapp.pipelines import followers, main_pipeline
+from streamapp.store.slot.keys import SlotKeys, list_name
 from streamapp.store.slot.slot import Head, Slot
 from streamapp.store.versions import matched_text, positions_text, published_text
 from streamapp.transport.offsets import pass_gaps, read_offsets
@@ -34,17 +28,16 @@ _POLL_INTERVAL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where the app stands.
+class Lag:
+    """How far the app is, and what it still has to do.
 
     Attributes:
-        heads: What Redis says of each partition of the topics that end up in the state; None where
-            there is none yet.
+        heads: The head of the slot of each partition; None if there is none yet.
         positions: First offset of each partition that is not applied.
         ends: Offset behind the last record of each partition.
-        unswept: Partitions whose lists for users were not yet compared with all other lists.
-        unmerged: Shards of whose checkpoint the list of what is trending does not know.
-        unmatched: Whether content neighbours may be still to be computed.
+        unswept: Partitions whose lists for users were not yet compared with all item lists.
+        unmerged: Whether the trending list is older than a checkpoint of a shard.
+        unmatched: Whether content neighbours may still have to be computed.
     """
 
     heads: Mapping[TP, Head | None]
@@ -56,22 +49,22 @@ class Standing:
 
     @property
     def lag_events(self) -> int:
-        """Records beyond the fences."""
+        """Records behind the stored positions."""
         return sum(max(0, self.ends[tp] - position) for tp, position in self.positions.items())
 
     @property
     def pending_lists(self) -> int:
-        """Lists that are still to be published for a row that changed."""
+        """Lists that still have to be published because a row changed."""
         return self._numbers("dirty")
 
     @property
     def moved_items(self) -> int:
-        """Items whose norm moved and is not yet in all lists; each shard counts its own."""
+        """Items whose norm changed and is not yet in all lists; each shard counts its own."""
         return self._numbers("moved")
 
     @property
     def due_users(self) -> int:
-        """Users whose list is still to be brought to its readers."""
+        """Users whose list still has to be published."""
         return self.total("due_users")
 
     @property
@@ -90,7 +83,7 @@ class Standing:
         return sum(head.number(field) for head in self.heads.values() if head)
 
     def of(self, topic: str) -> list[Head]:
-        """Return the heads of a topic's partitions, as far as there are any."""
+        """Return the heads of a topic's partitions; partitions without a head are left out."""
         return [head for tp, head in self.heads.items() if tp.topic == topic and head]
 
     def _numbers(self, field: str) -> int:
@@ -98,8 +91,8 @@ class Standing:
         return sum(len(flagged(head.fields.get(field, b""))) for head in heads)
 
 
-async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, int]) -> Standing:
-    """Return where the app stands.
+async def read_lag(redis: Redis, settings: Settings, layout: Mapping[str, int]) -> Lag:
+    """Return how far the app is.
 
     Args:
         redis: A client that answers in bytes.
@@ -107,8 +100,8 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
         layout: Number of partitions by topic, of those that end up in the state.
 
     Raises:
-        StateError: Kafka does not answer, or the state was begun with content neighbours and is
-            looked at without, or the other way round.
+        StateError: Kafka does not answer, or CONTENT_NEIGHBOURS differs from the setting that the
+            state was begun with.
     """
     heads: dict[TP, Head | None] = {}
     for topic, pipeline in followers(settings).items():
@@ -124,7 +117,7 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
         if head and tp.topic in sources and head.position < offsets[tp].end
     }
     passed = await pass_gaps(settings, behind)
-    return Standing(
+    return Lag(
         heads,
         {
             tp: passed.get(tp, head.position) if head else offsets[tp].beginning
@@ -138,9 +131,9 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
 
 
 async def _unswept(redis: Redis, heads: Mapping[TP, Head | None], settings: Settings) -> int:
-    """Return how many partitions of histories do not know of all published lists.
+    """Return how many partitions of histories were not yet compared with all published lists.
 
-    Their heads were read first, so they cannot know more than is seen here.
+    Their heads were read first, so they cannot be ahead of the lists that are read here.
     """
     shards = [head for tp, head in heads.items() if tp.topic == settings.deltas_topic]
     trending: bytes | None = await redis.get(settings.list_prefix + list_name(TRENDING, ""))  # type: ignore[assignment]
@@ -153,17 +146,17 @@ async def _unswept(redis: Redis, heads: Mapping[TP, Head | None], settings: Sett
 
 
 def _unmerged(shards: Sequence[Head | None]) -> bool:
-    """Say whether the list of what is trending does not know of all that shards have stored."""
+    """Return whether the trending list is older than the stored position of a shard."""
     positions = positions_text(head.position if head else None for head in shards)
     first = shards[0]
     return first is not None and first.fields.get("merged", b"").decode() != positions
 
 
 def _check_content(head: Head | None, settings: Settings) -> None:
-    """Refuse a state whose lists are completed otherwise than is set.
+    """Refuse a state that was begun with another value of CONTENT_NEIGHBOURS.
 
     Raises:
-        StateError: it is.
+        StateError: the values differ.
     """
     made_with = head and b"content_neighbours" in head.fields.get("results", b"")
     if head and made_with != settings.content_neighbours:
@@ -174,7 +167,7 @@ def _check_content(head: Head | None, settings: Settings) -> None:
 
 
 def _unmatched(heads: Mapping[TP, Head | None], settings: Settings) -> bool:
-    """Say whether something changed since nothing was missing of content neighbours."""
+    """Return whether something changed since all content neighbours were there."""
     catalogue, shards = (
         [head for tp, head in heads.items() if tp.topic == topic]
         for topic in (settings.catalogue_topic, settings.deltas_topic)
@@ -191,8 +184,8 @@ async def wait_until_drained(
     settings: Settings,
     layout: Mapping[str, int],
     timeout_s: float,
-    tell: Callable[[Standing], None],
-) -> Standing:
+    tell: Callable[[Lag], None],
+) -> Lag:
     """Wait until every record is applied and every list is published.
 
     Args:
@@ -200,35 +193,24 @@ async def wait_until_drained(
         settings: Where the state and the topics are.
         layout: Number of partitions by topic.
         timeout_s: How long to wait.
-        tell: Told again and again where the app stands.
+        tell: Called with the lag after each look.
 
     Raises:
-        StreamappError: it takes longer.
+        StreamappError: the wait takes longer.
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        standing = await read_standing(redis, settings, layout)
-        tell(standing)
-        if standing.drained:
-            return standing
+        lag = await read_lag(redis, settings, layout)
+        tell(lag)
+        if lag.drained:
+            return lag
         if time.monotonic() >= deadline:
             raise StreamappError(
-                f"not drained after {timeout_s:g} s: {standing.lag_events} records to apply, "
-                f"{standing.pending_lists} lists to publish, {standing.moved_items} norms to "
-                f"bring into lists, {standing.due_users} lists for users to publish, "
-                f"{standing.unswept} partitions of users to look through"
-                f"{', content neighbours to compute' if standing.unmatched else ''}; is a worker "
+                f"not drained after {timeout_s:g} s: {lag.lag_events} records to apply, "
+                f"{lag.pending_lists} lists to publish, {lag.moved_items} norms to "
+                f"bring into lists, {lag.due_users} lists for users to publish, "
+                f"{lag.unswept} partitions of users to look through"
+                f"{', content neighbours to compute' if lag.unmatched else ''}; is a worker "
                 "running, and has the input stopped?"
             )
         await asyncio.sleep(_POLL_INTERVAL_S)
-
-
-def tag_of(pipeline: Pipeline, topic: str, partition: int) -> str:
-    """Return the tag of the slot that has the position in a partition."""
-    if topic == pipeline.interactions_topic:
-        return histories_tag(partition)
-    if topic == pipeline.deltas_topic:
-        return rows_tag(partition)
-    if topic == pipeline.catalogue_topic:
-        return catalogue_tag(partition)
-    return intake_tag(topic, partition)
