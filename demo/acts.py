@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 from demo.stage import Stage
 from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
-from streamapp.cli.console import progress
 from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.cli.terminal.console import progress
 from streamapp.errors import StreamappError
 from streamapp.eventlog import LoggedEvent
 from streamapp.transport.producer import Producer

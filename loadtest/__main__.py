@@ -10,9 +10,9 @@ import typer
 
 from loadtest.replay import Replay, Router, Summary
 from loadtest.schedule import Schedule, choose
-from streamapp.cli.console import print_json, print_table, progress
-from streamapp.cli.outcome import run
 from streamapp.cli.session import existing_partitions, readable
+from streamapp.cli.terminal.console import print_json, print_table, progress
+from streamapp.cli.terminal.outcome import run
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError

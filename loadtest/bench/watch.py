@@ -14,7 +14,7 @@ from typing import Self
 from redis import Redis
 
 from loadtest.bench.process import Process
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.config.settings import Settings
 from streamapp.errors import StreamappError
 from streamapp.inspection.slot_tags import tag_of

@@ -17,8 +17,8 @@ from loadtest.evaluation import prequential, sessions, split, tune
 from loadtest.evaluation.engine import Counting
 from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
-from streamapp.cli.console import print_json, print_table, progress
-from streamapp.cli.target import check_target, write_target
+from streamapp.cli.terminal.console import print_json, print_table, progress
+from streamapp.cli.terminal.target import check_target, write_target
 from streamapp.config.env_check import PREFIX
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings

@@ -19,7 +19,7 @@ from loadtest.evaluation.sessions import next_items
 from loadtest.evaluation.similarities import Similarity
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.config.env_check import PREFIX
 from streamapp.config.rules import user_rule
 from streamapp.config.settings import Settings

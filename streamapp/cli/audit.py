@@ -17,9 +17,9 @@ from streamapp.audit.counted import count_pipeline
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.user_lists import compare_user_lists
-from streamapp.cli.console import Step, print_json, print_table, progress, visible
 from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
+from streamapp.cli.terminal.console import Step, print_json, print_table, progress, visible
 from streamapp.config.loader import load_settings
 from streamapp.config.rules import event_rules, user_rule
 from streamapp.config.settings import Settings

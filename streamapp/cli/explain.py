@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
+from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.core.counts.decayed_norms import DecayedNorms

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from streamapp.cli.console import progress
 from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.cli.target import check_target
+from streamapp.cli.terminal.console import progress
+from streamapp.cli.terminal.target import check_target
 from streamapp.config.loader import load_settings
 from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings

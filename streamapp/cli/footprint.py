@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
+from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.core.counts.norms import NORM

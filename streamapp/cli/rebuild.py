@@ -6,8 +6,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import orjson
 import typer
 
-from streamapp.cli.console import print_table
 from streamapp.cli.session import redis_session
+from streamapp.cli.terminal.console import print_table
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS

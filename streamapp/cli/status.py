@@ -6,9 +6,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.lag import Lag, read_lag
 from streamapp.cli.session import existing_partitions, state_session, state_topics
+from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
 from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streamapp.cli.main import app
-from streamapp.cli.outcome import run
+from streamapp.cli.terminal.outcome import run
 from streamapp.config.loader import load_settings
 from tests.servers.node import RedisNode
 

@@ -10,7 +10,7 @@ import typer
 
 from loadtest.__main__ import app as loadtest_app
 from streamapp.cli.main import app
-from streamapp.cli.outcome import run
+from streamapp.cli.terminal.outcome import run
 from streamapp.config.loader import load_settings
 from streamapp.errors import ConfigError, StateError
 
