@@ -21,8 +21,7 @@ from streamapp.config.rules import item_rule
 from streamapp.core.arrays.bitmap import flagged, packed_flags
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content
-from streamapp.core.counts.decayed_norms import DecayedNorms
-from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.histories.role_items import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
@@ -64,9 +63,9 @@ class Pending:
 
     def restore(self, shard: Shard) -> None:
         """Note on a shard that was just read what is pending."""
-        shard.dirty[flagged(self.dirty)] = True
+        shard.lists.mark_dirty(flagged(self.dirty))
         moved = flagged(self.moved)
-        shard.norms.moved[moved] = shard.norms.fell[moved] = True
+        shard.norms.mark_changed(moved, decreased=moved)
 
     @property
     def republish_at(self) -> int | None:
@@ -118,25 +117,26 @@ class Checkpoint:
         """Return the shard as it is stored; its rows are absent."""
         registry = await self._slot.registry(registry_of(outside.pipeline.kind))
         self._items = len(registry)
-        kept: type[Norms] = DecayedNorms if outside.pipeline.decay else Norms
-        norms = kept.unpack(await self._slot.packed(self._slot.keys.norms))
-        availability = Visibility.unpack(await self._slot.packed(self._slot.keys.availability))
-        availability.reserve(len(registry))
+        norms = await self._slot.packed(self._slot.keys.norms)
+        counts = ItemCounts.unpack(norms, decayed=outside.pipeline.decay is not None)
+        visibility = Visibility(
+            await self._slot.packed(self._slot.keys.availability), self._head.number("heard")
+        )
+        visibility.reserve(len(registry))
         rule = item_rule(outside.settings)
         popularity = Popularity.unpack(
             await self._slot.packed(self._slot.keys.popularity),
             rule.top_n,
             registry,
-            availability.mask,
+            visibility.mask,
         )
         content = Content()
         if outside.pipeline.makes_content_lists:
             content = await read_content(outside.redis, self._slot.keys)
-        availability.heard = self._head.number("heard")
         popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
         shard = Shard(
-            number, count, rule, self._slot.generation, self.position, registry, norms,
-            AppliedOffsets(self._head.fences), popularity, availability,
+            number, count, rule, self._slot.generation, self.position, registry, counts,
+            AppliedOffsets(self._head.fences), popularity, visibility,
             await self._categories(outside),
             content,
         )  # fmt: skip
@@ -148,9 +148,7 @@ class Checkpoint:
         if not outside.pipeline.catalogue_topic:
             return Categories()
         packed = await self._slot.packed(self._slot.keys.categories)
-        return Categories.unpack(
-            packed, await CategoryTops(outside.redis, self._slot.keys).numbers()
-        )
+        return Categories(packed, await CategoryTops(outside.redis, self._slot.keys).numbers())
 
     def is_complete(self, position: int) -> bool:
         """Say whether `position` is stored, and with all lists of it out."""
@@ -193,23 +191,26 @@ class Checkpoint:
             "rule": self._rule,
             "popular": msgspec.msgpack.encode(shard.popularity.top),
             "popular_ts": repr(shard.popularity.newest_ts).encode(),
-            "heard": str(shard.availability.heard).encode(),
+            "heard": str(shard.visibility.last_update_offset).encode(),
             **about,
         }
         keys, position, categories = self._slot.keys, shard.position, shard.categories
         tops: tuple[list[CategoryTop], list[CategoryTop]] = [], []
         if categories.known:
-            hidden = shard.availability.mask
-            tops = categories.new(), categories.tops(shard.popularity, shard.registry, hidden)
-            categories.settle()
+            hidden = shard.visibility.mask
+            tops = (
+                categories.unstored(),
+                categories.dirty_tops(shard.popularity, shard.registry, hidden),
+            )
+            categories.mark_stored()
         records = {
             keys.norms: shard.norms.packed_changes(position),
             keys.popularity: shard.popularity.packed_changes(position),
-            keys.availability: shard.availability.packed_changes(position),
+            keys.availability: shard.visibility.packed_changes(position),
             keys.categories: categories.packed_changes(position),
         }
         return Taken(
-            Head(position, shard.fences.as_dict(), fields),
+            Head(position, shard.applied_offsets.as_dict(), fields),
             pending,
             np.flatnonzero(shard.unsaved).astype(np.int32),
             tops,
@@ -227,10 +228,8 @@ class Checkpoint:
         position, items = taken.head.position, self._items + len(taken.items)
         for start in range(0, len(taken.rows), _ROWS_AT_ONCE):
             some = taken.rows[start : start + _ROWS_AT_ONCE]
-            packed = [(row, shard.packed(row)) for row in some.tolist()]
-            # What changes from here on is for the next checkpoint.
-            shard.unsaved[some] = False
-            await self._slot.put(shard.position, packed)
+            # A later change of these rows is for the next checkpoint.
+            await self._slot.put(shard.position, shard.pack_rows(some))
         if any(taken.tops):
             await self._put_tops(position, *taken.tops)
         for key, records in taken.records.items():

@@ -10,8 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-import numpy as np
-
 from streamapp.agents.runtime.background import AWAKE_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import decoded, open_slot, went_back
@@ -104,11 +102,11 @@ class ShardStage:
             for record in batch.records:
                 if record.key == UPDATE_KEY:
                     notice = decoded(decode_update, batch.tp, record)
-                    self._replayed += not shard.hear(notice, record.offset)
+                    self._replayed += not shard.apply_update(notice, record.offset)
                     continue
                 if record.key == CONTENT_KEY:
                     matches = decoded(decode_matches, batch.tp, record)
-                    self._replayed += not shard.match(matches, record.offset)
+                    self._replayed += not shard.apply_matches(matches, record.offset)
                     continue
                 blocks = shard.admit(decoded(decode_delta, batch.tp, record))
                 if blocks is None:
@@ -134,7 +132,7 @@ class ShardStage:
         if self._trending is not None:
             due_in_s.append(await self._trending.step())
         if self._matching is not None:
-            due_in_s.append(await self._matching.step(busy=busy or self._shard.catches_up))
+            due_in_s.append(await self._matching.step(busy=busy or self._shard.is_replaying))
         return max(0.0, min(due_in_s))
 
     async def verify(self) -> None:
@@ -210,9 +208,8 @@ class ShardStage:
         """Publish every list again, if the shard has come so far."""
         shard = self._shard
         if self._republish_at is not None and shard.position >= self._republish_at:
-            shard.dirty[shard.alive()] = True
-            shard.known[:] = False
-            shard.categories.touch_all(len(shard.registry))
+            shard.lists.invalidate(shard.alive())
+            shard.categories.mark_all_dirty(len(shard.registry))
             self._republish_at = None
 
     async def _read(self, tp: TP, known: Offsets) -> Head:
@@ -233,7 +230,7 @@ class ShardStage:
             self._shard.load(numbers, await self._checkpoint.rows(numbers))
 
     def _store_in_s(self, *, busy: bool) -> float:
-        out = not self._shard.dirty.any() and not len(self._publication.on_the_way)
+        out = not self._shard.lists.dirty.any() and not len(self._publication.on_the_way)
         stored = self._checkpoint.is_complete(self._shard.position)
         if busy or stored or not out:
             return self._storing.due_in_s(busy=busy)
@@ -241,18 +238,18 @@ class ShardStage:
         return min(self._storing.due_in_s(busy=busy), at_rest_in_s)
 
     def _dirty(self) -> Ints:
-        return np.flatnonzero(self._shard.dirty).astype(np.int32)
+        return self._shard.lists.dirty_numbers()
 
     async def _publish(self, numbers: Ints) -> None:
         shard = self._shard
-        if not len(numbers) or shard.catches_up:
+        if not len(numbers) or shard.is_replaying:
             return
         with self._publishing.measured():
             await self._load(numbers[~shard.rows.present[numbers]])
             numbers = numbers[~shard.ahead(numbers)]
             ranking = shard.rank(numbers)
-            changed = shard.differs(numbers, ranking)
-            shard.dirty[numbers[~changed]] = False
+            changed = shard.lists.differs(numbers, ranking)
+            shard.lists.mark_clean(numbers[~changed])
             await self._publication.publish(shard, numbers, ranking, changed)
 
     def _store(self, due_in_s: float) -> float:
@@ -276,7 +273,7 @@ class ShardStage:
 
     def _taken(self) -> Taken | None:
         shard = self._shard
-        dirty = shard.dirty | shard.mask(self._publication.on_the_way)
+        dirty = shard.lists.dirty | shard.mask(self._publication.on_the_way)
         pending = Pending.of(dirty, self._refresh.pending, self._republish_at)
         about = {
             "replayed": str(self._replayed).encode(),
