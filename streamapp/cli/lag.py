@@ -7,8 +7,9 @@ moves its position. So if every position is at an end that was read later, no re
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from redis.asyncio import Redis
 
@@ -16,15 +17,18 @@ from streamapp.config.settings import Settings
 from streamapp.core.arrays.bitmap import flagged
 from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
-from streamapp.inspection.slot_tags import tag_of
+from streamapp.inspection.slot_tags import head_type_of, tag_of
 from streamapp.pipelines import followers, main_pipeline
+from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, list_name
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.versions import matched_text, positions_text, published_text
 from streamapp.transport.offsets import pass_gaps, read_offsets
 from streamapp.transport.records import TP
 
 _POLL_INTERVAL_S = 0.2
+
+H = TypeVar("H", bound=Head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +59,17 @@ class Lag:
     @property
     def pending_lists(self) -> int:
         """Lists that still have to be published because a row changed."""
-        return self._numbers("dirty")
+        return sum(len(flagged(head.dirty)) for head in self.of(ShardHead))
 
     @property
     def moved_items(self) -> int:
         """Items whose norm changed and is not yet in all lists; each shard counts its own."""
-        return self._numbers("moved")
+        return sum(len(flagged(head.moved)) for head in self.of(ShardHead))
 
     @property
     def due_users(self) -> int:
         """Users whose list still has to be published."""
-        return self.total("due_users")
+        return sum(head.due_users for head in self.of(HistoriesHead))
 
     @property
     def drained(self) -> bool:
@@ -74,21 +78,13 @@ class Lag:
         others = self.unmerged or self.unmatched or self.due_users or self.unswept
         return not (items or others)
 
-    def number(self, topic: str, field: str) -> int:
-        """Return the sum of a counter over the partitions of a topic."""
-        return sum(head.number(field) for head in self.of(topic))
-
-    def total(self, field: str) -> int:
-        """Return the sum of a counter over all partitions."""
-        return sum(head.number(field) for head in self.heads.values() if head)
-
-    def of(self, topic: str) -> list[Head]:
-        """Return the heads of a topic's partitions; partitions without a head are left out."""
-        return [head for tp, head in self.heads.items() if tp.topic == topic and head]
-
-    def _numbers(self, field: str) -> int:
-        heads = [head for head in self.heads.values() if head]
-        return sum(len(flagged(head.fields.get(field, b""))) for head in heads)
+    def of(self, head_type: type[H], topic: str | None = None) -> list[H]:
+        """Return the existing heads of a type, of one topic or of all."""
+        return [
+            head
+            for tp, head in self.heads.items()
+            if isinstance(head, head_type) and topic in {None, tp.topic}
+        ]
 
 
 async def read_lag(redis: Redis, settings: Settings, layout: Mapping[str, int]) -> Lag:
@@ -107,8 +103,11 @@ async def read_lag(redis: Redis, settings: Settings, layout: Mapping[str, int]) 
     for topic, pipeline in followers(settings).items():
         for partition in range(layout[topic]):
             keys = SlotKeys(pipeline.state_prefix, tag_of(pipeline, topic, partition))
-            heads[TP(topic, partition)] = await Slot(redis, keys).head()
-    _check_content(heads[TP(settings.deltas_topic, 0)], settings)
+            heads[TP(topic, partition)] = await Slot(redis, keys).head(
+                head_type_of(pipeline, topic)
+            )
+    shards = _partitions(heads, ShardHead, settings.deltas_topic)
+    _check_content(shards[0], settings)
     offsets = await read_offsets(settings, heads, {})
     sources = main_pipeline(settings).source_topics
     behind = {
@@ -125,7 +124,7 @@ async def read_lag(redis: Redis, settings: Settings, layout: Mapping[str, int]) 
         },
         {tp: offsets[tp].end for tp in heads},
         await _unswept(redis, heads, settings) if settings.user_list_ttl else 0,
-        _unmerged([head for tp, head in heads.items() if tp.topic == settings.deltas_topic]),
+        shards[0] is not None and shards[0].trending_version != positions_text(shards),
         settings.content_neighbours and _unmatched(heads, settings),
     )
 
@@ -135,21 +134,11 @@ async def _unswept(redis: Redis, heads: Mapping[TP, Head | None], settings: Sett
 
     Their heads were read first, so they cannot be ahead of the lists that are read here.
     """
-    shards = [head for tp, head in heads.items() if tp.topic == settings.deltas_topic]
+    shards = _partitions(heads, ShardHead, settings.deltas_topic)
     trending: bytes | None = await redis.get(settings.list_prefix + list_name(TRENDING, ""))  # type: ignore[assignment]
-    published = published_text(
-        ((head.position, head.fields.get("published")) if head else None for head in shards),
-        trending or b"",
-    )
-    users = [head for tp, head in heads.items() if tp.topic == settings.interactions_topic]
-    return sum(head.fields.get("seen", b"").decode() != published for head in users if head)
-
-
-def _unmerged(shards: Sequence[Head | None]) -> bool:
-    """Return whether the trending list is older than the stored position of a shard."""
-    positions = positions_text(head.position if head else None for head in shards)
-    first = shards[0]
-    return first is not None and first.fields.get("merged", b"").decode() != positions
+    published = published_text(shards, trending or b"")
+    users = _partitions(heads, HistoriesHead, settings.interactions_topic)
+    return sum(head.user_lists_version != published for head in users if head)
 
 
 def _check_content(head: Head | None, settings: Settings) -> None:
@@ -158,7 +147,7 @@ def _check_content(head: Head | None, settings: Settings) -> None:
     Raises:
         StateError: the values differ.
     """
-    made_with = head and b"content_neighbours" in head.fields.get("results", b"")
+    made_with = head and "content_neighbours" in head.results
     if head and made_with != settings.content_neighbours:
         raise StateError(
             f"STREAMAPP_CONTENT_NEIGHBOURS is {json.dumps(settings.content_neighbours)}, which is "
@@ -168,15 +157,17 @@ def _check_content(head: Head | None, settings: Settings) -> None:
 
 def _unmatched(heads: Mapping[TP, Head | None], settings: Settings) -> bool:
     """Return whether something changed since all content neighbours were there."""
-    catalogue, shards = (
-        [head for tp, head in heads.items() if tp.topic == topic]
-        for topic in (settings.catalogue_topic, settings.deltas_topic)
-    )
-    text = matched_text(
-        (head.position if head else None for head in catalogue),
-        ((head.position, head.fields.get("published")) if head else None for head in shards),
-    )
-    return shards[0] is not None and shards[0].fields.get("matched", b"").decode() != text
+    catalogue = _partitions(heads, CatalogueHead, settings.catalogue_topic)
+    shards = _partitions(heads, ShardHead, settings.deltas_topic)
+    text = matched_text(catalogue, shards)
+    return shards[0] is not None and shards[0].content_version != text
+
+
+def _partitions(heads: Mapping[TP, Head | None], kind: type[H], topic: str) -> list[H | None]:
+    """Return the head of every partition of a topic; None where there is none yet."""
+    return [
+        head if isinstance(head, kind) else None for tp, head in heads.items() if tp.topic == topic
+    ]
 
 
 async def wait_until_drained(

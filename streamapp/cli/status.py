@@ -2,21 +2,21 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.cli.lag import Lag, read_lag
+from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
-from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
 from streamapp.core.counts.rows import CELL
 from streamapp.core.evaluation.online import OnlineMetrics
-from streamapp.core.messages.interaction_batch import SKIPPED
+from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import known_categories
 from streamapp.store.values.norms import read_norms
 from streamapp.store.values.products import hidden_in
@@ -53,33 +53,34 @@ async def _status(settings: Settings) -> dict[str, Any]:
         hidden = await hidden_in(redis, settings.state_prefix, 0)
         shards = layout[settings.deltas_topic]
         categories = await known_categories(redis, settings.state_prefix, shards)
-    histories, rows = settings.interactions_topic, settings.deltas_topic
-    catalogue = settings.catalogue_topic
-    again = [lag.number(topic, "replayed") for topic in (histories, rows)]
-    row_bytes, row_count = lag.number(rows, "blob_bytes"), lag.number(rows, "blobs")
+    histories = lag.of(HistoriesHead, settings.interactions_topic)
+    rows = lag.of(ShardHead, settings.deltas_topic)
+    catalogue = lag.of(CatalogueHead, settings.catalogue_topic)
+    replayed = sum(head.replayed for head in histories), sum(head.replayed for head in rows)
+    row_bytes, row_count = _blob_bytes(rows), _blobs(rows)
     return {
         "lag_events": lag.lag_events,
-        "applied_events": lag.number(histories, "applied"),
-        "dead_letters": lag.number(histories, "dead") + lag.number(catalogue, "dead"),
-        "users": lag.number(histories, "blobs"),
+        "applied_events": sum(head.applied for head in histories),
+        "dead_letters": sum(head.dead for head in histories) + sum(head.dead for head in catalogue),
+        "users": _blobs(histories),
         "items": items,
-        "catalogue_items": lag.number(catalogue, "blobs"),
+        "catalogue_items": _blobs(catalogue),
         "hidden_items": len(hidden),
         "categories": len(categories),
         "pairs": (row_bytes - _ROW_HEADER_BYTES * row_count) // CELL.itemsize // 2,
         "rows": row_count,
-        "history_bytes": lag.number(histories, "blob_bytes"),
+        "history_bytes": _blob_bytes(histories),
         "row_bytes": row_bytes,
         "pending_lists": lag.pending_lists,
         "moved_items": lag.moved_items,
         "due_users": lag.due_users,
-        "replayed_interactions": again[0],
-        "replayed_deltas": again[1],
-        "deduplicated": sum(again),
-        "rolled_back": lag.total("rolled_back"),
-        "rolled_back_offsets": lag.total("rolled_back_offsets"),
-        **_served(lag, histories),
-        "skipped": _skipped(lag, histories),
+        "replayed_interactions": replayed[0],
+        "replayed_deltas": replayed[1],
+        "deduplicated": sum(replayed),
+        "rolled_back": sum(head.rolled_back for head in lag.of(Head)),
+        "rolled_back_offsets": sum(head.rolled_back_offsets for head in lag.of(Head)),
+        **_served([head.online_metrics for head in histories]),
+        "skipped": _skipped(histories),
         "partitions": [
             {
                 "topic": tp.topic,
@@ -93,9 +94,16 @@ async def _status(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _served(lag: Lag, topic: str) -> dict[str, float | None]:
+def _blobs(heads: Sequence[Head]) -> int:
+    return sum(head.blobs for head in heads)
+
+
+def _blob_bytes(heads: Sequence[Head]) -> int:
+    return sum(head.blob_bytes for head in heads)
+
+
+def _served(parts: Sequence[OnlineMetrics]) -> dict[str, float | None]:
     """Return how good the lists were that users of the sample had; None where none was judged."""
-    parts = [OnlineMetrics.read(head.fields) for head in lag.of(topic)]
     served = OnlineMetrics(
         hits=sum(part.hits for part in parts),
         reciprocal_ranks=math.fsum(part.reciprocal_ranks for part in parts),
@@ -110,18 +118,14 @@ def _served(lag: Lag, topic: str) -> dict[str, float | None]:
     }
 
 
-def _skipped(lag: Lag, topic: str) -> dict[str, int]:
+def _skipped(histories: Sequence[HistoriesHead]) -> dict[str, int]:
     """Return the number of events of each unknown type."""
-    names = {name for head in lag.of(topic) for name in head.fields}
-    return {
-        name.removeprefix(SKIPPED): lag.number(topic, name)
-        for name in sorted(names)
-        if name.startswith(SKIPPED)
-    }
+    names = sorted({name for head in histories for name in head.skipped})
+    return {name: sum(head.skipped.get(name, 0) for head in histories) for name in names}
 
 
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = await read_norms(slot, await slot.head() or Head(0), decay_rule(settings))
+    norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), settings.decay)
     return int((norms.users > 0).sum())
