@@ -11,6 +11,7 @@ from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
+from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
 from streamapp.core.counts.rows import CELL
 from streamapp.core.evaluation.online import OnlineMetrics
@@ -127,5 +128,5 @@ def _skipped(histories: Sequence[HistoriesHead]) -> dict[str, int]:
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), settings.decay)
+    norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), decay_rule(settings))
     return int((norms.users > 0).sum())
