@@ -3,9 +3,10 @@
 import asyncio
 from dataclasses import replace
 
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_json, print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.counts.norms import NORM
 from streamapp.core.histories.history import entry_of
 from streamapp.inspection.footprint import KeyClass, Size, predict

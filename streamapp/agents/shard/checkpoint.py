@@ -16,6 +16,7 @@ import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.config.fingerprints import rule_text
+from streamapp.config.rules import item_rule
 from streamapp.core.arrays.bitmap import flagged, packed_flags
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content
@@ -117,7 +118,7 @@ class Checkpoint:
             await self._slot.packed(self._slot.keys.availability), self._head.last_update_offset
         )
         visibility.reserve(len(registry))
-        rule = outside.settings.rule
+        rule = item_rule(outside.settings)
         popularity = Popularity.unpack(
             await self._slot.packed(self._slot.keys.popularity),
             rule.top_n,
