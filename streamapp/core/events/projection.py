@@ -1,28 +1,29 @@
-"""Projections: what each kind of item lists counts of an event, beside what neighbours do.
+"""Projections: the interactions that each further kind of item lists counts.
 
-The user and the item of a projection are names of its own, so that one and the same machine makes
-all kinds of lists (ADR-0011).
+A projection gives an event a user and an item of its own. So the same stages make all kinds of
+lists (ADR-0011).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from streamapp.core.events.event import PURCHASE, Project, checked_id
+from streamapp.core.events.event import PURCHASE, Project
+from streamapp.core.events.refusal import checked_id
 from streamapp.core.histories.role_items import BOUGHT, VIEWED
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 
 
 def into_baskets(
-    element: Mapping[str, Any], user: str, item: str, kind: str
+    element: Mapping[str, Any], user: str, item: str, event_type: str
 ) -> tuple[str, str] | None:
-    """Take purchases: the basket is of an order, or of a user where there is none.
+    """Project a purchase to its basket: that of its order, or that of its user without an order.
 
-    Each begins with a letter of its own, so that an order never shares a basket with a user.
+    The two have different prefixes, so an order never shares a basket with a user.
 
     Raises:
-        BadEventError: the order cannot be one.
+        BadEventError: the id of the order is not an id.
     """
-    if kind != PURCHASE:
+    if event_type != PURCHASE:
         return None
     order = element.get("order_id")
     if order is None or order == "":
@@ -31,14 +32,14 @@ def into_baskets(
 
 
 def into_roles(
-    _element: Mapping[str, Any], user: str, item: str, kind: str
+    _element: Mapping[str, Any], user: str, item: str, event_type: str
 ) -> tuple[str, str] | None:
-    """Take all interactions; one that is no purchase is a view."""
-    return user, (BOUGHT if kind == PURCHASE else VIEWED) + item
+    """Project an interaction to a role item; every interaction but a purchase is a view."""
+    return user, (BOUGHT if event_type == PURCHASE else VIEWED) + item
 
 
 PROJECTIONS: Mapping[str, Project] = {
     BOUGHT_TOGETHER: into_baskets,
     BOUGHT_AFTER_VIEW: into_roles,
 }
-"""By kind of lists, in the order in which a state names them."""
+"""By kind of lists, in the order in which the results of a state name the kinds."""

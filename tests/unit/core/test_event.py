@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.events.elements import raw_elements
-from streamapp.core.events.event import CODES, EventReader, EventRules
+from streamapp.core.events.event import EventReader, EventRules, raw_elements
+from streamapp.core.events.refusal import CODES
 from streamapp.errors import BadEventError
 
 NOW = 1_700_000_000.0
