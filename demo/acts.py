@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 from demo.stage import Stage
 from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
-from streamapp.audit.lag import Standing, wait_until_drained
-from streamapp.cli.console import progress
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.cli.terminal.console import progress
 from streamapp.errors import StreamappError
 from streamapp.eventlog import LoggedEvent
 from streamapp.store.slot.head import HistoriesHead
@@ -77,10 +77,10 @@ class Acts:
             await self._send(events, lambda done: step(done, total))
             step = begin("counting, and bringing lists up to date")
 
-            def tell(standing: Standing) -> None:
+            def tell(lag: Lag) -> None:
                 self.stage.check()
                 applied = (
-                    head.applied for head in standing.of(HistoriesHead, settings.interactions_topic)
+                    head.applied for head in lag.of(HistoriesHead, settings.interactions_topic)
                 )
                 step(sum(applied), total)
 

@@ -17,6 +17,7 @@ from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import open_slot
 from streamapp.config.fingerprints import reading_text
+from streamapp.config.rules import event_rules
 from streamapp.core.events.event import EventReader, Project
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM
@@ -61,7 +62,7 @@ class IntakeStage:
         self._moving = BackgroundTask()
         self._marks: dict[TP, RecordFingerprint | None] = {}
         self._readers = {
-            topic: EventReader(settings.event_rules, topic) for topic in settings.event_topics
+            topic: EventReader(event_rules(settings), topic) for topic in settings.event_topics
         }
         self._pipelines = pipelines(settings)
         self._generation = ""

@@ -16,6 +16,7 @@ import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.config.fingerprints import rule_text
+from streamapp.config.rules import item_rule
 from streamapp.core.arrays.bitmap import flagged, packed_flags
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content
@@ -26,6 +27,7 @@ from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories, CategoryTop
 from streamapp.core.trending.popularity import Popularity
+from streamapp.store.slot.blob import Blob
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops, put_tops
@@ -116,7 +118,7 @@ class Checkpoint:
             await self._slot.packed(self._slot.keys.availability), self._head.last_update_offset
         )
         visibility.reserve(len(registry))
-        rule = outside.settings.rule
+        rule = item_rule(outside.settings)
         popularity = Popularity.unpack(
             await self._slot.packed(self._slot.keys.popularity),
             rule.top_n,
@@ -147,7 +149,7 @@ class Checkpoint:
         """Say whether `position` is stored, and with all lists of it out."""
         return self.position == position and not self._pending.dirty
 
-    async def rows(self, numbers: Ints) -> list[tuple[int, bytes] | None]:
+    async def rows(self, numbers: Ints) -> list[Blob | None]:
         """Return rows as they are stored.
 
         Raises:

@@ -1,7 +1,7 @@
 """Lag: how far the state is behind the topics, and waiting until it is not.
 
-Heads are read before the ends of the topics. What a stage sends is with the broker before its
-position moves, so positions at or beyond ends that were read later leave nothing in between.
+Heads are read before the ends of the topics. The broker has a stage's messages before the stage
+moves its position. So if every position is at an end that was read later, no record is in between.
 """
 
 import asyncio
@@ -17,16 +17,10 @@ from streamapp.config.settings import Settings
 from streamapp.core.arrays.bitmap import flagged
 from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
-from streamapp.pipelines import Pipeline, followers
-from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, IntakeHead, ShardHead
-from streamapp.store.slot.keys import (
-    SlotKeys,
-    catalogue_tag,
-    histories_tag,
-    intake_tag,
-    list_name,
-    rows_tag,
-)
+from streamapp.inspection.slot_tags import head_type_of, tag_of
+from streamapp.pipelines import followers, main_pipeline
+from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
+from streamapp.store.slot.keys import SlotKeys, list_name
 from streamapp.store.slot.slot import Slot
 from streamapp.store.versions import matched_text, positions_text, published_text
 from streamapp.transport.offsets import pass_gaps, read_offsets
@@ -38,17 +32,16 @@ H = TypeVar("H", bound=Head)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where the app stands.
+class Lag:
+    """How far the app is, and what it still has to do.
 
     Attributes:
-        heads: What Redis says of each partition of the topics that end up in the state; None where
-            there is none yet.
+        heads: The head of the slot of each partition; None if there is none yet.
         positions: First offset of each partition that is not applied.
         ends: Offset behind the last record of each partition.
-        unswept: Partitions whose lists for users were not yet compared with all other lists.
-        unmerged: Shards of whose checkpoint the list of what is trending does not know.
-        unmatched: Whether content neighbours may be still to be computed.
+        unswept: Partitions whose lists for users were not yet compared with all item lists.
+        unmerged: Whether the trending list is older than a checkpoint of a shard.
+        unmatched: Whether content neighbours may still have to be computed.
     """
 
     heads: Mapping[TP, Head | None]
@@ -60,22 +53,22 @@ class Standing:
 
     @property
     def lag_events(self) -> int:
-        """Records beyond the fences."""
+        """Records behind the stored positions."""
         return sum(max(0, self.ends[tp] - position) for tp, position in self.positions.items())
 
     @property
     def pending_lists(self) -> int:
-        """Lists that are still to be published for a row that changed."""
+        """Lists that still have to be published because a row changed."""
         return sum(len(flagged(head.dirty)) for head in self.of(ShardHead))
 
     @property
     def moved_items(self) -> int:
-        """Items whose norm moved and is not yet in all lists; each shard counts its own."""
+        """Items whose norm changed and is not yet in all lists; each shard counts its own."""
         return sum(len(flagged(head.moved)) for head in self.of(ShardHead))
 
     @property
     def due_users(self) -> int:
-        """Users whose list is still to be brought to its readers."""
+        """Users whose list still has to be published."""
         return sum(head.due_users for head in self.of(HistoriesHead))
 
     @property
@@ -85,17 +78,17 @@ class Standing:
         others = self.unmerged or self.unmatched or self.due_users or self.unswept
         return not (items or others)
 
-    def of(self, kind: type[H], topic: str | None = None) -> list[H]:
-        """Return the heads of a kind that exist, of one topic or of all."""
+    def of(self, head_type: type[H], topic: str | None = None) -> list[H]:
+        """Return the existing heads of a type, of one topic or of all."""
         return [
             head
             for tp, head in self.heads.items()
-            if isinstance(head, kind) and topic in {None, tp.topic}
+            if isinstance(head, head_type) and topic in {None, tp.topic}
         ]
 
 
-async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, int]) -> Standing:
-    """Return where the app stands.
+async def read_lag(redis: Redis, settings: Settings, layout: Mapping[str, int]) -> Lag:
+    """Return how far the app is.
 
     Args:
         redis: A client that answers in bytes.
@@ -103,24 +96,27 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
         layout: Number of partitions by topic, of those that end up in the state.
 
     Raises:
-        StateError: Kafka does not answer, or the state was begun with content neighbours and is
-            looked at without, or the other way round.
+        StateError: Kafka does not answer, or CONTENT_NEIGHBOURS differs from the setting that the
+            state was begun with.
     """
     heads: dict[TP, Head | None] = {}
     for topic, pipeline in followers(settings).items():
         for partition in range(layout[topic]):
             keys = SlotKeys(pipeline.state_prefix, tag_of(pipeline, topic, partition))
-            heads[TP(topic, partition)] = await Slot(redis, keys).head(_kind_of(pipeline, topic))
+            heads[TP(topic, partition)] = await Slot(redis, keys).head(
+                head_type_of(pipeline, topic)
+            )
     shards = _partitions(heads, ShardHead, settings.deltas_topic)
     _check_content(shards[0], settings)
     offsets = await read_offsets(settings, heads, {})
+    sources = main_pipeline(settings).source_topics
     behind = {
         tp: head.position
         for tp, head in heads.items()
-        if head and tp.topic not in settings.internal_topics and head.position < offsets[tp].end
+        if head and tp.topic in sources and head.position < offsets[tp].end
     }
     passed = await pass_gaps(settings, behind)
-    return Standing(
+    return Lag(
         heads,
         {
             tp: passed.get(tp, head.position) if head else offsets[tp].beginning
@@ -134,9 +130,9 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
 
 
 async def _unswept(redis: Redis, heads: Mapping[TP, Head | None], settings: Settings) -> int:
-    """Return how many partitions of histories do not know of all published lists.
+    """Return how many partitions of histories were not yet compared with all published lists.
 
-    Their heads were read first, so they cannot know more than is seen here.
+    Their heads were read first, so they cannot be ahead of the lists that are read here.
     """
     shards = _partitions(heads, ShardHead, settings.deltas_topic)
     trending: bytes | None = await redis.get(settings.list_prefix + list_name(TRENDING, ""))  # type: ignore[assignment]
@@ -146,10 +142,10 @@ async def _unswept(redis: Redis, heads: Mapping[TP, Head | None], settings: Sett
 
 
 def _check_content(head: Head | None, settings: Settings) -> None:
-    """Refuse a state whose lists are completed otherwise than is set.
+    """Refuse a state that was begun with another value of CONTENT_NEIGHBOURS.
 
     Raises:
-        StateError: it is.
+        StateError: the values differ.
     """
     made_with = head and "content_neighbours" in head.results
     if head and made_with != settings.content_neighbours:
@@ -160,7 +156,7 @@ def _check_content(head: Head | None, settings: Settings) -> None:
 
 
 def _unmatched(heads: Mapping[TP, Head | None], settings: Settings) -> bool:
-    """Say whether something changed since nothing was missing of content neighbours."""
+    """Return whether something changed since all content neighbours were there."""
     catalogue = _partitions(heads, CatalogueHead, settings.catalogue_topic)
     shards = _partitions(heads, ShardHead, settings.deltas_topic)
     text = matched_text(catalogue, shards)
@@ -174,23 +170,13 @@ def _partitions(heads: Mapping[TP, Head | None], kind: type[H], topic: str) -> l
     ]
 
 
-def _kind_of(pipeline: Pipeline, topic: str) -> type[Head]:
-    """Return the kind of the heads of a pipeline that follow a topic."""
-    kinds: dict[str, type[Head]] = {
-        pipeline.catalogue_topic: CatalogueHead,
-        pipeline.interactions_topic: HistoriesHead,
-        pipeline.deltas_topic: ShardHead,
-    }
-    return kinds.get(topic, IntakeHead)
-
-
 async def wait_until_drained(
     redis: Redis,
     settings: Settings,
     layout: Mapping[str, int],
     timeout_s: float,
-    tell: Callable[[Standing], None],
-) -> Standing:
+    tell: Callable[[Lag], None],
+) -> Lag:
     """Wait until every record is applied and every list is published.
 
     Args:
@@ -198,35 +184,24 @@ async def wait_until_drained(
         settings: Where the state and the topics are.
         layout: Number of partitions by topic.
         timeout_s: How long to wait.
-        tell: Told again and again where the app stands.
+        tell: Called with the lag after each look.
 
     Raises:
-        StreamappError: it takes longer.
+        StreamappError: the wait takes longer.
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        standing = await read_standing(redis, settings, layout)
-        tell(standing)
-        if standing.drained:
-            return standing
+        lag = await read_lag(redis, settings, layout)
+        tell(lag)
+        if lag.drained:
+            return lag
         if time.monotonic() >= deadline:
             raise StreamappError(
-                f"not drained after {timeout_s:g} s: {standing.lag_events} records to apply, "
-                f"{standing.pending_lists} lists to publish, {standing.moved_items} norms to "
-                f"bring into lists, {standing.due_users} lists for users to publish, "
-                f"{standing.unswept} partitions of users to look through"
-                f"{', content neighbours to compute' if standing.unmatched else ''}; is a worker "
+                f"not drained after {timeout_s:g} s: {lag.lag_events} records to apply, "
+                f"{lag.pending_lists} lists to publish, {lag.moved_items} norms to "
+                f"bring into lists, {lag.due_users} lists for users to publish, "
+                f"{lag.unswept} partitions of users to look through"
+                f"{', content neighbours to compute' if lag.unmatched else ''}; is a worker "
                 "running, and has the input stopped?"
             )
         await asyncio.sleep(_POLL_INTERVAL_S)
-
-
-def tag_of(pipeline: Pipeline, topic: str, partition: int) -> str:
-    """Return the tag of the slot that has the position in a partition."""
-    if topic == pipeline.interactions_topic:
-        return histories_tag(partition)
-    if topic == pipeline.deltas_topic:
-        return rows_tag(partition)
-    if topic == pipeline.catalogue_topic:
-        return catalogue_tag(partition)
-    return intake_tag(topic, partition)
