@@ -7,7 +7,8 @@ all kinds of lists (ADR-0011).
 from collections.abc import Mapping
 from typing import Any
 
-from streamapp.core.events.event import PURCHASE, Project, checked_id
+from streamapp.core.events.event import PURCHASE, Project
+from streamapp.core.events.ids import checked_id
 from streamapp.core.histories.role_items import BOUGHT, VIEWED
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 
