@@ -17,13 +17,15 @@ from loadtest.evaluation import prequential, sessions, split, tune
 from loadtest.evaluation.engine import Counting
 from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
-from streamapp.cli.console import print_json, print_table, progress
-from streamapp.cli.target import check_target, write_target
+from streamapp.cli.terminal.console import print_json, print_table, progress
+from streamapp.cli.terminal.target import check_target, write_target
 from streamapp.config.env_check import PREFIX
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventRules
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
+from streamapp.pipelines import main_pipeline
 
 __all__ = ["CACHE", "Request", "evaluate", "show_tuning"]
 
@@ -81,7 +83,7 @@ def evaluate(
     counting = _counting(request, settings)
     results = _results(request, settings, counting)
     about = {
-        "settings": settings.results,
+        "settings": main_pipeline(settings).results,
         "options": {
             "protocol": request.protocol,
             "logs": [file.name for file in request.files],
@@ -204,7 +206,7 @@ def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:
             "decay; set it to 0"
         )
     latest_ts = time.time() + settings.max_ahead_s
-    return read_interactions(read_log(files), settings.event_rules, settings.event_weights,
+    return read_interactions(read_log(files), event_rules(settings), settings.event_weights,
                              settings.event_topics[0], latest_ts)  # fmt: skip
 
 

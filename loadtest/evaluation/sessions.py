@@ -15,7 +15,7 @@ from loadtest.evaluation.metrics import Questions
 from loadtest.evaluation.tables import compared
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
 from streamapp.errors import ConfigError
@@ -75,7 +75,7 @@ def next_items(log: LogInteractions, registry: Registry) -> Questions:
             starts.append(len(items))
             answers.append({int(numbers[item])} - {-1})
         session[item] = max(session.get(item, 0.0), weight)
-    tastes = Profiles(
+    profiles = Profiles(
         np.array(starts, np.int64), numbers[np.array(items, np.int64)], np.array(ratings)
     )
-    return Questions(tastes, answers, [1] * len(answers))
+    return Questions(profiles, answers, [1] * len(answers))

@@ -26,9 +26,9 @@ class Forgetting:
 
     def __init__(self, outside: StageContext, slot: Slot, partition: int) -> None:
         self._publisher = outside.publisher
-        self._target = outside.settings.interactions_topic, partition
+        self._target = outside.pipeline.interactions_topic, partition
         self._forget_after_s = outside.settings.forget_after
-        self._decay = outside.settings.decay
+        self._decay = outside.pipeline.decay
         self._slot = slot
         self._cursor = 0
         self._due_at = 0.0

@@ -1,10 +1,10 @@
 """IntakeStage: event records -> cuts of interactions, each in the partition of its user.
 
-IntakeStage has no state but its position in each event partition. It sends a cut, waits until the broker
-has it and the dead letters, and only then moves the positions, while the next cut is made: what it
-sends twice is dropped by the fences of whoever reads it, and nothing is left out. Where more kinds
-of lists are made, each has a cut of its own through the same records, which goes the same way to
-its own topic (ADR-0011).
+The stage has no state but its position in each event partition. It sends a cut, waits until the
+broker has it and the dead letters, and only then moves the positions, while the next cut is made.
+The next stage drops what is sent twice, and nothing is left out. Where more kinds of lists are
+made, each has a cut of its own through the same records, which goes the same way to its own topic
+(ADR-0011).
 """
 
 import asyncio
@@ -16,14 +16,17 @@ from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import open_slot
+from streamapp.config.fingerprints import reading_text
+from streamapp.config.rules import event_rules
 from streamapp.core.events.event import EventReader, Project
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
 from streamapp.pipelines import extra_kinds, pipelines
+from streamapp.store.slot.head import IntakeHead
 from streamapp.store.slot.keys import SlotKeys, intake_tag
 from streamapp.store.slot.manifest import check_kinds, partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
@@ -59,7 +62,7 @@ class IntakeStage:
         self._moving = BackgroundTask()
         self._marks: dict[TP, RecordFingerprint | None] = {}
         self._readers = {
-            topic: EventReader(settings.event_rules, topic) for topic in settings.event_topics
+            topic: EventReader(event_rules(settings), topic) for topic in settings.event_topics
         }
         self._pipelines = pipelines(settings)
         self._generation = ""
@@ -70,18 +73,20 @@ class IntakeStage:
         """Read the positions in the event partitions."""
         await self._moving.close()
         self._partitions = {
-            one.interactions_topic: await partition_count(self._redis, one, one.interactions_topic)
+            one.interactions_topic: await partition_count(
+                self._redis, one.state_prefix, one.interactions_topic
+            )
             for one in self._pipelines.values()
         }
         for tp, known in offsets.items():
-            keys = SlotKeys(self._settings.state_prefix, intake_tag(tp.topic, tp.partition))
+            keys = SlotKeys(self._outside.pipeline.state_prefix, intake_tag(tp.topic, tp.partition))
             self._slots[tp] = Slot(self._redis, keys)
-            reading = self._settings.reading(tp.topic)
-            head = await open_slot(self._outside, self._slots[tp], tp, known, reading)
+            reading = reading_text(self._settings, tp.topic)
+            head = await open_slot(self._outside, self._slots[tp], IntakeHead, tp, known, reading)
             self._generation = self._slots[tp].generation
             check_kinds(self._generation, self._settings)
             self._positions[tp] = self._fences[tp] = head.position
-            self._marks[tp] = RecordFingerprint.decode(head.fields.get("mark", b""))
+            self._marks[tp] = RecordFingerprint.decode(head.last_record or b"")
         return dict(self._positions)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
@@ -140,7 +145,7 @@ class IntakeStage:
         latest_ts = time.time() + self._settings.max_ahead_s
         main, reader = cut.builders[ITEM], self._readers[tp.topic]
         for refusal in reader.read(records, latest_ts, main, cut.projections):
-            main.bury(refusal.record.offset)
+            main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
             cut.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
         return sum(len(record.value or b"") for record in records)
@@ -168,7 +173,7 @@ class IntakeStage:
         self._failpoints.reach("intake.position-moved")
 
     async def _store(self, tp: TP, mark: RecordFingerprint) -> None:
-        head = Head(mark.offset + 1, fields={"mark": mark.encode()})
+        head = IntakeHead(mark.offset + 1, last_record=mark.encode())
         await self._slots[tp].commit(self._fences[tp], head)
         self._fences[tp] = head.position
 

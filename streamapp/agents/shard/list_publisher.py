@@ -26,8 +26,8 @@ class ItemListPublisher:
     """
 
     def __init__(self, outside: StageContext, slot: Slot) -> None:
-        self._delivery = ListSender(outside, slot, outside.kind, "publication.lists-sent")
-        self._kind = outside.kind
+        self._delivery = ListSender(outside, slot, outside.pipeline.kind, "publication.lists-sent")
+        self._kind = outside.pipeline.kind
         self._lists = outside.lists
         self._failpoints = outside.failpoints
         self._interval_s = outside.settings.publish_interval
@@ -96,8 +96,7 @@ class ItemListPublisher:
             if content is not None
         }
         done = np.flatnonzero([content is not None for content in standing])
-        shard.remember(rows[done], some.only(done))
-        shard.dirty[rows[done]] = False
+        shard.lists.acknowledge(rows[done], some.only(done))
         self._times(rows)[rows] = time.monotonic()
         self._rows = rows[done]
         self.published += len(done)

@@ -65,7 +65,7 @@ class UserLists:
     def __init__(self, outside: StageContext, slot: Slot, stored: Stored) -> None:
         settings = outside.settings
         self._outside = outside
-        self._ttl_s = settings.user_list_ttl
+        self._ttl_s = settings.user_list_ttl if outside.pipeline.makes_user_lists else 0.0
         self._interval_s = settings.publish_interval
         self._lists = outside.lists
         self._slot = slot

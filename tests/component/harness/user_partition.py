@@ -16,9 +16,11 @@ from streamapp.config.settings import Settings
 from streamapp.core.histories.history import ENTRY
 from streamapp.core.ids.registry import Registry
 from streamapp.failpoints import Failpoints
+from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import Lists, lists_of
+from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.user_list_index import UserListIndex
 
 ITEMS = ["a", "b", "c", "x", "y"]
@@ -75,8 +77,9 @@ class Desk:
         self.position = 0
 
     async def begin(self) -> None:
-        """Make the slot, and publish the lists of the items."""
-        await self.slot.create(0, {})
+        """Make the slot and that of the only shard, and publish the lists of the items."""
+        await self.slot.create(0)
+        await Slot(self.redis, SlotKeys("s:", "i0"), "g").create(0)
         for item, neighbours in NEIGHBOURS.items():
             await self.item_list(item, neighbours)
 
@@ -96,7 +99,13 @@ class Desk:
         made = Settings(_env_file=None, state_prefix="s:", list_prefix="l:", **chosen)
         publisher: Any = self.broker
         outside = StageContext(
-            made, self.redis, self.lists, ItemListCache(self.lists), publisher, Failpoints()
+            made,
+            main_pipeline(made),
+            self.redis,
+            self.lists,
+            ItemListCache(self.lists),
+            publisher,
+            Failpoints(),
         )
         self.owner = UserLists(outside, Slot(self.redis, KEYS, "g"), self.stored)
         await self.open_again(doubt=doubt, items=items)
@@ -146,8 +155,8 @@ class Desk:
         due: Any = await self.redis.hget(KEYS.head, "due_users")
         seen: Any = await self.redis.hget(KEYS.head, "seen")
         published: Any = await self.redis.hget("s:{i0}:head", "published")
-        # The only shard has no position, and nothing is trending.
-        return not int(due or 0) and seen == b":" + published + b"/0"
+        # The only shard is at position 0, and nothing is trending.
+        return not int(due or 0) and seen == b"0:" + published + b"/0"
 
     async def drain(self) -> None:
         """Let the owner work until everything is done."""

@@ -10,6 +10,7 @@ import pytest
 from loadtest.replay import encode
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.stage import ShardStage
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventReader
 from streamapp.core.events.projection import PROJECTIONS
@@ -17,11 +18,11 @@ from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 from streamapp.failpoints import Failpoints
-from streamapp.pipelines import extra_kinds, followers, pipelines
+from streamapp.pipelines import extra_kinds, followers, main_pipeline, pipelines
 from streamapp.store.slot.manifest import check_kinds
 from streamapp.transport.topics import needed_topics
 
-READER = EventReader(Settings(_env_file=None).event_rules, "clicks")
+READER = EventReader(event_rules(Settings(_env_file=None)), "clicks")
 OFF = Settings(_env_file=None)
 BASKETS = Settings(_env_file=None, bought_together=True)
 VIEWS = Settings(_env_file=None, bought_after_view=True)
@@ -139,17 +140,17 @@ def test_a_pipeline_has_topics_and_state_of_its_own_and_shares_the_rest() -> Non
     """No slot, fence or message of one can be taken for the other's."""
     own = pipelines(BOTH)
     item = own.pop(ITEM)
-    assert item is BOTH
+    assert item == main_pipeline(BOTH)
+    assert item.topics == ("clicks", "purchases", "streamapp-interactions", "streamapp-deltas")
     assert list(own) == [BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW]
     for kind, one in own.items():
         name = kind.replace("_", "-")
         assert one.interactions_topic == f"streamapp-interactions-{name}"
         assert one.deltas_topic == f"streamapp-deltas-{name}"
         assert one.state_prefix == f"streamapp:{kind}:"
-        assert (one.user_list_ttl, one.trending_half_life) == (0, 0)
-        assert list(pipelines(one)) == [ITEM]
-        same = ("list_prefix", "lists_topic", "group_id", "forget_after", "rule")
-        assert all(getattr(item, name) == getattr(one, name) for name in same)
+        assert (item.makes_user_lists, item.makes_trending, item.owns_trending) == (True,) * 3
+        assert (one.makes_user_lists, one.makes_trending, one.owns_trending) == (False,) * 3
+        assert one.event_topics == item.event_topics
     assert own[BOUGHT_TOGETHER].event_weights == {"purchase": 1}
     caps = [one.history_cap for one in own.values()]
     assert caps == [item.history_cap, 2 * item.history_cap]
@@ -171,10 +172,11 @@ def test_a_pipeline_that_is_off_needs_nothing() -> None:
 def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
     """Another first shard would take the list away, for it knows of no interactions that fade."""
     nothing: Any = None
-    outside = StageContext(BOTH, nothing, nothing, nothing, nothing, Failpoints())
+    main = main_pipeline(BOTH)
+    outside = StageContext(BOTH, main, nothing, nothing, nothing, nothing, Failpoints())
     assert ShardStage(outside, 0)._trending is not None
     for kind in PROJECTIONS:
-        own = replace(outside, settings=pipelines(BOTH)[kind], kind=kind)
+        own = replace(outside, pipeline=pipelines(BOTH)[kind])
         assert ShardStage(own, 0)._trending is None
 
 
