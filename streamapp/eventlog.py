@@ -25,7 +25,7 @@ from streamapp.core.events.formats.translation import (
     Translation,
     translate,
 )
-from streamapp.core.events.orders import order_items
+from streamapp.core.events.orders import MAX_ORDER_ITEMS, order_items
 from streamapp.core.events.raw_json import read_apart, read_exactly
 from streamapp.core.events.rules import EventRules
 from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp
@@ -35,7 +35,6 @@ from streamapp.errors import BadEventError, ConfigError
 COLUMNS = ("user_id", "item_id", "type", "ts")
 ORDER = "order_id"
 _VISITOR = "anonymous_id"
-_MOST_ITEMS = 200
 
 
 class LoggedEvent(NamedTuple):
@@ -145,7 +144,7 @@ class _JsonLines:
 
     def __init__(self, path: Path, rules: EventRules | None) -> None:
         self._path = path
-        self._most = rules.max_order_items if rules else _MOST_ITEMS
+        self._most = rules.max_order_items if rules else MAX_ORDER_ITEMS
         self._names: Mapping[str, TypeNames] = {
             name: TypeNames(rules.types if rules else {k: k for k in form.types.values()}, form)
             for name, form in FORMATS.items()

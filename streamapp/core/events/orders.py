@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 from streamapp.core.events.ids import checked_id
 from streamapp.errors import BadEventError
 
+MAX_ORDER_ITEMS = 200
+"""Most distinct items of an order that count, unless a setting says otherwise."""
+
 _WIDE = 2.0**63
 """From here on the fast reader may have made a float of an integer."""
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from streamapp.core.events.orders import MAX_ORDER_ITEMS
+
 PURCHASE = "purchase"
 """The type of an event that buys an item."""
 
@@ -65,7 +67,7 @@ class EventRules:
     max_record_bytes: int
     check_keys: bool
     formats: Mapping[str, str] = field(default_factory=dict)
-    max_order_items: int = 200
+    max_order_items: int = MAX_ORDER_ITEMS
     ignored_users: frozenset[str] = frozenset()
 
 
