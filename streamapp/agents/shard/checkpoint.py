@@ -27,6 +27,7 @@ from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories, CategoryTop
 from streamapp.core.trending.popularity import Popularity
+from streamapp.store.slot.blob import Blob
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops, put_tops
@@ -148,7 +149,7 @@ class Checkpoint:
         """Say whether `position` is stored, and with all lists of it out."""
         return self.position == position and not self._pending.dirty
 
-    async def rows(self, numbers: Ints) -> list[tuple[int, bytes] | None]:
+    async def rows(self, numbers: Ints) -> list[Blob | None]:
         """Return rows as they are stored.
 
         Raises:
