@@ -1,61 +1,60 @@
-"""Reads event records: each element is an interaction, or is refused with a code.
+"""Reads event records: what each one says, or why it cannot be counted.
 
-The value of a record is one JSON object, an array of objects, or `{"events": [...]}`. A bad element
-of an array is refused alone. Whatever the bytes are, reading raises only `BadEventError`.
+A record's value is one JSON object, an array of them, or `{"events": [...]}`, or what another
+format has instead. One bad element of an array is refused alone. Whatever the bytes, reading raises
+nothing but `BadEventError`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-import msgspec
 import orjson
 
-from streamapp.core.events.refusal import CODES, Record, Refusal, checked_id, explain_json
+from streamapp.core.events.element_reader import ElementReader
+from streamapp.core.events.formats.cloudevents import CLOUDEVENTS, envelope_of
+from streamapp.core.events.formats.translation import (
+    ARRAYS,
+    AUTO,
+    FLAT,
+    FORMATS,
+    Translation,
+    foreign_format,
+    foreign_text,
+    other_format,
+    translate,
+    translate_text,
+)
+from streamapp.core.events.ids import MAX_ID_BYTES
+from streamapp.core.events.orders import PartlyRefusedError
+from streamapp.core.events.raw_json import read_apart, read_exactly
+from streamapp.core.events.refusals import RecordRefusals
+from streamapp.core.events.rules import (
+    CODES,
+    NOBODY,
+    PURCHASE,
+    EventRules,
+    Project,
+    Record,
+    Refusal,
+    Sink,
+)
 from streamapp.errors import BadEventError
 
-PURCHASE = "purchase"
-"""The event type of a purchase."""
-
-MILLISECONDS_FROM = 1e11
-"""A numeric time over this is in milliseconds; in seconds it would be after the year 5138."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventRules:
-    """How events are read; each field changes results.
-
-    Attributes:
-        types: Canonical type by every name of a type, its own name included.
-        implied: Canonical type by topic, for events without `type`.
-        earliest_ts: Oldest event time in seconds.
-        max_ahead_s: How far an event time may lie after now.
-        max_record_bytes: Largest value.
-        check_keys: Whether a record's key must be its user id.
-    """
-
-    types: Mapping[str, str]
-    implied: Mapping[str, str]
-    earliest_ts: float
-    max_ahead_s: float
-    max_record_bytes: int
-    check_keys: bool
+__all__ = [
+    "CODES",
+    "MAX_ID_BYTES",
+    "NOBODY",
+    "PURCHASE",
+    "EventReader",
+    "EventRules",
+    "Project",
+    "Record",
+    "Refusal",
+    "Sink",
+]
 
 
-class Sink(Protocol):
-    """Receives the events of one source."""
-
-    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
-        """Receive an interaction; `event_type` is canonical, `ts` is in seconds."""
-
-    def skip(self, offset: int, user: str, event_type: str) -> None:
-        """Receive an event of an unknown type."""
-
-
-Project: TypeAlias = Callable[[Mapping[str, Any], str, str, str], tuple[str, str] | None]
-"""Takes the element, its user, its item and its canonical type. Returns the user and the item of a
-projection, or None if the projection has no such event. Raises `BadEventError` to refuse it."""
+_LINES = ("items",)
 
 
 class EventReader:
@@ -63,13 +62,15 @@ class EventReader:
 
     Args:
         rules: How events are read.
-        topic: The topic.
+        topic: The topic; it may imply a type and a format.
     """
 
     def __init__(self, rules: EventRules, topic: str) -> None:
-        self._rules = rules
-        self._types = dict(rules.types)
-        self._implied = rules.implied.get(topic, "")
+        self._max_record_bytes = rules.max_record_bytes
+        self._format = rules.formats.get(topic, FLAT.name)
+        names = FORMATS if self._format == AUTO else {FLAT.name, self._format}
+        self._readers = {name: ElementReader(rules, topic, FORMATS[name]) for name in names}
+        self.take = self._readers[FLAT.name].take
 
     def read(
         self,
@@ -78,141 +79,160 @@ class EventReader:
         sink: Sink,
         projections: Sequence[tuple[Project, Sink]] = (),
     ) -> list[Refusal]:
-        """Give the events of the records to `sink`, in order; return the refused ones.
+        """Give what the records say to `sink`, in order; return what is refused.
 
         Args:
             records: Records of one partition.
-            latest_ts: Newest event time that is allowed, in seconds.
-            sink: Receives interactions and events of unknown types.
-            projections: Further projections of interactions, each with its own sink.
+            latest_ts: Newest event time allowed, in seconds.
+            sink: Takes interactions and unknown types.
+            projections: What else is counted of interactions, and who takes it.
         """
         refusals: list[Refusal] = []
-        take = self.take
+        read = self._read_flat if self._format == FLAT.name else self._read_translated
         for record in records:
             try:
-                elements = self._elements(record.value)
+                refusals += read(record, latest_ts, sink, projections)
             except BadEventError as error:
                 refusals.append(Refusal(record, record.value, error.code, str(error)))
-                continue
-            raw: list[bytes] = []
-            for index, element in enumerate(elements):
-                try:
-                    take(element, record, latest_ts, sink, projections)
-                except BadEventError as error:
-                    raw = raw or raw_elements(record.value or b"", len(elements))
-                    refusals.append(Refusal(record, raw[index], error.code, str(error)))
         return refusals
 
-    def _elements(self, value: bytes | None) -> Sequence[Any]:
-        """Return the elements of a record's value, not yet checked."""
-        if value is None:
-            raise BadEventError("null_value", CODES["null_value"])
-        if len(value) > self._rules.max_record_bytes:
-            raise BadEventError("too_large", f"the value has {len(value)} bytes")
-        try:
-            decoded = orjson.loads(value)
-        except orjson.JSONDecodeError as error:
-            explain_json(value, error)
-        if type(decoded) is dict:
-            if "events" in decoded and "item_id" not in decoded:
-                events = decoded["events"]
-                if type(events) is list:
-                    return events
-            return (decoded,)
-        if type(decoded) is list:
-            return decoded
-        raise BadEventError("not_an_event", CODES["not_an_event"])
-
-    def take(
+    def _read_flat(
         self,
-        element: Any,
         record: Record,
         latest_ts: float,
         sink: Sink,
-        projections: Sequence[tuple[Project, Sink]] = (),
-    ) -> None:
-        """Give one element of a record to `sink`, and its projections to their sinks.
-
-        Args:
-            element: Decoded JSON.
-            record: The record of the element.
-            latest_ts: Newest event time that is allowed, in seconds.
-            sink: Receives the element.
-            projections: Further projections, each with its own sink.
+        projections: Sequence[tuple[Project, Sink]],
+    ) -> Sequence[Refusal]:
+        """Read a record without a translation.
 
         Raises:
-            BadEventError: the element cannot be counted.
+            BadEventError: the record as a whole cannot be counted.
         """
-        if type(element) is not dict:
-            raise BadEventError("not_an_event", CODES["not_an_event"])
-        get, rules = element.get, self._rules
-        user, item, name, ts = get("user_id"), get("item_id"), get("type"), get("ts")
-        if name is None:
-            name = self._implied
-        if type(name) is not str or not name:
-            raise BadEventError("invalid_type", CODES["invalid_type"])
-        event_type = self._types.get(name)
-        if event_type is None:
-            # The fields that such an event should have are unknown, so none is checked.
-            sink.skip(record.offset, user if type(user) is str else "", name)
-            return
-        if type(user) is not str or not user or len(user) > 128:
-            user = checked_id("user_id", user)
-        if type(item) is not str or not item or len(item) > 128:
-            item = checked_id("item_id", item)
-        if type(ts) is not float:
-            ts = _seconds(ts, record)
-        if ts > MILLISECONDS_FROM:
-            ts /= 1000.0
-        if not rules.earliest_ts <= ts <= latest_ts:
-            raise BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
-        if rules.check_keys and record.key != user.encode():
-            raise BadEventError("key_mismatch", CODES["key_mismatch"])
-        if projections:
-            # First, because each may refuse the event.
-            for own, pair in _projected(projections, element, user, item, event_type):
-                own.add(record.offset, *pair, event_type, ts)
-        sink.add(record.offset, user, item, event_type, ts)
-
-
-def _projected(
-    projections: Sequence[tuple[Project, Sink]],
-    element: Mapping[str, Any],
-    user: str,
-    item: str,
-    event_type: str,
-) -> list[tuple[Sink, tuple[str, str]]]:
-    """Return the user and the item in each projection that has an element, with its sink."""
-    made = [(own, project(element, user, item, event_type)) for project, own in projections]
-    return [(own, pair) for own, pair in made if pair is not None]
-
-
-def _seconds(ts: Any, record: Record) -> float:
-    if ts is None:
-        return record.timestamp / 1000.0
-    if type(ts) is int:
-        return float(ts)
-    if type(ts) is str:
+        value = record.value
+        if value is None or len(value) > self._max_record_bytes:
+            raise _unfit(value)
         try:
-            moment = datetime.fromisoformat(ts)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            raise BadEventError("invalid_ts", CODES["invalid_ts"]) from None
-    raise BadEventError("invalid_ts", CODES["invalid_ts"])
+            decoded = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            decoded = _apart(value)
+        field, elements = "", decoded
+        if type(decoded) is dict:
+            if "events" in decoded and "item_id" not in decoded:
+                field, elements = "events", decoded["events"]
+            if type(elements) is not list:
+                try:
+                    self.take(decoded, record, latest_ts, sink, projections)
+                except BadEventError as error:
+                    alone = RecordRefusals(record)
+                    event = Translation(decoded, FLAT, (), _LINES)
+                    self._judge(event, error, alone, latest_ts, sink, projections)
+                    return alone.found
+                return ()
+        elif type(decoded) is not list:
+            raise BadEventError("not_an_event", CODES["not_an_event"])
+        refused: RecordRefusals | None = None
+        take = self.take
+        for place, element in enumerate(elements):
+            try:
+                take(element, record, latest_ts, sink, projections)
+            except BadEventError as error:
+                if refused is None:
+                    refused = RecordRefusals(record)
+                    if field and (found := foreign_format(decoded)):
+                        raise other_format(found, FLAT.name) from None
+                path = (field, place) if field else (place,)
+                event = Translation(element, FLAT, path, _LINES)
+                self._judge(event, error, refused, latest_ts, sink, projections)
+        return refused.found if refused else ()
+
+    def _read_translated(
+        self,
+        record: Record,
+        latest_ts: float,
+        sink: Sink,
+        projections: Sequence[tuple[Project, Sink]],
+    ) -> Sequence[Refusal]:
+        """Read a record whose format is not `flat`.
+
+        Raises:
+            BadEventError: the record as a whole cannot be counted.
+        """
+        refused: RecordRefusals | None = None
+        for place, event in enumerate(self._translations(record)):
+            reader = self._readers[event.format.name]
+            try:
+                reader.take(event.element, record, latest_ts, sink, projections)
+            except BadEventError as error:
+                refused = refused or RecordRefusals(record)
+                self._judge(event, error, refused, latest_ts, sink, projections, place)
+        return refused.found if refused else ()
+
+    def _judge(
+        self,
+        event: Translation,
+        error: BadEventError,
+        refused: RecordRefusals,
+        latest_ts: float,
+        sink: Sink,
+        projections: Sequence[tuple[Project, Sink]],
+        place: int = 0,
+    ) -> None:
+        """Refuse an event; or count it after all, where its ids were not read exactly."""
+        if event.format is FLAT and (found := foreign_format(event.element)):
+            error = other_format(found, self._format)
+        elif error.code == "invalid_id" and not isinstance(error, PartlyRefusedError):
+            reader = self._readers[event.format.name]
+            try:
+                exact = self._exactly(event, refused, place)
+                if exact is not None:
+                    reader.take(exact, refused.record, latest_ts, sink, projections, exact=True)
+                    return
+            except BadEventError as again:
+                error = again
+        refused.add(event, error)
+
+    def _exactly(self, event: Translation, refused: RecordRefusals, place: int) -> Any:
+        """Return an event with its integers as they came; None where that cannot be."""
+        try:
+            if event.format is FLAT:
+                return read_exactly(refused.raw(event))
+            exact = refused.exact_value
+            events = translate(exact, self._format, self._beside(refused.record))
+            return events[place].element
+        except (BadEventError, IndexError):
+            return None
+
+    def _translations(self, record: Record) -> Iterable[Translation]:
+        value = record.value
+        if value is None or len(value) > self._max_record_bytes:
+            raise _unfit(value)
+        try:
+            decoded = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            if (event := translate_text(value, self._format)) is not None:
+                return (event,)
+            decoded = read_apart(value, ARRAYS)
+        return translate(decoded, self._format, self._beside(record))
+
+    def _beside(self, record: Record) -> Mapping[str, Any] | None:
+        """Return what a CloudEvent has in headers; None where there is none."""
+        if CLOUDEVENTS.name not in self._readers:
+            return None
+        return envelope_of(getattr(record, "headers", ())) or None
 
 
-def raw_elements(value: bytes, count: int) -> list[bytes]:
-    """Return the bytes of each of the `count` elements of a value that is valid JSON.
+def _apart(value: bytes) -> Any:
+    """Return what a value says that cannot be read at once.
 
-    A value that is nested almost too deeply cannot be cut apart; then each is the whole value.
+    Raises:
+        BadEventError: no part of it can be read, or it is of another format.
     """
-    array = value
-    try:
-        if value.lstrip()[:1] == b"{":
-            envelope = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
-            array = bytes(envelope.get("events", b""))
-            if array[:1] != b"[" or "item_id" in envelope:
-                return [value]
-        return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
-    except RecursionError:
-        return [value] * count
+    if found := foreign_text(value):
+        raise other_format(found, FLAT.name)
+    return read_apart(value, ("events",))
+
+
+def _unfit(value: bytes | None) -> BadEventError:
+    if value is None:
+        return BadEventError("null_value", CODES["null_value"])
+    return BadEventError("too_large", f"the value has {len(value)} bytes")

@@ -7,35 +7,39 @@ lists (ADR-0011).
 from collections.abc import Mapping
 from typing import Any
 
-from streamapp.core.events.event import PURCHASE, Project
-from streamapp.core.events.refusal import checked_id
+from streamapp.core.events.ids import checked_id
+from streamapp.core.events.rules import NOBODY, PURCHASE, Project
 from streamapp.core.histories.role_items import BOUGHT, VIEWED
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 
 
 def into_baskets(
-    element: Mapping[str, Any], user: str, item: str, event_type: str
+    element: Mapping[str, Any], user: str, item: str, kind: str
 ) -> tuple[str, str] | None:
-    """Project a purchase to its basket: that of its order, or that of its user without an order.
+    """Take purchases: the basket is of an order, or of a user where there is none.
 
-    The two have different prefixes, so an order never shares a basket with a user.
+    A purchase of nobody without an order is in no basket.
+
+    Each begins with a letter of its own, so that an order never shares a basket with a user.
 
     Raises:
-        BadEventError: the id of the order is not an id.
+        BadEventError: the order cannot be one.
     """
-    if event_type != PURCHASE:
+    if kind != PURCHASE:
         return None
     order = element.get("order_id")
     if order is None or order == "":
-        return f"u:{user}", item
+        return None if user == NOBODY else (f"u:{user}", item)
     return f"o:{checked_id('order_id', order)}", item
 
 
 def into_roles(
-    _element: Mapping[str, Any], user: str, item: str, event_type: str
+    _element: Mapping[str, Any], user: str, item: str, kind: str
 ) -> tuple[str, str] | None:
-    """Project an interaction to a role item; every interaction but a purchase is a view."""
-    return user, (BOUGHT if event_type == PURCHASE else VIEWED) + item
+    """Take all interactions of users; one that is no purchase is a view."""
+    if user == NOBODY:
+        return None
+    return user, (BOUGHT if kind == PURCHASE else VIEWED) + item
 
 
 PROJECTIONS: Mapping[str, Project] = {
