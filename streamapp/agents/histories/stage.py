@@ -223,7 +223,7 @@ class HistoryStage:
                     self._settings.forget_after or np.inf,
                     decay,
                 )
-            elif idle:
+            elif idle or len(todo.of_nobody.item):
                 revisions = Revisions.forgetting([histories[user] for user in idle], decay)
             else:
                 continue
@@ -231,9 +231,7 @@ class HistoryStage:
             if isinstance(state.registry, RoleRegistry):
                 revisions = directed(revisions, state.registry)
             origin = Origin(self._slot.generation, self._partition, offset)
-            masses = (
-                self._masses(todo.interactions, state.registry) if todo.users else NO_INCREMENTS
-            )
+            masses = self._masses(todo, state.registry)
             for shard, value in encode_deltas(
                 revisions, state.registry, self._shards, origin, masses
             ):
@@ -241,13 +239,17 @@ class HistoryStage:
                 deltas.setdefault(target, []).append(Outgoing(value))
         return deltas, histories
 
-    def _masses(self, interactions: Interactions, registry: Registry) -> PopularityIncrements:
+    def _masses(self, todo: Admitted, registry: Registry) -> PopularityIncrements:
         """Return what interactions add to the popularity of items, if anybody wants to know."""
         if not self._pipeline.makes_trending:
             return NO_INCREMENTS
-        half_life_s = self._settings.trending_half_life
-        columns = interactions.item, interactions.weight, interactions.ts
-        return popularity_increments(*columns, half_life_s, len(registry))
+        item, weight, ts = (
+            np.concatenate([getattr(part, name) for part in (todo.interactions, todo.of_nobody)])
+            for name in ("item", "weight", "ts")
+        )
+        return popularity_increments(
+            item, weight, ts, self._settings.trending_half_life, len(registry)
+        )
 
 
 def _without(news: Admitted, users: set[str]) -> Admitted:
