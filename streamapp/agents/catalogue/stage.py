@@ -95,7 +95,7 @@ class CatalogueStage:
         await self._send(batches[0].tp, news.changes, refusals)
         self._failpoints.reach("catalogue.notices-sent")
         end, mark = batches[-1].end, RecordFingerprint.of(batches[-1].records[-1])
-        await self._slot.put(end, news.known.items())
+        await self._slot.blobs.put(end, news.known.items())
         self._failpoints.reach("catalogue.blobs-put")
         dead = self._dead + len(refusals)
         head = CatalogueHead(end, last_record=mark.encode(), dead=dead, categories_told=True)
@@ -137,7 +137,7 @@ class CatalogueStage:
         with it once more, shards were told all that it changed.
         """
         items = list({entry.item: None for entry in entries})
-        stored = await self._slot.read_at(self._position, items)
+        stored = await self._slot.blobs.read_at(self._position, items)
         before = {item: blob[1] if blob else b"" for item, blob in zip(items, stored, strict=True)}
         told = {
             item: _told(product_in(self._slot, item, content)) if content else None
@@ -163,7 +163,7 @@ class CatalogueStage:
             named = changes if kind == ITEM else _without_categories(changes, kind)
             notices = [
                 Outgoing(value, UPDATE_KEY)
-                for value in encode_updates(self._slot.generation, self._partition, named)
+                for value in encode_updates(self._slot.state_id, self._partition, named)
             ]
             messages |= {(topic, shard): notices for shard in range(shards)}
         if refusals:

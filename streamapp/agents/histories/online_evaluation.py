@@ -52,6 +52,6 @@ class OnlineEvaluation:
                 asked[question.user] = question
         if not asked:
             return
-        standing = await self._lists.standing(USER, list(asked))
+        standing = await self._lists.get_many(USER, list(asked))
         for question, content in zip(asked.values(), standing, strict=True):
             served.judge(question, content)

@@ -84,7 +84,7 @@ class HistoryStage:
             self._outside, self._slot, HistoriesHead, tp, known, self._pipeline.results
         )
         self._mark = RecordFingerprint.decode(head.last_record or b"")
-        registry = await self._slot.registry(registry_of(self._pipeline.kind))
+        registry = await self._slot.items.registry(registry_of(self._pipeline.kind))
         self._state = _State(head, AppliedOffsets(head.applied_offsets), registry)
         doubt = doubt or went_back(head, known)
         await self._user_lists.open(registry, self._shards, doubt=doubt)
@@ -103,7 +103,7 @@ class HistoryStage:
         admitted = [
             (offset, self._admit(cut, state))
             for offset, cut in cuts
-            if cut.generation == self._slot.generation
+            if cut.generation == self._slot.state_id
         ]
         deltas, histories = await self._revise(admitted, state)
         end = batches[-1].end
@@ -111,7 +111,7 @@ class HistoryStage:
         await gather_all(
             self._publisher.deliver(deltas),
             self._user_lists.note(histories),
-            self._slot.put_items(end, known, state.registry.ids[known:]),
+            self._slot.items.put_items(end, known, state.registry.ids[known:]),
         )
         self._failpoints.reach("histories.deltas-sent")
         moved = replace(
@@ -121,7 +121,7 @@ class HistoryStage:
             last_record=RecordFingerprint.of(batches[-1].records[-1]).encode(),
         )
         async with self._moving:
-            await self._slot.put(end, histories.items())
+            await self._slot.blobs.put(end, histories.items())
             self._failpoints.reach("histories.blobs-put")
             await self._slot.commit(state.head.position, moved, len(state.registry))
             state.head = moved
@@ -171,7 +171,7 @@ class HistoryStage:
         """
         async with self._moving:
             position = self._state.head.position
-            blobs = await self._slot.read_at(position, users)
+            blobs = await self._slot.blobs.read_at(position, users)
         found = zip(users, (blob or (0, b"") for blob in blobs), strict=True)
         return {user: history for user, (at, history) in found if at <= position}
 
@@ -192,7 +192,7 @@ class HistoryStage:
     ) -> tuple[dict[tuple[str, int], list[Outgoing]], dict[str, bytes]]:
         """Return the deltas of the cuts, and the histories that they leave."""
         users = list({user: None for _, news in admitted for user in (*news.users, *news.idle)})
-        stored = await self._slot.read_at(state.head.position, users)
+        stored = await self._slot.blobs.read_at(state.head.position, users)
         ahead = {user: blob[0] for user, blob in zip(users, stored, strict=True) if blob}
         histories = {
             user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)
@@ -230,7 +230,7 @@ class HistoryStage:
             histories.update(zip(todo.users or idle, revisions.histories(), strict=True))
             if isinstance(state.registry, RoleRegistry):
                 revisions = directed(revisions, state.registry)
-            origin = Origin(self._slot.generation, self._partition, offset)
+            origin = Origin(self._slot.state_id, self._partition, offset)
             masses = self._masses(todo, state.registry)
             for shard, value in encode_deltas(
                 revisions, state.registry, self._shards, origin, masses

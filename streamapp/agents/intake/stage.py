@@ -83,7 +83,7 @@ class IntakeStage:
             self._slots[tp] = Slot(self._redis, keys)
             reading = reading_text(self._settings, tp.topic)
             head = await open_slot(self._outside, self._slots[tp], IntakeHead, tp, known, reading)
-            self._generation = self._slots[tp].generation
+            self._generation = self._slots[tp].state_id
             check_kinds(self._generation, self._settings)
             self._positions[tp] = self._fences[tp] = head.position
             self._marks[tp] = RecordFingerprint.decode(head.last_record or b"")

@@ -41,7 +41,7 @@ class ListSender:
         await self.settle()
         self.owner = owner or token_hex(8)
         if not owner:
-            await self._slot.claim(self.owner)
+            await self._slot.ownership.claim(self.owner)
         self._partitions = await self._publisher.partitions(self._topic)
 
     @property
@@ -71,9 +71,9 @@ class ListSender:
         owner = self.owner
         while lists:
             await self._publisher.deliver(self._messages(lists))
-            if await self._slot.claimed_by(owner):
+            if await self._slot.ownership.is_owner(owner):
                 break
-            standing = await self._lists.standing(self._kind, list(lists))
+            standing = await self._lists.get_many(self._kind, list(lists))
             lists = {
                 name: now
                 for (name, sent), now in zip(lists.items(), standing, strict=True)

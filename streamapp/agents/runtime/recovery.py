@@ -10,7 +10,7 @@ import msgspec
 from streamapp.agents.runtime.context import StageContext
 from streamapp.errors import StateError
 from streamapp.store.slot.head import Head
-from streamapp.store.slot.manifest import check_partitions, partition_count, read_generation
+from streamapp.store.slot.manifest import check_partitions, partition_count, read_state_id
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, KafkaRecord, Offsets
 
@@ -77,7 +77,7 @@ async def open_slot(
     # Where nothing is known of the topic, Redis is empty, and the head below says so.
     if 0 < begun <= tp.partition:
         check_partitions(tp.topic, tp.partition + 1, begun)
-    slot.generation = await read_generation(outside.redis, outside.pipeline.state_prefix)
+    slot.state_id = await read_state_id(outside.redis, outside.pipeline.state_prefix)
     head = await slot.head(kind)
     where = f"{tp.topic}[{tp.partition}]"
     if head is None:
@@ -92,7 +92,7 @@ async def open_slot(
         head = await slot.head(kind)
         if head is None:
             raise StateError(f"{where}: Redis lost {slot.keys.head} right after it was made")
-    if head.state_id != slot.generation:
+    if head.state_id != slot.state_id:
         raise StateError(
             f"{where}: {slot.keys.head} belongs to another state than the rest under "
             f"{outside.pipeline.state_prefix}; count again with `streamapp rebuild`"
@@ -113,7 +113,7 @@ async def open_slot(
             f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
         )
     if went_back(head, offsets):
-        await slot.note_rollback(rolled_back(head, offsets))
+        await slot.count_rollback(rolled_back(head, offsets))
         logger.warning(
             "%s: offset %d was stored once, the state is at %d; reading on from there",
             where, offsets.committed, head.position,

@@ -30,8 +30,8 @@ from streamapp.core.trending.popularity import Popularity
 from streamapp.store.slot.blob import Blob
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.category_tops import CategoryTops, put_tops
-from streamapp.store.values.content import put_content, read_content
+from streamapp.store.values.category_tops import CategoryTops
+from streamapp.store.values.content import ContentLists
 
 _ROWS_AT_ONCE = 250
 
@@ -103,6 +103,8 @@ class Checkpoint:
         self._failpoints = outside.failpoints
         self._rule = rule_text(outside.settings)
         self._slot = slot
+        self._tops = CategoryTops(outside.redis, slot)
+        self._content = ContentLists(outside.redis, slot)
         self._head = head
         self._items = 0
         self._pending = Pending.from_head(head)
@@ -110,27 +112,28 @@ class Checkpoint:
 
     async def load(self, number: int, count: int, outside: StageContext) -> Shard:
         """Return the shard as it is stored; its rows are absent."""
-        registry = await self._slot.registry(registry_of(outside.pipeline.kind))
+        registry = await self._slot.items.registry(registry_of(outside.pipeline.kind))
         self._items = len(registry)
-        norms = await self._slot.packed(self._slot.keys.norms)
+        norms = await self._slot.items.packed(self._slot.keys.norms)
         counts = ItemCounts.unpack(norms, decayed=outside.pipeline.decay is not None)
         visibility = Visibility(
-            await self._slot.packed(self._slot.keys.availability), self._head.last_update_offset
+            await self._slot.items.packed(self._slot.keys.availability),
+            self._head.last_update_offset,
         )
         visibility.reserve(len(registry))
         rule = item_rule(outside.settings)
         popularity = Popularity.unpack(
-            await self._slot.packed(self._slot.keys.popularity),
+            await self._slot.items.packed(self._slot.keys.popularity),
             rule.top_n,
             registry,
             visibility.mask,
         )
         content = Content()
         if outside.pipeline.makes_content_lists:
-            content = await read_content(outside.redis, self._slot.keys)
+            content = await self._content.read()
         popularity.newest_ts = self._head.popular_ts
         shard = Shard(
-            number, count, rule, self._slot.generation, self.position, registry, counts,
+            number, count, rule, self._slot.state_id, self.position, registry, counts,
             AppliedOffsets(self._head.applied_offsets), popularity, visibility,
             await self._categories(outside),
             content,
@@ -142,8 +145,8 @@ class Checkpoint:
         """Return the categories as they are stored, their names last: all that items name."""
         if not outside.pipeline.catalogue_topic:
             return Categories()
-        packed = await self._slot.packed(self._slot.keys.categories)
-        return Categories(packed, await CategoryTops(outside.redis, self._slot.keys).numbers())
+        packed = await self._slot.items.packed(self._slot.keys.categories)
+        return Categories(packed, await self._tops.numbers())
 
     def is_complete(self, position: int) -> bool:
         """Say whether `position` is stored, and with all lists of it out."""
@@ -156,7 +159,7 @@ class Checkpoint:
             FenceMovedError: the stored position is not where this process left it.
         """
         async with self._moving:
-            return await self._slot.read_at(self.position, numbers.tolist())
+            return await self._slot.blobs.read_at(self.position, numbers.tolist())
 
     async def verify(self) -> None:
         """Compare the stored position.
@@ -226,13 +229,13 @@ class Checkpoint:
         for start in range(0, len(taken.rows), _ROWS_AT_ONCE):
             some = taken.rows[start : start + _ROWS_AT_ONCE]
             # A later change of these rows is for the next checkpoint.
-            await self._slot.put(shard.position, shard.pack_rows(some))
+            await self._slot.blobs.put(shard.position, shard.pack_rows(some))
         if any(taken.tops):
             await self._put_tops(position, *taken.tops)
         for key, records in taken.records.items():
-            await self._slot.put_packed(key, position, records)
-        await put_content(self._slot, position, taken.content)
-        await self._slot.put_items(position, self._items, taken.items)
+            await self._slot.items.put_packed(key, position, records)
+        await self._content.put(position, taken.content)
+        await self._slot.items.put_items(position, self._items, taken.items)
         self._failpoints.reach("neighbours.rows-put")
         async with self._moving:
             await self._slot.commit(self.position, taken.head, items)
@@ -243,6 +246,6 @@ class Checkpoint:
         self, position: int, new: list[CategoryTop], touched: list[CategoryTop]
     ) -> None:
         """Put what is popular in categories, the names of new ones first."""
-        await put_tops(self._slot, position, new, touched=False)
-        await put_tops(self._slot, position, touched, touched=True)
+        await self._tops.put(position, new, touched=False)
+        await self._tops.put(position, touched, touched=True)
         self._failpoints.reach("neighbours.tops-put")

@@ -202,7 +202,7 @@ class ShardStage:
         the lists, they need a `seq` that no list of the old rule has: a message of its own.
         """
         if head.rule is not None and head.rule != rule_text(self._settings):
-            message = Outgoing(encode_noop(self._slot.generation, known.end))
+            message = Outgoing(encode_noop(self._slot.state_id, known.end))
             await self._outside.publisher.deliver({(tp.topic, tp.partition): [message]})
             self._republish_at = known.end + 1
         elif doubt or went_back(head, known):

@@ -70,7 +70,10 @@ class TrendingJob:
         await self._delivery.open(owner)
         keys = [SlotKeys(self._prefix, rows_tag(shard)) for shard in range(shards)]
         self._heads = [one.head for one in keys]
-        self._tops = [CategoryTops(self._redis, one) for one in keys] if self._in_categories else []
+        self._tops = [
+            CategoryTops(self._redis, Slot(self._redis, one))
+            for one in (keys if self._in_categories else ())
+        ]
         self._merged, self._standing, self._lost = [], None, lost
         merged = positions_of(head.trending_version)
         self._since = merged if len(merged) == shards and not lost else [0] * shards
@@ -106,7 +109,7 @@ class TrendingJob:
         await self._delivery.settle()
         on_the_way, self._on_the_way = self._on_the_way, None
         if on_the_way:
-            await self._slot.set_field(
+            await self._slot.ownership.set_field(
                 self._delivery.owner, ShardHead, "trending_version", on_the_way
             )
             self._since = positions_of(on_the_way)
@@ -121,7 +124,7 @@ class TrendingJob:
         Returns:
             Whether they are on their way. If not, a later list stands, as the clock was set back.
         """
-        seq = await self._slot.tick(self._delivery.owner)
+        seq = await self._slot.ownership.next_timestamp(self._delivery.owner)
         found = await self._read()
         shown = self._shown(found)
         if not self._queue:
@@ -150,7 +153,7 @@ class TrendingJob:
 
     async def _may_stand(self) -> bool:
         """Say whether there may be a list of all, in Redis or on the topic."""
-        return self._lost or bool((await self._lists.standing(KIND, [""]))[0])
+        return self._lost or bool((await self._lists.get_many(KIND, [""]))[0])
 
     def _shown(self, found: Sequence[ShardHead | None]) -> tuple[list[Popular], float]:
         """Return what the list shows, and its time; nothing where there is to be no list."""

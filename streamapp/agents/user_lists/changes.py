@@ -30,7 +30,7 @@ async def changes(
     told = [digests[line] for line in lines]
     changed = dict(zip(names, zip(contents, told, strict=True), strict=True))
     unread = [name for name, (new, _) in changed.items() if shown[name].unread(new)]
-    for name, stands in zip(unread, await lists.standing(USER, unread), strict=True):
+    for name, stands in zip(unread, await lists.get_many(USER, unread), strict=True):
         content, digest = changed[name]
         if entries_of(stands) == entries_of(content):
             shown[name].digest = digest

@@ -116,7 +116,7 @@ class UserSweep:
             "listed_update_offset",
             "trending_version",
         )
-        (trending,) = await self._lists.standing(TRENDING, [""])
+        (trending,) = await self._lists.get_many(TRENDING, [""])
         self._turned = _turned(heads) or self._turned
         return published_text(heads, trending)
 

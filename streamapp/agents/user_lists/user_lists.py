@@ -105,8 +105,8 @@ class UserLists:
             self._shown[user].digest = LOST
         if doubt:
             # Whoever takes over from here is to doubt the same.
-            await self._audience.note(owner, self._due)
-        await self._audience.served(owner, [], seen=_NOT_SWEPT)
+            await self._audience.mark_pending(owner, self._due)
+        await self._audience.complete(owner, [], seen=_NOT_SWEPT)
 
     async def note(self, histories: Mapping[str, bytes]) -> None:
         """Note that lists are due, before the histories that ask for it are stored.
@@ -122,8 +122,8 @@ class UserLists:
         self._due.note(some)
         self._noted_at = time.monotonic()
         owner, expires_at = self._delivery.owner, int(time.time() + self._ttl_s)
-        await self._audience.note(owner, (user for user in some if some[user]), expires_at)
-        await self._audience.note(owner, (user for user in some if not some[user]))
+        await self._audience.mark_pending(owner, (user for user in some if some[user]), expires_at)
+        await self._audience.mark_pending(owner, (user for user in some if not some[user]))
 
     def owe(self) -> None:
         """Have the lists be due that were noted last, as the histories are stored."""
@@ -194,7 +194,7 @@ class UserLists:
         arrived, self._on_the_way = self._on_the_way, []
         if served := [user for user in arrived if not self._due.expects(user)]:
             gone = [user for user in served if user not in self._shown]
-            await self._audience.served(self._delivery.owner, served, gone)
+            await self._audience.complete(self._delivery.owner, served, gone)
 
     def _ripe(self, at_once: int) -> list[str]:
         """Return users whose lists are due and did not just change."""
@@ -212,7 +212,7 @@ class UserLists:
         if not histories:
             return
         # Lists of items that change behind this make a list of a later time.
-        seq = await self._slot.tick(self._delivery.owner)
+        seq = await self._slot.ownership.next_timestamp(self._delivery.owner)
         users = list(histories)
         made = await self._blender.lists(list(histories.values()), since)
         shown = {user: self._shown[user] for user in users}
@@ -220,7 +220,7 @@ class UserLists:
         await self.settle()
         # What is replaced because lists of items changed is due until it has reached its readers.
         swept = (user for user in changed if user not in self._due)
-        await self._audience.note(self._delivery.owner, swept)
+        await self._audience.mark_pending(self._delivery.owner, swept)
         await self._replace(changed, histories, seq)
         sizes = zip(users, made.blended.size.tolist(), strict=True)
         same = {user: size for user, size in sizes if user in self._due and user not in changed}
@@ -257,7 +257,7 @@ class UserLists:
             self._shown[user].digest = LOST
         paid = [one for one in histories if one not in lost and self._due.pay(one, histories[one])]
         if served := [user for user in paid if not self._due.expects(user)]:
-            await self._audience.served(self._delivery.owner, served)
+            await self._audience.complete(self._delivery.owner, served)
 
     async def _look(self, *, busy: bool) -> None:
         """Compare some lists with those of items, if it is time."""
@@ -270,7 +270,7 @@ class UserLists:
             if outdated := await self._outdated(known):
                 await self._publish(outdated, self._sweep.since)
         if seen := self._sweep.ended():
-            await self._audience.served(self._delivery.owner, [], seen=seen)
+            await self._audience.complete(self._delivery.owner, [], seen=seen)
 
     async def _outdated(self, users: Sequence[str]) -> dict[str, bytes]:
         """Return whose lists may be others, as what they were made from changed; with histories."""
@@ -290,7 +290,7 @@ class UserLists:
         if not gone:
             return
         await self.settle()
-        seq = await self._slot.tick(self._delivery.owner)
+        seq = await self._slot.ownership.next_timestamp(self._delivery.owner)
         standing = await self._lists.replace(USER, [(user, b"") for user in gone], seq)
         if len(gone) == _AT_ONCE:
             # Those that are due have their turn in between.

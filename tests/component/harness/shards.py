@@ -53,12 +53,12 @@ class MortalSlot(Slot):
 
     writes = 1_000_000
 
-    async def put_by(self, *arguments: Any) -> int:
+    async def write(self, *arguments: Any) -> int:
         """Write, or die."""
         self.writes -= 1
         if self.writes < 0:
             raise RuntimeError("the owner is dead")
-        return await super().put_by(*arguments)
+        return await super().write(*arguments)
 
 
 class Owner:
@@ -95,7 +95,7 @@ class Owner:
             checkpoint = Checkpoint(self.outside, slot, head)
             self.checkpoints.append(checkpoint)
             self.shards.append(await checkpoint.load(number, SHARDS, self.outside))
-        await self.slots[0].claim("me")
+        await self.slots[0].ownership.claim("me")
         await self.trending.open("me", SHARDS, heads[0], lost=lost)
         return self
 
@@ -137,7 +137,7 @@ class Desk:
         """Return all lists in Redis by their names on the topic."""
         names = [key.decode()[2:] async for key in self.redis.scan_iter("l:*")]
         categories = [name.partition(":")[2] for name in names]
-        values = await self.lists.standing("trending", categories)
+        values = await self.lists.get_many("trending", categories)
         return dict(zip(names, values, strict=True))
 
     async def shown(self) -> dict[str, list[str]]:
