@@ -1,9 +1,9 @@
 """Event logs: files of events, as the load test produces them and the audit counts them.
 
-A log is CSV (`.csv`) whose header names at least `user_id,item_id,type,ts`, and perhaps `order_id`,
-or JSON lines (`.jsonl`, `.ndjson`, `.json`) of what trackers send: an event, an array of events or
-`{"events": [...]}`; each may be compressed (`.gz`). Reading checks the form of a line. Whether its
-events count is for the rules of the app.
+A log is CSV (`.csv`) whose header names at least `user_id,item_id,type,ts`, and perhaps `order_id`.
+Or it is JSON lines (`.jsonl`, `.ndjson`, `.json`) as trackers send them: an event, an array of
+events or `{"events": [...]}`. Each may be compressed (`.gz`). Reading checks the form of a line.
+The rules of the app decide whether its events count.
 """
 
 import csv
@@ -31,9 +31,9 @@ class LoggedEvent(NamedTuple):
     Attributes:
         user_id: As logged, perhaps empty.
         item_id: As logged, perhaps empty.
-        type: Name of its type as logged; None where it is left out.
-        ts: Event time in seconds; None where a JSON line leaves it out.
-        order_id: As logged, whatever it is; None where it is left out.
+        type: Name of its type as logged; None if the log leaves it out.
+        ts: Event time in seconds; None if a JSON line leaves it out.
+        order_id: As logged, of any type; None if the log leaves it out.
     """
 
     user_id: str
@@ -44,7 +44,7 @@ class LoggedEvent(NamedTuple):
 
 
 def read_log(paths: Iterable[Path]) -> Iterator[LoggedEvent]:
-    """Yield the events of `paths`, one file after the other, each in its own order.
+    """Yield the events of `paths`, file by file, in the order of each file.
 
     Raises:
         ConfigError: a file cannot be read, or a line is malformed; names the file and the line.

@@ -17,7 +17,7 @@ from streamapp.store.lists import lists_of
 from streamapp.store.redis.connection import connect
 from streamapp.transport.consumer import Consumer
 from streamapp.transport.faust_transport import Transport
-from streamapp.transport.offsets import check_marks, read_offsets
+from streamapp.transport.offsets import check_fingerprints, read_offsets
 from streamapp.transport.producer import Producer
 from streamapp.transport.record_schema import RecordBatchSchema
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
@@ -101,8 +101,9 @@ class WorkerApp(FaustApp):
     async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
         return await read_offsets(self.settings, stored, stored)
 
-    async def _check(self, marks: Mapping[TP, RecordFingerprint | None]) -> None:
-        await check_marks(self.settings, {tp: mark for tp, mark in marks.items() if mark})
+    async def _check(self, records: Mapping[TP, RecordFingerprint | None]) -> None:
+        known = {tp: record for tp, record in records.items() if record}
+        await check_fingerprints(self.settings, known)
 
     async def _seek(self, positions: Mapping[TP, int]) -> None:
         await cast("Consumer", self.consumer).seek_to(positions)
