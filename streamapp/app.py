@@ -72,7 +72,7 @@ class _WithoutWeb(BootStrategy):
 
 
 class App(faust.App):
-    """The worker: one lane a partition, fed by the agents."""
+    """The worker: a task for each partition, fed by the agents."""
 
     BootStrategy = _WithoutWeb
 
@@ -109,24 +109,24 @@ class App(faust.App):
         self.outside = StageContext(
             settings, redis, lists, ItemListCache(lists), publisher, failpoints
         )
-        self._stages: dict[str, Callable[[int], Stage]] = {}
+        self._openers: dict[str, Callable[..., Awaitable[Stage]]] = dict.fromkeys(
+            settings.event_topics, partial(IntakeStage.open, self.outside)
+        )
         for kind, own in pipelines(settings).items():
             outside = replace(self.outside, settings=own, kind=kind)
-            self._stages[own.interactions_topic] = partial(HistoryStage, outside)
-            self._stages[own.deltas_topic] = partial(ShardStage, outside)
-        self._stages[settings.catalogue_topic] = partial(CatalogueStage, self.outside)
-        self.lanes = Assignment(
-            self._stage, self._lane_of, self._offsets, self._seek, self._check, self.fail
-        )
-        self.on_partitions_revoked.connect(self._drop_lanes)
+            self._openers[own.interactions_topic] = partial(HistoryStage.open, outside)
+            self._openers[own.deltas_topic] = partial(ShardStage.open, outside)
+        self._openers[settings.catalogue_topic] = partial(CatalogueStage.open, self.outside)
+        self.assignment = Assignment(self)
+        self.on_partitions_revoked.connect(self._drop_partitions)
 
     def _create_directories(self) -> None:
         """Faust's folders are for tables, and this app has none."""
 
     def take(self, batch: RecordBatch) -> None:
-        """Give a batch to its lane."""
+        """Give a batch to the task of its partition."""
         self.outside.failpoints.reach("agent.batch-taken")
-        self.lanes.put(batch)
+        self.assignment.put(batch)
 
     def fail(self, error: BaseException) -> None:
         """End the process without acknowledging anything: what was not stored is read again."""
@@ -171,7 +171,7 @@ class App(faust.App):
     async def on_stop(self) -> None:
         """Finish what was read, store it, and commit; give up after `STOP_TIMEOUT`."""
         self._begin_to_end()
-        await self.lanes.finish()
+        await self.assignment.finish()
         await super().on_stop()
         await self.outside.publisher.stop()
         await self.outside.redis.aclose()
@@ -190,18 +190,18 @@ class App(faust.App):
     async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
         self.fail(exc)
 
-    async def _drop_lanes(self, *_: Any, **__: Any) -> None:
+    async def _drop_partitions(self, *_: Any, **__: Any) -> None:
         """Give up partitions, when nothing of theirs can arrive behind what the next owner sends.
 
         Kafka names the next owner only when this returns. A worker that waits in vain looks after
         its lists when the broker has them (ADR-0006), unless it dies before that.
         """
-        await self.lanes.drop()
+        await self.assignment.drop()
         if not await self.outside.publisher.settled(_LET_GO_S):
             logger.warning("partitions are given up with messages on their way to the broker")
 
     async def _watch_redis(self) -> None:
-        """Let lanes read their state anew when another Redis answers; end where one may evict."""
+        """Let tasks read their state again when another Redis answers; end where one may evict."""
         known = identity_of(await read_masters(self.outside.redis))
         while not self.should_stop:
             await self.sleep(_WATCH_S)
@@ -212,7 +212,7 @@ class App(faust.App):
                 self.fail(error)
             if (found := identity_of(masters)) != known:
                 logger.warning("redis was restarted or replaced; reading the state anew")
-                self.lanes.doubt()
+                self.assignment.suspect_loss()
                 known = found
 
     async def _watch_group(self) -> None:
@@ -229,29 +229,32 @@ class App(faust.App):
         while not self.should_stop:
             await self.sleep(_METADATA_MAX_AGE_MS / 1000)
             try:
-                await self.lanes.check()
+                await self.assignment.check()
             except UnansweredError as error:
                 logger.warning("%s; looking again later", error)
             except StateError as error:
                 self.fail(error)
 
-    def _lane_of(self, tp: TP) -> str:
+    def task_of(self, tp: TP) -> str:
+        """Return the name of the task of a partition; all event partitions share one."""
         return _INTAKE if tp.topic in self.settings.event_topics else f"{tp.topic}/{tp.partition}"
 
-    def _stage(self, lane: str) -> Stage:
-        if lane == _INTAKE:
-            return IntakeStage(self.outside)
-        topic, _, partition = lane.rpartition("/")
-        return self._stages[topic](int(partition))
+    async def open_stage(self, offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stage:
+        """Return a stage for partitions, made from their stored state."""
+        topic = next(iter(offsets)).topic
+        return await self._openers[topic](offsets, lists_suspect=lists_suspect)
 
-    async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
+    async def read_offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
+        """Ask Kafka about partitions."""
         return await read_offsets(self.settings, stored, stored)
 
-    async def _check(self, marks: Mapping[TP, RecordFingerprint | None]) -> None:
-        await check_marks(self.settings, {tp: mark for tp, mark in marks.items() if mark})
-
-    async def _seek(self, positions: Mapping[TP, int]) -> None:
+    async def seek(self, positions: Mapping[TP, int]) -> None:
+        """Let the consumer read partitions from other offsets on."""
         await cast("Consumer", self.consumer).seek_to(positions)
+
+    async def check_fingerprints(self, applied: Mapping[TP, RecordFingerprint | None]) -> None:
+        """Check that topics still hold records that were applied."""
+        await check_marks(self.settings, {tp: one for tp, one in applied.items() if one})
 
 
 def create_app(settings: Settings) -> App:

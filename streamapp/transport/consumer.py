@@ -38,14 +38,14 @@ class PartitionOwner(Protocol):
         ...
 
     def epoch(self, tp: TP) -> int:
-        """Return a number that changes whenever reading of `tp` starts anew."""
+        """Return a number that changes whenever reading of `tp` starts at another offset."""
         ...
 
-    def hungry(self, tps: Iterable[TP]) -> set[TP]:
+    def with_capacity(self, tps: Iterable[TP]) -> set[TP]:
         """Return those partitions whose records there is room for."""
         ...
 
-    def fence(self, tp: TP) -> int | None:
+    def stored_position(self, tp: TP) -> int | None:
         """Return the first offset that the stored state does not hold yet."""
         ...
 
@@ -93,7 +93,7 @@ class Consumer(driver.Consumer):
     def owner(self) -> PartitionOwner:
         """Whoever processes what is read."""
         app: Any = self.app
-        return cast("PartitionOwner", app.lanes)
+        return cast("PartitionOwner", app.assignment)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -140,12 +140,12 @@ class Consumer(driver.Consumer):
             await self.can_resume_flow.wait()
         async with self._reading:
             assigned = self._get_active_partitions()
-            hungry = self.owner.hungry(assigned)
-            epochs = {tp: self.owner.epoch(tp) for tp in hungry}
+            ready = self.owner.with_capacity(assigned)
+            epochs = {tp: self.owner.epoch(tp) for tp in ready}
             generation = self.app.consumer_generation_id
-            wait = _IDLE_WAIT_S if len(hungry) == len(assigned) else _BUSY_WAIT_S
-            fetched = await self._getmany(active_partitions=hungry, timeout=wait) if hungry else {}
-        if not hungry:
+            wait = _IDLE_WAIT_S if len(ready) == len(assigned) else _BUSY_WAIT_S
+            fetched = await self._getmany(active_partitions=ready, timeout=wait) if ready else {}
+        if not ready:
             await self.sleep(_BUSY_WAIT_S)
         for tp, records in fetched.items():
             if not self.flow_active or generation != self.app.consumer_generation_id:
@@ -166,7 +166,7 @@ class Consumer(driver.Consumer):
         self._acked_index[tp].clear()
         app: Any = self.app
         app.outside.failpoints.reach("consumer.commit-due")
-        return self.owner.fence(tp)
+        return self.owner.stored_position(tp)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """A batch spans many offsets, and what is committed does not come from acknowledgements."""

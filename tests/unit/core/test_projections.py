@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.replay import encode
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.shard.stage import ShardStage
+from streamapp.agents.shard.stage import makes_trending
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventReader
 from streamapp.core.events.projection import PROJECTIONS
@@ -171,11 +171,11 @@ def test_a_pipeline_that_is_off_needs_nothing() -> None:
 def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
     """Another first shard would take the list away, for it knows of no interactions that fade."""
     nothing: Any = None
-    outside = StageContext(BOTH, nothing, nothing, nothing, nothing, Failpoints())
-    assert ShardStage(outside, 0)._trending is not None
+    context = StageContext(BOTH, nothing, nothing, nothing, nothing, Failpoints())
+    assert [makes_trending(context, number) for number in range(2)] == [True, False]
     for kind in PROJECTIONS:
-        own = replace(outside, settings=pipelines(BOTH)[kind], kind=kind)
-        assert ShardStage(own, 0)._trending is None
+        own = replace(context, settings=pipelines(BOTH)[kind], kind=kind)
+        assert not makes_trending(own, 0)
 
 
 @pytest.mark.parametrize(

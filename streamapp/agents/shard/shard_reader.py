@@ -1,0 +1,72 @@
+"""Reads a shard from its slot."""
+
+from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.shard.pending_lists import PendingLists
+from streamapp.core.content.neighbours import Content
+from streamapp.core.counts.decayed_norms import DecayedNorms
+from streamapp.core.counts.norms import Norms
+from streamapp.core.histories.role_items import registry_of
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.shard.shard import Shard
+from streamapp.core.shard.visibility import Visibility
+from streamapp.core.trending.categories import Categories
+from streamapp.core.trending.popularity import Popularity
+from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.values.category_tops import CategoryTops
+from streamapp.store.values.content import read_content
+
+
+async def read_shard(
+    context: StageContext, slot: Slot, head: Head, number: int, count: int
+) -> Shard:
+    """Return a shard as it is stored, without its rows.
+
+    Another owner may write meanwhile, so the caller compares the position afterwards.
+
+    Args:
+        context: Settings and connections.
+        slot: The slot of the shard.
+        head: Its head.
+        number: Which shard it is.
+        count: Of how many.
+    """
+    settings, keys = context.settings, slot.keys
+    registry = await slot.registry(registry_of(context.kind))
+    kept: type[Norms] = DecayedNorms if settings.decay else Norms
+    norms = kept.unpack(await slot.packed(keys.norms))
+    availability = Visibility.unpack(await slot.packed(keys.availability))
+    availability.reserve(len(registry))
+    packed = await slot.packed(keys.popularity)
+    popularity = Popularity.unpack(packed, settings.rule.top_n, registry, availability.mask)
+    content = Content()
+    if settings.content_neighbours:
+        content = await read_content(context.redis, keys)
+    availability.heard = head.number("heard")
+    popularity.newest_ts = float(head.fields.get("popular_ts", "-inf"))
+    shard = Shard(
+        number=number,
+        count=count,
+        rule=settings.rule,
+        generation=slot.generation,
+        position=head.position,
+        registry=registry,
+        norms=norms,
+        fences=AppliedOffsets(head.fences),
+        popularity=popularity,
+        availability=availability,
+        categories=await _read_categories(context, slot),
+        content=content,
+    )
+    PendingLists.from_head(head).restore(shard)
+    return shard
+
+
+async def _read_categories(context: StageContext, slot: Slot) -> Categories:
+    """Return the categories as they are stored.
+
+    Their names are read last, so that every category that an item refers to is among them.
+    """
+    if not context.settings.catalogue_topic:
+        return Categories()
+    packed = await slot.packed(slot.keys.categories)
+    return Categories.unpack(packed, await CategoryTops(context.redis, slot.keys).numbers())
