@@ -24,6 +24,7 @@ from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventRules
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
+from streamapp.pipelines import main_pipeline
 
 __all__ = ["CACHE", "Request", "evaluate", "show_tuning"]
 
@@ -81,7 +82,7 @@ def evaluate(
     counting = _counting(request, settings)
     results = _results(request, settings, counting)
     about = {
-        "settings": settings.results,
+        "settings": main_pipeline(settings).results,
         "options": {
             "protocol": request.protocol,
             "logs": [file.name for file in request.files],

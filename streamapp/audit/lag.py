@@ -16,7 +16,7 @@ from streamapp.config.settings import Settings
 from streamapp.core.arrays.bitmap import flagged
 from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
-from streamapp.pipelines import followers
+from streamapp.pipelines import Pipeline, followers
 from streamapp.store.slot.keys import (
     SlotKeys,
     catalogue_tag,
@@ -111,9 +111,9 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
             looked at without, or the other way round.
     """
     heads: dict[TP, Head | None] = {}
-    for topic, own in followers(settings).items():
+    for topic, pipeline in followers(settings).items():
         for partition in range(layout[topic]):
-            keys = SlotKeys(own.state_prefix, tag_of(own, topic, partition))
+            keys = SlotKeys(pipeline.state_prefix, tag_of(pipeline, topic, partition))
             heads[TP(topic, partition)] = await Slot(redis, keys).head()
     _check_content(heads[TP(settings.deltas_topic, 0)], settings)
     offsets = await read_offsets(settings, heads, {})
@@ -222,12 +222,12 @@ async def wait_until_drained(
         await asyncio.sleep(_POLL_INTERVAL_S)
 
 
-def tag_of(settings: Settings, topic: str, partition: int) -> str:
-    """Return the tag of the slot that follows a partition, under the settings of its pipeline."""
-    if topic == settings.interactions_topic:
+def tag_of(pipeline: Pipeline, topic: str, partition: int) -> str:
+    """Return the tag of the slot that has the position in a partition."""
+    if topic == pipeline.interactions_topic:
         return histories_tag(partition)
-    if topic == settings.deltas_topic:
+    if topic == pipeline.deltas_topic:
         return rows_tag(partition)
-    if topic == settings.catalogue_topic:
+    if topic == pipeline.catalogue_topic:
         return catalogue_tag(partition)
     return intake_tag(topic, partition)

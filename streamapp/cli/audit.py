@@ -120,13 +120,15 @@ async def _compare(
             wait(standing.lag_events, None)
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
-        products = await read_products(redis, settings, layout)
+        products = await read_products(
+            redis, settings.state_prefix, layout.get(settings.catalogue_topic, 0)
+        )
         own = pipelines(settings)
         counted = {
-            kind: await count_pipeline(redis, own[kind], kind, layout, some, begin, products)
+            kind: await count_pipeline(redis, settings, own[kind], layout, some, begin, products)
             for kind, some in {ITEM: log, **log.extra}.items()
         }
-        slots, _ = slots_of(redis, settings, layout)
+        slots, _ = slots_of(redis, own[ITEM], layout)
         removed_at = await present(redis, (slot.keys for slot in slots))
         keys = [f"{settings.list_prefix}user:{user}" for user in log.users]
         *user_lists, trending = await read_lists(
@@ -140,7 +142,7 @@ async def _compare(
             await check_still(redis, own[kind], one.snapshot.positions)
     begin("comparing")
     main = counted.pop(ITEM)
-    comparisons = main.comparisons(settings, ITEM, products)
+    comparisons = main.comparisons(settings, own[ITEM], products)
     comparisons["user lists"] = compare_user_lists(
         log,
         main.live,
@@ -164,7 +166,7 @@ async def _compare(
             main.hidden.items,
         )
     for kind, one in counted.items():
-        found = one.comparisons(own[kind], kind, products)
+        found = one.comparisons(settings, own[kind], products)
         comparisons |= {f"{kind} {name}": comparison for name, comparison in found.items()}
     return Report(log, main.snapshot.applied, comparisons)
 

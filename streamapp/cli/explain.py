@@ -14,13 +14,12 @@ from streamapp.core.counts.decayed_rows import by_item
 from streamapp.core.counts.rows import CELL
 from streamapp.core.evaluation.association import Association
 from streamapp.core.events.projection import PROJECTIONS
-from streamapp.core.histories.role_items import roles_of
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.core.lists.ranking import MEASURES, Measure, share, similarity
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.inspection.snapshot import read_layout
-from streamapp.pipelines import pipelines
+from streamapp.pipelines import Pipeline, pipelines
 from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
 from streamapp.store.slot.slot import Head, Slot
 from streamapp.store.values.norms import read_norms
@@ -90,11 +89,12 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
     """
     if left == right:
         raise ConfigError("an item has no score with itself; name two items")
-    known = pipelines(load_settings())
+    settings = load_settings()
+    known = pipelines(settings)
     if kind not in known:
         off = f"; STREAMAPP_{kind.upper()} is false" if kind in PROJECTIONS else ""
         raise ConfigError(f"--kind {kind}: the lists that are made are {', '.join(known)}{off}")
-    found = asyncio.run(_explain(known[kind], kind, left, right))
+    found = asyncio.run(_explain(settings, known[kind], left, right))
     if as_json:
         report = found._asdict()
         if found.as_of is None:
@@ -126,13 +126,13 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
     )
 
 
-async def _explain(settings: Settings, kind: str, left: str, right: str) -> Explanation:
-    roles = roles_of(kind)
+async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str) -> Explanation:
+    roles, kind = pipeline.roles, pipeline.kind
     ids = roles.row + left, roles.column + right
     async with redis_session(settings) as redis:
-        layout = await read_layout(redis, settings)
-        shard = shard_of(ids[0], layout[settings.deltas_topic])
-        keys = SlotKeys(settings.state_prefix, rows_tag(shard))
+        layout = await read_layout(redis, pipeline)
+        shard = shard_of(ids[0], layout[pipeline.deltas_topic])
+        keys = SlotKeys(pipeline.state_prefix, rows_tag(shard))
         slot = Slot(redis, keys)
         registry = await slot.registry()
         numbers = [registry.find(item) for item in ids]
@@ -141,8 +141,10 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
                 how = f"that {did} item" if roles.row else "with item"
                 raise StreamappError(f"no interaction {how} {item} was ever applied")
         (row,) = await slot.read([numbers[0]])
-        norms = await read_norms(slot, await slot.head() or Head(0), settings)
-        users, as_of = await _users(redis, settings, layout[settings.interactions_topic])
+        norms = await read_norms(slot, await slot.head() or Head(0), pipeline.decay)
+        users, as_of = await _users(
+            redis, pipeline.state_prefix, layout[pipeline.interactions_topic]
+        )
     cells = np.frombuffer(row[1] if row else bytes(_AS_OF_BYTES), CELL, offset=_AS_OF_BYTES)
     norms.reserve(max(len(registry), len(norms.users)))
     if isinstance(norms, DecayedNorms):
@@ -185,11 +187,10 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
     )
 
 
-async def _users(redis: Redis, settings: Settings, partitions: int) -> tuple[int, float]:
+async def _users(redis: Redis, state_prefix: str, partitions: int) -> tuple[int, float]:
     """Return how many users have a history, and the time of the newest event in seconds."""
     slots = [
-        Slot(redis, SlotKeys(settings.state_prefix, histories_tag(number)))
-        for number in range(partitions)
+        Slot(redis, SlotKeys(state_prefix, histories_tag(number))) for number in range(partitions)
     ]
     heads = [await slot.head() or Head(0) for slot in slots]
     newest = max(float(head.fields.get("newest_ts", "-inf")) for head in heads)

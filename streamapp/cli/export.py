@@ -14,6 +14,7 @@ from streamapp.config.settings import Settings, load_settings
 from streamapp.core.histories.decay import Decay
 from streamapp.errors import ConfigError
 from streamapp.inspection.snapshot import Snapshot, read_snapshot
+from streamapp.pipelines import main_pipeline
 
 
 def export_counts(file: Path, timeout_s: float) -> None:
@@ -67,4 +68,4 @@ async def _read(settings: Settings, timeout_s: float) -> Snapshot:
                 wait(standing.lag_events, None)
 
             await wait_until_drained(redis, settings, layout, timeout_s, tell)
-            return await read_snapshot(redis, settings, begin("reading rows"))
+            return await read_snapshot(redis, main_pipeline(settings), begin("reading rows"))

@@ -64,12 +64,12 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
         for prefix in [settings.list_prefix] if drop_lists else gone:
             lists += await _withdraw(redis, settings, prefix)
         await check_layout(redis, settings, layout)
-        for topic, own in followers(settings).items():
+        for topic, pipeline in followers(settings).items():
             tags = {
-                tag_of(own, topic, number): positions[TP(topic, number)]
+                tag_of(pipeline, topic, number): positions[TP(topic, number)]
                 for number in range(layout[topic])
             }
-            await begin_at(redis, own, tags)
+            await begin_at(redis, settings, pipeline, tags)
     return {
         "state_keys_removed": removed,
         "lists_removed": lists,

@@ -40,7 +40,7 @@ async def state_session(settings: Settings) -> AsyncIterator[Redis]:
         StreamappError: Redis or Kafka cannot be reached, or fails.
     """
     async with redis_session(settings) as redis:
-        if generation := await read_generation(redis, settings):
+        if generation := await read_generation(redis, settings.state_prefix):
             check_kinds(generation, settings)
         yield redis
 

@@ -48,8 +48,9 @@ async def _status(settings: Settings) -> dict[str, Any]:
         layout = await existing_partitions(settings, state_topics(settings))
         standing = await read_standing(redis, settings, layout)
         items = await _items(redis, settings)
-        hidden = await hidden_in(redis, settings, 0)
-        categories = await known_categories(redis, settings, layout[settings.deltas_topic])
+        hidden = await hidden_in(redis, settings.state_prefix, 0)
+        shards = layout[settings.deltas_topic]
+        categories = await known_categories(redis, settings.state_prefix, shards)
     histories, rows = settings.interactions_topic, settings.deltas_topic
     catalogue = settings.catalogue_topic
     again = [standing.number(topic, "replayed") for topic in (histories, rows)]
@@ -120,5 +121,5 @@ def _skipped(standing: Standing, topic: str) -> dict[str, int]:
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = await read_norms(slot, await slot.head() or Head(0), settings)
+    norms = await read_norms(slot, await slot.head() or Head(0), settings.decay)
     return int((norms.users > 0).sum())

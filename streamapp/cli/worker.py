@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import faust
 
-from streamapp.app import create_app
 from streamapp.config.settings import load_settings
+from streamapp.worker.composition import create_app
 
 
 def run_worker() -> NoReturn:

@@ -1,10 +1,8 @@
 """The one frozen settings object, and the only reader of the environment."""
 
-import json
 import math
 import os
 from collections import Counter
-from dataclasses import asdict
 from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -254,36 +252,6 @@ class Settings(BaseSettings):
     def decay(self) -> Decay | None:
         """How interactions fade; None where they do not."""
         return Decay(self.half_life) if self.half_life else None
-
-    @property
-    def rule_text(self) -> str:
-        """What makes a list, as canonical JSON; shards carry it."""
-        return json.dumps(asdict(self.rule), sort_keys=True, separators=(",", ":"))
-
-    def reading(self, topic: str) -> str:
-        """Return how events of a topic are read, as canonical JSON; positions in it carry it."""
-        chosen = {
-            "topic_types": self.topic_types.get(topic, ""),
-            "event_aliases": self.event_aliases,
-            "key_mismatch": self.key_mismatch,
-            "earliest_ts": self.earliest_ts,
-            "max_ahead_s": self.max_ahead_s,
-            "max_record_bytes": self.max_record_bytes,
-        }
-        return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
-
-    @property
-    def results(self) -> str:
-        """The settings that change counts, or what counts are completed by; state carries it."""
-        chosen = {
-            "event_weights": self.event_weights,
-            "forget_after": self.forget_after,
-            "history_cap": self.history_cap,
-            "trending_half_life": self.trending_half_life,
-            **({"half_life": self.half_life} if self.half_life else {}),
-            **({"content_neighbours": True} if self.content_neighbours else {}),
-        }
-        return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
 
 
 @cache

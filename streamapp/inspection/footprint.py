@@ -15,6 +15,7 @@ from streamapp.core.histories.history import entry_of
 from streamapp.core.shard.visibility import AVAILABILITY
 from streamapp.core.trending.categories import CATEGORY
 from streamapp.core.trending.popularity import POPULARITY
+from streamapp.pipelines import Pipeline
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, histories_tag, rows_tag
 
 _STRING_BYTES = 16 + 24 + 12
@@ -82,13 +83,19 @@ class KeyClass:
 
 
 def predict(
-    size: Size, settings: Settings, partitions: int, shards: int, known: int | None = None
+    size: Size,
+    settings: Settings,
+    pipeline: Pipeline,
+    partitions: int,
+    shards: int,
+    known: int | None = None,
 ) -> list[KeyClass]:
     """Return what a state of `size` takes.
 
     Args:
         size: How much state.
-        settings: Its prefixes, and how long a list is.
+        settings: How long a list is.
+        pipeline: Whose state.
         partitions: Partitions of the interactions topic.
         shards: Partitions of the deltas topic.
         known: Items that registries and norms hold, where that is not as many as have a row.
@@ -101,12 +108,12 @@ def predict(
     """
     users, items, name = size.users, size.items, "x" * size.id_bytes
     known = items if known is None else known
-    norm = DECAYED_NORM if settings.decay else NORM
+    norm = DECAYED_NORM if pipeline.decay else NORM
     row = 2 * size.pairs / items if items else 0.0
-    history_key = SlotKeys(settings.state_prefix, histories_tag(partitions)).blob(name)
-    row_key = SlotKeys(settings.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
+    history_key = SlotKeys(pipeline.state_prefix, histories_tag(partitions)).blob(name)
+    row_key = SlotKeys(pipeline.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
     list_key = f"{settings.list_prefix}item:{name}"
-    history_bytes = _POSITION_BYTES + size.history * entry_of(settings.decay).itemsize
+    history_bytes = _POSITION_BYTES + size.history * entry_of(pipeline.decay).itemsize
     row_bytes = _POSITION_BYTES + _AS_OF_BYTES + row * CELL.itemsize
     listed = min(row, settings.top_n)
     list_bytes = _LIST_BYTES + size.id_bytes + listed * (_LISTED_BYTES + size.id_bytes)
@@ -114,7 +121,7 @@ def predict(
     user_bytes = _USER_LIST_BYTES + settings.top_n * (_REASONED_BYTES + 2 * size.id_bytes)
     user_list = string_bytes(len(user_key), user_bytes + size.id_bytes) + _EXPIRY_BYTES
     note = _NOTE_BYTES + _allocated(_with_header(size.id_bytes))
-    product_key = SlotKeys(settings.state_prefix, catalogue_tag(partitions)).blob(name)
+    product_key = SlotKeys(pipeline.state_prefix, catalogue_tag(partitions)).blob(name)
     catalogue = [
         KeyClass("products", items, items * string_bytes(len(product_key), _PRODUCT_BYTES)),
         KeyClass("availability", shards, shards * items * AVAILABILITY.itemsize),
@@ -129,8 +136,8 @@ def predict(
                  (partitions + shards) * known * (size.id_bytes + _LIST_ENTRY_BYTES)),
         KeyClass("norms", shards, shards * known * norm.itemsize),
         KeyClass("popularity", shards, shards * items * POPULARITY.itemsize),
-        *(catalogue if settings.catalogue_topic else ()),
-        *(_trends(size, settings, shards) if settings.catalogue_topic else ()),
+        *(catalogue if pipeline.catalogue_topic else ()),
+        *(_trends(size, settings, shards) if pipeline.catalogue_topic else ()),
     ]  # fmt: skip
 
 

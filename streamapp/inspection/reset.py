@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis
 
+from streamapp.config.fingerprints import reading_text
 from streamapp.config.settings import Settings
+from streamapp.pipelines import Pipeline
 from streamapp.store.slot.keys import SlotKeys, pattern_of
 from streamapp.store.slot.manifest import read_generation
 from streamapp.store.slot.slot import Slot
@@ -22,13 +24,17 @@ async def remove_keys(redis: Redis, prefix: str) -> int:
     return removed + await remove_all(redis, keys)
 
 
-async def begin_at(redis: Redis, settings: Settings, positions: Mapping[str, int]) -> None:
+async def begin_at(
+    redis: Redis, settings: Settings, pipeline: Pipeline, positions: Mapping[str, int]
+) -> None:
     """Make empty slots, by tag, at these positions of their logs; the layout must be there."""
-    generation = await read_generation(redis, settings)
+    generation = await read_generation(redis, pipeline.state_prefix)
     for tag, position in positions.items():
-        slot = Slot(redis, SlotKeys(settings.state_prefix, tag), generation)
+        slot = Slot(redis, SlotKeys(pipeline.state_prefix, tag), generation)
         kind, _, rest = tag.partition(":")
-        reading = settings.reading(rest.rpartition(":")[0]) if kind == "e" else settings.results
+        reading = (
+            reading_text(settings, rest.rpartition(":")[0]) if kind == "e" else pipeline.results
+        )
         await slot.create(position, {"results": reading})
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.config.settings import Settings
 from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.interaction_batch import partition_of
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
+from streamapp.pipelines import Pipeline
 from streamapp.store.slot.keys import SlotKeys, histories_tag, pattern_of, rows_tag
 from streamapp.store.slot.manifest import layout_key
 from streamapp.store.slot.slot import Head, Slot
@@ -51,43 +51,43 @@ class Snapshot:
     as_of: float
 
 
-async def read_layout(redis: Redis, settings: Settings) -> dict[str, int]:
+async def read_layout(redis: Redis, pipeline: Pipeline) -> dict[str, int]:
     """Return the number of partitions by topic that the state was begun with.
 
     Raises:
         StateError: there is no state.
     """
-    stored: Any = await redis.hgetall(layout_key(settings))
-    topics = settings.state_topics
+    stored: Any = await redis.hgetall(layout_key(pipeline.state_prefix))
+    topics = pipeline.topics
     layout = {topic: int(stored[topic.encode()]) for topic in topics if topic.encode() in stored}
     if missing := [topic for topic in topics if topic not in layout]:
         raise StateError(
             f"redis holds no state of {missing[0]}: start a worker first, or check REDIS_URL, "
-            f"EVENT_TOPICS and STATE_PREFIX ({settings.state_prefix})"
+            f"EVENT_TOPICS and STATE_PREFIX ({pipeline.state_prefix})"
         )
     return layout
 
 
 def slots_of(
-    redis: Redis, settings: Settings, layout: dict[str, int]
+    redis: Redis, pipeline: Pipeline, layout: dict[str, int]
 ) -> tuple[list[Slot], list[Slot]]:
     """Return the slots of histories and those of rows."""
     tags = (
-        map(histories_tag, range(layout[settings.interactions_topic])),
-        map(rows_tag, range(layout[settings.deltas_topic])),
+        map(histories_tag, range(layout[pipeline.interactions_topic])),
+        map(rows_tag, range(layout[pipeline.deltas_topic])),
     )
     histories, rows = (
-        [Slot(redis, SlotKeys(settings.state_prefix, tag)) for tag in some] for some in tags
+        [Slot(redis, SlotKeys(pipeline.state_prefix, tag)) for tag in some] for some in tags
     )
     return histories, rows
 
 
-async def read_snapshot(redis: Redis, settings: Settings, advance: Advance) -> Snapshot:
+async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> Snapshot:
     """Return the counts of all shards; no call to Redis asks for more than about a megabyte.
 
     Args:
         redis: A client that answers in bytes.
-        settings: Where the state is.
+        pipeline: Whose counts.
         advance: Told how many rows were read, and of how many.
 
     Raises:
@@ -95,12 +95,12 @@ async def read_snapshot(redis: Redis, settings: Settings, advance: Advance) -> S
 
     Cost: 24 bytes of memory a cell, three times that at the end.
     """
-    layout = await read_layout(redis, settings)
-    slots = slots_of(redis, settings, layout)
+    layout = await read_layout(redis, pipeline)
+    slots = slots_of(redis, pipeline, layout)
     users, shards = [[await slot.head() or Head(0) for slot in some] for some in slots]
     total, collection = sum(head.number("blobs") for head in shards), CountsMerge(len(shards))
     for shard, (slot, head) in enumerate(zip(slots[1], shards, strict=True)):
-        norms = await read_norms(slot, head, settings)
+        norms = await read_norms(slot, head, pipeline.decay)
         registry = await slot.registry()
         owned = _owned(registry, shard, len(shards))
         collection.enter(registry.ids, norms, owned)
@@ -108,7 +108,7 @@ async def read_snapshot(redis: Redis, settings: Settings, advance: Advance) -> S
             blobs = await slot.read(some.tolist())
             collection.add(slot, some, blobs, head.position)
             advance(collection.rows, total)
-    await check_still(redis, settings, [head.position for head in shards])
+    await check_still(redis, pipeline, [head.position for head in shards])
     counts, disputed = collection.finish()
     return Snapshot(
         counts,
@@ -120,13 +120,13 @@ async def read_snapshot(redis: Redis, settings: Settings, advance: Advance) -> S
     )
 
 
-async def check_still(redis: Redis, settings: Settings, positions: Sequence[int]) -> None:
+async def check_still(redis: Redis, pipeline: Pipeline, positions: Sequence[int]) -> None:
     """Refuse a state whose shards are no longer at `positions`.
 
     Raises:
         StateError: a shard moved.
     """
-    _, slots = slots_of(redis, settings, await read_layout(redis, settings))
+    _, slots = slots_of(redis, pipeline, await read_layout(redis, pipeline))
     heads = [await slot.head() or Head(0) for slot in slots]
     if [head.position for head in heads] != list(positions):
         raise StateError(
@@ -154,15 +154,15 @@ async def names_under(redis: Redis, prefix: str) -> list[str]:
 
 
 async def holds_histories(
-    redis: Redis, settings: Settings, layout: dict[str, int], users: Sequence[str]
+    redis: Redis, pipeline: Pipeline, layout: dict[str, int], users: Sequence[str]
 ) -> list[bool]:
     """Say of each user whether there is a history."""
-    partitions, held = layout[settings.interactions_topic], []
+    partitions, held = layout[pipeline.interactions_topic], []
     for start in range(0, len(users), _LISTS_AT_ONCE):
         async with redis.pipeline(transaction=False) as pipe:
             for user in users[start : start + _LISTS_AT_ONCE]:
                 tag = histories_tag(partition_of(user, partitions))
-                pipe.strlen(SlotKeys(settings.state_prefix, tag).blob(user))
+                pipe.strlen(SlotKeys(pipeline.state_prefix, tag).blob(user))
             held += [size > 8 for size in await pipe.execute()]
     return held
 

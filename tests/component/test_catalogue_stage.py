@@ -27,6 +27,7 @@ from streamapp.core.messages.catalogue_update import decode_update
 from streamapp.core.shard.shard import Shard
 from streamapp.errors import PositionMovedError, StateError
 from streamapp.failpoints import CATALOGUE_NAMES, Failpoints
+from streamapp.pipelines import main_pipeline
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
@@ -61,6 +62,7 @@ class Desk:
         settings = settings.model_copy(update=dict.fromkeys(kinds, True))
         context: Any = StageContext(
             settings,
+            main_pipeline(settings),
             self.redis,
             SimpleNamespace(),  # type: ignore[arg-type]
             SimpleNamespace(),  # type: ignore[arg-type]

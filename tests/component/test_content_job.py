@@ -20,6 +20,7 @@ from streamapp.core.ids.registry import Registry, shard_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.errors import ClaimLostError, PositionMovedError
 from streamapp.failpoints import Failpoints
+from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import lists_of
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot.slot import Head, Slot
@@ -72,7 +73,15 @@ class Shop:
         lists = lists_of(self.redis, "l:", "s:", cluster=False)
         publisher: Any = self
         items = ItemListCache(lists)
-        context = StageContext(self.settings, self.redis, lists, items, publisher, Failpoints())
+        context = StageContext(
+            self.settings,
+            main_pipeline(self.settings),
+            self.redis,
+            lists,
+            items,
+            publisher,
+            Failpoints(),
+        )
         slot = self.slot(rows_tag(0))
         await slot.claim(name)
         return await ContentJob.open(context, slot, name, SHARDS)

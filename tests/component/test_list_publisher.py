@@ -79,7 +79,7 @@ class Desk:
         settings = SimpleNamespace(lists_topic="lists", publish_interval=publish_interval)
         self.context: Any = SimpleNamespace(
             settings=settings, lists=self.keys, publisher=self.broker, failpoints=Failpoints(),
-            kind="item",
+            pipeline=SimpleNamespace(kind="item"),
         )  # fmt: skip
 
     async def open(self) -> "Desk":

@@ -11,6 +11,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from streamapp.inspection.snapshot import read_layout
+from streamapp.pipelines import main_pipeline
 from streamapp.store.redis.connection import opened
 from streamapp.store.values.products import Hidden, read_hidden
 from streamapp.transport.topics import administration, partition_counts
@@ -119,9 +120,9 @@ def hidden_by(deployment: Deployment) -> set[str]:
 
     async def read() -> Hidden:
         async with opened(deployment.settings) as redis:
-            layout = await read_layout(redis, deployment.settings)
+            layout = await read_layout(redis, main_pipeline(deployment.settings))
             shards = layout[deployment.settings.deltas_topic]
-            return await read_hidden(redis, deployment.settings, shards)
+            return await read_hidden(redis, deployment.settings.state_prefix, shards)
 
     found = asyncio.run(read())
     return found.items - found.disputed

@@ -71,16 +71,16 @@ class CatalogueStage:
     ) -> Self:
         """Return the stage as its slot is stored."""
         ((tp, known),) = offsets.items()
-        settings = context.settings
+        pipeline = context.pipeline
         shards = {
             kind: (
                 one.deltas_topic,
-                await partition_count(context.redis, one, one.deltas_topic),
+                await partition_count(context.redis, one.state_prefix, one.deltas_topic),
             )
-            for kind, one in pipelines(settings).items()
+            for kind, one in pipelines(context.settings).items()
         }
-        slot = Slot(context.redis, SlotKeys(settings.state_prefix, catalogue_tag(tp.partition)))
-        head = await open_slot(context, slot, tp, known, settings.results)
+        slot = Slot(context.redis, SlotKeys(pipeline.state_prefix, catalogue_tag(tp.partition)))
+        head = await open_slot(context, slot, tp, known, pipeline.results)
         if head.fields.get("mark") and _TOLD not in head.fields:
             raise StateError(
                 f"{tp.topic}[{tp.partition}]: the catalogue was read by a version that told shards "

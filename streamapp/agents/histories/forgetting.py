@@ -25,9 +25,9 @@ class Forgetting:
 
     def __init__(self, context: StageContext, slot: Slot, partition: int) -> None:
         self._publisher = context.publisher
-        self._target = context.settings.interactions_topic, partition
+        self._target = context.pipeline.interactions_topic, partition
         self._forget_after_s = context.settings.forget_after
-        self._decay = context.settings.decay
+        self._decay = context.pipeline.decay
         self._slot = slot
         self._cursor = 0
         self._timer = Timer()

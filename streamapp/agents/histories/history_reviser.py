@@ -33,7 +33,9 @@ class HistoryReviser:
     """
 
     def __init__(self, context: StageContext, slot: Slot, partition: int, shards: int) -> None:
-        self._settings = context.settings
+        self._pipeline = context.pipeline
+        self._forget_after_s = context.settings.forget_after
+        self._trending_half_life_s = context.settings.trending_half_life
         self._slot = slot
         self._partition = partition
         self._shards = shards
@@ -72,7 +74,7 @@ class HistoryReviser:
                 for user, ts in todo.idle.items()
                 if ahead.get(user, 0) <= offset
                 and histories[user]
-                and newest_ts(histories[user], self._settings.decay) == ts
+                and newest_ts(histories[user], self._pipeline.decay) == ts
             ]
             revised = todo.users or idle
             if not revised:
@@ -86,29 +88,29 @@ class HistoryReviser:
             for shard, value in encode_deltas(
                 revisions, state.registry, self._shards, origin, increments
             ):
-                target = self._settings.deltas_topic, shard
+                target = self._pipeline.deltas_topic, shard
                 deltas.setdefault(target, []).append(Outgoing(value))
         return deltas, histories
 
     def _revisions(self, todo: Admitted, histories: list[bytes], registry: Registry) -> Revisions:
         """Return what interactions, or else the forgetting of idle users, change."""
-        settings = self._settings
+        pipeline = self._pipeline
         if not todo.users:
-            return Revisions.forgetting(histories, settings.decay)
+            return Revisions.forgetting(histories, pipeline.decay)
         return revise(
             histories,
             todo.interactions,
             registry,
-            settings.history_cap,
-            settings.forget_after or np.inf,
-            settings.decay,
+            pipeline.history_cap,
+            self._forget_after_s or np.inf,
+            pipeline.decay,
         )
 
     def _increments(self, todo: Admitted, registry: Registry) -> PopularityIncrements:
         """Return what interactions add to the popularity of items, if trending lists are made."""
-        half_life_s = self._settings.trending_half_life
-        if not half_life_s or not todo.users:
+        if not self._pipeline.makes_trending or not todo.users:
             return NO_INCREMENTS
+        half_life_s = self._trending_half_life_s
         some = todo.interactions
         return popularity_increments(some.item, some.weight, some.ts, half_life_s, len(registry))
 

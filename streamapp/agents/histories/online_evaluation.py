@@ -21,7 +21,7 @@ class OnlineEvaluation:
     def __init__(self, outside: StageContext) -> None:
         settings = outside.settings
         self._lists = outside.lists
-        self._share = settings.judged_share if settings.user_list_ttl else 0.0
+        self._share = settings.judged_share if outside.pipeline.makes_user_lists else 0.0
         self._within_s = settings.judged_within
         self._decay = settings.decay
 
@@ -48,7 +48,7 @@ class OnlineEvaluation:
         sample = UserSample(self._share, now - self._within_s, now + self._within_s, self._decay)
         asked: dict[str, Probe] = {}
         for news in some:
-            for question in sample.questions(news, histories, registry, asked):
+            for question in sample.probes(news, histories, registry, asked):
                 asked[question.user] = question
         if not asked:
             return

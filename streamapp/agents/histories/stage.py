@@ -57,7 +57,7 @@ class HistoryStage:
         user_lists: UserLists,
         shards: int,
     ) -> None:
-        self._weights = context.settings.event_weights
+        self._weights = context.pipeline.event_weights
         self._budget = context.leisure
         self._publisher = context.publisher
         self._failpoints = context.failpoints
@@ -76,11 +76,11 @@ class HistoryStage:
     ) -> Self:
         """Read the head and the registry, and claim the slot."""
         ((tp, known),) = offsets.items()
-        settings = context.settings
-        shards = await partition_count(context.redis, settings, settings.deltas_topic)
-        slot = Slot(context.redis, SlotKeys(settings.state_prefix, histories_tag(tp.partition)))
-        head = await open_slot(context, slot, tp, known, settings.results)
-        state = HistoryState.of(head, await slot.registry(registry_of(context.kind)))
+        pipeline, prefix = context.pipeline, context.pipeline.state_prefix
+        shards = await partition_count(context.redis, prefix, pipeline.deltas_topic)
+        slot = Slot(context.redis, SlotKeys(prefix, histories_tag(tp.partition)))
+        head = await open_slot(context, slot, tp, known, pipeline.results)
+        state = HistoryState.of(head, await slot.registry(registry_of(pipeline.kind)))
         store = HistoryStore(slot, head.position, context.failpoints)
         user_lists = await UserLists.open(
             context, slot, store.read, state.registry, shards,

@@ -18,6 +18,7 @@ from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import open_slot
 from streamapp.agents.runtime.timer import NEVER
+from streamapp.config.fingerprints import reading_text
 from streamapp.core.events.event import EventReader, Project
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM
@@ -96,15 +97,17 @@ class IntakeStage:
         cls, context: StageContext, offsets: Mapping[TP, Offsets], *, lists_suspect: bool
     ) -> Self:
         """Return the stage with the stored positions of these event partitions."""
-        settings, redis = context.settings, context.redis
+        settings, redis, prefix = context.settings, context.redis, context.pipeline.state_prefix
         targets = {
-            one.interactions_topic: await partition_count(redis, one, one.interactions_topic)
+            one.interactions_topic: await partition_count(
+                redis, one.state_prefix, one.interactions_topic
+            )
             for one in pipelines(settings).values()
         }
         partitions: dict[TP, _Partition] = {}
         for tp, known in offsets.items():
-            slot = Slot(redis, SlotKeys(settings.state_prefix, intake_tag(tp.topic, tp.partition)))
-            head = await open_slot(context, slot, tp, known, settings.reading(tp.topic))
+            slot = Slot(redis, SlotKeys(prefix, intake_tag(tp.topic, tp.partition)))
+            head = await open_slot(context, slot, tp, known, reading_text(settings, tp.topic))
             check_kinds(slot.generation, settings)
             last = RecordFingerprint.decode(head.fields.get("mark", b""))
             partitions[tp] = _Partition(slot, head.position, head.position, last)

@@ -47,7 +47,7 @@ class ListSender(BackgroundTask[P]):
 
     @classmethod
     async def open(
-        cls, context: StageContext, slot: Slot, kind: str, failpoint: str, owner: str = ""
+        cls, context: StageContext, slot: Slot, kind: str, failpoint: str, *, owner: str = ""
     ) -> Self:
         """Return a sender for the owner of a slot.
 

@@ -68,11 +68,11 @@ async def open_slot(
         StateError: the state is gone, was made under other settings, or names offsets that the
             partition does not have.
     """
-    begun = await partition_count(context.redis, context.settings, tp.topic)
+    begun = await partition_count(context.redis, context.pipeline.state_prefix, tp.topic)
     # If the topic is unknown, Redis is empty, and the missing head below is the better message.
     if 0 < begun <= tp.partition:
         check_partitions(tp.topic, tp.partition + 1, begun)
-    slot.generation = await read_generation(context.redis, context.settings)
+    slot.generation = await read_generation(context.redis, context.pipeline.state_prefix)
     head = await slot.head()
     where = f"{tp.topic}[{tp.partition}]"
     if head is None:
@@ -90,7 +90,7 @@ async def open_slot(
     if head.fields.get("generation", b"").decode() != slot.generation:
         raise StateError(
             f"{where}: {slot.keys.head} belongs to another state than the rest under "
-            f"{context.settings.state_prefix}; count again with `streamapp rebuild`"
+            f"{context.pipeline.state_prefix}; count again with `streamapp rebuild`"
         )
     if (made_under := head.fields.get("results", b"").decode()) != results:
         raise StateError(

@@ -18,6 +18,7 @@ import numpy as np
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.shard_snapshot import ShardSnapshot
+from streamapp.config.fingerprints import rule_text
 from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.shard.shard import Shard
 from streamapp.core.trending.categories import CategoryTop
@@ -44,7 +45,7 @@ class Checkpoint:
     def __init__(self, context: StageContext, slot: Slot, head: Head, items: int) -> None:
         self.position = head.position
         self._failpoints = context.failpoints
-        self._rule = context.settings.rule_text.encode()
+        self._rule = rule_text(context.settings).encode()
         self._slot = slot
         self._items = items
         self._pending = PendingLists.from_head(head)

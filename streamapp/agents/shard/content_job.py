@@ -67,11 +67,12 @@ class ContentJob:
         self, context: StageContext, slot: Slot, owner: str, shards: int, catalogue: int
     ) -> None:
         self._context = context
-        self._settings = context.settings
+        self._pipeline = context.pipeline
+        self._top_n = context.settings.top_n
         self._lists = context.lists
         self._slot = slot
         self._owner = owner
-        prefix, interval_s = context.settings.state_prefix, context.settings.refresh_interval
+        prefix, interval_s = context.pipeline.state_prefix, context.settings.refresh_interval
         self._shards = [SlotKeys(prefix, rows_tag(number)).head for number in range(shards)]
         self._catalogue = [
             SlotKeys(prefix, catalogue_tag(number)).head for number in range(catalogue)
@@ -89,8 +90,8 @@ class ContentJob:
     @classmethod
     async def open(cls, context: StageContext, slot: Slot, owner: str, shards: int) -> Self:
         """Return the job of a new owner."""
-        settings = context.settings
-        catalogue = await partition_count(context.redis, settings, settings.catalogue_topic)
+        prefix, topic = context.pipeline.state_prefix, context.pipeline.catalogue_topic
+        catalogue = await partition_count(context.redis, prefix, topic)
         return cls(context, slot, owner, shards, catalogue)
 
     async def step(self, *, busy: bool) -> float:
@@ -146,16 +147,15 @@ class ContentJob:
 
     async def _missing(self, catalogue: list[Any]) -> dict[str, bytes]:
         """Return the lists that shards lack or should drop, by item; b"" for none."""
-        redis, settings = self._context.redis, self._settings
+        redis, prefix = self._context.redis, self._pipeline.state_prefix
         if catalogue != self._read_at:
-            layout = {settings.catalogue_topic: len(self._catalogue)}
-            products = await read_products(redis, settings, layout)
+            products = await read_products(redis, prefix, len(self._catalogue))
             if products != self._products:
                 texts = await asyncio.to_thread(Texts, products)
                 self._products, self._texts, self._nearest = products, texts, {}
             self._read_at = catalogue
         wanted = await self._wanted()
-        held = await read_matches(redis, settings, len(self._shards))
+        held = await read_matches(redis, prefix, len(self._shards))
         return {
             item: wanted.get(item, b"")
             for item in sorted(wanted.keys() | held.keys())
@@ -180,13 +180,13 @@ class ContentJob:
 
     async def _compute(self, items: list[str]) -> None:
         if items:
-            found = await asyncio.to_thread(self._texts.nearest, items, self._settings.top_n)
+            found = await asyncio.to_thread(self._texts.nearest, items, self._top_n)
             self._nearest |= zip(items, map(encode_list, found), strict=True)
 
     async def _send(self, missing: Mapping[str, bytes]) -> None:
         """Send lists to the shards of their items."""
         version = await self._slot.tick(self._owner)
-        topic, lists = self._settings.deltas_topic, list(missing.items())
+        topic, lists = self._pipeline.deltas_topic, list(missing.items())
         for start in range(0, len(lists), _SENT_AT_ONCE):
             by_shard: dict[int, list[tuple[str, list[Match]]]] = {}
             for item, packed in lists[start : start + _SENT_AT_ONCE]:

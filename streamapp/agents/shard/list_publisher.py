@@ -38,7 +38,7 @@ class ItemListPublisher:
     ) -> None:
         self.sender = sender
         self.published = published
-        self._kind = context.kind
+        self._kind = context.pipeline.kind
         self._lists = context.lists
         self._failpoints = context.failpoints
         self._interval_s = context.settings.publish_interval
@@ -48,7 +48,8 @@ class ItemListPublisher:
     @classmethod
     async def open(cls, context: StageContext, slot: Slot, published: int, items: int) -> Self:
         """Claim the slot of a shard; return its publisher."""
-        sender = await ListSender[Ints].open(context, slot, context.kind, "publication.lists-sent")
+        kind = context.pipeline.kind
+        sender = await ListSender[Ints].open(context, slot, kind, "publication.lists-sent")
         return cls(context, sender, published, items)
 
     def due_in_s(self, numbers: Ints) -> Floats:

@@ -3,6 +3,7 @@
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import rolled_back
 from streamapp.agents.shard.pending_lists import PendingLists
+from streamapp.config.fingerprints import rule_text
 from streamapp.core.messages.delta import encode_noop
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.slot import Head, Slot
@@ -49,7 +50,7 @@ async def republish_from(
         lists_suspect: Whether Redis may have lost lists.
     """
     rule = head.fields.get("rule")
-    if rule is not None and rule.decode() != context.settings.rule_text:
+    if rule is not None and rule.decode() != rule_text(context.settings):
         message = Outgoing(encode_noop(slot.generation, known.end))
         await context.publisher.deliver({(tp.topic, tp.partition): [message]})
         return known.end + 1

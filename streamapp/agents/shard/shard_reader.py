@@ -30,23 +30,23 @@ async def read_shard(
         number: Which shard it is.
         count: Of how many.
     """
-    settings, keys = context.settings, slot.keys
-    registry = await slot.registry(registry_of(context.kind))
-    kept: type[Norms] = DecayedNorms if settings.decay else Norms
+    pipeline, rule, keys = context.pipeline, context.settings.rule, slot.keys
+    registry = await slot.registry(registry_of(pipeline.kind))
+    kept: type[Norms] = DecayedNorms if pipeline.decay else Norms
     norms = kept.unpack(await slot.packed(keys.norms))
     availability = Visibility.unpack(await slot.packed(keys.availability))
     availability.reserve(len(registry))
     packed = await slot.packed(keys.popularity)
-    popularity = Popularity.unpack(packed, settings.rule.top_n, registry, availability.mask)
+    popularity = Popularity.unpack(packed, rule.top_n, registry, availability.mask)
     content = Content()
-    if settings.content_neighbours:
+    if pipeline.makes_content_lists:
         content = await read_content(context.redis, keys)
     availability.heard = head.number("heard")
     popularity.newest_ts = float(head.fields.get("popular_ts", "-inf"))
     shard = Shard(
         number=number,
         count=count,
-        rule=settings.rule,
+        rule=rule,
         generation=slot.generation,
         position=head.position,
         registry=registry,
@@ -66,7 +66,7 @@ async def _read_categories(context: StageContext, slot: Slot) -> Categories:
 
     Their names are read last, so that every category that an item refers to is among them.
     """
-    if not context.settings.catalogue_topic:
+    if not context.pipeline.catalogue_topic:
         return Categories()
     packed = await slot.packed(slot.keys.categories)
     return Categories.unpack(packed, await CategoryTops(context.redis, slot.keys).numbers())

@@ -23,9 +23,9 @@ from streamapp.agents.shard.republication import Republication, republish_from
 from streamapp.agents.shard.shard_reader import read_shard
 from streamapp.agents.shard.sweep import ItemSweep
 from streamapp.agents.shard.trending_job import TrendingJob
-from streamapp.core.list_kinds import ITEM
 from streamapp.core.shard.shard import Shard
 from streamapp.errors import PositionMovedError
+from streamapp.pipelines import Pipeline
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Head, Slot
@@ -82,11 +82,11 @@ class ShardStage:
     ) -> Self:
         """Read head, registry and norms, and claim the slot; rows are read when they are needed."""
         ((tp, known),) = offsets.items()
-        settings = context.settings
-        shards = await partition_count(context.redis, settings, settings.deltas_topic)
-        slot = Slot(context.redis, SlotKeys(settings.state_prefix, rows_tag(tp.partition)))
+        pipeline, prefix = context.pipeline, context.pipeline.state_prefix
+        shards = await partition_count(context.redis, prefix, pipeline.deltas_topic)
+        slot = Slot(context.redis, SlotKeys(prefix, rows_tag(tp.partition)))
         while True:
-            head = await open_slot(context, slot, tp, known, settings.results)
+            head = await open_slot(context, slot, tp, known, pipeline.results)
             shard = await read_shard(context, slot, head, tp.partition, shards)
             # Another owner may have written in between.
             with suppress(PositionMovedError):
@@ -100,13 +100,13 @@ class ShardStage:
             context, slot, tp, known, head, lists_suspect=lists_suspect
         )
         stage = cls(context, shard, checkpoint, publisher, head, republish_at)
-        if makes_trending(context, tp.partition):
-            owner = publisher.sender.owner
+        owner = publisher.sender.owner
+        if owns_trending(pipeline, tp.partition):
             stage._trending = await TrendingJob.open(
                 context, slot, owner, shards, head, lists_suspect=lists_suspect
             )
-            if settings.content_neighbours:
-                stage._content = await ContentJob.open(context, slot, owner, shards)
+        if tp.partition == 0 and pipeline.makes_content_lists:
+            stage._content = await ContentJob.open(context, slot, owner, shards)
         stage._republication.step()
         # The next owner has to know what is to be published again.
         await stage._storing.store_all()
@@ -168,9 +168,6 @@ class ShardStage:
         return self._log.fingerprint
 
 
-def makes_trending(context: StageContext, number: int) -> bool:
-    """Say whether the owner of a shard makes the lists of what is trending.
-
-    It is the first shard of the pipeline that counts all interactions.
-    """
-    return number == 0 and context.kind == ITEM
+def owns_trending(pipeline: Pipeline, number: int) -> bool:
+    """Say whether the owner of a shard of this number makes the trending lists."""
+    return number == 0 and pipeline.owns_trending

@@ -59,7 +59,7 @@ class TrendingJob:
         lists_suspect: bool,
     ) -> None:
         settings = context.settings
-        keys = [SlotKeys(settings.state_prefix, rows_tag(shard)) for shard in range(shards)]
+        keys = [SlotKeys(context.pipeline.state_prefix, rows_tag(shard)) for shard in range(shards)]
         self._half_life_s = settings.trending_half_life
         self._top_n = settings.top_n
         self._interval_s = settings.publish_interval
@@ -69,7 +69,7 @@ class TrendingJob:
         self._slot = slot
         self._sender = sender
         self._heads = [one.head for one in keys]
-        categories = keys if settings.catalogue_topic else []
+        categories = keys if context.pipeline.catalogue_topic else []
         self._tops = [CategoryTops(context.redis, one) for one in categories]
         self._lists_suspect = lists_suspect
         self._timer = Timer()
@@ -103,7 +103,9 @@ class TrendingJob:
             head: The head of the slot.
             lists_suspect: Whether lists may be lost; then those of all categories are published.
         """
-        sender = await ListSender[str].open(context, slot, KIND, "trending.sent", owner)
+        sender = await ListSender[str].open(
+            context, slot, KIND, owner=owner, failpoint="trending.sent"
+        )
         merged = positions_of(head.fields.get("merged", b""))
         if lists_suspect or len(merged) != shards:
             merged = [0] * shards

@@ -52,7 +52,7 @@ class UserSweep:
         published: Mapping[str, PublishedList],
         shards: int,
     ) -> None:
-        prefix, interval_s = context.settings.state_prefix, context.settings.refresh_interval
+        prefix, interval_s = context.pipeline.state_prefix, context.settings.refresh_interval
         self._redis, self._lists = context.redis, context.lists
         self._heads = [SlotKeys(prefix, rows_tag(shard)).head for shard in range(shards)]
         self._publisher = publisher

@@ -70,7 +70,7 @@ class UserLists:
         lists_suspect: bool,
     ) -> None:
         settings = context.settings
-        self._ttl_s = settings.user_list_ttl
+        self._ttl_s = _lifetime_s(context)
         self._interval_s = settings.publish_interval
         self._index = index
         self._publisher = publisher
@@ -103,13 +103,13 @@ class UserLists:
             shards: How many shards publish item lists.
             lists_suspect: Whether Redis may have lost lists; then all are published again.
         """
-        settings = context.settings
+        ttl_s = _lifetime_s(context)
         sender = await ListSender[list[str]].open(context, slot, USER, "user-lists.sent")
         index = UserListIndex(context.redis, slot.keys)
         noted = await index.take_over(sender.owner)
         due = noted.expires_at if lists_suspect else noted.due
-        pending = PendingUsers(stored, due if settings.user_list_ttl else ())
-        latest = int(time.time() + settings.user_list_ttl)
+        pending = PendingUsers(stored, due if ttl_s else ())
+        latest = int(time.time() + ttl_s)
         published = indexed_lists(noted.expires_at, latest)
         for user in pending:
             published[user].republish()
@@ -228,3 +228,8 @@ class UserLists:
         before, known = time.monotonic() - self._interval_s, self._published
         some = islice(self._pending, 4 * _AT_ONCE)
         return list(islice((user for user in some if known[user].published_at <= before), at_once))
+
+
+def _lifetime_s(context: StageContext) -> float:
+    """Return the seconds that a list lives after its user was last seen; 0 makes no lists."""
+    return context.settings.user_list_ttl if context.pipeline.makes_user_lists else 0.0

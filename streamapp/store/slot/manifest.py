@@ -14,27 +14,27 @@ from redis.asyncio import Redis
 from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.errors import ConfigError
-from streamapp.pipelines import extra_kinds, pipelines
+from streamapp.pipelines import Pipeline, extra_kinds, pipelines
 
 _GENERATION = ":generation"
 """A field that is no topic: the name of a topic has no colon."""
 
 
-async def read_generation(redis: Redis, settings: Settings) -> str:
+async def read_generation(redis: Redis, state_prefix: str) -> str:
     """Return which state this is: a text that `streamapp rebuild` changes; "" if there is none."""
-    found: Any = await redis.hget(layout_key(settings), _GENERATION)
+    found: Any = await redis.hget(layout_key(state_prefix), _GENERATION)
     return "" if found is None else str(found.decode())
 
 
-async def partition_count(redis: Redis, settings: Settings, topic: str) -> int:
+async def partition_count(redis: Redis, state_prefix: str, topic: str) -> int:
     """Return how many partitions a topic had when the state was begun."""
-    found: Any = await redis.hget(layout_key(settings), topic)
+    found: Any = await redis.hget(layout_key(state_prefix), topic)
     return int(found or 0)
 
 
-def layout_key(settings: Settings) -> str:
+def layout_key(state_prefix: str) -> str:
     """Return the key of the hash that says what the state was built on."""
-    return f"{settings.state_prefix}layout"
+    return f"{state_prefix}layout"
 
 
 async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, int]) -> None:
@@ -58,11 +58,11 @@ async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, in
 
 
 async def _check_layout(
-    redis: Redis, settings: Settings, counts: Mapping[str, int], generation: str
+    redis: Redis, pipeline: Pipeline, counts: Mapping[str, int], generation: str
 ) -> str:
     """Do so for one pipeline; return its generation, which is the given one if it is new."""
-    key = layout_key(settings)
-    topics = settings.state_topics
+    key = layout_key(pipeline.state_prefix)
+    topics = pipeline.topics
     noted: Any = await redis.hkeys(key)
     if missing := sorted({name.decode() for name in noted} - {_GENERATION, *topics}):
         raise ConfigError(
@@ -76,7 +76,7 @@ async def _check_layout(
     stored = await redis.hgetall(key)
     for topic in topics:
         check_partitions(topic, counts[topic], int(stored[topic.encode()]))
-    return await read_generation(redis, settings)
+    return await read_generation(redis, pipeline.state_prefix)
 
 
 def check_kinds(generation: str, settings: Settings) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from streamapp.config.settings import Settings
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.core.trending.popularity import Popular
 from streamapp.errors import StateError
@@ -92,11 +91,11 @@ class CategoryTops:
         return [_decode(top[_HEADER.size :]) if top else [] for top in found]
 
 
-async def known_categories(redis: Redis, settings: Settings, shards: int) -> set[str]:
+async def known_categories(redis: Redis, state_prefix: str, shards: int) -> set[str]:
     """Return the categories that some shard knows. Cost: O(categories), a call a shard."""
     known: set[str] = set()
     for shard in range(shards):
-        key = SlotKeys(settings.state_prefix, rows_tag(shard)).tops
+        key = SlotKeys(state_prefix, rows_tag(shard)).tops
         with readable(f"to read {key}"):
             found: Any = await redis.hkeys(key)
         known |= {category.decode() for category in found}

@@ -5,7 +5,6 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.config.settings import Settings
 from streamapp.core.content.neighbours import Content
 from streamapp.store.redis.scripts import Value, readable
 from streamapp.store.slot.keys import SlotKeys, rows_tag
@@ -40,9 +39,9 @@ async def read_content(redis: Redis, keys: SlotKeys) -> Content:
     return Content({item.decode(): packed for item, packed in fields.items()}, furthest)
 
 
-async def read_matches(redis: Redis, settings: Settings, shards: int) -> dict[str, bytes]:
+async def read_matches(redis: Redis, state_prefix: str, shards: int) -> dict[str, bytes]:
     """Return the lists that `shards` shards hold, packed, by item id."""
     found: dict[str, bytes] = {}
     for shard in range(shards):
-        found |= (await read_content(redis, SlotKeys(settings.state_prefix, rows_tag(shard)))).lists
+        found |= (await read_content(redis, SlotKeys(state_prefix, rows_tag(shard)))).lists
     return found

@@ -1,6 +1,5 @@
 """What the state holds of the catalogue: products, and which items shards hide."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -28,29 +27,27 @@ class Hidden(NamedTuple):
     disputed: set[str]
 
 
-async def read_hidden(redis: Redis, settings: Settings, shards: int) -> Hidden:
+async def read_hidden(redis: Redis, state_prefix: str, shards: int) -> Hidden:
     """Return what `shards` shards hide. Cost: one registry at a time, as far as any is hidden."""
-    by_shard = [await hidden_in(redis, settings, shard) for shard in range(shards)]
+    by_shard = [await hidden_in(redis, state_prefix, shard) for shard in range(shards)]
     items = set[str]().union(*by_shard)
     return Hidden(items, items - set[str].intersection(*by_shard))
 
 
-async def hidden_in(redis: Redis, settings: Settings, shard: int) -> set[str]:
+async def hidden_in(redis: Redis, state_prefix: str, shard: int) -> set[str]:
     """Return the items that a shard hides."""
-    slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(shard)))
+    slot = Slot(redis, SlotKeys(state_prefix, rows_tag(shard)))
     stored = np.frombuffer(await slot.packed(slot.keys.availability), AVAILABILITY)
     numbers = np.flatnonzero(stored["hidden"]).tolist()
     ids = (await slot.registry()).ids if numbers else []
     return {ids[number] for number in numbers if number < len(ids)}
 
 
-async def read_products(
-    redis: Redis, settings: Settings, layout: Mapping[str, int]
-) -> dict[str, Product]:
+async def read_products(redis: Redis, state_prefix: str, partitions: int) -> dict[str, Product]:
     """Return every product by its item. Cost: O(keys) calls, and all products in memory."""
     products: dict[str, Product] = {}
-    for partition in range(layout.get(settings.catalogue_topic, 0)):
-        slot, cursor = _slot_of(redis, settings, partition), -1
+    for partition in range(partitions):
+        slot, cursor = _slot_of(redis, state_prefix, partition), -1
         while cursor:
             cursor, items = await slot.scan(max(cursor, 0))
             blobs = await slot.read(items) if items else []
@@ -66,8 +63,9 @@ async def read_product(redis: Redis, settings: Settings, item: str) -> Product |
     """Return the product of an item; None where no partition of the catalogue has it."""
     if not settings.catalogue_topic:
         return None
-    for partition in range(await partition_count(redis, settings, settings.catalogue_topic)):
-        slot = _slot_of(redis, settings, partition)
+    prefix = settings.state_prefix
+    for partition in range(await partition_count(redis, prefix, settings.catalogue_topic)):
+        slot = _slot_of(redis, prefix, partition)
         (blob,) = await slot.read([item])
         if blob and blob[1]:
             return product_in(slot, item, blob[1])
@@ -89,5 +87,5 @@ def product_in(slot: Slot, item: str, content: bytes) -> Product:
         ) from None
 
 
-def _slot_of(redis: Redis, settings: Settings, partition: int) -> Slot:
-    return Slot(redis, SlotKeys(settings.state_prefix, catalogue_tag(partition)))
+def _slot_of(redis: Redis, state_prefix: str, partition: int) -> Slot:
+    return Slot(redis, SlotKeys(state_prefix, catalogue_tag(partition)))

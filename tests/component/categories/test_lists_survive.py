@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from streamapp.config.settings import Settings
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.core.trending.popularity import Popular
 from streamapp.errors import PositionMovedError, StateError
@@ -182,7 +181,7 @@ async def test_a_category_that_is_lost_stops_the_worker_in_one_line(desk: Desk) 
     for item in "ab":
         desk.shop.say(item, f"of {item}")
     await desk.drained(await desk.owner())
-    assert await known_categories(desk.redis, Settings(_env_file=None, state_prefix="s:"), 2) == {
+    assert await known_categories(desk.redis, "s:", 2) == {
         "of a", "of b"
     }  # fmt: skip
     for shard in range(SHARDS):

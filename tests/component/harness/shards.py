@@ -14,9 +14,9 @@ from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.shard_reader import read_shard
 from streamapp.agents.shard.trending_job import TrendingJob
 from streamapp.config.settings import Settings
-from streamapp.core.list_kinds import ITEM
 from streamapp.core.shard.shard import Shard
 from streamapp.failpoints import Failpoints
+from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import lists_of
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
@@ -78,7 +78,7 @@ class Owner:
             lists=lists_of(redis, "l:", "s:", cluster=False),
             publisher=broker,
             failpoints=Failpoints(failpoint),
-            kind=ITEM,
+            pipeline=main_pipeline(self.settings),
         )
         self.context = context
         keys = [SlotKeys("s:", rows_tag(shard)) for shard in range(SHARDS)]

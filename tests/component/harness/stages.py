@@ -11,6 +11,7 @@ from streamapp.agents.runtime.item_list_cache import ItemListCache
 from streamapp.config.settings import Settings
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
 from streamapp.failpoints import Failpoints
+from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import lists_of
 
 GENERATION = "g"
@@ -40,7 +41,15 @@ async def context(redis: Redis, broker: Broker, **chosen: Any) -> StageContext:
     await redis.hset("s:layout", mapping=begun)
     lists = lists_of(redis, "l:", "s:", cluster=False)
     publisher: Any = broker
-    return StageContext(settings, redis, lists, ItemListCache(lists), publisher, Failpoints())
+    return StageContext(
+        settings,
+        main_pipeline(settings),
+        redis,
+        lists,
+        ItemListCache(lists),
+        publisher,
+        Failpoints(),
+    )
 
 
 def record(offset: int, value: bytes, **more: Any) -> Any:

@@ -16,6 +16,7 @@ from streamapp.config.settings import Settings
 from streamapp.core.histories.history import ENTRY
 from streamapp.core.ids.registry import Registry
 from streamapp.failpoints import Failpoints
+from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import Lists, lists_of
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.slot import Head, Slot
@@ -97,7 +98,13 @@ class Desk:
         made = Settings(_env_file=None, state_prefix="s:", list_prefix="l:", **chosen)
         publisher: Any = self.broker
         self.context = StageContext(
-            made, self.redis, self.lists, ItemListCache(self.lists), publisher, Failpoints()
+            made,
+            main_pipeline(made),
+            self.redis,
+            self.lists,
+            ItemListCache(self.lists),
+            publisher,
+            Failpoints(),
         )
         await self._open(lists_suspect=lists_suspect, items=items)
 

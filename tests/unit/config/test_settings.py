@@ -7,7 +7,6 @@ import pytest
 from pydantic import ValidationError
 
 from streamapp.config.settings import Settings, load_settings
-from streamapp.core.lists.ranking import Rule
 from streamapp.errors import ConfigError
 
 
@@ -94,13 +93,6 @@ def test_settings_cannot_be_changed_afterwards() -> None:
     """What was validated stays valid."""
     with pytest.raises(ValidationError):
         Settings().top_n = 3  # type: ignore[misc]
-
-
-def test_every_setting_of_a_list_is_in_the_rule_that_shards_carry() -> None:
-    """Another one of them is another text, so that every list is published again."""
-    settings = Settings(top_n=7, damping=2.5, min_support=3, measure="jaccard")
-    assert settings.rule == Rule(7, 2.5, 3, "jaccard")
-    assert settings.rule_text == '{"damping":2.5,"measure":"jaccard","min_support":3,"top_n":7}'
 
 
 def test_an_alias_of_a_type_without_weight_stays_unknown() -> None:

@@ -31,6 +31,7 @@ from streamapp.core.lists.blending import Blend, NeighbourLists, blend
 from streamapp.core.lists.ranking import Rule
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
+from streamapp.pipelines import main_pipeline
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.slot import Slot
 from tests.support import oracle
@@ -227,5 +228,5 @@ def test_what_has_no_meaning_together_is_refused(values: dict[str, float], said:
 
 def test_the_half_life_is_part_of_what_changes_results_where_it_is_on() -> None:
     """A state without decay says what it has always said."""
-    assert "half_life" not in Settings().results.replace("trending_half_life", "")
-    assert '"half_life":86400.0' in Settings(half_life=86_400.0).results
+    assert "half_life" not in main_pipeline(Settings()).results.replace("trending_half_life", "")
+    assert '"half_life":86400.0' in main_pipeline(Settings(half_life=86_400.0)).results

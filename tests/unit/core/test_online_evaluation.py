@@ -22,6 +22,7 @@ from streamapp.core.messages.interaction_batch import (
     admit,
     decode_interactions,
 )
+from streamapp.pipelines import main_pipeline
 
 NOW = 1_700_000_000.0
 ALL = UserSample(1.0, NOW - 60, NOW + 60)
@@ -149,7 +150,7 @@ async def judged(
 ) -> OnlineMetrics:
     """Return what comes of cuts of clicks of users without a history, with these settings."""
     settings = SETTINGS.model_copy(update={"judged_share": 1.0, **chosen})
-    outside: Any = SimpleNamespace(settings=settings, lists=keys)
+    outside: Any = SimpleNamespace(settings=settings, pipeline=main_pipeline(settings), lists=keys)
     registry, served = Registry(), OnlineMetrics()
     cuts = [clicks(registry, *some, now=time.time()) for some in said]
     histories = {user: b"" for cut in cuts for user in cut.users}

@@ -1,23 +1,20 @@
 """Projections: what kinds of lists count of an event, and the pipelines that they get."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import orjson
 import pytest
 
 from loadtest.replay import encode
-from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.shard.stage import makes_trending
+from streamapp.agents.shard.stage import owns_trending
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventReader
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
-from streamapp.failpoints import Failpoints
-from streamapp.pipelines import extra_kinds, followers, pipelines
+from streamapp.pipelines import extra_kinds, followers, main_pipeline, pipelines
 from streamapp.store.slot.manifest import check_kinds
 from streamapp.transport.topics import needed_topics
 
@@ -139,17 +136,17 @@ def test_a_pipeline_has_topics_and_state_of_its_own_and_shares_the_rest() -> Non
     """No slot, fence or message of one can be taken for the other's."""
     own = pipelines(BOTH)
     item = own.pop(ITEM)
-    assert item is BOTH
+    assert item == main_pipeline(BOTH)
+    assert item.topics == BOTH.state_topics
     assert list(own) == [BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW]
     for kind, one in own.items():
         name = kind.replace("_", "-")
         assert one.interactions_topic == f"streamapp-interactions-{name}"
         assert one.deltas_topic == f"streamapp-deltas-{name}"
         assert one.state_prefix == f"streamapp:{kind}:"
-        assert (one.user_list_ttl, one.trending_half_life) == (0, 0)
-        assert list(pipelines(one)) == [ITEM]
-        same = ("list_prefix", "lists_topic", "group_id", "forget_after", "rule")
-        assert all(getattr(item, name) == getattr(one, name) for name in same)
+        assert (item.makes_user_lists, item.makes_trending, item.owns_trending) == (True,) * 3
+        assert (one.makes_user_lists, one.makes_trending, one.owns_trending) == (False,) * 3
+        assert one.event_topics == item.event_topics
     assert own[BOUGHT_TOGETHER].event_weights == {"purchase": 1}
     caps = [one.history_cap for one in own.values()]
     assert caps == [item.history_cap, 2 * item.history_cap]
@@ -170,12 +167,9 @@ def test_a_pipeline_that_is_off_needs_nothing() -> None:
 
 def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
     """Another first shard would take the list away, for it knows of no interactions that fade."""
-    nothing: Any = None
-    context = StageContext(BOTH, nothing, nothing, nothing, nothing, Failpoints())
-    assert [makes_trending(context, number) for number in range(2)] == [True, False]
-    for kind in PROJECTIONS:
-        own = replace(context, settings=pipelines(BOTH)[kind], kind=kind)
-        assert not makes_trending(own, 0)
+    main = main_pipeline(BOTH)
+    assert [owns_trending(main, number) for number in range(2)] == [True, False]
+    assert not any(owns_trending(pipelines(BOTH)[kind], 0) for kind in PROJECTIONS)
 
 
 @pytest.mark.parametrize(

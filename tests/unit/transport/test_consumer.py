@@ -35,7 +35,7 @@ async def test_nobody_is_at_work_while_reading_moves(monkeypatch: pytest.MonkeyP
 
     class Here(Consumer):
         def __init__(self) -> None:
-            self.app: Any = SimpleNamespace(assignment=Owner(told), settings=None)
+            self.transport: Any = SimpleNamespace(owner=Owner(told), settings=None)
 
         def assignment(self) -> set[TP]:
             return {HERE}
