@@ -149,7 +149,7 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
     norms.reserve(max(len(registry), len(norms.users)))
     if isinstance(norms, DecayedNorms):
         # A row may be a checkpoint ahead of the norms.
-        cells = cells[cells["item"] < norms.ages.size]
+        cells = cells[cells["item"] < norms.eras.size]
         _, cells = by_item(norms, np.full(len(cells), numbers[0], np.int32), cells)
     cell = cells[cells["item"] == numbers[1]]
     dot, support = (float(cell["dot"][0]), int(cell["support"][0])) if len(cell) else (0.0, 0)

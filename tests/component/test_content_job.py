@@ -113,7 +113,7 @@ class Shop:
         """Let shards apply and store what was sent."""
         taken, self.taken = self.taken, []
         for shard, matches in taken:
-            assert matches.admitted(self.fences[shard])
+            assert matches.admit(self.fences[shard])
             self.content[shard].apply(matches, self.position[shard], Registry())
             self.position[shard] += 1
         for shard, slot in enumerate(map(self.slot, map(rows_tag, range(SHARDS)))):

@@ -113,7 +113,7 @@ async def test_rows_are_in_flight_until_the_topic_has_their_lists() -> None:
     """They are no longer dirty, and yet a checkpoint must carry them."""
     desk = await Desk().open()
     await desk.publish(desk.rows)
-    assert not desk.shard.dirty.any()
+    assert not desk.shard.lists.dirty.any()
     assert in_flight(desk) == [0, 1, 2]
     assert desk.sender.is_running
     assert not desk.sender.is_done
@@ -131,7 +131,7 @@ async def test_a_row_whose_list_is_older_than_the_key_stays_dirty() -> None:
     desk.keys.later = {"b"}
     desk.broker.open.set()
     await desk.publish(desk.rows)
-    assert np.flatnonzero(desk.shard.dirty).tolist() == [1]
+    assert np.flatnonzero(desk.shard.lists.dirty).tolist() == [1]
     assert in_flight(desk) == [0, 2]
     await desk.sender.join()
 
@@ -230,7 +230,7 @@ async def test_a_sweep_and_new_lists_take_turns_where_both_always_have_something
     monkeypatch.setattr(scheduler, "_publish", publish)
     monkeypatch.setattr(scheduler, "_cycle", DutyCycle(0.0, 0))
     for _ in range(6):
-        desk.shard.dirty[:] = True
+        desk.shard.lists.dirty[:] = True
         await scheduler.step(busy=False)
         await desk.sender.join()
     assert turns == ["sweep", "lists"] * 3

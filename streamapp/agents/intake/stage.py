@@ -174,7 +174,7 @@ class IntakeStage:
         latest_ts = time.time() + self._settings.max_ahead_s
         main, reader = draft.builders[ITEM], self._readers[tp.topic]
         for refusal in reader.read(records, latest_ts, main, draft.projections):
-            main.bury(refusal.record.offset)
+            main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
             draft.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
         return sum(len(record.value or b"") for record in records)

@@ -72,10 +72,10 @@ class ItemListCache:
             read_after: Monotonic time in seconds. Lists that were read later are new enough;
                 `FORCE_READ` reads all of them.
         """
-        await self._read(ITEM, shelf, shelf.older(items, read_after))
+        await self._read(ITEM, shelf, shelf.stale(items, read_after))
         # The trending list has an empty name.
-        await self._read(TRENDING, self._trending, self._trending.older(_ALL, read_after))
-        return ReadLists(self._trending.read(0), self._version)
+        await self._read(TRENDING, self._trending, self._trending.stale(_ALL, read_after))
+        return ReadLists(self._trending.get(0), self._version)
 
     async def _read(self, kind: str, shelf: ListCache, numbers: Ints) -> None:
         if not len(numbers):
@@ -87,7 +87,7 @@ class ItemListCache:
         changed = np.flatnonzero(shelf.changed(numbers, digests, now))
         if len(changed):
             lists = [self._decoded(kind, names[at], contents[at]) for at in changed.tolist()]
-            shelf.put(numbers[changed], digests[changed], lists, now, self._version)
+            shelf.store(numbers[changed], digests[changed], lists, now, self._version)
             self._version += len(changed)
 
     def _decoded(self, kind: str, name: str, content: bytes) -> Scores:

@@ -104,24 +104,24 @@ class Checkpoint:
             "rule": self._rule,
             "popular": msgspec.msgpack.encode(shard.popularity.top),
             "popular_ts": repr(shard.popularity.newest_ts).encode(),
-            "heard": str(shard.availability.heard).encode(),
+            "heard": str(shard.visibility.last_update_offset).encode(),
             **about,
         }
         keys, position, categories = self._slot.keys, shard.position, shard.categories
         tops: tuple[list[CategoryTop], list[CategoryTop]] = [], []
         if categories.known:
-            hidden = shard.availability.mask
-            tops = categories.new(), categories.tops(shard.popularity, shard.registry, hidden)
-            categories.settle()
+            dirty = categories.dirty_tops(shard.popularity, shard.registry, shard.visibility.mask)
+            tops = categories.unstored(), dirty
+            categories.mark_stored()
         return ShardSnapshot(
-            head=Head(position, shard.fences.as_dict(), fields),
+            head=Head(position, shard.applied_offsets.as_dict(), fields),
             pending=pending,
             rows=np.flatnonzero(shard.unsaved).astype(np.int32),
             tops=tops,
             records={
                 keys.norms: shard.norms.packed_changes(position),
                 keys.popularity: shard.popularity.packed_changes(position),
-                keys.availability: shard.availability.packed_changes(position),
+                keys.availability: shard.visibility.packed_changes(position),
                 keys.categories: categories.packed_changes(position),
             },
             content=shard.content.packed_changes(),
@@ -137,10 +137,8 @@ class Checkpoint:
         position, items = snapshot.head.position, self._items + len(snapshot.items)
         for start in range(0, len(snapshot.rows), _ROWS_AT_ONCE):
             some = snapshot.rows[start : start + _ROWS_AT_ONCE]
-            packed = [(row, shard.packed(row)) for row in some.tolist()]
-            # Changes from here on belong to the next checkpoint.
-            shard.unsaved[some] = False
-            await self._slot.put(shard.position, packed)
+            # A later change of these rows is for the next checkpoint.
+            await self._slot.put(shard.position, shard.pack_rows(some))
         if any(snapshot.tops):
             await self._put_tops(position, *snapshot.tops)
         for key, records in snapshot.records.items():

@@ -91,14 +91,14 @@ class CheckpointScheduler:
 
     def _due_in_s(self, *, busy: bool) -> float:
         due_in_s = self._cycle.due_in_s(busy=busy)
-        published = not self._shard.dirty.any() and not self._in_flight().any()
+        published = not self._shard.lists.dirty.any() and not self._in_flight().any()
         if busy or not published or self._checkpoint.is_complete(self._shard.position):
             return due_in_s
         return min(due_in_s, self._log.applied_at + _IDLE_S - time.monotonic())
 
     def _take(self) -> ShardSnapshot | None:
         # A list that is in flight may get lost with this process, so its row stays pending.
-        dirty = self._shard.dirty | self._in_flight()
+        dirty = self._shard.lists.dirty | self._in_flight()
         pending = PendingLists.of(dirty, self._sweep.pending, self._republication.at)
         about = {
             "replayed": str(self._log.replayed).encode(),

@@ -86,8 +86,7 @@ class ItemListPublisher:
             if content is not None
         }
         done = np.flatnonzero([content is not None for content in stored])
-        shard.remember(rows[done], some.only(done))
-        shard.dirty[rows[done]] = False
+        shard.lists.acknowledge(rows[done], some.only(done))
         self._times(rows)[rows] = time.monotonic()
         self.published += len(done)
         self.sender.send(replaced, rows[done])

@@ -58,10 +58,10 @@ class LogApplier:
             for record in batch.records:
                 if record.key == UPDATE_KEY:
                     update = decoded(decode_update, batch.tp, record)
-                    self.replayed += not shard.hear(update, record.offset)
+                    self.replayed += not shard.apply_update(update, record.offset)
                 elif record.key == CONTENT_KEY:
                     matches = decoded(decode_matches, batch.tp, record)
-                    self.replayed += not shard.match(matches, record.offset)
+                    self.replayed += not shard.apply_matches(matches, record.offset)
                 elif (blocks := shard.admit(decoded(decode_delta, batch.tp, record))) is not None:
                     admitted.append((record.offset, blocks))
                 else:

@@ -36,9 +36,9 @@ class PendingLists:
 
     def restore(self, shard: Shard) -> None:
         """Mark on a shard that was just read what is pending."""
-        shard.dirty[flagged(self.dirty)] = True
-        moved = flagged(self.moved)
-        shard.norms.moved[moved] = shard.norms.fell[moved] = True
+        shard.lists.mark_dirty(flagged(self.dirty))
+        changed = flagged(self.moved)
+        shard.norms.mark_changed(changed, decreased=changed)
 
     @property
     def republish_at(self) -> int | None:

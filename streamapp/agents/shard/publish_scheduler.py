@@ -2,8 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-import numpy as np
-
 from streamapp.agents.runtime.duty_cycle import DutyCycle
 from streamapp.agents.shard.list_publisher import ItemListPublisher
 from streamapp.agents.shard.sweep import ItemSweep
@@ -62,33 +60,30 @@ class PublishScheduler:
         self._sweeps_first = not self._sweeps_first
         sweep_in_s = await self._sweep.step() if self._sweeps_first else 0.0
         if not sender.is_running and self._cycle.due_in_s(busy=busy) <= 0:
-            dirty = self._dirty()
+            dirty = self._shard.lists.dirty_numbers()
             await self._publish(dirty[self._publisher.due_in_s(dirty) <= 0])
         if not sender.is_running and not self._sweeps_first:
             sweep_in_s = await self._sweep.step()
         if sender.is_running:
             return _PUBLISH_S
-        if not len(dirty := self._dirty()):
+        if not len(dirty := self._shard.lists.dirty_numbers()):
             return sweep_in_s
         lists_in_s = float(self._publisher.due_in_s(dirty).min())
         return min(sweep_in_s, max(self._cycle.due_in_s(busy=busy), lists_in_s))
 
     async def publish_all(self) -> None:
         """Publish every list that changed, and wait until the broker has them."""
-        await self._publish(self._dirty())
+        await self._publish(self._shard.lists.dirty_numbers())
         await self._publisher.sender.join()
-
-    def _dirty(self) -> Ints:
-        return np.flatnonzero(self._shard.dirty).astype(np.int32)
 
     async def _publish(self, numbers: Ints) -> None:
         shard = self._shard
-        if not len(numbers) or shard.catches_up:
+        if not len(numbers) or shard.is_replaying:
             return
         with self._cycle.measured():
             await self._load(numbers)
             numbers = numbers[~shard.ahead(numbers)]
             ranking = shard.rank(numbers)
-            changed = shard.differs(numbers, ranking)
-            shard.dirty[numbers[~changed]] = False
+            changed = shard.lists.differs(numbers, ranking)
+            shard.lists.mark_clean(numbers[~changed])
             await self._publisher.publish(shard, numbers, ranking, changed)

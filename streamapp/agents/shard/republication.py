@@ -26,9 +26,8 @@ class Republication:
         """Make every list due, if the shard has reached the position."""
         shard = self._shard
         if self.at is not None and shard.position >= self.at:
-            shard.dirty[shard.alive()] = True
-            shard.known[:] = False
-            shard.categories.touch_all(len(shard.registry))
+            shard.lists.invalidate(shard.alive())
+            shard.categories.mark_all_dirty(len(shard.registry))
             self.at = None
 
 

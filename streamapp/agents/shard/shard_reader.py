@@ -3,8 +3,7 @@
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.content.neighbours import Content
-from streamapp.core.counts.decayed_norms import DecayedNorms
-from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.histories.role_items import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
@@ -32,16 +31,15 @@ async def read_shard(
     """
     pipeline, rule, keys = context.pipeline, context.settings.rule, slot.keys
     registry = await slot.registry(registry_of(pipeline.kind))
-    kept: type[Norms] = DecayedNorms if pipeline.decay else Norms
-    norms = kept.unpack(await slot.packed(keys.norms))
-    availability = Visibility.unpack(await slot.packed(keys.availability))
-    availability.reserve(len(registry))
+    packed = await slot.packed(keys.norms)
+    counts = ItemCounts.unpack(packed, decayed=pipeline.decay is not None)
+    visibility = Visibility(await slot.packed(keys.availability), head.number("heard"))
+    visibility.reserve(len(registry))
     packed = await slot.packed(keys.popularity)
-    popularity = Popularity.unpack(packed, rule.top_n, registry, availability.mask)
+    popularity = Popularity.unpack(packed, rule.top_n, registry, visibility.mask)
     content = Content()
     if pipeline.makes_content_lists:
         content = await read_content(context.redis, keys)
-    availability.heard = head.number("heard")
     popularity.newest_ts = float(head.fields.get("popular_ts", "-inf"))
     shard = Shard(
         number=number,
@@ -50,10 +48,10 @@ async def read_shard(
         generation=slot.generation,
         position=head.position,
         registry=registry,
-        norms=norms,
-        fences=AppliedOffsets(head.fences),
+        counts=counts,
+        applied_offsets=AppliedOffsets(head.fences),
         popularity=popularity,
-        availability=availability,
+        visibility=visibility,
         categories=await _read_categories(context, slot),
         content=content,
     )
@@ -69,4 +67,4 @@ async def _read_categories(context: StageContext, slot: Slot) -> Categories:
     if not context.pipeline.catalogue_topic:
         return Categories()
     packed = await slot.packed(slot.keys.categories)
-    return Categories.unpack(packed, await CategoryTops(context.redis, slot.keys).numbers())
+    return Categories(packed, await CategoryTops(context.redis, slot.keys).numbers())

@@ -125,7 +125,7 @@ class ShardStage:
         if self._trending is not None:
             due_in_s.append(await self._trending.step())
         if self._content is not None:
-            replaying = self._shard.catches_up
+            replaying = self._shard.is_replaying
             due_in_s.append(await self._content.step(busy=busy or replaying))
         return max(0.0, min(due_in_s))
 

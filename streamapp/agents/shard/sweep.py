@@ -61,17 +61,17 @@ class ItemSweep:
     @property
     def pending(self) -> Bools:
         """The items whose change is not yet in all lists, bool by number."""
-        pending = self._shard.norms.moved.copy()
+        pending = self._shard.norms.changed.copy()
         if len(self._queue):
             pending[: len(self._changed)] |= self._changed
         return pending
 
     async def step(self) -> float:
         """Compare some rows if it is time; return the seconds until the next step."""
-        if self._shard.catches_up:
+        if self._shard.is_replaying:
             return self._interval_s
         if not len(self._queue):
-            if not self._shard.norms.moved.any():
+            if not self._shard.norms.changed.any():
                 return NEVER
             if not self._timer.is_due:
                 return max(self._timer.due_in_s, _SOON_S)
@@ -95,37 +95,34 @@ class ItemSweep:
     @property
     def _urgent(self) -> bool:
         """Whether the catalogue hid or showed an item that lists do not reflect yet."""
-        return self._shard.availability.heard > self.listed_update_offset
+        return self._shard.visibility.last_update_offset > self.listed_update_offset
 
     def _begin(self) -> None:
         self._budget.begin(self._cycle)
-        norms = self._shard.norms
-        self._changed = norms.moved.copy()
-        self._queue = self._shard.outdated(norms.moved, norms.fell)
-        self._sweeping_update_offset = self._shard.availability.heard
-        norms.moved[:] = False
-        norms.fell[:] = False
+        self._changed, decreased = self._shard.norms.take_changes()
+        self._queue = self._shard.outdated(self._changed, decreased)
+        self._sweeping_update_offset = self._shard.visibility.last_update_offset
 
     async def _compare(self, numbers: Ints) -> None:
         """Publish the lists of rows as far as they changed."""
         shard = self._shard
-        numbers = numbers[~shard.dirty[numbers]]
+        numbers = numbers[~shard.lists.dirty[numbers]]
         if not len(numbers):
             return
         await self._load(numbers)
         ahead = shard.ahead(numbers)
-        shard.dirty[numbers[ahead]] = True
+        shard.lists.mark_dirty(numbers[ahead])
         numbers = numbers[~ahead]
         ranking = shard.rank(numbers)
-        known = shard.known[numbers]
+        known = shard.lists.known[numbers]
         # A list that this owner never compared counts as published only if nothing in it changed
         # since the checkpoint. So changes since the sweep began count as well.
         size = len(shard.owned)
-        changed_items = resized(self._changed, size) | resized(shard.norms.moved, size)
-        unseen = ~known & ~changed_items[numbers] & ~shard.touching(numbers, changed_items)
-        changed = shard.differs(numbers, ranking) & ~unseen
+        moving = resized(self._changed, size) | resized(shard.norms.changed, size)
+        unseen = ~known & ~moving[numbers] & ~shard.rows.with_neighbours(numbers, moving)
+        changed = shard.lists.differs(numbers, ranking) & ~unseen
         if unseen.any():
             lines = np.flatnonzero(unseen)
-            shard.remember(numbers[lines], ranking.only(lines))
+            shard.lists.acknowledge(numbers[lines], ranking.only(lines))
         if changed.any():
             await self._publisher.publish(shard, numbers, ranking, changed)

@@ -2,7 +2,7 @@
 
 import json
 
-from streamapp.core.counts.decayed_norms import DecayedNorms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import Norms
 from streamapp.core.histories.decay import Decay
 from streamapp.errors import StateError
@@ -22,5 +22,5 @@ async def read_norms(slot: Slot, head: Head, decay: Decay | None) -> Norms:
             f"the state was made under STREAMAPP_HALF_LIFE={made_under:g}, which is "
             f"{half_life_s:g} here; set it to {made_under:g}"
         )
-    kept: type[Norms] = DecayedNorms if decay else Norms
-    return kept.unpack(await slot.packed(slot.keys.norms))
+    packed = await slot.packed(slot.keys.norms)
+    return ItemCounts.unpack(packed, decayed=decay is not None).norms

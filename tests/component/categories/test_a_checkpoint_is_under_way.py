@@ -53,7 +53,7 @@ def said(shard: Shard) -> dict[str, Any]:
     numbers = np.flatnonzero(shard.norms.users)
     norms = {shard.registry.ids[number]: float(shard.norms.sum_sq[number]) for number in numbers}
     mass = shard.popularity.mass[: len(shard.registry)]
-    return {"norms": norms, "fences": shard.fences.as_dict(), "mass": mass.tolist()}
+    return {"norms": norms, "fences": shard.applied_offsets.as_dict(), "mass": mass.tolist()}
 
 
 @pytest.mark.parametrize("method", ["put_packed", "put_items", "commit"])
