@@ -10,10 +10,11 @@ import typer
 
 from loadtest.replay import Replay, Router, Summary
 from loadtest.schedule import Schedule, choose
-from streamapp.cli.console import print_json, print_table, progress
-from streamapp.cli.outcome import run
 from streamapp.cli.session import existing_partitions, readable
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_json, print_table, progress
+from streamapp.cli.terminal.outcome import run
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
 from streamapp.transport.producer import Producer

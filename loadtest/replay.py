@@ -13,6 +13,7 @@ import orjson
 from aiokafka.partitioner import DefaultPartitioner
 
 from loadtest.schedule import Schedule
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.eventlog import LoggedEvent
 from streamapp.transport.producer import Outgoing, Producer
@@ -68,7 +69,7 @@ class Router:
         self._first = settings.event_topics[0]
         self._by_name = {
             name: implied.get(kind, self._first)
-            for name, kind in settings.event_rules.types.items()
+            for name, kind in event_rules(settings).types.items()
         }
 
     @property

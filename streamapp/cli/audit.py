@@ -14,13 +14,15 @@ from streamapp.audit.comparison import (
     Comparison,
 )
 from streamapp.audit.counted import count_pipeline
-from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.user_lists import compare_user_lists
-from streamapp.cli.console import Step, print_json, print_table, progress, visible
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import Step, print_json, print_table, progress, visible
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import event_rules, user_rule
+from streamapp.config.settings import Settings
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.eventlog import read_log
 from streamapp.inspection.snapshot import (
@@ -91,7 +93,7 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
         begin("reading the log")
         log = read_interactions(
             read_log(files),
-            settings.event_rules,
+            event_rules(settings),
             settings.event_weights,
             settings.event_topics[0],
             time.time() + settings.max_ahead_s,
@@ -116,8 +118,8 @@ async def _compare(
         layout = await existing_partitions(settings, state_topics(settings))
         wait = begin("waiting for the app")
 
-        def tell(standing: Standing) -> None:
-            wait(standing.lag_events, None)
+        def tell(lag: Lag) -> None:
+            wait(lag.lag_events, None)
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
         products = await read_products(
@@ -151,7 +153,7 @@ async def _compare(
         user_lists,
         dict(zip(main.expected.items, main.lists, strict=True)),
         trending or b"",
-        settings.user_rule,
+        user_rule(settings),
     )
     comparisons["trending"] = compare_trending(
         log, trending or b"", settings.trending_half_life, settings.top_n, main.hidden.items

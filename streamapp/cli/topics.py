@@ -2,9 +2,10 @@
 
 import asyncio
 
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import readable
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_json, print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.transport.topics import Topic, administration, ensure_topics
 
 

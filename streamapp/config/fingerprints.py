@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
 
 
 def rule_text(settings: Settings) -> str:
     """Return the settings that make item lists from counts."""
-    return _canonical(asdict(settings.rule))
+    return _canonical(asdict(item_rule(settings)))
 
 
 def reading_text(settings: Settings, topic: str) -> str:

@@ -18,6 +18,7 @@ from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.shard.shard import Shard
 from streamapp.failpoints import Failpoints
+from streamapp.store.slot.head import ShardHead
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
 
@@ -186,7 +187,7 @@ async def test_a_checkpoint_carries_the_lists_in_flight() -> None:
     written: list[list[int]] = []
 
     class Store:
-        def take(self, _: Shard, pending: PendingLists, __: dict[str, bytes]) -> None:
+        def take(self, _: Shard, pending: PendingLists, __: ShardHead) -> None:
             written.append(flagged(pending.dirty).tolist())
 
     settings: Any = SimpleNamespace(row_cache_bytes=1 << 20, checkpoint_interval=0.0)

@@ -22,15 +22,13 @@ from streamapp.core.messages.catalogue_update import UPDATE_KEY, VisibilityChang
 from streamapp.core.trending.categories import NO_CATEGORY
 from streamapp.errors import StateError
 from streamapp.pipelines import pipelines
+from streamapp.store.slot.head import CatalogueHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag
 from streamapp.store.slot.manifest import partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.products import product_in
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
-
-_TOLD = "categories_told"
-"""The field of a head that says that shards were told of categories all along."""
 
 
 @dataclass(slots=True)
@@ -52,17 +50,21 @@ class CatalogueStage:
     contiguous = False
 
     def __init__(
-        self, context: StageContext, partition: int, slot: Slot, head: Head,
+        self,
+        context: StageContext,
+        partition: int,
+        slot: Slot,
+        head: CatalogueHead,
         shards: Mapping[str, tuple[str, int]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._settings = context.settings
         self._publisher = context.publisher
         self._failpoints = context.failpoints
         self._partition = partition
         self._slot = slot
         self._shards = shards
-        self._position, self._dead = head.position, head.number("dead")
-        self._fingerprint = RecordFingerprint.decode(head.fields.get("mark", b""))
+        self._position, self._dead = head.position, head.dead
+        self._fingerprint = RecordFingerprint.decode(head.last_record or b"")
         self._letters_topic = self._settings.catalogue_topic + self._settings.dead_letter_suffix
 
     @classmethod
@@ -80,8 +82,8 @@ class CatalogueStage:
             for kind, one in pipelines(context.settings).items()
         }
         slot = Slot(context.redis, SlotKeys(pipeline.state_prefix, catalogue_tag(tp.partition)))
-        head = await open_slot(context, slot, tp, known, pipeline.results)
-        if head.fields.get("mark") and _TOLD not in head.fields:
+        head = await open_slot(context, slot, CatalogueHead, tp, known, pipeline.results)
+        if head.last_record and not head.categories_told:
             raise StateError(
                 f"{tp.topic}[{tp.partition}]: the catalogue was read by a version that told shards "
                 "of no categories; count again from the first event with `streamapp rebuild`"
@@ -103,8 +105,8 @@ class CatalogueStage:
         await self._slot.put(end, news.known.items())
         self._failpoints.reach("catalogue.blobs-put")
         dead = self._dead + len(refusals)
-        fields = {"mark": last.encode(), "dead": str(dead).encode(), _TOLD: b"1"}
-        await self._slot.commit(self._position, Head(end, fields=fields))
+        head = CatalogueHead(end, last_record=last.encode(), dead=dead, categories_told=True)
+        await self._slot.commit(self._position, head)
         self._position, self._dead = end, dead
         self._failpoints.reach("catalogue.position-moved")
 

@@ -65,7 +65,7 @@ class HistoryReviser:
             for offset, news in admitted
         ]
         await self._evaluation.ask(
-            [todo for _, todo in todos], histories, state.registry, state.metrics
+            [todo for _, todo in todos], histories, state.registry, state.head.online_metrics
         )
         deltas: dict[tuple[str, int], list[Outgoing]] = {}
         for offset, todo in todos:

@@ -1,60 +1,44 @@
-"""What the stage of histories knows about its slot."""
+"""What the stage of histories knows about its slot, beside the histories."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from streamapp.core.evaluation.online import OnlineMetrics
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
-from streamapp.core.messages.interaction_batch import SKIPPED, Admitted, skipped_field
-from streamapp.store.slot.slot import Head
+from streamapp.core.messages.interaction_batch import Admitted, counted_type
+from streamapp.store.slot.head import HistoriesHead
 from streamapp.transport.records import RecordFingerprint
-
-_COUNTED = {"applied", "dead", "replayed"}
 
 
 @dataclass(slots=True)
 class HistoryState:
-    """Everything but the histories; the slot holds it at the position of the head.
+    """Changes as interaction batches are admitted; the slot holds it at `head.position`.
 
     Attributes:
+        head: Counters and metrics.
         applied: First offset of each source that was not applied.
         registry: Items by number.
-        counters: Counters of the head by name.
-        newest_ts: Newest event time in seconds; -inf without any.
-        metrics: How good the published lists were.
     """
 
+    head: HistoriesHead
     applied: AppliedOffsets
     registry: Registry
-    counters: dict[str, int]
-    newest_ts: float
-    metrics: OnlineMetrics
-
-    @classmethod
-    def of(cls, head: Head, registry: Registry) -> "HistoryState":
-        """Return what a head says; `registry` holds the items of the slot."""
-        counters = {
-            name: int(value)
-            for name, value in head.fields.items()
-            if name in _COUNTED or name.startswith(SKIPPED)
-        }
-        newest_ts = float(head.fields.get("newest_ts", "-inf"))
-        metrics = OnlineMetrics.read(head.fields)
-        return cls(AppliedOffsets(head.fences), registry, counters, newest_ts, metrics)
 
     def count(self, news: Admitted) -> None:
         """Add what an interaction batch held to the counters."""
-        found = {"applied": news.applied, "dead": news.dead, "replayed": news.replayed}
-        for name, count in found.items():
-            self.counters[name] = self.counters.get(name, 0) + count
+        head = self.head
+        head.applied += news.applied
+        head.dead += news.dead
+        head.replayed += news.replayed
         for name, count in news.skipped.items():
-            field = skipped_field(name, self.counters)
-            self.counters[field] = self.counters.get(field, 0) + count
-        self.newest_ts = max(self.newest_ts, news.newest_ts)
+            counted = counted_type(name, head.skipped)
+            head.skipped[counted] = head.skipped.get(counted, 0) + count
+        head.newest_ts = max(head.newest_ts, news.newest_ts)
 
-    def head(self, position: int, last: RecordFingerprint) -> Head:
-        """Return the head to store when the record `last`, just below `position`, is applied."""
-        fields = {name: str(count).encode() for name, count in self.counters.items()}
-        fields["mark"] = last.encode()
-        fields["newest_ts"] = repr(self.newest_ts).encode()
-        return Head(position, self.applied.as_dict(), fields | self.metrics.stored())
+    def head_at(self, position: int, last: RecordFingerprint) -> HistoriesHead:
+        """Return the head to store once the record `last`, just below `position`, is applied."""
+        return replace(
+            self.head,
+            position=position,
+            applied_offsets=self.applied.as_dict(),
+            last_record=last.encode(),
+        )

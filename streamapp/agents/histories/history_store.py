@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from streamapp.failpoints import Failpoints
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.head import Head
+from streamapp.store.slot.slot import Slot
 
 
 class HistoryStore:

@@ -18,15 +18,17 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import decoded, open_slot, rolled_back
 from streamapp.agents.user_lists.user_lists import UserLists
 from streamapp.core.histories.role_items import registry_of
+from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.interaction_batch import (
     Admitted,
     InteractionBatch,
     admit,
     decode_interactions,
 )
+from streamapp.store.slot.head import HistoriesHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag
 from streamapp.store.slot.manifest import partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
@@ -37,8 +39,7 @@ class HistoryStage:
         context: Settings and connections.
         partition: The partition.
         slot: The slot of its histories.
-        head: The head of the slot.
-        state: What the head and the registry say.
+        state: The head of the slot, and its items.
         store: The histories in the slot.
         user_lists: The lists of the users of the partition.
         shards: How many shards receive deltas.
@@ -51,7 +52,6 @@ class HistoryStage:
         context: StageContext,
         partition: int,
         slot: Slot,
-        head: Head,
         state: HistoryState,
         store: HistoryStore,
         user_lists: UserLists,
@@ -65,7 +65,7 @@ class HistoryStage:
         self._state = state
         self._store = store
         self._user_lists = user_lists
-        self._fingerprint = RecordFingerprint.decode(head.fields.get("mark", b""))
+        self._fingerprint = RecordFingerprint.decode(state.head.last_record or b"")
         self._reviser = HistoryReviser(context, slot, partition, shards)
         self._forgetting = Forgetting(context, slot, partition)
         self._listing = BackgroundTask[None]()
@@ -79,14 +79,15 @@ class HistoryStage:
         pipeline, prefix = context.pipeline, context.pipeline.state_prefix
         shards = await partition_count(context.redis, prefix, pipeline.deltas_topic)
         slot = Slot(context.redis, SlotKeys(prefix, histories_tag(tp.partition)))
-        head = await open_slot(context, slot, tp, known, pipeline.results)
-        state = HistoryState.of(head, await slot.registry(registry_of(pipeline.kind)))
+        head = await open_slot(context, slot, HistoriesHead, tp, known, pipeline.results)
+        registry = await slot.registry(registry_of(pipeline.kind))
+        state = HistoryState(head, AppliedOffsets(head.applied_offsets), registry)
         store = HistoryStore(slot, head.position, context.failpoints)
         user_lists = await UserLists.open(
             context, slot, store.read, state.registry, shards,
             lists_suspect=lists_suspect or rolled_back(head, known) > 0,
         )  # fmt: skip
-        return cls(context, tp.partition, slot, head, state, store, user_lists, shards)
+        return cls(context, tp.partition, slot, state, store, user_lists, shards)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the interaction batches in record batches."""
@@ -112,14 +113,15 @@ class HistoryStage:
             self._slot.put_items(end, known, state.registry.ids[known:]),
         )
         self._failpoints.reach("histories.deltas-sent")
-        head = state.head(end, RecordFingerprint.of(batches[-1].records[-1]))
+        head = state.head_at(end, RecordFingerprint.of(batches[-1].records[-1]))
         await store.write(histories, head, len(state.registry))
+        state.head = head
         self._user_lists.activate()
         self._failpoints.reach("histories.position-moved")
 
     async def work(self, busy: bool) -> float:
         """Look for idle users, and make user lists in the background."""
-        idle_in_s = await self._forgetting.step(self._state.newest_ts)
+        idle_in_s = await self._forgetting.step(self._state.head.newest_ts)
         if self._listing.is_running:
             return POLL_S
         await self._listing.join()

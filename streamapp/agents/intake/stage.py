@@ -19,15 +19,17 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import open_slot
 from streamapp.agents.runtime.timer import NEVER
 from streamapp.config.fingerprints import reading_text
+from streamapp.config.rules import event_rules
 from streamapp.core.events.event import EventReader, Project
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import extra_kinds, pipelines
+from streamapp.store.slot.head import IntakeHead
 from streamapp.store.slot.keys import SlotKeys, intake_tag
 from streamapp.store.slot.manifest import check_kinds, partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
@@ -87,7 +89,7 @@ class IntakeStage:
         self._generation = next(iter(partitions.values())).slot.generation
         self._moving = BackgroundTask[None]()
         self._readers = {
-            topic: EventReader(settings.event_rules, topic) for topic in settings.event_topics
+            topic: EventReader(event_rules(settings), topic) for topic in settings.event_topics
         }
         self._topics = {kind: one.interactions_topic for kind, one in pipelines(settings).items()}
         self._letter_partitions: dict[str, int] = {}
@@ -107,9 +109,11 @@ class IntakeStage:
         partitions: dict[TP, _Partition] = {}
         for tp, known in offsets.items():
             slot = Slot(redis, SlotKeys(prefix, intake_tag(tp.topic, tp.partition)))
-            head = await open_slot(context, slot, tp, known, reading_text(settings, tp.topic))
+            head = await open_slot(
+                context, slot, IntakeHead, tp, known, reading_text(settings, tp.topic)
+            )
             check_kinds(slot.generation, settings)
-            last = RecordFingerprint.decode(head.fields.get("mark", b""))
+            last = RecordFingerprint.decode(head.last_record or b"")
             partitions[tp] = _Partition(slot, head.position, head.position, last)
         return cls(context, partitions, targets)
 
@@ -209,7 +213,7 @@ async def _move(
 
 
 async def _store(partition: _Partition, last: RecordFingerprint) -> None:
-    head = Head(last.offset + 1, fields={"mark": last.encode()})
+    head = IntakeHead(last.offset + 1, last_record=last.encode())
     await partition.slot.commit(partition.stored_position, head)
     partition.stored_position = head.position
 

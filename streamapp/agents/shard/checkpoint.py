@@ -10,9 +10,8 @@ stored position moves. A row is packed when it is written, and may be complete f
 """
 
 import asyncio
-from collections.abc import Mapping
+from dataclasses import replace
 
-import msgspec
 import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
@@ -22,7 +21,8 @@ from streamapp.config.fingerprints import rule_text
 from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.shard.shard import Shard
 from streamapp.core.trending.categories import CategoryTop
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import put_tops
 from streamapp.store.values.content import put_content
 
@@ -42,10 +42,10 @@ class Checkpoint:
         position: The position that is stored.
     """
 
-    def __init__(self, context: StageContext, slot: Slot, head: Head, items: int) -> None:
+    def __init__(self, context: StageContext, slot: Slot, head: ShardHead, items: int) -> None:
         self.position = head.position
         self._failpoints = context.failpoints
-        self._rule = rule_text(context.settings).encode()
+        self._rule = rule_text(context.settings)
         self._slot = slot
         self._items = items
         self._pending = PendingLists.from_head(head)
@@ -83,9 +83,7 @@ class Checkpoint:
         async with self._moving:
             await self._slot.check(self.position)
 
-    def take(
-        self, shard: Shard, pending: PendingLists, about: Mapping[str, bytes]
-    ) -> ShardSnapshot | None:
+    def take(self, shard: Shard, pending: PendingLists, about: ShardHead) -> ShardSnapshot | None:
         """Return what is to be stored of a shard as it is now; None if nothing changed.
 
         What is taken counts as stored from here on; a row counts as stored when it is packed.
@@ -93,20 +91,22 @@ class Checkpoint:
         Args:
             shard: The shard.
             pending: The lists that readers do not have yet.
-            about: More fields of the head.
+            about: A head with what the shard and `pending` do not say.
         """
         if (shard.position, pending) == (self.position, self._pending):
             return None
-        fields = {
-            "dirty": pending.dirty,
-            "moved": pending.moved,
-            "republish": pending.republish,
-            "rule": self._rule,
-            "popular": msgspec.msgpack.encode(shard.popularity.top),
-            "popular_ts": repr(shard.popularity.newest_ts).encode(),
-            "heard": str(shard.visibility.last_update_offset).encode(),
-            **about,
-        }
+        head = replace(
+            about,
+            position=shard.position,
+            applied_offsets=shard.applied_offsets.as_dict(),
+            dirty=pending.dirty,
+            moved=pending.moved,
+            republish_at=pending.republish_at,
+            rule=self._rule,
+            popular=list(shard.popularity.top),
+            popular_ts=shard.popularity.newest_ts,
+            last_update_offset=shard.visibility.last_update_offset,
+        )
         keys, position, categories = self._slot.keys, shard.position, shard.categories
         tops: tuple[list[CategoryTop], list[CategoryTop]] = [], []
         if categories.known:
@@ -114,7 +114,7 @@ class Checkpoint:
             tops = categories.unstored(), dirty
             categories.mark_stored()
         return ShardSnapshot(
-            head=Head(position, shard.applied_offsets.as_dict(), fields),
+            head=head,
             pending=pending,
             rows=np.flatnonzero(shard.unsaved).astype(np.int32),
             tops=tops,

@@ -16,6 +16,7 @@ from streamapp.agents.shard.sweep import ItemSweep
 from streamapp.config.settings import Settings
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.shard.shard import Shard
+from streamapp.store.slot.head import ShardHead
 
 _STORE_REST = 10
 """While deltas wait, checkpoints run for a tenth of the time at most."""
@@ -100,13 +101,13 @@ class CheckpointScheduler:
         # A list that is in flight may get lost with this process, so its row stays pending.
         dirty = self._shard.lists.dirty | self._in_flight()
         pending = PendingLists.of(dirty, self._sweep.pending, self._republication.at)
-        about = {
-            "replayed": str(self._log.replayed).encode(),
-            "published": str(self._publisher.published).encode(),
-            "turned": str(self._sweep.listed_update_offset).encode(),
-        }
-        if self._log.fingerprint is not None:
-            about["mark"] = self._log.fingerprint.encode()
+        last = self._log.fingerprint
+        about = ShardHead(
+            last_record=None if last is None else last.encode(),
+            replayed=self._log.replayed,
+            published=self._publisher.published,
+            listed_update_offset=self._sweep.listed_update_offset,
+        )
         return self._checkpoint.take(self._shard, pending, about)
 
     def _in_flight(self) -> Bools:

@@ -9,7 +9,7 @@ inputs in the head, so that others know there is nothing to wait for (ADR-0015).
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
@@ -30,6 +30,7 @@ from streamapp.core.events.catalogue_record import Product
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.lists.list_format import is_content
+from streamapp.store.slot.head import CatalogueHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
@@ -82,7 +83,7 @@ class ContentJob:
         self._timer = Timer()
         self._passing = BackgroundTask[None]()
         self._awaited: dict[int, int] = {}
-        self._read_at: list[Any] = []
+        self._read_at: list[CatalogueHead | None] = []
         self._products: dict[str, Product] = {}
         self._texts = Texts({})
         self._nearest: dict[str, bytes] = {}
@@ -117,19 +118,18 @@ class ContentJob:
     async def _pass(self) -> None:
         """Send what shards lack, or store that nothing is missing; do neither if it is too soon."""
         redis = self._context.redis
-        catalogue = await read_heads(redis, self._catalogue, ["position"])
-        shards = await read_heads(redis, self._shards, ["position", "published", f"fence:{SOURCE}"])
-        version = matched_text(
-            (head[0] for head in catalogue), ((one[0], one[1]) for one in shards)
-        )
+        catalogue = await read_heads(redis, self._catalogue, CatalogueHead)
+        shards = await read_heads(redis, self._shards, ShardHead, "published", source=SOURCE)
+        applied = [head.applied_offsets.get(SOURCE, 0) if head else 0 for head in shards]
+        version = matched_text(catalogue, shards)
         ready = self._trigger.ready(version, time.monotonic())
-        if ready and self._has_time() and self._arrived([int(head[2] or 0) for head in shards]):
+        if ready and self._has_time() and self._arrived(applied):
             with self._cycle.measured():
                 missing = await self._missing(catalogue)
                 if missing:
                     await self._send(missing)
                 else:
-                    await self._slot.note(self._owner, "matched", version)
+                    await self._slot.set_field(self._owner, ShardHead, "content_version", version)
                     self._trigger.finish(version)
             self._trigger.ran(time.monotonic())
         self._timer.restart(self._trigger.poll_s)
@@ -145,7 +145,7 @@ class ContentJob:
         """
         return all(applied[shard] >= version for shard, version in self._awaited.items())
 
-    async def _missing(self, catalogue: list[Any]) -> dict[str, bytes]:
+    async def _missing(self, catalogue: list[CatalogueHead | None]) -> dict[str, bytes]:
         """Return the lists that shards lack or should drop, by item; b"" for none."""
         redis, prefix = self._context.redis, self._pipeline.state_prefix
         if catalogue != self._read_at:

@@ -2,11 +2,11 @@
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import rolled_back
-from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.config.fingerprints import rule_text
 from streamapp.core.messages.delta import encode_noop
 from streamapp.core.shard.shard import Shard
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, Offsets
 
@@ -32,7 +32,13 @@ class Republication:
 
 
 async def republish_from(
-    context: StageContext, slot: Slot, tp: TP, known: Offsets, head: Head, *, lists_suspect: bool
+    context: StageContext,
+    slot: Slot,
+    tp: TP,
+    known: Offsets,
+    head: ShardHead,
+    *,
+    lists_suspect: bool,
 ) -> int | None:
     """Return the position from which every list is to be published again; None for none.
 
@@ -48,12 +54,10 @@ async def republish_from(
         head: The head of the slot.
         lists_suspect: Whether Redis may have lost lists.
     """
-    rule = head.fields.get("rule")
-    if rule is not None and rule.decode() != rule_text(context.settings):
+    if head.rule is not None and head.rule != rule_text(context.settings):
         message = Outgoing(encode_noop(slot.generation, known.end))
         await context.publisher.deliver({(tp.topic, tp.partition): [message]})
         return known.end + 1
-    pending_at = PendingLists.from_head(head).republish_at
     if lists_suspect or rolled_back(head, known):
-        return max(known.end, pending_at or 0)
-    return pending_at
+        return max(known.end, head.republish_at or 0)
+    return head.republish_at

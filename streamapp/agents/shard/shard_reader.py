@@ -2,6 +2,7 @@
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
+from streamapp.config.rules import item_rule
 from streamapp.core.content.neighbours import Content
 from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.histories.role_items import registry_of
@@ -10,13 +11,14 @@ from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
 from streamapp.core.trending.popularity import Popularity
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops
 from streamapp.store.values.content import read_content
 
 
 async def read_shard(
-    context: StageContext, slot: Slot, head: Head, number: int, count: int
+    context: StageContext, slot: Slot, head: ShardHead, number: int, count: int
 ) -> Shard:
     """Return a shard as it is stored, without its rows.
 
@@ -29,18 +31,18 @@ async def read_shard(
         number: Which shard it is.
         count: Of how many.
     """
-    pipeline, rule, keys = context.pipeline, context.settings.rule, slot.keys
+    pipeline, rule, keys = context.pipeline, item_rule(context.settings), slot.keys
     registry = await slot.registry(registry_of(pipeline.kind))
     packed = await slot.packed(keys.norms)
     counts = ItemCounts.unpack(packed, decayed=pipeline.decay is not None)
-    visibility = Visibility(await slot.packed(keys.availability), head.number("heard"))
+    visibility = Visibility(await slot.packed(keys.availability), head.last_update_offset)
     visibility.reserve(len(registry))
     packed = await slot.packed(keys.popularity)
     popularity = Popularity.unpack(packed, rule.top_n, registry, visibility.mask)
     content = Content()
     if pipeline.makes_content_lists:
         content = await read_content(context.redis, keys)
-    popularity.newest_ts = float(head.fields.get("popular_ts", "-inf"))
+    popularity.newest_ts = head.popular_ts
     shard = Shard(
         number=number,
         count=count,
@@ -49,7 +51,7 @@ async def read_shard(
         position=head.position,
         registry=registry,
         counts=counts,
-        applied_offsets=AppliedOffsets(head.fences),
+        applied_offsets=AppliedOffsets(head.applied_offsets),
         popularity=popularity,
         visibility=visibility,
         categories=await _read_categories(context, slot),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.trending.categories import CategoryTop
-from streamapp.store.slot.slot import Head
+from streamapp.store.slot.head import ShardHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class ShardSnapshot:
         items: Ids of items that the slot lacks.
     """
 
-    head: Head
+    head: ShardHead
     pending: PendingLists
     rows: Ints
     tops: tuple[list[CategoryTop], list[CategoryTop]]

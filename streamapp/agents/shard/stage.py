@@ -26,9 +26,10 @@ from streamapp.agents.shard.trending_job import TrendingJob
 from streamapp.core.shard.shard import Shard
 from streamapp.errors import PositionMovedError
 from streamapp.pipelines import Pipeline
+from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.manifest import partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
@@ -52,22 +53,22 @@ class ShardStage:
         shard: Shard,
         checkpoint: Checkpoint,
         publisher: ItemListPublisher,
-        head: Head,
+        head: ShardHead,
         republish_at: int | None,
     ) -> None:
         settings = context.settings
         load = partial(checkpoint.load_missing, shard)
-        last = RecordFingerprint.decode(head.fields.get("mark", b""))
+        last = RecordFingerprint.decode(head.last_record or b"")
         self._budget = context.leisure
         self._failpoints = context.failpoints
         self._shard = shard
         self._checkpoint = checkpoint
         self._sender = publisher.sender
-        self._log = LogApplier(shard, load, head.number("replayed"), last)
+        self._log = LogApplier(shard, load, head.replayed, last)
         self._republication = Republication(shard, republish_at)
         self._sweep = ItemSweep(
             shard, publisher, load, context.leisure, settings.refresh_interval,
-            head.number("turned"),
+            head.listed_update_offset,
         )  # fmt: skip
         self._publishing = PublishScheduler(shard, publisher, self._sweep, load)
         self._storing = CheckpointScheduler(
@@ -86,7 +87,7 @@ class ShardStage:
         shards = await partition_count(context.redis, prefix, pipeline.deltas_topic)
         slot = Slot(context.redis, SlotKeys(prefix, rows_tag(tp.partition)))
         while True:
-            head = await open_slot(context, slot, tp, known, pipeline.results)
+            head = await open_slot(context, slot, ShardHead, tp, known, pipeline.results)
             shard = await read_shard(context, slot, head, tp.partition, shards)
             # Another owner may have written in between.
             with suppress(PositionMovedError):
@@ -94,7 +95,7 @@ class ShardStage:
                 break
         checkpoint = Checkpoint(context, slot, head, len(shard.registry))
         items = len(shard.registry)
-        publisher = await ItemListPublisher.open(context, slot, head.number("published"), items)
+        publisher = await ItemListPublisher.open(context, slot, head.published or 0, items)
         lists_suspect = lists_suspect or rolled_back(head, known) > 0
         republish_at = await republish_from(
             context, slot, tp, known, head, lists_suspect=lists_suspect

@@ -10,9 +10,7 @@ lists at a time (ADR-0014).
 import asyncio
 import math
 from collections.abc import Sequence
-from typing import Any, Self
-
-import msgspec
+from typing import Self
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
@@ -20,8 +18,9 @@ from streamapp.agents.runtime.timer import Timer
 from streamapp.core.list_kinds import TRENDING
 from streamapp.core.lists.list_format import encode_trending
 from streamapp.core.trending.popularity import Popular, most_popular
+from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops
 from streamapp.store.versions import positions_of, positions_text, read_heads
 
@@ -32,8 +31,6 @@ _AT_ONCE = 500
 
 _NOT_LAST = ""
 """What goes with a batch of lists that is not the last one of a pass."""
-
-_decode = msgspec.msgpack.Decoder(list[tuple[str, float, int]]).decode
 
 
 class TrendingJob:
@@ -75,8 +72,8 @@ class TrendingJob:
         self._timer = Timer()
         self._published: tuple[list[Popular], float] | None = None
         self._merged = merged
-        self._merged_heads: list[Any] = []
-        self._pass_heads: list[Any] = []
+        self._merged_heads: list[ShardHead | None] = []
+        self._pass_heads: list[ShardHead | None] = []
         self._pass_positions = ""
         self._queue: list[str] = []
 
@@ -87,7 +84,7 @@ class TrendingJob:
         slot: Slot,
         owner: str,
         shards: int,
-        head: Head,
+        head: ShardHead,
         *,
         lists_suspect: bool,
     ) -> Self:
@@ -106,7 +103,7 @@ class TrendingJob:
         sender = await ListSender[str].open(
             context, slot, KIND, owner=owner, failpoint="trending.sent"
         )
-        merged = positions_of(head.fields.get("merged", b""))
+        merged = positions_of(head.trending_version)
         if lists_suspect or len(merged) != shards:
             merged = [0] * shards
         return cls(context, slot, sender, shards, merged, lists_suspect=lists_suspect)
@@ -140,16 +137,16 @@ class TrendingJob:
         """Wait until the topic has the lists; after the last of a pass, store what is merged."""
         positions = await self._sender.join()
         if positions:
-            await self._slot.note(self._sender.owner, "merged", positions)
-            self._merged = positions_of(positions.encode())
+            await self._slot.set_field(self._sender.owner, ShardHead, "trending_version", positions)
+            self._merged = positions_of(positions)
 
     async def drain(self) -> None:
         """Wait until the topic has the lists that were sent, and store nothing."""
         await self._sender.join()
 
-    async def _read(self) -> list[Any]:
+    async def _read(self) -> list[ShardHead | None]:
         """Return position, most popular items and newest event time of every shard."""
-        return await read_heads(self._redis, self._heads, ["position", "popular", "popular_ts"])
+        return await read_heads(self._redis, self._heads, ShardHead, "popular", "popular_ts")
 
     async def _merge(self) -> bool:
         """Publish the list of all items if it changed, and the next categories of the pass.
@@ -163,10 +160,10 @@ class TrendingJob:
         shown = self._most_popular(heads)
         if not self._queue:
             self._pass_heads = heads
-            self._pass_positions = positions_text(at for at, _, _ in heads)
+            self._pass_positions = positions_text(heads)
             # Categories are stored ahead of their first event; they have no time before one.
             if shown[1] > -math.inf:
-                self._queue = await self._changed(positions_of(self._pass_positions.encode()))
+                self._queue = await self._changed(positions_of(self._pass_positions))
         some = self._queue[:_AT_ONCE]
         content = encode_trending(*shown, seq, self._half_life_s)
         lists: dict[str, bytes] = {}
@@ -189,12 +186,13 @@ class TrendingJob:
         """Say whether Redis or the topic may have a list of all items."""
         return self._lists_suspect or bool((await self._lists.standing(KIND, [""]))[0])
 
-    def _most_popular(self, heads: list[Any]) -> tuple[list[Popular], float]:
+    def _most_popular(self, heads: list[ShardHead | None]) -> tuple[list[Popular], float]:
         """Return the list of all items and its time; no items where there should be no list."""
-        newest_ts = max((float(ts) for _, _, ts in heads if ts), default=-math.inf)
+        known = [head for head in heads if head is not None]
+        newest_ts = max((head.popular_ts for head in known), default=-math.inf)
         if not self._half_life_s:
             return [], newest_ts
-        popular = [Popular(*one) for _, top, _ in heads if top for one in _decode(top)]
+        popular = (one for head in known for one in head.popular)
         return most_popular(popular, self._top_n), newest_ts
 
     async def _changed(self, positions: Sequence[int]) -> list[str]:

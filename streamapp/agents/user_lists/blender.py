@@ -10,6 +10,7 @@ import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.user_lists.made_lists import MadeLists
+from streamapp.config.rules import user_rule
 from streamapp.core.arrays.digest import digests
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.histories.profiles import Profiles
@@ -30,8 +31,8 @@ class UserListBlender:
     def __init__(self, context: StageContext, registry: Registry) -> None:
         self._items = context.item_lists
         self._registry = registry
-        self._rule = context.settings.user_rule
-        self._decay = context.settings.decay
+        self._rule = user_rule(context.settings)
+        self._decay = context.pipeline.decay
         self._numbers: Ints = np.zeros(0, np.int32)
 
     async def make(self, histories: Sequence[bytes], read_after: float) -> MadeLists:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import compress
 from operator import ge
-from typing import Any
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.duty_cycle import DutyCycle
@@ -22,6 +21,7 @@ from streamapp.agents.user_lists.pending import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, sources
 from streamapp.agents.user_lists.publisher import UserListPublisher
 from streamapp.core.list_kinds import TRENDING
+from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.versions import positions_of, published_text, read_heads
 
@@ -145,22 +145,21 @@ class UserSweep:
 
     async def _poll(self) -> str:
         """Read the version of the item lists, and whether a sweep is urgent."""
-        fields = ["position", "published", "turned", "merged"]
-        heads = await read_heads(self._redis, self._heads, fields)
+        fields = "published", "listed_update_offset", "trending_version"
+        heads = await read_heads(self._redis, self._heads, ShardHead, *fields)
         (trending,) = await self._lists.standing(TRENDING, [""])
         self._update_offsets = _update_offsets(heads) or self._update_offsets
         self._urgent = self._update_offsets != self._swept_update_offsets
         self._timer.restart(self._trigger.poll_s)
-        return published_text(((head[0], head[1]) for head in heads), trending)
+        return published_text(heads, trending)
 
 
-def _update_offsets(heads: Sequence[Any]) -> list[int]:
-    """Return up to where each shard's lists reflect catalogue updates; [] if trending does not yet.
+def _update_offsets(heads: Sequence[ShardHead | None]) -> list[int]:
+    """Return the offset below which the lists of each shard reflect catalogue updates.
 
-    Args:
-        heads: Position, lists published, `turned` and `merged` of each shard.
+    Nothing is returned while the trending lists do not reflect them yet.
     """
-    offsets = [int(head[2] or 0) for head in heads]
-    merged = positions_of(heads[0][3] or b"")
+    offsets = [head.listed_update_offset if head else 0 for head in heads]
+    merged = positions_of(heads[0].trending_version if heads[0] else "")
     known = len(merged) == len(offsets) and all(map(ge, merged, offsets))
     return offsets if known else []

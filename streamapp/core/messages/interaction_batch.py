@@ -20,9 +20,6 @@ from streamapp.core.messages.applied_offsets import AppliedOffsets
 
 _DTYPES = ("<i4", "<i8", "<i4", "<i4", "<i4", "<f8")
 
-SKIPPED = "skipped:"
-"""The prefix of head fields that count events of unknown types."""
-
 _SKIPPED_TYPES = 100
 _SKIPPED_CHARACTERS = 100
 
@@ -87,23 +84,21 @@ def partition_of(user: str, partitions: int) -> int:
     return crc32(user.encode()) % partitions
 
 
-def skipped_field(event_type: str, fields: Collection[str]) -> str:
-    """Return the head field that counts events of an unknown type.
+def counted_type(event_type: str, counted: Collection[str]) -> str:
+    """Return the name under which an event of an unknown type is counted.
 
-    A tracker may send any type, and fields stay for ever. So the first types have fields of their
-    own, and all other types share one.
+    Trackers write any text there and counters stay for ever, so the first types are counted by
+    name, and all others share one name.
 
     Args:
-        event_type: The type as the tracker sent it.
-        fields: The fields that exist.
+        event_type: The unknown type.
+        counted: The names that are in use.
     """
-    field = SKIPPED + event_type
-    if field in fields:
-        return field
-    known = sum(name.startswith(SKIPPED) for name in fields)
-    if known < _SKIPPED_TYPES and len(event_type) <= _SKIPPED_CHARACTERS:
-        return field
-    return f"{SKIPPED}(other)"
+    if event_type in counted:
+        return event_type
+    if len(counted) < _SKIPPED_TYPES and len(event_type) <= _SKIPPED_CHARACTERS:
+        return event_type
+    return "(other)"
 
 
 class InteractionBatchBuilder:
