@@ -23,10 +23,9 @@ from streamapp.inspection.snapshot import read_layout
 from streamapp.pipelines import Pipeline, pipelines
 from streamapp.store.slot.head import HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
+from streamapp.store.slot.row_blob import packed_cells
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norms import read_norms
-
-_AS_OF_BYTES = 8
 
 
 class _Words(NamedTuple):
@@ -147,7 +146,7 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
         users, as_of = await _users(
             redis, pipeline.state_prefix, layout[pipeline.interactions_topic]
         )
-    cells = np.frombuffer(row[1] if row else bytes(_AS_OF_BYTES), CELL, offset=_AS_OF_BYTES)
+    cells = np.frombuffer(packed_cells(row.content) if row else b"", CELL)
     norms.reserve(max(len(registry), len(norms.users)))
     if isinstance(norms, DecayedNorms):
         # A row may be a checkpoint ahead of the norms.

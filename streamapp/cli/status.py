@@ -13,16 +13,14 @@ from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
 from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
-from streamapp.core.counts.rows import CELL
 from streamapp.core.evaluation.online import OnlineMetrics
 from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
+from streamapp.store.slot.row_blob import cells_in
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import known_categories
 from streamapp.store.values.norms import read_norms
 from streamapp.store.values.products import hidden_in
-
-_ROW_HEADER_BYTES = 16
 
 
 def show_status(as_json: bool) -> None:
@@ -68,7 +66,7 @@ async def _status(settings: Settings) -> dict[str, Any]:
         "catalogue_items": _blobs(catalogue),
         "hidden_items": len(hidden),
         "categories": len(categories),
-        "pairs": (row_bytes - _ROW_HEADER_BYTES * row_count) // CELL.itemsize // 2,
+        "pairs": cells_in(row_count, row_bytes) // 2,
         "rows": row_count,
         "history_bytes": _blob_bytes(histories),
         "row_bytes": row_bytes,

@@ -17,6 +17,7 @@ from streamapp.core.messages.interaction_batch import partition_of
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
 from streamapp.pipelines import Pipeline
+from streamapp.store.slot.blob import has_content
 from streamapp.store.slot.head import Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, pattern_of, rows_tag
 from streamapp.store.slot.manifest import layout_key
@@ -165,7 +166,7 @@ async def holds_histories(
             for user in users[start : start + _LISTS_AT_ONCE]:
                 tag = histories_tag(partition_of(user, partitions))
                 pipe.strlen(SlotKeys(pipeline.state_prefix, tag).blob(user))
-            held += [size > 8 for size in await pipe.execute()]
+            held += [has_content(size) for size in await pipe.execute()]
     return held
 
 

@@ -78,16 +78,25 @@ async def shown(redis: Redis) -> Sequence[str]:
     return [] if value is None else [one["id"] for one in orjson.loads(value)["items"]]
 
 
-async def test_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
+async def test_a_user_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
     """A user who was long gone is no reason to publish what is trending."""
     await trends(redis)
-    stage, tp = await opened(redis, Broker(), forget_after=100.0, user_list_ttl=1)
+    broker = Broker()
+    stage, tp = await opened(redis, broker, forget_after=100.0, user_list_ttl=1)
+
+    async def was_listed() -> bool:
+        return any(
+            one.key == b"user:u" and one.value
+            for (topic, _), some in broker.taken.items()
+            for one in some
+            if topic == "recommendations"
+        )
 
     async def gone() -> bool:
         return not await redis.hlen("s:{u0}:audience")
 
     await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)])
-    await until(stage, lambda: shown(redis))
+    await until(stage, was_listed)
     await until(stage, gone)
     await stage.apply([RecordBatch(tp, [record(1, encode_idle(GENERATION, [("u", TS)]))], 0)])
     assert await gone()
@@ -96,7 +105,7 @@ async def test_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
     await stage.close()
 
 
-async def test_who_is_forgotten_with_a_list_has_it_no_longer_for_that(redis: Redis) -> None:
+async def test_a_user_who_is_forgotten_with_a_list_has_it_no_longer_for_that(redis: Redis) -> None:
     """It ends when it was to end after what the user did last."""
     await trends(redis)
     broker, chosen = Broker(), {"forget_after": 100.0, "user_list_ttl": 1_000}

@@ -21,6 +21,7 @@ from streamapp.config.fingerprints import rule_text
 from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.shard.shard import Shard
 from streamapp.core.trending.categories import CategoryTop
+from streamapp.store.slot.blob import Blob
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import put_tops
@@ -65,7 +66,7 @@ class Checkpoint:
         if len(missing):
             shard.load(missing, await self.rows(missing))
 
-    async def rows(self, numbers: Ints) -> list[tuple[int, bytes] | None]:
+    async def rows(self, numbers: Ints) -> list[Blob | None]:
         """Return rows as they are stored.
 
         Raises:

@@ -10,7 +10,6 @@ Because the content of a blob at a position is a function of the log alone, two 
 believe to own the slot write the same things, and the slower one only finds that the fence moved.
 """
 
-import struct
 from collections.abc import Iterable, Sequence
 from functools import partial
 from secrets import token_hex
@@ -22,10 +21,10 @@ from redis.asyncio.cluster import RedisCluster
 from streamapp.core.ids.registry import Registry
 from streamapp.errors import ClaimLostError, PositionMovedError
 from streamapp.store.redis.scripts import Value, readable, run
+from streamapp.store.slot.blob import Blob
 from streamapp.store.slot.head import Head, stored_names
 from streamapp.store.slot.keys import GONE_LIFETIME_S, SlotKeys, pattern_of
 
-_POSITION = struct.Struct(">Q")
 _PUT_BYTES = 500_000
 _PUT_KEYS = 250
 _PUT_ITEMS = 1_000
@@ -161,16 +160,14 @@ class Slot:
             (at,) = at.values()
         return int(at), [key.decode().removeprefix(prefix) for key in keys]
 
-    async def read(self, names: Sequence[str | int]) -> list[tuple[int, bytes] | None]:
+    async def read(self, names: Sequence[str | int]) -> list[Blob | None]:
         """Return (position, content) of each blob, or None where there is none."""
         blobs: list[Any] = []
         for keys in self._blob_keys(names):
             blobs += await self._redis.mget(keys)
         return _unpacked(blobs)
 
-    async def read_at(
-        self, position: int, names: Sequence[str | int]
-    ) -> list[tuple[int, bytes] | None]:
+    async def read_at(self, position: int, names: Sequence[str | int]) -> list[Blob | None]:
         """Return what `read` does, of a slot that is at `position` at that moment.
 
         Raises:
@@ -198,11 +195,11 @@ class Slot:
             PositionMovedError: the slot is gone or of another generation, or the last blob is
                 not what this process put or found; nothing more is written.
         """
-        prefix, stale = _POSITION.pack(position), 0
+        stale = 0
         keys, values, size = list[str](), list[Value]([GONE_LIFETIME_S]), 0
         for name, content in blobs:
             keys.append(self.keys.blob(name))
-            values.append(prefix + content)
+            values.append(Blob(position, content).encode())
             size += len(content)
             if size >= _PUT_BYTES or len(keys) >= _PUT_KEYS:
                 stale += await self.put_by("put-blobs", keys, position, values)
@@ -288,5 +285,5 @@ class Slot:
         return last, self._written
 
 
-def _unpacked(blobs: Iterable[bytes | None]) -> list[tuple[int, bytes] | None]:
-    return [(_POSITION.unpack_from(blob)[0], blob[8:]) if blob else None for blob in blobs]
+def _unpacked(blobs: Iterable[bytes | None]) -> list[Blob | None]:
+    return [Blob.decode(blob) if blob else None for blob in blobs]
