@@ -10,7 +10,7 @@ import typer
 
 from loadtest.replay import Replay, Router, Summary
 from loadtest.schedule import Schedule, choose
-from streamapp.cli.session import existing_partitions, readable
+from streamapp.cli.session import existing_partitions, one_line_errors
 from streamapp.cli.terminal.console import print_json, print_table, progress
 from streamapp.cli.terminal.outcome import run
 from streamapp.config.loader import load_settings
@@ -220,7 +220,7 @@ async def _replay(
     settings: Settings, files: Sequence[Path], schedule: Schedule, topic: str | None
 ) -> Summary:
     router = Router(settings, topic)
-    with readable(), progress() as begin:
+    with one_line_errors(), progress() as begin:
         partitions = await existing_partitions(settings, router.topics)
         begin("checking the log")
         total = sum(1 for _ in read_log(files))

@@ -18,12 +18,11 @@ from typing import Any, NamedTuple, NoReturn, TextIO
 
 import orjson
 
+from streamapp.core.events.event import MILLISECONDS_FROM
 from streamapp.errors import ConfigError
 
 COLUMNS = ("user_id", "item_id", "type", "ts")
 ORDER = "order_id"
-
-_MILLISECONDS_FROM = 1e11
 
 
 class LoggedEvent(NamedTuple):
@@ -93,7 +92,7 @@ def _read_csv(file: TextIO, path: Path) -> Iterator[LoggedEvent]:
                 ts = float(text)
             except ValueError:
                 ts = _moment(text, path, reader.line_num)
-            if not 0 <= ts <= _MILLISECONDS_FROM:
+            if not 0 <= ts <= MILLISECONDS_FROM:
                 ts = _seconds(ts, path, reader.line_num)
             yield LoggedEvent(user_id, item_id, name or None, ts, *(text or None for text in order))
     except csv.Error as error:
@@ -151,7 +150,7 @@ def _id(element: dict[str, Any], field: str, path: Path, line: int) -> str:
 def _seconds(ts: float, path: Path, line: int) -> float:
     if not isfinite(ts):
         _refuse(path, line, "ts is not finite")
-    return ts / 1000.0 if ts > _MILLISECONDS_FROM else ts
+    return ts / 1000.0 if ts > MILLISECONDS_FROM else ts
 
 
 def _moment(text: str, path: Path, line: int) -> float:

@@ -10,13 +10,11 @@ from typing import Any
 import typer
 from redis.asyncio import Redis
 
-from streamapp.audit.comparison import (
-    Comparison,
-)
+from streamapp.audit.comparison import Comparison
 from streamapp.audit.counted import count_pipeline
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
-from streamapp.audit.user_lists import compare_user_lists
+from streamapp.audit.user_lists import ListUsers, compare_user_lists
 from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import Step, print_json, print_table, progress, visible
@@ -148,8 +146,10 @@ async def _compare(
     comparisons["user lists"] = compare_user_lists(
         log,
         main.live,
-        {user for user, at in removed_at.items() if at > now},
-        {user for user, at in removed_at.items() if at <= now},
+        ListUsers(
+            {user for user, at in removed_at.items() if at > now},
+            {user for user, at in removed_at.items() if at <= now},
+        ),
         user_lists,
         dict(zip(main.expected.items, main.lists, strict=True)),
         trending or b"",

@@ -32,6 +32,7 @@ from redis.exceptions import (
 
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
+from streamapp.retry_log import should_log
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class _Patience(ExponentialBackoff):
     """Waits between attempts, at most a second, and says so now and then."""
 
     def compute(self, failures: int) -> float:
-        if failures in {2, 8} or failures % 30 == 0:
+        if should_log(failures):
             logger.warning(
                 "redis does not answer, attempt %d (%s); waiting for it",
                 failures,
