@@ -7,7 +7,6 @@ record of a key therefore equals the key in Redis, and compaction keeps that rec
 """
 
 from collections.abc import Mapping
-from secrets import token_hex
 from typing import Self, TypeVar
 
 from streamapp.agents.runtime.background import BackgroundTask
@@ -31,7 +30,7 @@ class ListSender(BackgroundTask[P]):
     """
 
     def __init__(
-        self, context: StageContext, slot: Slot, kind: str, failpoint: str, owner: str, count: int
+        self, context: StageContext, slot: Slot, kind: str, owner: str, failpoint: str, count: int
     ) -> None:
         super().__init__()
         self.owner = owner
@@ -47,7 +46,7 @@ class ListSender(BackgroundTask[P]):
 
     @classmethod
     async def open(
-        cls, context: StageContext, slot: Slot, kind: str, failpoint: str, *, owner: str = ""
+        cls, context: StageContext, slot: Slot, kind: str, owner: str, failpoint: str
     ) -> Self:
         """Return a sender for the owner of a slot.
 
@@ -55,14 +54,11 @@ class ListSender(BackgroundTask[P]):
             context: Settings and connections.
             slot: The slot whose owner makes the lists.
             kind: The kind of the lists.
+            owner: The token with which the slot was claimed.
             failpoint: The failpoint that is reached when the broker has a batch.
-            owner: The token of the owner; "" claims the slot with a new one.
         """
-        token = owner or token_hex(8)
-        if not owner:
-            await slot.claim(token)
         count = await context.publisher.partitions(context.settings.lists_topic)
-        return cls(context, slot, kind, failpoint, token, count)
+        return cls(context, slot, kind, owner, failpoint, count)
 
     def send(self, lists: Mapping[str, bytes], about: P) -> None:
         """Start to send a batch; the previous one was joined.

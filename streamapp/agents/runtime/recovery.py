@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from secrets import token_hex
 from typing import TypeVar
 
 import msgspec
@@ -117,3 +118,10 @@ async def open_slot(
             where, offsets.committed, head.position,
         )  # fmt: skip
     return head
+
+
+async def claim_slot(slot: Slot) -> str:
+    """Claim a slot; return the token by which its owner is known from now on."""
+    owner = token_hex(8)
+    await slot.claim(owner)
+    return owner

@@ -12,6 +12,7 @@ import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
+from streamapp.agents.runtime.recovery import claim_slot
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints
 from streamapp.core.lists.list_format import encode_item_lists
 from streamapp.core.lists.ranking import Ranking
@@ -48,8 +49,8 @@ class ItemListPublisher:
     @classmethod
     async def open(cls, context: StageContext, slot: Slot, published: int, items: int) -> Self:
         """Claim the slot of a shard; return its publisher."""
-        kind = context.pipeline.kind
-        sender = await ListSender[Ints].open(context, slot, kind, "publication.lists-sent")
+        kind, owner = context.pipeline.kind, await claim_slot(slot)
+        sender = await ListSender[Ints].open(context, slot, kind, owner, "publication.lists-sent")
         return cls(context, sender, published, items)
 
     def due_in_s(self, numbers: Ints) -> Floats:

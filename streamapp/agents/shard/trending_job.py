@@ -100,9 +100,7 @@ class TrendingJob:
             head: The head of the slot.
             lists_suspect: Whether lists may be lost; then those of all categories are published.
         """
-        sender = await ListSender[str].open(
-            context, slot, KIND, owner=owner, failpoint="trending.sent"
-        )
+        sender = await ListSender[str].open(context, slot, KIND, owner, "trending.sent")
         merged = positions_of(head.trending_version)
         if lists_suspect or len(merged) != shards:
             merged = [0] * shards

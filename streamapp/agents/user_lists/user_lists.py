@@ -15,6 +15,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.duty_cycle import DutyCycle
 from streamapp.agents.runtime.item_list_cache import FORCE_READ
 from streamapp.agents.runtime.list_sender import ListSender
+from streamapp.agents.runtime.recovery import claim_slot
 from streamapp.agents.runtime.timer import NEVER
 from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.expiry import ListExpiry
@@ -104,9 +105,10 @@ class UserLists:
             lists_suspect: Whether Redis may have lost lists; then all are published again.
         """
         ttl_s = _lifetime_s(context)
-        sender = await ListSender[list[str]].open(context, slot, USER, "user-lists.sent")
+        owner = await claim_slot(slot)
+        sender = await ListSender[list[str]].open(context, slot, USER, owner, "user-lists.sent")
         index = UserListIndex(context.redis, slot.keys)
-        noted = await index.take_over(sender.owner)
+        noted = await index.take_over(owner)
         due = noted.expires_at if lists_suspect else noted.due
         pending = PendingUsers(stored, due if ttl_s else ())
         latest = int(time.time() + ttl_s)
@@ -115,8 +117,8 @@ class UserLists:
             published[user].republish()
         if lists_suspect:
             # The next owner has to publish the same lists again if this one dies.
-            await index.note(sender.owner, pending)
-        await index.served(sender.owner, [], seen=_NOT_SWEPT)
+            await index.note(owner, pending)
+        await index.served(owner, [], seen=_NOT_SWEPT)
         blender = UserListBlender(context, registry)
         publisher = UserListPublisher(context, slot, index, sender, blender, pending, published)
         sweep = UserSweep(context, publisher, blender, pending, published, shards)
