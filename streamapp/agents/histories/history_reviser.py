@@ -77,7 +77,7 @@ class HistoryReviser:
                 and newest_ts(histories[user], self._pipeline.decay) == ts
             ]
             revised = todo.users or idle
-            if not revised:
+            if not revised and not len(todo.of_nobody.item):
                 continue
             revisions = self._revisions(todo, [histories[user] for user in revised], state.registry)
             histories.update(zip(revised, revisions.histories(), strict=True))
@@ -108,11 +108,13 @@ class HistoryReviser:
 
     def _increments(self, todo: Admitted, registry: Registry) -> PopularityIncrements:
         """Return what interactions add to the popularity of items, if trending lists are made."""
-        if not self._pipeline.makes_trending or not todo.users:
+        if not self._pipeline.makes_trending:
             return NO_INCREMENTS
-        half_life_s = self._trending_half_life_s
-        some = todo.interactions
-        return popularity_increments(some.item, some.weight, some.ts, half_life_s, len(registry))
+        item, weight, ts = (
+            np.concatenate([getattr(part, name) for part in (todo.interactions, todo.of_nobody)])
+            for name in ("item", "weight", "ts")
+        )
+        return popularity_increments(item, weight, ts, self._trending_half_life_s, len(registry))
 
 
 def _without(news: Admitted, users: set[str]) -> Admitted:

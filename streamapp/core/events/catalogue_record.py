@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from streamapp.core.events.event import CODES, Record, Refusal, checked_id, explain_json
+from streamapp.core.events.event import CODES, Record, Refusal
+from streamapp.core.events.ids import checked_id
+from streamapp.core.events.raw_json import read_apart, read_exactly
 from streamapp.errors import BadEventError
 
 CATALOGUE_CODES = {
@@ -76,10 +78,13 @@ def _entry(record: Record, max_record_bytes: int) -> Entry:
         raise BadEventError("too_large", f"the value has {len(record.value)} bytes")
     try:
         value = orjson.loads(record.value)
-    except orjson.JSONDecodeError as error:
-        explain_json(record.value, error)
+    except orjson.JSONDecodeError:
+        value = read_apart(record.value, ())
     if type(value) is not dict:
         raise BadEventError("not_an_event", CODES["not_an_event"])
+    if type(value.get("item_id")) is float:
+        # The fast reader makes one of an integer of 2^64 or more.
+        value = read_exactly(record.value)
     if checked_id("item_id", value.get("item_id")) != item:
         raise BadEventError("key_mismatch", "the record's key is not its item_id")
     available = value.get("available", True)
