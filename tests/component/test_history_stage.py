@@ -14,10 +14,17 @@ from streamapp.core.messages.interaction_batch import encode_idle
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
+from streamapp.worker.warm import warm
 from tests.component.harness.stages import GENERATION, Broker, context, cut, record
 
 TS = 1.7e9
 WITHIN_S = 20.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernels() -> None:
+    """Load the kernels first: to compile one takes longer than a list lives here."""
+    warm(None, content=False)
 
 
 async def opened(redis: Redis, broker: Broker, **chosen: Any) -> tuple[HistoryStage, TP]:
