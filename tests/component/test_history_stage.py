@@ -24,7 +24,7 @@ WITHIN_S = 20.0
 @pytest.fixture(scope="module", autouse=True)
 def _kernels() -> None:
     """Load the kernels first: to compile one takes longer than a list lives here."""
-    warm(None, content=False)
+    warm()
 
 
 async def opened(redis: Redis, broker: Broker, **chosen: Any) -> tuple[HistoryStage, TP]:
