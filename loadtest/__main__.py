@@ -14,6 +14,7 @@ from streamapp.cli.session import existing_partitions, one_line_errors
 from streamapp.cli.terminal.console import print_json, print_table, progress
 from streamapp.cli.terminal.outcome import run
 from streamapp.config.loader import load_settings
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
@@ -223,13 +224,14 @@ async def _replay(
     with one_line_errors(), progress() as begin:
         partitions = await existing_partitions(settings, router.topics)
         begin("checking the log")
-        total = sum(1 for _ in read_log(files))
+        rules = event_rules(settings)
+        total = sum(1 for _ in read_log(files, rules))
         step = begin("sending")
         publisher = Producer(settings)
         await publisher.start()
         try:
             sending = Replay(publisher, router, partitions, lambda done: step(done, total))
-            return await sending.run(read_log(files), schedule)
+            return await sending.run(read_log(files, rules), schedule)
         finally:
             await publisher.stop()
 

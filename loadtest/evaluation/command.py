@@ -206,8 +206,10 @@ def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:
             "decay; set it to 0"
         )
     latest_ts = time.time() + settings.max_ahead_s
-    return read_interactions(read_log(files), event_rules(settings), settings.event_weights,
-                             settings.event_topics[0], latest_ts)  # fmt: skip
+    rules = event_rules(settings)
+    log = read_interactions(read_log(files, rules), rules, settings.event_weights,
+                            settings.event_topics[0], latest_ts)  # fmt: skip
+    return log.paired()
 
 
 def movielens(cache: Path) -> LogInteractions:

@@ -157,7 +157,7 @@ async def _forgotten(
     """
     forgotten = np.zeros(len(log.users), np.bool_)
     if settings.forget_after and len(log.ts):
-        idle = np.flatnonzero(newest_of(log) < log.ts.max() - 2 * settings.forget_after)
+        idle = np.flatnonzero(newest_of(log) < log.newest_ts - 2 * settings.forget_after)
         users = [log.users[number] for number in idle.tolist()]
         held = await holds_histories(redis, pipeline, layout, users)
         forgotten[idle] = ~np.array(held, np.bool_)

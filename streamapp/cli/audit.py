@@ -89,9 +89,10 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
     own = pipelines(settings)
     with progress() as begin:
         begin("reading the log")
+        rules = event_rules(settings)
         log = read_interactions(
-            read_log(files),
-            event_rules(settings),
+            read_log(files, rules),
+            rules,
             settings.event_weights,
             settings.event_topics[0],
             time.time() + settings.max_ahead_s,
@@ -123,14 +124,14 @@ async def _compare(
         products = await read_products(
             redis, settings.state_prefix, layout.get(settings.catalogue_topic, 0)
         )
-        own = pipelines(settings)
+        own, paired = pipelines(settings), log.paired()
         counted = {
             kind: await count_pipeline(redis, settings, own[kind], layout, some, begin, products)
-            for kind, some in {ITEM: log, **log.extra}.items()
+            for kind, some in {ITEM: paired, **log.extra}.items()
         }
         slots, _ = slots_of(redis, own[ITEM], layout)
         removed_at = await present(redis, (slot.keys for slot in slots))
-        keys = [f"{settings.list_prefix}user:{user}" for user in log.users]
+        keys = [f"{settings.list_prefix}user:{user}" for user in paired.users]
         *user_lists, trending = await read_lists(
             redis,
             [*keys, settings.list_prefix + list_name(TRENDING, "")],
@@ -144,7 +145,7 @@ async def _compare(
     main = counted.pop(ITEM)
     comparisons = main.comparisons(settings, own[ITEM], products)
     comparisons["user lists"] = compare_user_lists(
-        log,
+        paired,
         main.live,
         ListUsers(
             {user for user, at in removed_at.items() if at > now},

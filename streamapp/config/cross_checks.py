@@ -32,6 +32,11 @@ def _types_have_weights(settings: "Settings") -> None:
         raise ValueError(f"EVENT_WEIGHTS has no weight for {', '.join(unknown)}")
 
 
+def _formats_are_of_event_topics(settings: "Settings") -> None:
+    if unknown := sorted(set(settings.event_formats) - set(settings.event_topics)):
+        raise ValueError(f"EVENT_FORMATS names {unknown[0]}, which EVENT_TOPICS does not")
+
+
 def _bought_items_need_purchases(settings: "Settings") -> None:
     if settings.user_exclude == "bought" and PURCHASE not in settings.event_weights:
         raise ValueError("USER_EXCLUDE=bought needs the weight of a purchase in EVENT_WEIGHTS")
@@ -85,6 +90,7 @@ def _prefixes_are_disjoint(settings: "Settings") -> None:
 
 _CHECKS: tuple[Callable[["Settings"], None], ...] = (
     _types_have_weights,
+    _formats_are_of_event_topics,
     _bought_items_need_purchases,
     _bought_lists_need_purchases,
     _decay_excludes_damping,

@@ -20,6 +20,9 @@ def event_rules(settings: Settings) -> EventRules:
         max_ahead_s=settings.max_ahead_s,
         max_record_bytes=settings.max_record_bytes,
         check_keys=settings.key_mismatch == "refuse",
+        formats=settings.event_formats,
+        max_order_items=settings.max_order_items,
+        ignored_users=frozenset(settings.ignored_users),
     )
 
 

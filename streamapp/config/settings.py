@@ -13,7 +13,9 @@ from streamapp.config.env_check import ENV_FILE, PREFIX
 from streamapp.config.setting_types import (
     ALIASES,
     BrokerUrl,
+    Formats,
     HalfLife,
+    Ids,
     KeyPrefix,
     Labels,
     RedisUrl,
@@ -23,6 +25,7 @@ from streamapp.config.setting_types import (
     TopicOrNone,
     Weights,
 )
+from streamapp.core.events.orders import MAX_ORDER_ITEMS
 from streamapp.core.lists.ranking import Measure
 from streamapp.failpoints import EVERY_NAME
 
@@ -62,6 +65,15 @@ class Settings(BaseSettings):
     """Weight of each event type, `type=weight,...`; over 0. Changes results."""
     event_aliases: Labels = ALIASES
     """Other names of event types, `name=type,...`. Changes results."""
+    event_formats: Formats = {}
+    """Format of the events of a topic, `topic=format,...`: `flat`, where a topic is not named;
+    `segment` (also RudderStack and PostHog), `ga4`, `snowplow`, `cloudevents`, `shopify`, `matomo`,
+    or `auto`, which decides by the envelope. Changes results."""
+    max_order_items: int = Field(MAX_ORDER_ITEMS, ge=1, le=10_000)
+    """Most distinct items of one order that count; the rest is a dead letter. Changes results."""
+    ignored_users: Ids = ()
+    """Ids, separated by commas, that trackers send for people they do not know, such as
+    `0,undefined,null`. Their events count for what is trending alone. Changes results."""
     key_mismatch: Literal["refuse", "accept"] = "refuse"
     """Whether an event whose record key is not its user id is refused as `key_mismatch`, or sent to
     the partition of its user all the same. Changes results."""
@@ -158,6 +170,9 @@ class Settings(BaseSettings):
     """Most records that one read of Kafka hands on."""
     redis_timeout: Seconds = 10.0
     """Seconds after which a Redis call counts as failed."""
+    redis_connections: int = Field(32, ge=1, le=10_000)
+    """Most connections to Redis at a time, on a cluster to each node. A call that finds none waits
+    for its turn. Not with `max_connections` in REDIS_URL."""
     stop_timeout: Seconds = 25.0
     """Seconds that a worker which is asked to end may take; where Kafka or Redis do not answer by
     then, it ends with exit code 1, and what was not stored is read again."""

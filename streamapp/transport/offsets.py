@@ -66,8 +66,8 @@ async def read_offsets(
 ) -> dict[TP, Offsets]:
     """Return the offsets that Kafka knows of partitions.
 
-    The end is the larger one of two answers. A fetch reports it exactly. The embedded broker, Tansu,
-    answers the question for the latest offset with the first offset of the last batch.
+    The end is the larger one of two answers. A fetch reports it exactly. Tansu, the embedded
+    broker, answers the question for the latest offset with the first offset of the last batch.
 
     Raises:
         StateError: the broker does not answer within `_PATIENCE_S`.
