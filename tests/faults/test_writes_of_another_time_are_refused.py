@@ -107,7 +107,7 @@ async def test_a_position_does_not_move_where_what_was_put_for_it_is_lost(
         replica.promote()
         await slot.blobs.put(30, [("a", b"newer")])
         async with Redis.from_url(replica.url) as promoted:
-            slot._redis = promoted
+            slot.redis = promoted
             with pytest.raises(PositionMovedError):
                 await slot.commit(10, Head(30))
             with pytest.raises(PositionMovedError):

@@ -32,6 +32,7 @@ class Slot:
     """One slot: its position, and access to what it holds.
 
     Attributes:
+        redis: The client.
         keys: Its keys.
         state_id: Of the state that this process works on; writes to another state are refused.
         blobs: Its histories, products or rows.
@@ -52,7 +53,7 @@ class Slot:
         self.blobs = SlotBlobs(redis, self)
         self.items = SlotItems(redis, self)
         self.ownership = SlotOwnership(redis, keys)
-        self._redis = redis
+        self.redis = redis
         self._write_token = b""
 
     async def create(self, position: int, results: str = "") -> None:
@@ -69,12 +70,12 @@ class Slot:
             "position": position,
         }
         for name, value in first.items():
-            await self._redis.hsetnx(self.keys.head, name, value)
+            await self.redis.hsetnx(self.keys.head, name, value)
 
     async def head(self, kind: type[H]) -> H | None:
         """Return the head of a slot of this kind, or None if the slot does not exist."""
         with readable(f"to read {self.keys.head}"):
-            stored: Any = await self._redis.hgetall(self.keys.head)
+            stored: Any = await self.redis.hgetall(self.keys.head)
         head = kind.decode({name.decode(): value for name, value in stored.items()})
         if head is not None:
             self._write_token = head.write_token
@@ -91,8 +92,8 @@ class Slot:
 
     async def count_rollback(self, offsets: int) -> None:
         """Count that Redis went back by so many offsets; a repeated call counts twice."""
-        await self._redis.hincrby(self.keys.head, "rolled_back", 1)
-        await self._redis.hincrby(self.keys.head, "rolled_back_offsets", offsets)
+        await self.redis.hincrby(self.keys.head, "rolled_back", 1)
+        await self.redis.hincrby(self.keys.head, "rolled_back_offsets", offsets)
 
     async def write(
         self, script: str, keys: Sequence[str], position: int, values: Sequence[Value]
@@ -118,7 +119,7 @@ class Slot:
         """
         before, self._write_token = self._write_token, token_hex(8).encode()
         arguments: list[Value] = [self.state_id, position, before, self._write_token, *values]
-        stale = int(await run(self._redis, script, [self.keys.head, *keys], arguments))
+        stale = int(await run(self.redis, script, [self.keys.head, *keys], arguments))
         if stale < 0:
             raise PositionMovedError(position, stale)
         return stale
@@ -141,6 +142,6 @@ class Slot:
         arguments: list[Value] = [self.state_id, expected, head.position, self._write_token]
         arguments += [len(fields) // 2, *fields, items]
         keys = [self.keys.head, self.keys.items]
-        found = int(await run(self._redis, "commit", keys, arguments))
+        found = int(await run(self.redis, "commit", keys, arguments))
         if found not in {expected, head.position}:
             raise PositionMovedError(expected, found)

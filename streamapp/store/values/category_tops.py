@@ -25,14 +25,8 @@ _decode = msgspec.msgpack.Decoder(list[Popular]).decode
 class CategoryTops:
     """Reads and writes the category tops of one shard."""
 
-    def __init__(self, redis: Redis, slot: Slot) -> None:
-        """Make access to them.
-
-        Args:
-            redis: A client that answers in bytes.
-            slot: Of the shard.
-        """
-        self._redis = redis
+    def __init__(self, slot: Slot) -> None:
+        self._redis = slot.redis
         self._slot = slot
         self._keys = slot.keys
 

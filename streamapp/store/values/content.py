@@ -17,14 +17,8 @@ _PUT_AT_ONCE = 250
 class ContentLists:
     """Reads and writes the content neighbours of one shard."""
 
-    def __init__(self, redis: Redis, slot: Slot) -> None:
-        """Make access to them.
-
-        Args:
-            redis: A client that answers in bytes.
-            slot: Of the shard.
-        """
-        self._redis = redis
+    def __init__(self, slot: Slot) -> None:
+        self._redis = slot.redis
         self._slot = slot
         self._key = slot.keys.content
 
@@ -52,5 +46,5 @@ async def read_matches(redis: Redis, state_prefix: str, shards: int) -> dict[str
     found: dict[str, bytes] = {}
     for shard in range(shards):
         slot = Slot(redis, SlotKeys(state_prefix, rows_tag(shard)))
-        found |= (await ContentLists(redis, slot).read()).lists
+        found |= (await ContentLists(slot).read()).lists
     return found

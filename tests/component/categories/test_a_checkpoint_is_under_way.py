@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from streamapp.agents.shard import checkpoint
-from streamapp.agents.shard.checkpoint import Pending
+from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.counts.rows import CELL
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.delta import decode_delta
@@ -23,6 +23,9 @@ from streamapp.store.slot.items import SlotItems
 from tests.component.harness.shards import ITEMS, SHARDS, TOP_N, WITHIN_S, Desk, MortalSlot, Owner
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
+
+_HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "commit": MortalSlot}
+"""The class that has a method."""
 
 _HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "commit": MortalSlot}
 """The class that has a method."""
@@ -44,7 +47,7 @@ async def held(
         return await call(self, *arguments)
 
     writer, shard = owner.checkpoints[number], owner.shards[number]
-    taken = writer.take(shard, Pending(), ShardHead())
+    taken = writer.take(shard, PendingLists(), ShardHead())
     assert taken is not None
     with monkeypatch.context() as patch:
         patch.setattr(holder, method, slow)
