@@ -26,5 +26,5 @@ class PartitionOwner(Protocol):
         ...
 
     def stored_position(self, tp: TP) -> int | None:
-        """Return the first offset that the stored state does not hold yet."""
+        """Return the first offset that the stored state does not hold; None if not owned."""
         ...

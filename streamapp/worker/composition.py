@@ -18,7 +18,7 @@ from streamapp.store.lists import lists_of
 from streamapp.store.redis.connection import connect
 from streamapp.transport.consumer import Consumer
 from streamapp.transport.faust_transport import Transport
-from streamapp.transport.offsets import check_marks, read_offsets
+from streamapp.transport.offsets import check_fingerprints, read_offsets
 from streamapp.transport.producer import Producer
 from streamapp.transport.record_schema import RecordBatchSchema
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
@@ -115,7 +115,7 @@ class WorkerApp(FaustApp):
 
     async def check_fingerprints(self, applied: Mapping[TP, RecordFingerprint | None]) -> None:
         """Check that topics still hold records that were applied."""
-        await check_marks(self.settings, {tp: one for tp, one in applied.items() if one})
+        await check_fingerprints(self.settings, {tp: one for tp, one in applied.items() if one})
 
     def fail(self, error: BaseException) -> None:
         """End the process without acknowledging anything."""
