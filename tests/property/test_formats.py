@@ -252,7 +252,7 @@ def test_any_bytes_are_counted_skipped_or_refused(form: str, value: bytes) -> No
 
 
 @pytest.mark.parametrize("form", FORMAT_NAMES)
-@pytest.mark.parametrize("depth", [900, 1_000, 1_023, 1_100, 20_000])
+@pytest.mark.parametrize("depth", [990, 1_022, 3_000])
 def test_what_is_nested_deeply_is_counted_skipped_or_refused(form: str, depth: int) -> None:
     """In every field that a translation looks into."""
     for name in NAMES:
