@@ -8,12 +8,14 @@ the first of two that cancel out (ADR-0010).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import open_slot
+from streamapp.agents.runtime.timer import NEVER
 from streamapp.core.events.catalogue_record import Entry, Product, encode_product, read_entry
-from streamapp.core.events.event import Refusal
+from streamapp.core.events.rules import Refusal
 from streamapp.core.histories.role_items import roles_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, VisibilityChange, encode_updates
@@ -47,41 +49,46 @@ class CatalogueStage:
 
     contiguous = False
 
-    def __init__(self, outside: StageContext, partition: int) -> None:
-        self._outside = outside
-        self._settings = outside.settings
-        self._publisher = outside.publisher
-        self._failpoints = outside.failpoints
+    def __init__(
+        self,
+        context: StageContext,
+        partition: int,
+        slot: Slot,
+        head: CatalogueHead,
+        shards: Mapping[str, tuple[str, int]],
+    ) -> None:
+        self._settings = context.settings
+        self._publisher = context.publisher
+        self._failpoints = context.failpoints
         self._partition = partition
-        keys = SlotKeys(outside.pipeline.state_prefix, catalogue_tag(partition))
-        self._slot = Slot(outside.redis, keys)
-        self._position = 0
-        self._mark: RecordFingerprint | None = None
-        self._dead = 0
-        self._shards: dict[str, tuple[str, int]] = {}
+        self._slot = slot
+        self._shards = shards
+        self._position, self._dead = head.position, head.dead
+        self._fingerprint = RecordFingerprint.decode(head.last_record or b"")
         self._letters_topic = self._settings.catalogue_topic + self._settings.dead_letter_suffix
 
-    async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
-        """Read the head."""
+    @classmethod
+    async def open(
+        cls, context: StageContext, offsets: Mapping[TP, Offsets], *, lists_suspect: bool
+    ) -> Self:
+        """Return the stage as its slot is stored."""
         ((tp, known),) = offsets.items()
-        self._shards = {
+        pipeline = context.pipeline
+        shards = {
             kind: (
                 one.deltas_topic,
-                await partition_count(self._outside.redis, one.state_prefix, one.deltas_topic),
+                await partition_count(context.redis, one.state_prefix, one.deltas_topic),
             )
-            for kind, one in pipelines(self._settings).items()
+            for kind, one in pipelines(context.settings).items()
         }
-        head = await open_slot(
-            self._outside, self._slot, CatalogueHead, tp, known, self._outside.pipeline.results
-        )
-        self._position, self._dead = head.position, head.dead
-        self._mark = RecordFingerprint.decode(head.last_record or b"")
-        if self._mark is not None and not head.categories_told:
+        slot = Slot(context.redis, SlotKeys(pipeline.state_prefix, catalogue_tag(tp.partition)))
+        head = await open_slot(context, slot, CatalogueHead, tp, known, pipeline.results)
+        if head.last_record and not head.categories_told:
             raise StateError(
                 f"{tp.topic}[{tp.partition}]: the catalogue was read by a version that told shards "
                 "of no categories; count again from the first event with `streamapp rebuild`"
             )
-        return {tp: head.position}
+        return cls(context, tp.partition, slot, head, shards)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the records of the batches."""
@@ -94,40 +101,43 @@ class CatalogueStage:
         refusals = [one for one in read if isinstance(one, Refusal)]
         await self._send(batches[0].tp, news.changes, refusals)
         self._failpoints.reach("catalogue.notices-sent")
-        end, mark = batches[-1].end, RecordFingerprint.of(batches[-1].records[-1])
+        end, last = batches[-1].end, RecordFingerprint.of(batches[-1].records[-1])
         await self._slot.put(end, news.known.items())
         self._failpoints.reach("catalogue.blobs-put")
         dead = self._dead + len(refusals)
-        head = CatalogueHead(end, last_record=mark.encode(), dead=dead, categories_told=True)
+        head = CatalogueHead(end, last_record=last.encode(), dead=dead, categories_told=True)
         await self._slot.commit(self._position, head)
         self._position, self._dead = end, dead
         self._failpoints.reach("catalogue.position-moved")
 
     async def work(self, busy: bool) -> float:
-        """There is nothing to do but to read."""
-        return 3600.0
+        """Do nothing; this stage only reacts to records."""
+        return NEVER
 
     async def verify(self) -> None:
-        """Compare the position."""
+        """Compare the stored position with that of this stage."""
         await self._slot.check(self._position)
 
     async def finish(self) -> None:
-        """Everything that was applied is already stored."""
+        """Do nothing; everything that was applied is already stored."""
 
     async def close(self) -> None:
-        """Nothing goes on beside the lane."""
+        """Do nothing; there is no background work."""
+
+    async def drain(self) -> None:
+        """Do nothing; everything that was sent is acknowledged."""
 
     def position(self, tp: TP) -> int:
         """Return the first offset that is not applied."""
         return self._position
 
-    def mark(self, tp: TP) -> RecordFingerprint | None:
-        """Return the last record that is stored, as of `open`."""
-        return self._mark
-
-    def fence(self, tp: TP) -> int:
+    def stored_position(self, tp: TP) -> int:
         """Return the first offset that is not stored."""
         return self._position
+
+    def fingerprint(self, tp: TP) -> RecordFingerprint | None:
+        """Return that of the last record in the state that was opened."""
+        return self._fingerprint
 
     async def _compare(self, entries: Sequence[Entry]) -> _News:
         """Return what the entries change.

@@ -1,7 +1,7 @@
-"""Projections: what each kind of item lists counts of an event, beside what neighbours do.
+"""Projections: the interactions that each further kind of item lists counts.
 
-The user and the item of a projection are names of its own, so that one and the same machine makes
-all kinds of lists (ADR-0011).
+A projection gives an event a user and an item of its own. So the same stages make all kinds of
+lists (ADR-0011).
 """
 
 from collections.abc import Mapping
@@ -46,4 +46,4 @@ PROJECTIONS: Mapping[str, Project] = {
     BOUGHT_TOGETHER: into_baskets,
     BOUGHT_AFTER_VIEW: into_roles,
 }
-"""By kind of lists, in the order in which a state names them."""
+"""By kind of lists, in the order in which the results of a state name the kinds."""

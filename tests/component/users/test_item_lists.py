@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streamapp.agents.runtime import item_list_cache as item_lists
-from streamapp.agents.runtime.item_list_cache import ItemListCache, Standing
+from streamapp.agents.runtime.item_list_cache import ItemListCache, ReadLists
 from streamapp.core.lists.list_cache import ListCache
 from streamapp.errors import StateError
 
@@ -62,10 +62,10 @@ def lists(redis: Redis) -> ItemListCache:
 
 
 async def read(
-    lists: ItemListCache, shelf: ListCache, *items: str, since: float = math.inf
-) -> Standing:
+    lists: ItemListCache, shelf: ListCache, *items: str, read_after: float = math.inf
+) -> ReadLists:
     """Return what stands of these items."""
-    return await lists.read(shelf, np.unique(lists.registry.number(items)), since)
+    return await lists.read(shelf, np.unique(lists.registry.number(items)), read_after)
 
 
 def shown(lists: ItemListCache, shelf: ListCache, *items: str) -> list[list[str]]:
@@ -85,11 +85,11 @@ async def test_what_one_partition_has_read_another_does_not_read_again(
     """Unless it asks for what is newer."""
     began_at = time.monotonic()
     await read(lists, lists.shelf, "a", "b")
-    await read(lists, lists.shelf, "a", since=began_at)
+    await read(lists, lists.shelf, "a", read_after=began_at)
     assert redis.asked == [["a", "b"]]
     redis.lists["item", "a"] = content(2, "y")
     assert shown(lists, lists.shelf, "a") == [["x"]]
-    await read(lists, lists.shelf, "a", since=time.monotonic())
+    await read(lists, lists.shelf, "a", read_after=time.monotonic())
     assert shown(lists, lists.shelf, "a") == [["y"]]
 
 
@@ -131,7 +131,7 @@ async def test_a_shelf_that_is_full_makes_room_and_stays_with_who_still_uses_it(
     lists: ItemListCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numbers stay, and versions go on rising, so that no list is taken for one of before."""
-    monkeypatch.setattr(item_lists, "_REMEMBERED", 0)
+    monkeypatch.setattr(item_lists, "_CACHED_ENTRIES", 0)
     full = lists.shelf
     before = await read(lists, full, "z", "a")
     assert lists.shelf is not full
