@@ -78,7 +78,7 @@ def test_orders_are_read_where_they_are_logged_whatever_they_are(tmp_path: Path)
         "1700000000000000",
         " 1700000000123456789 ",
         "2019-10-01 00:00:00 UTC",
-        "1750700166861",
+        "1699999166861",
         "5.5",
     ],
 )
