@@ -63,7 +63,7 @@ class WorkerApp(FaustApp):
         prepare_process(self.settings)
         try:
             await check_servers(self.settings, self.context.redis)
-            await self.context.publisher.start()
+            await self.context.producer.start()
         except StreamappError as error:
             end_process(error)
         await super().on_start()
@@ -80,7 +80,7 @@ class WorkerApp(FaustApp):
         start_stop_timer(self.settings.stop_timeout)
         await self.assignment.finish()
         await super().on_stop()
-        await self.context.publisher.stop()
+        await self.context.producer.stop()
         await self.context.redis.aclose()
 
     async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
@@ -94,7 +94,7 @@ class WorkerApp(FaustApp):
         broker has them (ADR-0006), unless it dies before that.
         """
         await self.assignment.drop()
-        if not await self.context.publisher.settled(_RELEASE_S):
+        if not await self.context.producer.settled(_RELEASE_S):
             logger.warning("partitions are released with messages in flight to the broker")
 
     def task_of(self, tp: TP) -> str:

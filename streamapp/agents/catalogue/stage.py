@@ -1,9 +1,9 @@
-"""CatalogueStage: records of the catalogue -> what is known of each item, and notices to shards.
+"""Turns records of the catalogue into stored products, and into updates for every shard.
 
-For a run of records: read what is known of their items, send every shard what changes of what it
-may show, and when the broker has it, write what is known and move the fence. Changes are sent
-record by record, each with its offset, by which shards tell a copy: an owner who died may have sent
-the first of two that cancel out (ADR-0010).
+For a run of records, the stage reads the stored products, sends every shard the changes of what its
+lists may show, and when the broker has them, writes the products and moves the stored position.
+Changes are sent record by record, each with its offset, by which shards recognise a copy: an owner
+that died may have sent the first of two changes that cancel out (ADR-0010).
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,15 +33,15 @@ from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerpr
 
 @dataclass(slots=True)
 class _News:
-    """What a run of records comes to.
+    """What a run of records changes.
 
     Attributes:
-        changes: What shards may show, and did not before, or the other way round.
-        known: What is to be stored, by item; b"" for one that was deleted.
+        changes: Changes of what lists may show, for the shards.
+        products: Products to store, by item; b"" for a deleted one.
     """
 
     changes: list[VisibilityChange] = field(default_factory=list)
-    known: dict[str, bytes] = field(default_factory=dict)
+    products: dict[str, bytes] = field(default_factory=dict)
 
 
 class CatalogueStage:
@@ -58,7 +58,7 @@ class CatalogueStage:
         shards: Mapping[str, tuple[str, int]],
     ) -> None:
         self._settings = context.settings
-        self._publisher = context.publisher
+        self._producer = context.producer
         self._failpoints = context.failpoints
         self._partition = partition
         self._slot = slot
@@ -102,7 +102,7 @@ class CatalogueStage:
         await self._send(batches[0].tp, news.changes, refusals)
         self._failpoints.reach("catalogue.notices-sent")
         end, last = batches[-1].end, RecordFingerprint.of(batches[-1].records[-1])
-        await self._slot.put(end, news.known.items())
+        await self._slot.put(end, news.products.items())
         self._failpoints.reach("catalogue.blobs-put")
         dead = self._dead + len(refusals)
         head = CatalogueHead(end, last_record=last.encode(), dead=dead, categories_told=True)
@@ -142,52 +142,52 @@ class CatalogueStage:
     async def _compare(self, entries: Sequence[Entry]) -> _News:
         """Return what the entries change.
 
-        What is not known may have been deleted and forgotten, so shards hear of it in any case.
-        What is stored ahead of the position was sent before it was stored: whatever is compared
-        with it once more, shards were told all that it changed.
+        An unknown item may have been deleted and forgotten, so shards receive it in any case. A
+        product that is stored ahead of the position was sent to all shards before it was stored,
+        so a comparison with it cannot lose a change.
         """
         items = list({entry.item: None for entry in entries})
         stored = await self._slot.read_at(self._position, items)
         before = {item: blob[1] if blob else b"" for item, blob in zip(items, stored, strict=True)}
-        told = {
-            item: _told(product_in(self._slot, item, content)) if content else None
+        sent = {
+            item: _visibility(product_in(self._slot, item, content)) if content else None
             for item, content in before.items()
         }
         news = _News()
         for offset, item, product in entries:
             content = encode_product(product) if product else b""
-            hidden, category = _told(product)
-            if told[item] != (hidden, category):
+            hidden, category = _visibility(product)
+            if sent[item] != (hidden, category):
                 news.changes.append(VisibilityChange(offset, item, hidden, category))
-            told[item] = (hidden, category) if product else None
+            sent[item] = (hidden, category) if product else None
             if content != before[item]:
-                news.known[item] = before[item] = content
+                news.products[item] = before[item] = content
         return news
 
     async def _send(
         self, tp: TP, changes: Sequence[VisibilityChange], refusals: Sequence[Refusal]
     ) -> None:
-        """Send notices to the shards of all kinds of lists, and dead letters."""
+        """Send updates to the shards of all kinds of lists, and dead letters."""
         messages: dict[tuple[str, int], list[Outgoing]] = {}
         for kind, (topic, shards) in self._shards.items():
             named = changes if kind == ITEM else _without_categories(changes, kind)
-            notices = [
+            updates = [
                 Outgoing(value, UPDATE_KEY)
                 for value in encode_updates(self._slot.generation, self._partition, named)
             ]
-            messages |= {(topic, shard): notices for shard in range(shards)}
+            messages |= {(topic, shard): updates for shard in range(shards)}
         if refusals:
-            partition = tp.partition % await self._publisher.partitions(self._letters_topic)
+            partition = tp.partition % await self._producer.partitions(self._letters_topic)
             messages[self._letters_topic, partition] = [letter(tp, one) for one in refusals]
-        await self._publisher.deliver(messages)
+        await self._producer.deliver(messages)
 
 
-def _told(product: Product | None) -> tuple[bool, str]:
-    """Return what shards are told of an item: whether it is hidden, and its category."""
+def _visibility(product: Product | None) -> tuple[bool, str]:
+    """Return what shards need to know of an item: whether it is hidden, and its category."""
     return (not product.available, product.category) if product else (True, NO_CATEGORY)
 
 
 def _without_categories(changes: Sequence[VisibilityChange], kind: str) -> list[VisibilityChange]:
-    """Return the changes for shards that do not count what is popular, of the items they list."""
+    """Return the changes for shards of a kind without trending lists, with the ids that it uses."""
     role = roles_of(kind).column
     return [VisibilityChange(one.offset, role + one.item, one.hidden) for one in changes]

@@ -24,7 +24,7 @@ class Forgetting:
     """Goes through the histories of one partition, some at a time, again and again."""
 
     def __init__(self, context: StageContext, slot: Slot, partition: int) -> None:
-        self._publisher = context.publisher
+        self._producer = context.producer
         self._target = context.pipeline.interactions_topic, partition
         self._forget_after_s = context.settings.forget_after
         self._decay = context.pipeline.decay
@@ -62,4 +62,4 @@ class Forgetting:
         ]
         if idle:
             message = Outgoing(encode_idle(self._slot.generation, idle))
-            await self._publisher.deliver({self._target: [message]})
+            await self._producer.deliver({self._target: [message]})

@@ -58,8 +58,8 @@ class HistoryStage:
         shards: int,
     ) -> None:
         self._weights = context.pipeline.event_weights
-        self._budget = context.leisure
-        self._publisher = context.publisher
+        self._budget = context.budget
+        self._producer = context.producer
         self._failpoints = context.failpoints
         self._slot = slot
         self._state = state
@@ -108,7 +108,7 @@ class HistoryStage:
         end = batches[-1].end
         # The ids of items are stored before a history that refers to them can be read.
         await gather_all(
-            self._publisher.deliver(deltas),
+            self._producer.deliver(deltas),
             self._user_lists.prepare(histories),
             self._slot.put_items(end, known, state.registry.ids[known:]),
         )
@@ -120,7 +120,7 @@ class HistoryStage:
         self._failpoints.reach("histories.position-moved")
 
     async def work(self, busy: bool) -> float:
-        """Look for idle users, and make user lists in the background."""
+        """Find idle users, and make user lists in the background."""
         idle_in_s = await self._forgetting.step(self._state.head.newest_ts)
         if self._listing.is_running:
             return POLL_S

@@ -81,9 +81,9 @@ class IntakeStage:
     ) -> None:
         settings = context.settings
         self._settings = settings
-        self._publisher = context.publisher
+        self._producer = context.producer
         self._failpoints = context.failpoints
-        self._budget = context.leisure
+        self._budget = context.budget
         self._partitions = partitions
         self._targets = targets
         self._generation = next(iter(partitions.values())).slot.generation
@@ -187,7 +187,7 @@ class IntakeStage:
         messages: dict[tuple[str, int], list[Outgoing]] = {}
         for (topic, partition), letters in draft.letters.items():
             if topic not in self._letter_partitions:
-                self._letter_partitions[topic] = await self._publisher.partitions(topic)
+                self._letter_partitions[topic] = await self._producer.partitions(topic)
             target = topic, partition % self._letter_partitions[topic]
             messages.setdefault(target, []).extend(letters)
         for kind, builder in draft.builders.items():
@@ -195,7 +195,7 @@ class IntakeStage:
             values = builder.encode(self._generation, self._targets[topic])
             for partition, value in values.items():
                 messages[topic, partition] = [Outgoing(value)]
-        await self._publisher.deliver(messages)
+        await self._producer.deliver(messages)
         self._failpoints.reach("intake.cut-sent")
         for tp, last in draft.last.items():
             self._partitions[tp].position = last.offset + 1

@@ -50,9 +50,9 @@ class IdleTrigger:
         return version != self._finished and (impatient or (self.is_idle and quiet))
 
     def ran(self, now_s: float) -> None:
-        """Note that a pass ran, or begins, at a monotonic time in seconds."""
+        """Remember that a pass ran, or begins, at a monotonic time in seconds."""
         self._ran_at = now_s
 
     def finish(self, version: str) -> None:
-        """Note that a pass dealt with the inputs of this version; they need no other one."""
+        """Remember that a pass dealt with the inputs of this version; they need no other one."""
         self._finished = version

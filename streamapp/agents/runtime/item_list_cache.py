@@ -52,42 +52,42 @@ class ItemListCache:
     def __init__(self, lists: Lists) -> None:
         self.registry = Registry()
         self._lists = lists
-        self._shelf = ListCache(self.registry)
+        self._cached = ListCache(self.registry)
         self._trending = ListCache(self.registry)
         self._version = 0
 
     @property
-    def shelf(self) -> ListCache:
+    def cached(self) -> ListCache:
         """The arrays to read into. A full one is replaced, which drops lists out of use."""
-        if self._shelf.size > _CACHED_ENTRIES:
-            self._shelf = ListCache(self.registry)
-        return self._shelf
+        if self._cached.size > _CACHED_ENTRIES:
+            self._cached = ListCache(self.registry)
+        return self._cached
 
-    async def read(self, shelf: ListCache, items: Ints, read_after: float) -> ReadLists:
-        """Bring the lists of items into `shelf`; return the trending list.
+    async def read(self, cached: ListCache, items: Ints, read_after: float) -> ReadLists:
+        """Bring the lists of items into `cached`; return the trending list.
 
         Args:
-            shelf: The arrays, from the property of that name.
+            cached: The arrays, from the property of that name.
             items: int32. Numbers of items, each once.
             read_after: Monotonic time in seconds. Lists that were read later are new enough;
                 `FORCE_READ` reads all of them.
         """
-        await self._read(ITEM, shelf, shelf.stale(items, read_after))
+        await self._read(ITEM, cached, cached.stale(items, read_after))
         # The trending list has an empty name.
         await self._read(TRENDING, self._trending, self._trending.stale(_ALL, read_after))
         return ReadLists(self._trending.get(0), self._version)
 
-    async def _read(self, kind: str, shelf: ListCache, numbers: Ints) -> None:
+    async def _read(self, kind: str, cached: ListCache, numbers: Ints) -> None:
         if not len(numbers):
             return
         now, ids = time.monotonic(), self.registry.ids
         names = [ids[number] if kind == ITEM else "" for number in numbers.tolist()]
         contents = await self._lists.standing(kind, names)
         digests = np.array([hash(content) for content in contents], np.int64)
-        changed = np.flatnonzero(shelf.changed(numbers, digests, now))
+        changed = np.flatnonzero(cached.changed(numbers, digests, now))
         if len(changed):
             lists = [self._decoded(kind, names[at], contents[at]) for at in changed.tolist()]
-            shelf.store(numbers[changed], digests[changed], lists, now, self._version)
+            cached.store(numbers[changed], digests[changed], lists, now, self._version)
             self._version += len(changed)
 
     def _decoded(self, kind: str, name: str, content: bytes) -> Scores:

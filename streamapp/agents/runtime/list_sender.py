@@ -38,7 +38,7 @@ class ListSender(BackgroundTask[P]):
         self._kind = kind
         self._slot = slot
         self._lists = context.lists
-        self._publisher = context.publisher
+        self._producer = context.producer
         self._failpoints = context.failpoints
         self._failpoint = failpoint
         self._topic = context.settings.lists_topic
@@ -57,7 +57,7 @@ class ListSender(BackgroundTask[P]):
             owner: The token with which the slot was claimed.
             failpoint: The failpoint that is reached when the broker has a batch.
         """
-        count = await context.publisher.partitions(context.settings.lists_topic)
+        count = await context.producer.partitions(context.settings.lists_topic)
         return cls(context, slot, kind, owner, failpoint, count)
 
     def send(self, lists: Mapping[str, bytes], about: P) -> None:
@@ -79,7 +79,7 @@ class ListSender(BackgroundTask[P]):
     async def _send(self, lists: Mapping[str, bytes], about: P) -> P:
         """Send lists until the topic does not end with an older list than its key in Redis."""
         while lists:
-            await self._publisher.deliver(self._messages(lists))
+            await self._producer.deliver(self._messages(lists))
             if await self._slot.claimed_by(self.owner):
                 break
             stored = await self._lists.standing(self._kind, list(lists))

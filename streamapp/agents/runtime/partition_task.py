@@ -142,7 +142,7 @@ class PartitionTask:
                         verified_at = time.monotonic()
                     wait_s = await self.stage.work(busy=bool(self._inbox))
                 except (PositionMovedError, GapError) as reason:
-                    logger.warning("%s; reading the state anew", reason)
+                    logger.warning("%s; reading the state again", reason)
                     self._move_to(TaskState.STALE)
                     wait_s = _RETRY_S
             if self._state is not TaskState.DROPPED:
@@ -174,7 +174,7 @@ class PartitionTask:
         try:
             await self.stage.finish()
         except PositionMovedError as reason:
-            logger.warning("%s; leaving what is not stored to whoever moved it", reason)
+            logger.warning("%s; leaving what is not stored to the other owner", reason)
 
     async def _pause(self, seconds: float) -> None:
         """Wait for a batch, `stop` or the time to pass; let other tasks run at least once."""

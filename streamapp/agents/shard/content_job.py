@@ -196,7 +196,7 @@ class ContentJob:
                 (topic, shard): [Outgoing(self._message(version, some), CONTENT_KEY)]
                 for shard, some in by_shard.items()
             }
-            await self._context.publisher.deliver(messages)
+            await self._context.producer.deliver(messages)
             self._awaited |= dict.fromkeys(by_shard, version)
         self._context.failpoints.reach("content.lists-sent")
 

@@ -56,7 +56,7 @@ async def republish_from(
     """
     if head.rule is not None and head.rule != rule_text(context.settings):
         message = Outgoing(encode_noop(slot.generation, known.end))
-        await context.publisher.deliver({(tp.topic, tp.partition): [message]})
+        await context.producer.deliver({(tp.topic, tp.partition): [message]})
         return known.end + 1
     if lists_suspect or rolled_back(head, known):
         return max(known.end, head.republish_at or 0)

@@ -59,7 +59,7 @@ class ShardStage:
         settings = context.settings
         load = partial(checkpoint.load_missing, shard)
         last = RecordFingerprint.decode(head.last_record or b"")
-        self._budget = context.leisure
+        self._budget = context.budget
         self._failpoints = context.failpoints
         self._shard = shard
         self._checkpoint = checkpoint
@@ -67,7 +67,7 @@ class ShardStage:
         self._log = LogApplier(shard, load, head.replayed, last)
         self._republication = Republication(shard, republish_at)
         self._sweep = ItemSweep(
-            shard, publisher, load, context.leisure, settings.refresh_interval,
+            shard, publisher, load, context.budget, settings.refresh_interval,
             head.listed_update_offset,
         )  # fmt: skip
         self._publishing = PublishScheduler(shard, publisher, self._sweep, load)

@@ -42,7 +42,7 @@ class UserListBlender:
             histories: What each user did, packed by `entry_of`.
             read_after: Monotonic time in seconds; item lists that were read later are new enough.
         """
-        cache, registry = self._items.shelf, self._items.registry
+        cache, registry = self._items.cached, self._items.registry
         profiles = self._profiles(histories)
         used = self._used(profiles)
         read = await self._items.read(cache, np.unique(profiles.item[used]), read_after)
@@ -80,7 +80,7 @@ class UserListBlender:
 
         Cost: O(entries that lists are made of), and nothing for the entries of a list.
         """
-        cache = self._items.shelf
+        cache = self._items.cached
         profiles = self._profiles(histories)
         used = self._used(profiles)
         read = await self._items.read(cache, np.unique(profiles.item[used]), read_after)

@@ -62,7 +62,7 @@ class UserSweep:
         self._trigger = IdleTrigger(interval_s, time.monotonic())
         self._timer = Timer()
         self._cycle = DutyCycle(0.0, _REST)
-        self._budget = context.leisure
+        self._budget = context.budget
         self._queue: list[str] = []
         self._sweeping = ""
         self._update_offsets = self._swept_update_offsets = [0] * shards

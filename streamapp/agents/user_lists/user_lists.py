@@ -39,7 +39,7 @@ _AT_ONCE_BUSY = 125
 """Lists that are made together, without and with interactions that wait for it."""
 
 _ARRIVAL_S = 0.005
-"""Seconds between two looks whether the topic has the lists in flight."""
+"""Seconds after which the task asks again whether the topic has the lists in flight."""
 
 _NOT_SWEPT = "-"
 

@@ -77,7 +77,7 @@ class Owner:
             settings=self.settings,
             redis=redis,
             lists=lists_of(redis, "l:", "s:", cluster=False),
-            publisher=broker,
+            producer=broker,
             failpoints=Failpoints(failpoint),
             pipeline=main_pipeline(self.settings),
         )

@@ -24,7 +24,7 @@ async def test_partitions_are_given_up_when_nothing_of_theirs_is_on_its_way(
         return in_time
 
     monkeypatch.setattr(app.assignment, "drop", drop)
-    monkeypatch.setattr(app.context.publisher, "settled", settled)
+    monkeypatch.setattr(app.context.producer, "settled", settled)
     await app.on_partitions_revoked.send({TP("deltas", 0)})
     assert did == ["tasks ended", "settled"]
     assert ("in flight" in caplog.text) is not in_time
