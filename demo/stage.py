@@ -52,7 +52,7 @@ class Worker:
         return _READY in self._log.read_text(errors="replace")
 
     @property
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of its log."""
         lines = self._log.read_text(errors="replace").splitlines()
         return "\n".join(lines[-_LAST_LINES:])
@@ -98,7 +98,7 @@ class Stage:
         """Raise StreamappError where a part has ended: clients wait for a server patiently."""
         for server in self._servers:
             if server.pid is None:
-                last_line = server.last_words().splitlines()[-1]
+                last_line = server.log_tail().splitlines()[-1]
                 raise StreamappError(f"{server.name} ended by itself: {last_line}")
         self.worker.check()
 
@@ -138,7 +138,7 @@ def open_stage() -> Iterator[Stage]:
         try:
             yield stage
         except StreamappError as error:
-            sys.stderr.write(f"The last lines of the worker:\n{stage.worker.last_words}\n")
+            sys.stderr.write(f"The last lines of the worker:\n{stage.worker.log_tail}\n")
             raise StreamappError(str(error)) from None
         finally:
             stage.worker.stop()

@@ -29,7 +29,7 @@ from streamapp.store.values.norms import read_norms
 
 
 class _Words(NamedTuple):
-    """What is said of a kind: who is counted, and what they did with the items."""
+    """The words for a kind: who is counted, and what they did with the items."""
 
     users: str
     did: tuple[str, str]
@@ -45,24 +45,24 @@ _WORDS = {
 
 
 class Explanation(NamedTuple):
-    """What the score of two items is made of.
+    """The counts behind the score of two items.
 
     Attributes:
         items: The two items.
         dot: Sum over users of the product of their ratings.
         sum_sq: Sum over users of the squared rating, of each item.
         similarity: The cosine of their ratings.
-        measure: What lists show as score.
-        score: Of the second in the list of the first, by that measure.
+        measure: The measure that lists show as score.
+        score: The score of the second item in the list of the first, by that measure.
         support: Users who have both.
-        users: Users who have any history; then those who have each item.
+        users: Users with a history; then users with each item.
         support_share: Share of all users who have both.
-        confidence: Share of those who have the first that also have the second; and vice versa.
-        lift: How many times as often as by chance they are together.
-        jaccard: Share of those who have both among those who have any.
-        log_likelihood_ratio: How surely they have to do with each other.
-        as_of: Where interactions fade, the event time in seconds as of which `dot` and `sum_sq`
-            are: that of the newest event.
+        confidence: Users with both / users with the first; then / users with the second.
+        lift: How many times more often than by chance users have both.
+        jaccard: Users with both / users with either.
+        log_likelihood_ratio: How unlikely the pair is by chance.
+        as_of: The event time in seconds of `dot` and `sum_sq`, that of the newest event; None if
+            interactions do not decay.
     """
 
     items: tuple[str, str]
@@ -82,11 +82,11 @@ class Explanation(NamedTuple):
 
 
 def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
-    """Print what the score of two items is made of, in lists of some kind.
+    """Print the counts behind the score of two items, in lists of a kind.
 
     Raises:
         ConfigError: both are the same item, or there are no lists of this kind.
-        StreamappError: an item was never seen.
+        StreamappError: no event has named an item.
     """
     if left == right:
         raise ConfigError("an item has no score with itself; name two items")
@@ -159,7 +159,7 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
     for item, count in ((left, left_users), (right, right_users)):
         if not count:
             raise StreamappError(f"item {item} is in nobody's history any more")
-    # While events come in, what was read first may be a checkpoint behind what was read last.
+    # While events come in, an earlier read may be a checkpoint behind a later one.
     having = max(left_users, support), max(right_users, support)
     cosine = float(similarity(dot, left_sum_sq, right_sum_sq, settings.damping))
     decay = pipeline.decay

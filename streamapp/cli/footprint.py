@@ -1,4 +1,4 @@
-"""`streamapp footprint`: what a state of some size takes in Redis."""
+"""`streamapp footprint`: the memory that a state of some size takes in Redis."""
 
 import asyncio
 from dataclasses import replace
@@ -22,7 +22,7 @@ _MEBIBYTE = 1024 * 1024
 
 
 def show_footprint(given: Size | None, as_json: bool) -> None:
-    """Print what the given size takes, or the size of the state that there is, of all pipelines."""
+    """Print the memory of the given size, or of the existing state of all pipelines."""
     settings = load_settings()
     main, *extra = pipelines(settings).values()
     partitions = shards = settings.partitions
@@ -51,9 +51,9 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
 
 
 async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int, int]:
-    """Return the size of the state, its partitions, its shards, and how many items those know.
+    """Return the size of the state, its partitions, its shards, and the items that shards know.
 
-    Ids are taken for 12 bytes.
+    Ids are assumed to have 12 bytes.
     """
     async with redis_session(settings) as redis:
         layout = await read_layout(redis, pipeline)

@@ -170,6 +170,9 @@ class Settings(BaseSettings):
     """Most records that one read of Kafka hands on."""
     redis_timeout: Seconds = 10.0
     """Seconds after which a Redis call counts as failed."""
+    redis_connections: int = Field(32, ge=1, le=10_000)
+    """Most connections to Redis at a time, on a cluster to each node. A call that finds none waits
+    for its turn. Not with `max_connections` in REDIS_URL."""
     stop_timeout: Seconds = 25.0
     """Seconds that a worker which is asked to end may take; where Kafka or Redis do not answer by
     then, it ends with exit code 1, and what was not stored is read again."""

@@ -14,19 +14,24 @@ from streamapp.core.messages.interaction_batch import encode_idle
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
-from tests.component.harness.stages import GENERATION, Broker, cut, outside, record
+from streamapp.worker.warm import warm
+from tests.component.harness.stages import GENERATION, Broker, context, cut, record
 
 TS = 1.7e9
 WITHIN_S = 20.0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _kernels() -> None:
+    """Load the kernels first: to compile one takes longer than a list lives here."""
+    warm()
+
+
 async def opened(redis: Redis, broker: Broker, **chosen: Any) -> tuple[HistoryStage, TP]:
     """Return a stage that has opened its partition."""
-    around = await outside(redis, broker, **chosen)
+    around = await context(redis, broker, **chosen)
     tp = TP(around.settings.interactions_topic, 0)
-    stage = HistoryStage(around, 0)
-    await stage.open({tp: Offsets(0, 9, None)}, doubt=False)
-    return stage, tp
+    return await HistoryStage.open(around, {tp: Offsets(0, 9, None)}, lists_suspect=False), tp
 
 
 async def until(stage: HistoryStage, condition: Callable[[], Awaitable[Any]]) -> None:
@@ -80,16 +85,25 @@ async def shown(redis: Redis) -> Sequence[str]:
     return [] if value is None else [one["id"] for one in orjson.loads(value)["items"]]
 
 
-async def test_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
+async def test_a_user_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
     """A user who was long gone is no reason to publish what is trending."""
     await trends(redis)
-    stage, tp = await opened(redis, Broker(), forget_after=100.0, user_list_ttl=1)
+    broker = Broker()
+    stage, tp = await opened(redis, broker, forget_after=100.0, user_list_ttl=1)
+
+    async def was_listed() -> bool:
+        return any(
+            one.key == b"user:u" and one.value
+            for (topic, _), some in broker.taken.items()
+            for one in some
+            if topic == "recommendations"
+        )
 
     async def gone() -> bool:
         return not await redis.hlen("s:{u0}:audience")
 
     await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)])
-    await until(stage, lambda: shown(redis))
+    await until(stage, was_listed)
     await until(stage, gone)
     await stage.apply([RecordBatch(tp, [record(1, encode_idle(GENERATION, [("u", TS)]))], 0)])
     assert await gone()
@@ -98,17 +112,19 @@ async def test_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
     await stage.close()
 
 
-async def test_who_is_forgotten_with_a_list_has_it_no_longer_for_that(redis: Redis) -> None:
+async def test_a_user_who_is_forgotten_with_a_list_has_it_no_longer_for_that(redis: Redis) -> None:
     """It ends when it was to end after what the user did last."""
     await trends(redis)
-    stage, tp = await opened(redis, Broker(), forget_after=100.0, user_list_ttl=1_000)
+    broker, chosen = Broker(), {"forget_after": 100.0, "user_list_ttl": 1_000}
+    stage, tp = await opened(redis, broker, **chosen)
     await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "t", TS)))], 0)])
     await stage.finish()
     assert not await shown(redis)
     # As if that had been a while ago.
     ends = int(time.time()) + 500
     await redis.hset("s:{u0}:audience", "u", ends)
-    await stage.open({tp: Offsets(0, 9, None)}, doubt=False)
+    await stage.close()
+    stage, tp = await opened(redis, broker, **chosen)
 
     await stage.apply([RecordBatch(tp, [record(1, encode_idle(GENERATION, [("u", TS)]))], 0)])
     await stage.finish()
@@ -134,7 +150,7 @@ async def test_histories_are_not_read_while_the_position_moves(
     batch = RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)
     applying = asyncio.create_task(stage.apply([batch]))
     await held.wait()
-    reading = asyncio.create_task(stage._stored(["u"]))
+    reading = asyncio.create_task(stage._store.read(["u"]))
     assert not (await asyncio.wait([reading], timeout=0.05))[0]
     go_on.set()
     await applying

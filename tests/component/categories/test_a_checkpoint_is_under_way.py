@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from streamapp.agents.shard import checkpoint
-from streamapp.agents.shard.checkpoint import Pending
+from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.counts.rows import CELL
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.delta import decode_delta
@@ -38,7 +38,7 @@ async def held(
         return await call(self, *arguments)
 
     writer, shard = owner.checkpoints[number], owner.shards[number]
-    taken = writer.take(shard, Pending(), ShardHead())
+    taken = writer.take(shard, PendingLists(), ShardHead())
     assert taken is not None
     with monkeypatch.context() as patch:
         patch.setattr(MortalSlot, method, slow)

@@ -50,7 +50,7 @@ async def test_owners_die_anywhere_and_sleepers_wake_up(desk: Desk, seed: int) -
                 await who.trending.step()
         except (RuntimeError, PositionMovedError):
             with suppress(RuntimeError):
-                await who.trending.settle()
+                await who.trending.join()
             owner = await desk.owner(f"{chance.choice(PLACES)}:{chance.randint(1, 3)}:raise")
             owner.slots[chance.randrange(SHARDS)].writes = chance.randint(0, 12)
     await desk.drained(await desk.owner())
@@ -148,7 +148,7 @@ async def test_lists_that_may_be_lost_are_all_published_again(desk: Desk) -> Non
     await desk.redis.delete("l:trending", "l:trending:tents", "l:trending:lamps")
     await desk.drained(await desk.owner())
     assert await desk.shown() == {}
-    await desk.drained(await desk.owner(lost=True))
+    await desk.drained(await desk.owner(lists_suspect=True))
     await desk.right()
 
 
@@ -172,7 +172,7 @@ async def test_a_list_that_the_state_went_back_behind_is_withdrawn_from_the_topi
     await desk.drained(await desk.owner())
     desk.shop.delete("a")
     await desk.redis.flushall()
-    await desk.drained(await desk.owner(lost=True))
+    await desk.drained(await desk.owner(lists_suspect=True))
     assert desk.broker.last == {}
 
 

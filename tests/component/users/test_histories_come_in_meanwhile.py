@@ -52,7 +52,7 @@ async def test_a_user_who_does_more_while_the_list_is_made_is_due_again(
     async with held(monkeypatch, desk, "replace"):
         await desk.sees("u", "a", "b")
     assert await desk.shown("u") == ["x", "b"]
-    await desk.owner.settle()
+    await desk.owner._publisher.join()
     assert (await desk.due(), await desk.due_users()) == ({"u"}, 1)
 
     await desk.drain()
@@ -79,9 +79,9 @@ async def test_what_is_noted_and_not_yet_stored_stays_noted_when_a_list_arrives(
     desk.broker.open.clear()
     await desk.sees("u", "a")
     await desk.until(lambda: desk.shown("u"), "the list stands")
-    await desk.owner.note({"u": history(("a", "b"), ITEMS)})
+    await desk.owner.prepare({"u": history(("a", "b"), ITEMS)})
     desk.broker.open.set()
-    await desk.owner.settle()
+    await desk.owner._publisher.join()
     assert (await desk.due(), await desk.due_users()) == ({"u"}, 1)
     for _ in range(20):
         await desk.owner.step(busy=False)
