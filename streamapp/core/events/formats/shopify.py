@@ -23,9 +23,9 @@ def _recognises(value: Json) -> bool:
 
 
 def _short(value: Any) -> Any:
-    if type(value) is str and value.startswith(_GID):
-        return value.rpartition("/")[2].partition("?")[0]
-    return value
+    if type(value) is not str or not value.startswith(_GID):
+        return value
+    return value.split("/", 4)[-1].partition("?")[0]
 
 
 def _flat(event: Json, _envelope: Json) -> FlatEvent:
