@@ -182,7 +182,7 @@ async def test_an_owner_who_lost_the_claim_writes_nothing(desk: Desk) -> None:
     await desk.sees("v", "a")
     await desk.drain()
     before = await desk.redis.hgetall(KEYS.audience), await desk.standing("u")
-    await desk.slot.claim("another")
+    await desk.slot.ownership.claim("another")
     with pytest.raises(ClaimLostError):
         await desk.owner.prepare({"u": history(("b",), ITEMS)})
 
@@ -224,7 +224,7 @@ async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(desk: Desk)
     await desk.sees("v", "b")
     ahead = history(("a", "c"), ITEMS)
     await desk.owner.prepare({"u": ahead})
-    await desk.slot.put(desk.position + 1, [("u", ahead)])
+    await desk.slot.blobs.put(desk.position + 1, [("u", ahead)])
 
     await desk.open(items=["a", "b"])
 
