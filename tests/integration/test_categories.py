@@ -116,6 +116,7 @@ async def test_items_come_move_and_go_and_every_read_has_a_list(
     assert await topic_as_keys(deployment) == redis_lists(deployment)
 
 
+@pytest.mark.ci(reason="what trends in categories, of two workers, and after a rebuild")
 def test_two_workers_agree_with_log_and_catalogue_also_after_a_rebuild(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:

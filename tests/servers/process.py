@@ -19,7 +19,12 @@ _CONTEXT.set_forkserver_preload(["tests.servers.loaded"])
 
 
 def _become(
-    module: str, arguments: Sequence[str], folder: Path, env: Mapping[str, str], out: Path, err: Path
+    module: str,
+    arguments: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    out: Path,
+    err: Path,
 ) -> None:
     """Do in a new process what an interpreter does that was started for a module."""
     os.environ.clear()
