@@ -62,6 +62,7 @@ MINUTES ?= 5
 LANE ?= embedded
 SEEDS ?= 1 2
 
+test-full: export STREAMAPP_TEST_FULL := 1
 test-full: $(VENV)/.tests ## Run everything on every lane there is, and chaos by SEEDS for MINUTES each
 	$(PYTEST) $(TOGETHER) -m 'not alone' $(ARGS)
 	$(BIN)/pytest -m alone $(ARGS)

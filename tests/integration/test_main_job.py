@@ -147,12 +147,12 @@ def test_a_synthetic_shop_is_counted_exactly_and_the_topic_equals_the_keys(
 ) -> None:
     """The audit finds no difference, the topic is what Redis holds, and a score is explained."""
     deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
-    log = write_log(tmp_path / "shop.csv", synthetic(seed=cap, events=20_000))
+    log = write_log(tmp_path / "shop.csv", synthetic(seed=cap, events=10_000))
     worker()
     one_topic = ("--topic", f"{deployment.name}-clicks") if cap < 100 else ()
     succeeded(deployment, "loadtest", "replay", str(log), "--max", *one_topic)
     report = audited(deployment, [log])
-    assert report["applied_events"] == 20_000
+    assert report["applied_events"] == 10_000
     lists = redis_lists(deployment)
     assert asyncio.run(topic_as_keys(deployment)) == lists
     last = orjson.loads(lists["item:sku-0"])["items"][-1]

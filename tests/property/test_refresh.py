@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from streamapp.agents import refresh as room
 from streamapp.agents.checkpoint import Pending
@@ -23,7 +23,7 @@ from streamapp.core.shard import Shard
 from tests import oracle
 from tests.oracle import Act
 from tests.pipeline import Pipeline
-from tests.strategies import streams
+from tests.strategies import examples, streams
 
 CAP = 3
 
@@ -124,7 +124,7 @@ class Owner:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-@settings(max_examples=300)
+@examples(300)
 @given(st.data(), streams(max_size=30))
 def test_the_lists_that_stand_are_right_in_the_end(
     measure: Measure, data: st.DataObject, acts: list[Act]
