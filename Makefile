@@ -97,7 +97,7 @@ $(VENV)/.app: pyproject.toml
 
 # Kernels are compiled here, and not by the first worker.
 $(VENV)/.warm: $(VENV)/.app
-	$(BIN)/python -m streamapp.warm
+	$(BIN)/python -m streamapp.worker.warm
 	@touch $@
 
 # Dependency groups need a newer pip than Python 3.11 brings.

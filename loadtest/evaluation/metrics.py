@@ -9,20 +9,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays import Bools, Floats, Ints, Longs
-from streamapp.core.tastes import Tastes
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.histories.profiles import Profiles
 
 
 class Questions(NamedTuple):
     """What lists are asked for.
 
     Attributes:
-        tastes: Whose lists; one line a question.
+        profiles: Whose lists; one line a question.
         answers: Numbers of the items that the list should hold, of those that have one.
         relevant: How many items it should hold, also those that nobody knows; > 0.
     """
 
-    tastes: Tastes
+    profiles: Profiles
     answers: Sequence[set[int]]
     relevant: Sequence[int]
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from streamapp.core.norms import NORM
+from streamapp.core.counts.norms import NORM
 from tests.faults.shop import sent_of
 from tests.integration.traffic import (
     Act,
@@ -167,7 +167,7 @@ def test_every_kind_is_counted_exactly_beside_everything_else(
 ) -> None:
     """The audit counts all anew; the topic is what Redis holds; status is that of the users."""
     deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
-    acts = list(synthetic(seed=cap, events=8_000, orders=4))
+    acts = list(synthetic(seed=cap, events=8_000, items=40, orders=4))
     log = write_log(tmp_path / "shop.csv", acts)
     worker()
     succeeded(

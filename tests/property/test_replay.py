@@ -4,15 +4,21 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from streamapp.core.fence import Fences
-from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
-from streamapp.core.norms import NORM, Norms
-from streamapp.core.ranking import Rule
-from streamapp.core.registry import Registry
-from streamapp.core.shard import Shard
-from tests.oracle import Act
-from tests.pipeline import Pipeline
-from tests.strategies import portions, streams
+from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms import NORM
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.ranking import Rule
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.interaction_batch import (
+    InteractionBatchBuilder,
+    Source,
+    admit,
+    decode_interactions,
+)
+from streamapp.core.shard.shard import Shard
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import portions, streams
 
 
 @given(st.data(), streams(), st.integers(1, 4))
@@ -41,7 +47,7 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     fence = data.draw(st.integers(0, len(pipeline.log[0])))
     whole = pipeline.store_at(0, fence)
     shard = pipeline.rows[0]
-    ids, fences = list(shard.registry.ids), shard.fences.as_dict()
+    ids, fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
     norms = dict(shard.norms.packed_changes(fence))
     ahead = data.draw(st.integers(fence, len(whole)))
     pipeline.log[0] = whole[:ahead]
@@ -54,11 +60,18 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     reborn = Pipeline(1, cap, Rule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
     reborn.rows[0] = Shard(
-        0, 1, Rule(5), "g", fence, Registry(ids), Norms.unpack(stored.tobytes()), Fences(fences)
+        0,
+        1,
+        Rule(5),
+        "g",
+        fence,
+        Registry(ids),
+        ItemCounts.unpack(stored.tobytes()),
+        AppliedOffsets(fences),
     )
-    assert reborn.rows[0].catches_up == any(stored["position"] > fence)
+    assert reborn.rows[0].is_replaying == any(stored["position"] > fence)
     reborn.drain(0)
-    assert not reborn.rows[0].catches_up
+    assert not reborn.rows[0].is_replaying
 
     straight = Pipeline(1, cap, Rule(5))
     straight.log[0] = whole
@@ -77,9 +90,9 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
     fence = data.draw(st.integers(0, len(pipeline.log[0])))
     whole = pipeline.store_at(0, fence)
     shard = pipeline.rows[0]
-    ids, fences = list(shard.registry.ids), shard.fences.as_dict()
-    norms = pipeline.norms.unpack(norm_records(dict(shard.norms.packed_changes(fence))))
-    shard.dirty[:] = False
+    ids, fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
+    packed = norm_records(dict(shard.norms.packed_changes(fence)))
+    shard.lists.dirty[:] = False
     while pipeline.read[0] < len(whole):
         pipeline.log[0] = whole[: data.draw(st.integers(pipeline.read[0] + 1, len(whole)))]
         pipeline.drain(0)
@@ -89,10 +102,12 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
 
     reborn = Pipeline(1, cap, Rule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
-    reborn.rows[0] = Shard(0, 1, Rule(5), "g", fence, Registry(ids), norms, Fences(fences))
+    reborn.rows[0] = Shard(
+        0, 1, Rule(5), "g", fence, Registry(ids), ItemCounts.unpack(packed), AppliedOffsets(fences)
+    )
     reborn.drain(0)
     assert reborn.counts() == pipeline.counts()
-    assert set(np.flatnonzero(shard.dirty)) <= set(np.flatnonzero(reborn.rows[0].dirty))
+    assert set(np.flatnonzero(shard.lists.dirty)) <= set(np.flatnonzero(reborn.rows[0].lists.dirty))
 
 
 def norm_records(changes: dict[int, bytes]) -> bytes:
@@ -109,12 +124,12 @@ def test_a_cut_below_the_fence_brings_nothing_and_one_across_it_brings_the_rest(
 ) -> None:
     """Events are admitted by their offset, whatever the message they come in."""
     fence = data.draw(st.integers(0, len(acts)))
-    builder = CutBuilder()
+    builder = InteractionBatchBuilder()
     builder.begin(Source("clicks", 3, len(acts)))
     for offset, act in enumerate(acts):
         builder.add(offset, act.user, act.item, "click", act.ts)
-    cut = decode_cut(builder.encode("g", partitions=1)[0])
-    fences = Fences({"clicks/3": fence})
+    cut = decode_interactions(builder.encode("g", partitions=1)[0])
+    fences = AppliedOffsets({"clicks/3": fence})
     news = admit(cut, fences, Registry(), {"click": 1.0})
     assert news.applied == len(acts) - fence
     assert news.replayed == fence

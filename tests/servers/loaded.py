@@ -1,6 +1,6 @@
-"""Tests. What every process of the app loads, loaded once: processes are forked from here.
+"""What every process of the app loads, loaded once: processes are forked from the one that did.
 
-The interpreter that imports this starts no thread and opens no connection.
+The interpreter that imports this opens no connection and runs no loop.
 """
 
 import gc
@@ -11,8 +11,8 @@ import faust.worker
 import loadtest.replay
 import streamapp.app
 import streamapp.cli.main
-from streamapp.core.decay import Decay
-from streamapp.warm import warm
+from streamapp.core.counts.decayed_norms.py streamapp.core.counts.decayed_rows.py streamapp.core.histories.decay import Decay
+from streamapp.worker.warm import warm
 
 __all__ = ["faust", "loadtest", "streamapp"]
 

@@ -1,4 +1,4 @@
-"""Tests. Processes of the app: `python -m MODULE ARGUMENTS`, forked where that tells the same.
+"""Processes of the app: `python -m MODULE ARGUMENTS`, forked where that tells the same.
 
 To import the app and to load its kernels takes longer than most stories need of it. A process of
 the standard library's fork server has done both. Its children are processes like all others: they
