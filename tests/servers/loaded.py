@@ -11,7 +11,7 @@ import faust.worker
 import loadtest.replay
 import streamapp.app
 import streamapp.cli.main
-from streamapp.core.counts.decayed_norms.py streamapp.core.counts.decayed_rows.py streamapp.core.histories.decay import Decay
+from streamapp.core.histories.decay import Decay
 from streamapp.worker.warm import warm
 
 __all__ = ["faust", "loadtest", "streamapp"]
