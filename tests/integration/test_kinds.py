@@ -167,7 +167,7 @@ def test_every_kind_is_counted_exactly_beside_everything_else(
 ) -> None:
     """The audit counts all anew; the topic is what Redis holds; status is that of the users."""
     deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
-    acts = list(synthetic(seed=cap, events=8_000, items=40, orders=4))
+    acts = list(synthetic(seed=cap, events=20_000, orders=4))
     log = write_log(tmp_path / "shop.csv", acts)
     worker()
     succeeded(
@@ -178,7 +178,7 @@ def test_every_kind_is_counted_exactly_beside_everything_else(
     baskets = {("o", act.order) if act.order else ("u", act.user) for act in bought}
     users = {act.user for act in acts}
     histories = {"bought_together": len(baskets), "bought_after_view": len(users)}
-    assert report["applied_events"] == 8_000
+    assert report["applied_events"] == 20_000
     lists = redis_lists(deployment)
     for kind in KINDS:
         made = [name for name in lists if name.startswith(f"{kind}:")]
@@ -190,7 +190,7 @@ def test_every_kind_is_counted_exactly_beside_everything_else(
 
     status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))
     assert status["users"] == len(users)
-    assert (status["applied_events"], status["lag_events"]) == (8_000, 0)
+    assert (status["applied_events"], status["lag_events"]) == (20_000, 0)
     topics = {one["topic"] for one in status["partitions"]}
     memory = orjson.loads(succeeded(deployment, "streamapp", "footprint", "--json"))
     roles = {(act.item, act.type == "purchase") for act in acts}
