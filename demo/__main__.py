@@ -15,8 +15,8 @@ from demo.acts import Acts, Entry, acts_on, audit, write_log
 from demo.films import CACHE, NoFilmsError, film_shop
 from demo.shop import Shop, made_up_shop
 from demo.stage import CHOSEN, Stage, open_stage
-from streamapp.cli.console import progress
-from streamapp.cli.outcome import run
+from streamapp.cli.terminal.console import progress
+from streamapp.cli.terminal.outcome import run
 from streamapp.config.env_check import PREFIX
 from streamapp.eventlog import LoggedEvent
 

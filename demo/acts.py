@@ -17,11 +17,12 @@ from redis.asyncio import Redis
 from demo.stage import Stage
 from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
-from streamapp.audit.lag import Standing, wait_until_drained
-from streamapp.cli.console import progress
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.cli.terminal.console import progress
 from streamapp.errors import StreamappError
 from streamapp.eventlog import LoggedEvent
+from streamapp.store.slot.head import HistoriesHead
 from streamapp.transport.producer import Producer
 
 _DRAINED_S = 120.0
@@ -76,9 +77,12 @@ class Acts:
             await self._send(events, lambda done: step(done, total))
             step = begin("counting, and bringing lists up to date")
 
-            def tell(standing: Standing) -> None:
+            def tell(lag: Lag) -> None:
                 self.stage.check()
-                step(standing.number(settings.interactions_topic, "applied"), total)
+                applied = (
+                    head.applied for head in lag.of(HistoriesHead, settings.interactions_topic)
+                )
+                step(sum(applied), total)
 
             await wait_until_drained(self.redis, settings, self.layout, _DRAINED_S, tell)
         return time.monotonic() - began

@@ -15,7 +15,7 @@ import orjson
 from loadtest.bench.process import PROJECT, Process
 from loadtest.bench.stage import Stage
 from loadtest.bench.watch import Sample, Watch, span
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.errors import StreamappError
 
 _READY = "Worker ready"

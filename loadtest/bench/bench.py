@@ -9,7 +9,7 @@ from loadtest.bench.cpus import available_cpus, divide
 from loadtest.bench.shop import Shop
 from loadtest.bench.source import Source, given, made_up
 from loadtest.bench.stage import Stage, open_stage
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 from loadtest.bench.bench import Bench
 from loadtest.bench.source import Source
 from loadtest.bench.stage import Stage
+from streamapp.config.rules import event_rules
 from streamapp.errors import ConfigError, StreamappError
 
 RIVALS = {
@@ -62,7 +63,7 @@ def compete(
         "events": min(bench.slow_events, source.events) if name in SLOW else source.events,
         "weights": {
             alias: settings.event_weights[kind]
-            for alias, kind in settings.event_rules.types.items()
+            for alias, kind in event_rules(settings).types.items()
         },
         "arrays": bench.events_per_record > 1,
         "files": [str(file.resolve()) for file in source.files],

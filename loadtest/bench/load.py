@@ -19,7 +19,7 @@ from loadtest.bench.distribution import Distribution
 from loadtest.bench.program import heard, say
 from loadtest.bench.source import write_log
 from loadtest.replay import bundled, encode
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
 from streamapp.eventlog import LoggedEvent, read_log
 from streamapp.transport.producer import Outgoing, Producer
 

@@ -12,8 +12,8 @@ from loadtest.bench.shop import Shop
 from loadtest.bench.stage import Stage
 from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
-from streamapp.cli.console import Step
 from streamapp.cli.session import existing_partitions
+from streamapp.cli.terminal.console import Step
 from streamapp.eventlog import LoggedEvent, read_log
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.producer import Producer

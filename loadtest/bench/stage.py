@@ -19,7 +19,8 @@ from redis import Redis
 from loadtest.bench.cpus import Cpus, kept_to
 from loadtest.bench.process import Process
 from streamapp.config.env_check import PREFIX
-from streamapp.config.settings import Settings, load_settings
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.embedded import Tansu, Valkey
 from streamapp.transport.topics import administration, ensure_topics
 

@@ -14,10 +14,10 @@ from typing import Self
 from redis import Redis
 
 from loadtest.bench.process import Process
-from streamapp.audit.lag import tag_of
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.config.settings import Settings
 from streamapp.errors import StreamappError
+from streamapp.inspection.slot_tags import tag_of
 from streamapp.pipelines import main_pipeline
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.transport.offsets import read_offsets

@@ -19,7 +19,7 @@ from loadtest.evaluation.places import Places
 from loadtest.evaluation.split import chosen
 from loadtest.evaluation.variant import Variant, spaced
 from streamapp.audit.log import LogInteractions
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.core.evaluation.online import HitStats
 from streamapp.core.histories.profiles import Profiles
 from streamapp.errors import ConfigError

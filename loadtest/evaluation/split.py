@@ -16,7 +16,7 @@ from loadtest.evaluation.metrics import Questions
 from loadtest.evaluation.tables import compared
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.core.arrays.dtypes import Bools, Longs
 
 ID = "split"

@@ -19,6 +19,7 @@ from streamapp.audit.content import compare_content, content_lists
 from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists, listed
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
+from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
 from streamapp.core.arrays.dtypes import Bools
 from streamapp.core.events.catalogue_record import Product
@@ -78,14 +79,14 @@ class Counted:
                     None if item in contents else content
                     for item, content in zip(items, self.lists, strict=True)
                 ],
-                settings.rule,
+                item_rule(settings),
                 pipeline.kind,
                 hidden,
                 SCORE_TOLERANCE if fading else TIE,
             ),
         }
         if pipeline.makes_content_lists:
-            counted = listed(self.expected, settings.rule, hidden)
+            counted = listed(self.expected, item_rule(settings), hidden)
             compared["content lists"] = compare_content(products, contents, counted, settings.top_n)
         return compared
 
@@ -156,7 +157,7 @@ async def _forgotten(
     """
     forgotten = np.zeros(len(log.users), np.bool_)
     if settings.forget_after and len(log.ts):
-        idle = np.flatnonzero(newest_of(log) < log.ts.max() - 2 * settings.forget_after)
+        idle = np.flatnonzero(newest_of(log) < log.newest_ts - 2 * settings.forget_after)
         users = [log.users[number] for number in idle.tolist()]
         held = await holds_histories(redis, pipeline, layout, users)
         forgotten[idle] = ~np.array(held, np.bool_)

@@ -39,6 +39,18 @@ class _Sum:
     fill: list[str]
 
 
+class ListUsers(NamedTuple):
+    """Which users have a list.
+
+    Attributes:
+        current: The users who must have a list.
+        expiring: The users whose list is being removed; they may have one.
+    """
+
+    current: set[str]
+    expiring: set[str]
+
+
 class _Held(NamedTuple):
     """An entry of a history.
 
@@ -70,8 +82,7 @@ class _Entry(NamedTuple):
 def compare_user_lists(
     log: LogInteractions,
     live: Ratings,
-    audience: set[str],
-    leaving: set[str],
+    users: ListUsers,
     lists: Sequence[bytes | None],
     item_lists: Mapping[str, bytes | None],
     trending: bytes,
@@ -82,12 +93,11 @@ def compare_user_lists(
     Args:
         log: The interactions.
         live: The entries of all live histories.
-        audience: The users who are to have a list.
-        leaving: Those whose list is just being removed; nobody else may have one.
-        lists: What lies under the key of each user of `log`, in the same order.
-        item_lists: What lies under the key of each item.
-        trending: What lies under the key of what is trending; b"" for nothing.
-        rule: What makes a list.
+        users: Which users have a list.
+        lists: The value of the key of each user of `log`, in the same order.
+        item_lists: The value of the key of each item.
+        trending: The value of the key of the trending list; b"" if there is none.
+        rule: How a list is made.
 
     Cost: O(users * depth * top_n), in Python.
     """
@@ -97,9 +107,9 @@ def compare_user_lists(
     histories = _histories(log, live)
     for number, (user, content) in enumerate(zip(log.users, lists, strict=True)):
         expected = _Sum({}, {}, [])
-        if user in leaving:
+        if user in users.expiring:
             continue
-        if user in audience:
+        if user in users.current:
             expected = _blended(histories.get(number, []), decoded, filling, rule)
         result.compared += bool(expected.total or expected.fill)
         if why := _fault(user, content, expected, rule.top_n):

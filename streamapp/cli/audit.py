@@ -10,17 +10,17 @@ from typing import Any
 import typer
 from redis.asyncio import Redis
 
-from streamapp.audit.comparison import (
-    Comparison,
-)
+from streamapp.audit.comparison import Comparison
 from streamapp.audit.counted import count_pipeline
-from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
-from streamapp.audit.user_lists import compare_user_lists
-from streamapp.cli.console import Step, print_json, print_table, progress, visible
+from streamapp.audit.user_lists import ListUsers, compare_user_lists
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import Step, print_json, print_table, progress, visible
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import event_rules, user_rule
+from streamapp.config.settings import Settings
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.eventlog import read_log
 from streamapp.inspection.snapshot import (
@@ -89,9 +89,10 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
     own = pipelines(settings)
     with progress() as begin:
         begin("reading the log")
+        rules = event_rules(settings)
         log = read_interactions(
-            read_log(files),
-            settings.event_rules,
+            read_log(files, rules),
+            rules,
             settings.event_weights,
             settings.event_topics[0],
             time.time() + settings.max_ahead_s,
@@ -116,21 +117,21 @@ async def _compare(
         layout = await existing_partitions(settings, state_topics(settings))
         wait = begin("waiting for the app")
 
-        def tell(standing: Standing) -> None:
-            wait(standing.lag_events, None)
+        def tell(lag: Lag) -> None:
+            wait(lag.lag_events, None)
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
         products = await read_products(
             redis, settings.state_prefix, layout.get(settings.catalogue_topic, 0)
         )
-        own = pipelines(settings)
+        own, paired = pipelines(settings), log.paired()
         counted = {
             kind: await count_pipeline(redis, settings, own[kind], layout, some, begin, products)
-            for kind, some in {ITEM: log, **log.extra}.items()
+            for kind, some in {ITEM: paired, **log.extra}.items()
         }
         slots, _ = slots_of(redis, own[ITEM], layout)
         removed_at = await present(redis, (slot.keys for slot in slots))
-        keys = [f"{settings.list_prefix}user:{user}" for user in log.users]
+        keys = [f"{settings.list_prefix}user:{user}" for user in paired.users]
         *user_lists, trending = await read_lists(
             redis,
             [*keys, settings.list_prefix + list_name(TRENDING, "")],
@@ -144,14 +145,16 @@ async def _compare(
     main = counted.pop(ITEM)
     comparisons = main.comparisons(settings, own[ITEM], products)
     comparisons["user lists"] = compare_user_lists(
-        log,
+        paired,
         main.live,
-        {user for user, at in removed_at.items() if at > now},
-        {user for user, at in removed_at.items() if at <= now},
+        ListUsers(
+            {user for user, at in removed_at.items() if at > now},
+            {user for user, at in removed_at.items() if at <= now},
+        ),
         user_lists,
         dict(zip(main.expected.items, main.lists, strict=True)),
         trending or b"",
-        settings.user_rule,
+        user_rule(settings),
     )
     comparisons["trending"] = compare_trending(
         log, trending or b"", settings.trending_half_life, settings.top_n, main.hidden.items

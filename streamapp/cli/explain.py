@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_json, print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.decayed_rows import by_item
 from streamapp.core.counts.rows import CELL
@@ -20,11 +21,11 @@ from streamapp.core.lists.ranking import MEASURES, Measure, share, similarity
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.inspection.snapshot import read_layout
 from streamapp.pipelines import Pipeline, pipelines
+from streamapp.store.slot.head import HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.row_blob import packed_cells
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norms import read_norms
-
-_AS_OF_BYTES = 8
 
 
 class _Words(NamedTuple):
@@ -141,11 +142,11 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
                 how = f"that {did} item" if roles.row else "with item"
                 raise StreamappError(f"no interaction {how} {item} was ever applied")
         (row,) = await slot.read([numbers[0]])
-        norms = await read_norms(slot, await slot.head() or Head(0), pipeline.decay)
+        norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), pipeline.decay)
         users, as_of = await _users(
             redis, pipeline.state_prefix, layout[pipeline.interactions_topic]
         )
-    cells = np.frombuffer(row[1] if row else bytes(_AS_OF_BYTES), CELL, offset=_AS_OF_BYTES)
+    cells = np.frombuffer(packed_cells(row.content) if row else b"", CELL)
     norms.reserve(max(len(registry), len(norms.users)))
     if isinstance(norms, DecayedNorms):
         # A row may be a checkpoint ahead of the norms.
@@ -161,11 +162,12 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
     # While events come in, what was read first may be a checkpoint behind what was read last.
     having = max(left_users, support), max(right_users, support)
     cosine = float(similarity(dot, left_sum_sq, right_sum_sq, settings.damping))
-    if settings.decay and isinstance(norms, DecayedNorms):
+    decay = pipeline.decay
+    if decay and isinstance(norms, DecayedNorms):
         exponent = norms.exponent[numbers]
         sums = np.array([dot, left_sum_sq, right_sum_sq])
         twice = np.array([exponent.sum(), *(2 * exponent)], np.int64)
-        dot, left_sum_sq, right_sum_sq = settings.decay.at(sums, twice, as_of).tolist()
+        dot, left_sum_sq, right_sum_sq = decay.at(sums, twice, as_of).tolist()
     code = MEASURES.index(settings.measure)
     part = float(share(code, support, *having, settings.damping))
     rule = Association(max(users, sum(having) - support), having, support)
@@ -183,7 +185,7 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
         rule.lift,
         rule.jaccard,
         rule.log_likelihood_ratio,
-        as_of if settings.decay else None,
+        as_of if decay else None,
     )
 
 
@@ -192,6 +194,6 @@ async def _users(redis: Redis, state_prefix: str, partitions: int) -> tuple[int,
     slots = [
         Slot(redis, SlotKeys(state_prefix, histories_tag(number))) for number in range(partitions)
     ]
-    heads = [await slot.head() or Head(0) for slot in slots]
-    newest = max(float(head.fields.get("newest_ts", "-inf")) for head in heads)
-    return sum(head.number("blobs") for head in heads), newest
+    heads = [await slot.head(HistoriesHead) or HistoriesHead() for slot in slots]
+    newest = max(head.newest_ts for head in heads)
+    return sum(head.blobs for head in heads), newest

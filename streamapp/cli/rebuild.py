@@ -6,17 +6,19 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.audit.lag import tag_of
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_json, print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.core.lists.list_format import is_content
 from streamapp.errors import StateError
 from streamapp.inspection.reset import begin_at, remove_all, remove_keys
-from streamapp.pipelines import extra_kinds, followers
+from streamapp.inspection.slot_tags import tag_of
+from streamapp.pipelines import extra_kinds, followers, main_pipeline
+from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys, list_name, pattern_of, rows_tag
 from streamapp.store.slot.manifest import check_layout
 from streamapp.store.slot.slot import Slot
@@ -49,8 +51,9 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
         layout = await existing_partitions(settings, state_topics(settings))
         tps = [TP(topic, number) for topic, count in layout.items() for number in range(count)]
         offsets = await read_offsets(settings, tps, {})
+        sources = main_pipeline(settings).source_topics
         positions = {
-            tp: known.beginning if tp.topic in settings.source_topics else known.end
+            tp: known.beginning if tp.topic in sources else known.end
             for tp, known in offsets.items()
         }
         lists = 0
@@ -84,10 +87,10 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
 async def _may_have_content(redis: Redis, settings: Settings) -> bool:
     """Say whether the state does not deny that lists may be of content neighbours."""
     try:
-        head = await Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0))).head()
+        head = await Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0))).head(Head)
     except StateError:
         return True
-    return head is None or b"content_neighbours" in head.fields.get("results", b"")
+    return head is None or "content_neighbours" in head.results
 
 
 def _prefix(settings: Settings, kind: str) -> str:

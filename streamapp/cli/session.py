@@ -26,7 +26,7 @@ async def redis_session(settings: Settings) -> AsyncIterator[Redis]:
     Raises:
         StreamappError: Redis or Kafka cannot be reached, or fails.
     """
-    with readable():
+    with one_line_errors():
         async with opened(settings) as redis:
             yield redis
 
@@ -46,8 +46,8 @@ async def state_session(settings: Settings) -> AsyncIterator[Redis]:
 
 
 @contextmanager
-def readable() -> Iterator[None]:
-    """Turn errors of Redis and Kafka into one readable line."""
+def one_line_errors() -> Iterator[None]:
+    """Turn errors of Redis and Kafka into a `StreamappError` of one line."""
     try:
         yield
     except RedisError as error:

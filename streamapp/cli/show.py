@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import orjson
 import typer
 
-from streamapp.cli.console import print_table
 from streamapp.cli.session import redis_session
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM, TRENDING, USER
 from streamapp.errors import StreamappError

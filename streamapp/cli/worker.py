@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import faust
 
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
 from streamapp.worker.composition import create_app
 
 

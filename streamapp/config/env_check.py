@@ -40,8 +40,8 @@ def refuse_unknown(environment: Iterable[str], names: Iterable[str]) -> None:
                 raise ConfigError(f"{where}{name}: there is no such setting{hint}")
 
 
-def readable(error: ValidationError | OSError | UnicodeDecodeError) -> str:
-    """Return in one line which values are impossible, and what is allowed."""
+def describe_failure(error: ValidationError | OSError | UnicodeDecodeError) -> str:
+    """Return one line that says which values are impossible, and what is allowed."""
     if isinstance(error, OSError):
         return f"{ENV_FILE}: cannot be read: {error.strerror}"
     if isinstance(error, UnicodeDecodeError):

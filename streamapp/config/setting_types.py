@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
+from streamapp.core.events.formats.translation import FORMAT_NAMES
+
 ALIASES = {
     "view": "click",
     "product_viewed": "click",
@@ -92,6 +94,13 @@ def _port_fits(place: str) -> bool:
         return False
 
 
+def _known_formats(formats: dict[str, str]) -> dict[str, str]:
+    if unknown := sorted(set(formats.values()) - set(FORMAT_NAMES)):
+        known = ", ".join(FORMAT_NAMES)
+        raise ValueError(f"there is no format {unknown[0]!r}; there are {known}")
+    return formats
+
+
 def _half_life(seconds: float) -> float:
     """Below an hour, the ratings of today are too large for nine digits of a score."""
     if seconds and not 3_600 <= seconds <= 315_360_000:
@@ -108,6 +117,10 @@ TopicNames = Annotated[
 ]
 Weights = Annotated[dict[str, float], NoDecode, BeforeValidator(_pairs), AfterValidator(_positive)]
 Labels = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
+Formats = Annotated[
+    dict[str, str], NoDecode, BeforeValidator(_pairs), AfterValidator(_known_formats)
+]
+Ids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 HalfLife = Annotated[float, AfterValidator(_half_life)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 KeyPrefix = Annotated[str, Field(pattern=r"^[^{}\s]{1,100}$")]

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from streamapp.config.settings import Settings
 from streamapp.errors import StateError, UnansweredError
+from streamapp.transport.connection import client_options
 from streamapp.transport.lenient_headers import read_any_name
 from streamapp.transport.records import TP, Offsets, RecordFingerprint
 
@@ -31,7 +32,7 @@ async def observer(settings: Settings, question: str) -> AsyncIterator[AIOKafkaC
     """
     read_any_name()
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap,
+        **client_options(settings),
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         auto_offset_reset="none",
         enable_auto_commit=False,

@@ -20,6 +20,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streamapp.config.settings import Settings
 from streamapp.transport.broker_watch import watch_brokers
+from streamapp.transport.connection import client_options
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Producer:
     async def start(self) -> None:
         """Connect."""
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.bootstrap,
+            **client_options(self._settings),
             acks="all",
             max_batch_size=MAX_MESSAGE_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StateError
 from streamapp.pipelines import pipelines
+from streamapp.transport.connection import broker_addresses, client_options
 from streamapp.transport.producer import MAX_MESSAGE_BYTES
 
 _WEEK_MS = str(7 * 24 * 3600 * 1000)
@@ -60,13 +61,13 @@ async def administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClien
     Raises:
         ConfigError: no broker can be reached.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=10_000)
     try:
         await admin.start()
     except KafkaError as error:
         await admin.close()
         raise ConfigError(
-            f"STREAMAPP_BROKER_URL: no kafka at {', '.join(settings.bootstrap)} ({error})"
+            f"STREAMAPP_BROKER_URL: no kafka at {', '.join(broker_addresses(settings))} ({error})"
         ) from None
     try:
         yield admin

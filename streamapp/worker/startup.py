@@ -5,6 +5,7 @@ import logging
 
 from redis.asyncio import Redis
 
+from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
 from streamapp.store.redis.connection import opened
 from streamapp.store.redis.health import check_policy, read_masters
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 def prepare_process(settings: Settings) -> None:
     """Compile the kernels, and adapt logging and the garbage collector to a worker."""
     deduplicate_logs("aiokafka")
-    warm(settings.decay, content=settings.content_neighbours)
+    warm(decay_rule(settings), content=settings.content_neighbours)
     # All objects so far live as long as the process. Batches make many objects and few cycles, so
     # the collector runs seldom.
     gc.freeze()

@@ -1,6 +1,6 @@
 """Compiles the kernels ahead of the first event: `python -m streamapp.worker.warm`.
 
-The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the second run takes no time.
+The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the second run only loads it.
 """
 
 import numpy as np
@@ -22,6 +22,7 @@ from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.shard.shard import Shard
+from streamapp.worker.kernel_cache import remove_stale
 
 
 def warm(decay: Decay | None = None, *, content: bool = False) -> None:
@@ -83,3 +84,4 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
 if __name__ == "__main__":
     warm(content=True)
     warm(Decay(86_400.0))
+    remove_stale()

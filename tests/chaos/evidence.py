@@ -1,10 +1,12 @@
 """Chaos. The evidence: what topics and heads hold after a run that failed, for whoever asks why."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
 
 import orjson
 
-from streamapp.audit.lag import read_standing
+from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from tests.integration.traffic import read_topic
 from tests.servers.deployment import Deployment
@@ -27,14 +29,11 @@ async def keep_evidence(deployment: Deployment, topics: Iterable[str]) -> None:
                 file.write(orjson.dumps(line) + b"\n")
     async with redis_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
-        standing = await read_standing(redis, settings, layout)
-    heads = {
-        f"{tp.topic}/{tp.partition}": {
-            "position": head.position,
-            "fences": head.fences,
-            "fields": {name: value.decode(errors="replace") for name, value in head.fields.items()},
-        }
-        for tp, head in standing.heads.items()
-        if head
-    }
-    (deployment.folder / "heads.json").write_bytes(orjson.dumps(heads))
+        lag = await read_lag(redis, settings, layout)
+    heads = {f"{tp.topic}/{tp.partition}": asdict(head) for tp, head in lag.heads.items() if head}
+    (deployment.folder / "heads.json").write_bytes(orjson.dumps(heads, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has for bytes and named tuples."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else list(value)

@@ -8,7 +8,7 @@ import pytest
 from loadtest.bench.bench import Bench
 from loadtest.bench.cpus import Cpus, available_cpus
 from loadtest.bench.stage import Stage
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from tests.servers.backend import Servers
 
 

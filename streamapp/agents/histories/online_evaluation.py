@@ -23,7 +23,7 @@ class OnlineEvaluation:
         self._lists = outside.lists
         self._share = settings.judged_share if outside.pipeline.makes_user_lists else 0.0
         self._within_s = settings.judged_within
-        self._decay = settings.decay
+        self._decay = outside.pipeline.decay
 
     async def ask(
         self,

@@ -9,14 +9,14 @@ to, and a row is packed when it is written, and may be complete for a later one 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.config.fingerprints import rule_text
+from streamapp.config.rules import item_rule
 from streamapp.core.arrays.bitmap import flagged, packed_flags
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content
@@ -27,7 +27,9 @@ from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories, CategoryTop
 from streamapp.core.trending.popularity import Popularity
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.blob import Blob
+from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops, put_tops
 from streamapp.store.values.content import put_content, read_content
 
@@ -42,34 +44,28 @@ class Pending:
         dirty: Rows whose list changed, by number, as `packed_flags` says.
         moved: Likewise items whose norm moved, or that were hidden or shown again, where that is
             not yet in all lists.
-        republish: Position from which every list is to be published again; b"" for none.
+        republish_at: Position from which every list is to be published again; None for none.
     """
 
     dirty: bytes = b""
     moved: bytes = b""
-    republish: bytes = b""
+    republish_at: int | None = None
 
     @classmethod
     def of(cls, dirty: Bools, moved: Bools, republish_at: int | None) -> "Pending":
         """Return what is pending; `dirty` and `moved` are bool by number."""
-        republish = b"" if republish_at is None else str(republish_at).encode()
-        return cls(packed_flags(dirty), packed_flags(moved), republish)
+        return cls(packed_flags(dirty), packed_flags(moved), republish_at)
 
     @classmethod
-    def from_head(cls, head: Head) -> "Pending":
+    def from_head(cls, head: ShardHead) -> "Pending":
         """Return what a head says is pending."""
-        return cls(*(head.fields.get(name, b"") for name in ("dirty", "moved", "republish")))
+        return cls(head.dirty, head.moved, head.republish_at)
 
     def restore(self, shard: Shard) -> None:
         """Note on a shard that was just read what is pending."""
         shard.lists.mark_dirty(flagged(self.dirty))
         moved = flagged(self.moved)
         shard.norms.mark_changed(moved, decreased=moved)
-
-    @property
-    def republish_at(self) -> int | None:
-        """Position from which every list is to be published again."""
-        return int(self.republish) if self.republish else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +82,7 @@ class Taken:
         items: Ids of items that the slot lacks.
     """
 
-    head: Head
+    head: ShardHead
     pending: Pending
     rows: Ints
     tops: tuple[list[CategoryTop], list[CategoryTop]]
@@ -102,10 +98,10 @@ class Checkpoint:
         position: The position that is stored.
     """
 
-    def __init__(self, outside: StageContext, slot: Slot, head: Head) -> None:
+    def __init__(self, outside: StageContext, slot: Slot, head: ShardHead) -> None:
         self.position = head.position
         self._failpoints = outside.failpoints
-        self._rule = rule_text(outside.settings).encode()
+        self._rule = rule_text(outside.settings)
         self._slot = slot
         self._head = head
         self._items = 0
@@ -119,10 +115,10 @@ class Checkpoint:
         norms = await self._slot.packed(self._slot.keys.norms)
         counts = ItemCounts.unpack(norms, decayed=outside.pipeline.decay is not None)
         visibility = Visibility(
-            await self._slot.packed(self._slot.keys.availability), self._head.number("heard")
+            await self._slot.packed(self._slot.keys.availability), self._head.last_update_offset
         )
         visibility.reserve(len(registry))
-        rule = outside.settings.rule
+        rule = item_rule(outside.settings)
         popularity = Popularity.unpack(
             await self._slot.packed(self._slot.keys.popularity),
             rule.top_n,
@@ -132,10 +128,10 @@ class Checkpoint:
         content = Content()
         if outside.pipeline.makes_content_lists:
             content = await read_content(outside.redis, self._slot.keys)
-        popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
+        popularity.newest_ts = self._head.popular_ts
         shard = Shard(
             number, count, rule, self._slot.generation, self.position, registry, counts,
-            AppliedOffsets(self._head.fences), popularity, visibility,
+            AppliedOffsets(self._head.applied_offsets), popularity, visibility,
             await self._categories(outside),
             content,
         )  # fmt: skip
@@ -153,7 +149,7 @@ class Checkpoint:
         """Say whether `position` is stored, and with all lists of it out."""
         return self.position == position and not self._pending.dirty
 
-    async def rows(self, numbers: Ints) -> list[tuple[int, bytes] | None]:
+    async def rows(self, numbers: Ints) -> list[Blob | None]:
         """Return rows as they are stored.
 
         Raises:
@@ -171,7 +167,7 @@ class Checkpoint:
         async with self._moving:
             await self._slot.check(self.position)
 
-    def take(self, shard: Shard, pending: Pending, about: Mapping[str, bytes]) -> Taken | None:
+    def take(self, shard: Shard, pending: Pending, about: ShardHead) -> Taken | None:
         """Return what is to be stored of a shard as it is now; None if nothing of it changed.
 
         Whatever is taken counts as stored from here on, and a row from when it is packed.
@@ -179,20 +175,22 @@ class Checkpoint:
         Args:
             shard: What to store.
             pending: What readers do not have yet.
-            about: More fields of the head.
+            about: A head with what the shard and `pending` do not say.
         """
         if (shard.position, pending) == (self.position, self._pending):
             return None
-        fields = {
-            "dirty": pending.dirty,
-            "moved": pending.moved,
-            "republish": pending.republish,
-            "rule": self._rule,
-            "popular": msgspec.msgpack.encode(shard.popularity.top),
-            "popular_ts": repr(shard.popularity.newest_ts).encode(),
-            "heard": str(shard.visibility.last_update_offset).encode(),
-            **about,
-        }
+        head = replace(
+            about,
+            position=shard.position,
+            applied_offsets=shard.applied_offsets.as_dict(),
+            dirty=pending.dirty,
+            moved=pending.moved,
+            republish_at=pending.republish_at,
+            rule=self._rule,
+            popular=list(shard.popularity.top),
+            popular_ts=shard.popularity.newest_ts,
+            last_update_offset=shard.visibility.last_update_offset,
+        )
         keys, position, categories = self._slot.keys, shard.position, shard.categories
         tops: tuple[list[CategoryTop], list[CategoryTop]] = [], []
         if categories.known:
@@ -209,7 +207,7 @@ class Checkpoint:
             keys.categories: categories.packed_changes(position),
         }
         return Taken(
-            Head(position, shard.applied_offsets.as_dict(), fields),
+            head,
             pending,
             np.flatnonzero(shard.unsaved).astype(np.int32),
             tops,

@@ -26,9 +26,10 @@ from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
 from streamapp.core.messages.delta import decode_delta, encode_noop
 from streamapp.core.shard.shard import Shard
 from streamapp.errors import PositionMovedError
+from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.manifest import partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
@@ -79,16 +80,22 @@ class ShardStage:
         await self._aside.close()
         ((tp, known),) = offsets.items()
         head = await self._read(tp, known)
-        await self._publication.open(self._shard, head.number("published"))
+        await self._publication.open(self._shard, head.published or 0)
         if self._trending is not None:
             lost = doubt or went_back(head, known)
             await self._trending.open(self._publication.owner, self._shard.count, head, lost=lost)
         if self._matching is not None:
             await self._matching.open(self._publication.owner, self._shard.count)
-        self._refresh = ItemSweep(self._shard, self._publication, self._load, self._outside.leisure,
-                                self._settings.refresh_interval, head.number("turned"))  # fmt: skip
-        self._replayed = head.number("replayed")
-        self._mark = RecordFingerprint.decode(head.fields.get("mark", b""))
+        self._refresh = ItemSweep(
+            self._shard,
+            self._publication,
+            self._load,
+            self._outside.leisure,
+            self._settings.refresh_interval,
+            head.listed_update_offset,
+        )
+        self._replayed = head.replayed
+        self._mark = RecordFingerprint.decode(head.last_record or b"")
         self._republish_at = Pending.from_head(head).republish_at
         await self._doubt_lists(tp, known, head, doubt=doubt)
         return {tp: head.position}
@@ -187,15 +194,14 @@ class ShardStage:
         lists_due_in_s = float(self._publication.due_in_s(dirty).min())
         return min(refresh_in_s, max(self._publishing.due_in_s(busy=busy), lists_due_in_s))
 
-    async def _doubt_lists(self, tp: TP, known: Offsets, head: Head, *, doubt: bool) -> None:
+    async def _doubt_lists(self, tp: TP, known: Offsets, head: ShardHead, *, doubt: bool) -> None:
         """Note from where on every list is to be published again, if at all.
 
         Lists may have been lost with other writes, and the output topic may hold records of a later
         `seq` than the keys; at the end of the log `seq` is above them all. Where another rule makes
         the lists, they need a `seq` that no list of the old rule has: a message of its own.
         """
-        rule = head.fields.get("rule")
-        if rule is not None and rule.decode() != rule_text(self._settings):
+        if head.rule is not None and head.rule != rule_text(self._settings):
             message = Outgoing(encode_noop(self._slot.generation, known.end))
             await self._outside.publisher.deliver({(tp.topic, tp.partition): [message]})
             self._republish_at = known.end + 1
@@ -212,13 +218,15 @@ class ShardStage:
             shard.categories.mark_all_dirty(len(shard.registry))
             self._republish_at = None
 
-    async def _read(self, tp: TP, known: Offsets) -> Head:
+    async def _read(self, tp: TP, known: Offsets) -> ShardHead:
         """Read checkpoint and shard, again if another owner wrote to the slot in between."""
         count = await partition_count(
             self._outside.redis, self._pipeline.state_prefix, self._pipeline.deltas_topic
         )
         while True:
-            head = await open_slot(self._outside, self._slot, tp, known, self._pipeline.results)
+            head = await open_slot(
+                self._outside, self._slot, ShardHead, tp, known, self._pipeline.results
+            )
             self._checkpoint = Checkpoint(self._outside, self._slot, head)
             self._shard = await self._checkpoint.load(self._number, count, self._outside)
             with suppress(PositionMovedError):
@@ -275,13 +283,12 @@ class ShardStage:
         shard = self._shard
         dirty = shard.lists.dirty | shard.mask(self._publication.on_the_way)
         pending = Pending.of(dirty, self._refresh.pending, self._republish_at)
-        about = {
-            "replayed": str(self._replayed).encode(),
-            "published": str(self._publication.published).encode(),
-            "turned": str(self._refresh.turned).encode(),
-        }
-        if self._mark is not None:
-            about["mark"] = self._mark.encode()
+        about = ShardHead(
+            last_record=None if self._mark is None else self._mark.encode(),
+            replayed=self._replayed,
+            published=self._publication.published,
+            listed_update_offset=self._refresh.turned,
+        )
         return self._checkpoint.take(shard, pending, about)
 
     async def _write(self, taken: Taken) -> None:

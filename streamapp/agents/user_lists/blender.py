@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
+from streamapp.config.rules import user_rule
 from streamapp.core.arrays.digest import digests
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.histories.profiles import Profiles
@@ -48,8 +49,8 @@ class UserListBlender:
     def __init__(self, outside: StageContext, registry: Registry) -> None:
         self._items = outside.item_lists
         self._registry = registry
-        self._rule = outside.settings.user_rule
-        self._decay = outside.settings.decay
+        self._rule = user_rule(outside.settings)
+        self._decay = outside.pipeline.decay
         self._numbers: Ints = np.zeros(0, np.int32)
 
     async def lists(self, histories: Sequence[bytes], since: float) -> Made:

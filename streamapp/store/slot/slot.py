@@ -10,12 +10,10 @@ Because the content of a blob at a position is a function of the log alone, two 
 believe to own the slot write the same things, and the slower one only finds that the fence moved.
 """
 
-import struct
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from functools import partial
 from secrets import token_hex
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
@@ -23,35 +21,17 @@ from redis.asyncio.cluster import RedisCluster
 from streamapp.core.ids.registry import Registry
 from streamapp.errors import ClaimLostError, PositionMovedError
 from streamapp.store.redis.scripts import Value, readable, run
+from streamapp.store.slot.blob import Blob
+from streamapp.store.slot.head import Head, stored_names
 from streamapp.store.slot.keys import GONE_LIFETIME_S, SlotKeys, pattern_of
 
-_POSITION = struct.Struct(">Q")
 _PUT_BYTES = 500_000
 _PUT_KEYS = 250
 _PUT_ITEMS = 1_000
 _READ_KEYS = 500
-_FENCE = "fence:"
 _OWNER = "owner"
-_WRITTEN = "written"
 
-
-@dataclass(slots=True)
-class Head:
-    """What a slot says of itself.
-
-    Attributes:
-        position: First offset of the slot's log that is not applied.
-        fences: First place not applied of each source in that log.
-        fields: Everything else, by name.
-    """
-
-    position: int
-    fences: dict[str, int] = field(default_factory=dict)
-    fields: dict[str, bytes] = field(default_factory=dict)
-
-    def number(self, name: str) -> int:
-        """Return a counter; 0 if it was never set."""
-        return int(self.fields.get(name, 0))
+H = TypeVar("H", bound=Head)
 
 
 class Slot:
@@ -68,24 +48,29 @@ class Slot:
         self.generation = generation
         self._written = b""
 
-    async def create(self, position: int, fields: Mapping[str, Value]) -> None:
-        """Make the slot at `position` if it does not exist."""
-        first = {**fields, "generation": self.generation, "position": position}
+    async def create(self, position: int, results: str = "") -> None:
+        """Make the slot at `position` if it does not exist.
+
+        Args:
+            position: First offset of the slot's log that is to be applied.
+            results: The settings that change counts.
+        """
+        # A head without a position does not exist, so the position comes last.
+        first: dict[str, Value] = {
+            "results": results,
+            "generation": self.generation,
+            "position": position,
+        }
         for name, value in first.items():
             await self._redis.hsetnx(self.keys.head, name, value)
 
-    async def head(self) -> Head | None:
-        """Return the head, or None if the slot does not exist."""
+    async def head(self, kind: type[H]) -> H | None:
+        """Return the head of a slot of this kind, or None if the slot does not exist."""
         with readable(f"to read {self.keys.head}"):
             stored: Any = await self._redis.hgetall(self.keys.head)
-        if b"position" not in stored:
-            return None
-        fields = {name.decode(): value for name, value in stored.items()}
-        head = Head(int(fields.pop("position")))
-        for name in [name for name in fields if name.startswith(_FENCE)]:
-            head.fences[name.removeprefix(_FENCE)] = int(fields.pop(name))
-        head.fields = fields
-        self._written = fields.get(_WRITTEN, b"")
+        head = kind.decode({name.decode(): value for name, value in stored.items()})
+        if head is not None:
+            self._written = head.write_token
         return head
 
     async def note_rollback(self, offsets: int) -> None:
@@ -124,12 +109,21 @@ class Slot:
             raise ClaimLostError
         return tick
 
-    async def note(self, owner: str, name: str, value: str) -> None:
+    async def set_field(
+        self, owner: str, kind: type[Head], attribute: str, value: str | int
+    ) -> None:
         """Set a field of the head.
+
+        Args:
+            owner: The worker that claimed the slot.
+            kind: The kind of head.
+            attribute: Of the head; it is kept in one field.
+            value: As it is stored.
 
         Raises:
             ClaimLostError: somebody else has claimed the slot.
         """
+        (name,) = stored_names(kind, (attribute,))
         if await run(self._redis, "note", [self.keys.head], [owner, name, value]) < 0:
             raise ClaimLostError
 
@@ -166,16 +160,14 @@ class Slot:
             (at,) = at.values()
         return int(at), [key.decode().removeprefix(prefix) for key in keys]
 
-    async def read(self, names: Sequence[str | int]) -> list[tuple[int, bytes] | None]:
+    async def read(self, names: Sequence[str | int]) -> list[Blob | None]:
         """Return (position, content) of each blob, or None where there is none."""
         blobs: list[Any] = []
         for keys in self._blob_keys(names):
             blobs += await self._redis.mget(keys)
         return _unpacked(blobs)
 
-    async def read_at(
-        self, position: int, names: Sequence[str | int]
-    ) -> list[tuple[int, bytes] | None]:
+    async def read_at(self, position: int, names: Sequence[str | int]) -> list[Blob | None]:
         """Return what `read` does, of a slot that is at `position` at that moment.
 
         Raises:
@@ -203,11 +195,11 @@ class Slot:
             PositionMovedError: the slot is gone or of another generation, or the last blob is
                 not what this process put or found; nothing more is written.
         """
-        prefix, stale = _POSITION.pack(position), 0
+        stale = 0
         keys, values, size = list[str](), list[Value]([GONE_LIFETIME_S]), 0
         for name, content in blobs:
             keys.append(self.keys.blob(name))
-            values.append(prefix + content)
+            values.append(Blob(position, content).encode())
             size += len(content)
             if size >= _PUT_BYTES or len(keys) >= _PUT_KEYS:
                 stale += await self.put_by("put-blobs", keys, position, values)
@@ -273,9 +265,7 @@ class Slot:
                 was put is not what this process put or found; nothing is written.
         """
         fields: list[Value] = []
-        for source, place in head.fences.items():
-            fields += [_FENCE + source, place]
-        for name, value in head.fields.items():
+        for name, value in head.encode().items():
             fields += [name, value]
         arguments: list[Value] = [self.generation, expected, head.position, self._written]
         arguments += [len(fields) // 2, *fields, items]
@@ -295,5 +285,5 @@ class Slot:
         return last, self._written
 
 
-def _unpacked(blobs: Iterable[bytes | None]) -> list[tuple[int, bytes] | None]:
-    return [(_POSITION.unpack_from(blob)[0], blob[8:]) if blob else None for blob in blobs]
+def _unpacked(blobs: Iterable[bytes | None]) -> list[Blob | None]:
+    return [Blob.decode(blob) if blob else None for blob in blobs]

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.core.trending.popularity import Popular
 from streamapp.errors import StateError
+from streamapp.store.redis.scan import hash_pages
 from streamapp.store.redis.scripts import Value, readable
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
@@ -57,15 +58,9 @@ class CategoryTops:
             StateError: what is there was not put by this app.
         """
         numbers: dict[str, int] = {}
-        cursor = 0
-        while True:
-            with readable(f"to read {self._keys.tops}"):
-                reply: Any = await self._redis.hscan(self._keys.tops, cursor, count=_AT_ONCE)
-            cursor, some = reply
-            for category, top in some.items():
+        async for page in hash_pages(self._redis, self._keys.tops, _AT_ONCE):
+            for category, top in page.items():
                 numbers[category.decode()] = _HEADER.unpack_from(top)[1]
-            if not cursor:
-                break
         if sorted(numbers.values()) != list(range(1, len(numbers) + 1)):
             raise StateError(
                 f"{self._keys.tops} lacks a category, or has one twice; count again from the "

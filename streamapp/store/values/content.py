@@ -1,12 +1,12 @@
 """Content neighbours: what each shard holds of them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from redis.asyncio import Redis
 
 from streamapp.core.content.neighbours import Content
-from streamapp.store.redis.scripts import Value, readable
+from streamapp.store.redis.scan import read_hash
+from streamapp.store.redis.scripts import Value
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 
@@ -29,12 +29,7 @@ async def put_content(slot: Slot, position: int, lists: Sequence[tuple[str, byte
 
 async def read_content(redis: Redis, keys: SlotKeys) -> Content:
     """Return what the slot of a shard holds. Cost: a call for each 500 lists."""
-    cursor, fields = -1, dict[bytes, bytes]()
-    while cursor:
-        with readable(f"to read {keys.content}"):
-            found: Any = await redis.hscan(keys.content, max(cursor, 0), count=_AT_ONCE)
-        cursor, some = int(found[0]), found[1]
-        fields |= some
+    fields = await read_hash(redis, keys.content, _AT_ONCE)
     furthest = int(fields.pop(b"", 0))
     return Content({item.decode(): packed for item, packed in fields.items()}, furthest)
 

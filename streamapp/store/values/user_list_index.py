@@ -10,12 +10,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 from redis.asyncio import Redis
 
 from streamapp.errors import ClaimLostError
+from streamapp.store.redis.scan import read_hash
 from streamapp.store.redis.scripts import Value, readable, run
 from streamapp.store.slot.keys import SlotKeys
 
@@ -54,7 +55,7 @@ class UserListIndex:
 
     async def load(self) -> dict[str, int]:
         """Return by user the Unix time in whole seconds at which the list is removed."""
-        fields = await self._scanned(self._keys.audience, _AT_ONCE)
+        fields = await read_hash(self._redis, self._keys.audience, _AT_ONCE)
         return {user.decode(): int(expires_at) for user, expires_at in fields.items()}
 
     async def take_over(self, owner: str) -> Noted:
@@ -69,7 +70,7 @@ class UserListIndex:
             ClaimLostError: somebody else has claimed the slot; nothing is written.
         """
         expires_at = await self.load()
-        rounds = await self._scanned(self._keys.due, _ROUNDS_AT_ONCE)
+        rounds = await read_hash(self._redis, self._keys.due, _ROUNDS_AT_ONCE)
         self._round, self._round_of, self._left = 0, {}, Counter()
         for number, users in sorted((int(number), users) for number, users in rounds.items()):
             self._begin(number, [user for user in orjson.loads(users) if user in expires_at])
@@ -140,18 +141,6 @@ class UserListIndex:
             raise ClaimLostError
         for number in over:
             del self._left[number]
-
-    async def _scanned(self, key: str, at_once: int) -> dict[bytes, bytes]:
-        """Return all fields of a hash, some in a call."""
-        fields: dict[bytes, bytes] = {}
-        cursor = 0
-        while True:
-            with readable(f"to read {key}"):
-                reply: Any = await self._redis.hscan(key, cursor, count=at_once)
-            cursor, some = reply
-            fields |= some
-            if not cursor:
-                return fields
 
 
 async def present(redis: Redis, slots: Iterable[SlotKeys]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.truth import gram, live_ratings
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.histories.role_items import roles_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, ITEM
@@ -31,7 +32,7 @@ def read(events: list[LoggedEvent]) -> LogInteractions:
     settings = Settings(_env_file=None, bought_after_view=True)
     own = pipelines(settings)
     return read_interactions(
-        events, settings.event_rules, settings.event_weights, "clicks", NOW + 86_400,
+        events, event_rules(settings), settings.event_weights, "clicks", NOW + 86_400,
         {BOUGHT_AFTER_VIEW: own[BOUGHT_AFTER_VIEW].event_weights},
     )  # fmt: skip
 

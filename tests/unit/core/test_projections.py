@@ -10,6 +10,7 @@ import pytest
 from loadtest.replay import encode
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.stage import ShardStage
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventReader
 from streamapp.core.events.projection import PROJECTIONS
@@ -21,7 +22,7 @@ from streamapp.pipelines import extra_kinds, followers, main_pipeline, pipelines
 from streamapp.store.slot.manifest import check_kinds
 from streamapp.transport.topics import needed_topics
 
-READER = EventReader(Settings(_env_file=None).event_rules, "clicks")
+READER = EventReader(event_rules(Settings(_env_file=None)), "clicks")
 OFF = Settings(_env_file=None)
 BASKETS = Settings(_env_file=None, bought_together=True)
 VIEWS = Settings(_env_file=None, bought_after_view=True)
@@ -140,7 +141,7 @@ def test_a_pipeline_has_topics_and_state_of_its_own_and_shares_the_rest() -> Non
     own = pipelines(BOTH)
     item = own.pop(ITEM)
     assert item == main_pipeline(BOTH)
-    assert item.topics == BOTH.state_topics
+    assert item.topics == ("clicks", "purchases", "streamapp-interactions", "streamapp-deltas")
     assert list(own) == [BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW]
     for kind, one in own.items():
         name = kind.replace("_", "-")

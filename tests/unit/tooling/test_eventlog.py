@@ -96,7 +96,7 @@ def test_files_follow_each_other_compressed_or_not(tmp_path: Path) -> None:
         ("a.json", '{"user_id": true}\n', 1, "user_id is neither a string nor an integer"),
         ("a.json", '{"type": 3}\n', 1, "type is not a string"),
         ("a.json", '{"ts": []}\n', 1, "ts is neither a number nor an ISO 8601 date"),
-        ("a.json", '{"ts": "1700000000.5"}\n', 1, "ts is neither a number nor an ISO 8601 date"),
+        ("a.json", '{"ts": "1700000000,5"}\n', 1, "ts is neither a number nor an ISO 8601 date"),
     ],
 )
 def test_a_malformed_line_is_named(

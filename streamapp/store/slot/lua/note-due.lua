@@ -7,7 +7,7 @@
 --   most 8,000 values.
 -- Returns 0, or -1 where somebody else has claimed the slot: then nothing is written.
 -- Types are checked by reading every key before the first write: a script has no rollback.
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return -1 end
+if not guard.is_owner(ARGV[1]) then return -1 end
 redis.call('HLEN', KEYS[2])
 redis.call('HLEN', KEYS[3])
 if ARGV[4] ~= '' then

@@ -6,7 +6,7 @@
 --   it is, 5 users who leave the audience. 3 and 5 are JSON lists of strings, fewer than 8,000.
 -- Returns 0, or -1 where somebody else has claimed the slot: then nothing is written.
 -- Types are checked by reading every key before the first write: a script has no rollback.
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return -1 end
+if not guard.is_owner(ARGV[1]) then return -1 end
 redis.call('HLEN', KEYS[2])
 redis.call('HLEN', KEYS[3])
 local over, gone = cjson.decode(ARGV[3]), cjson.decode(ARGV[5])

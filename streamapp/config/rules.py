@@ -1,0 +1,49 @@
+"""The rules of the core, as the settings choose them."""
+
+import math
+
+from streamapp.config.settings import Settings
+from streamapp.core.events.event import PURCHASE, EventRules
+from streamapp.core.histories.decay import Decay
+from streamapp.core.lists.blending import Blend
+from streamapp.core.lists.ranking import Rule
+
+
+def event_rules(settings: Settings) -> EventRules:
+    """Return how events are read; an alias of a type without a weight stays unknown."""
+    weights = settings.event_weights
+    aliases = {alias: name for alias, name in settings.event_aliases.items() if name in weights}
+    return EventRules(
+        types=aliases | {name: name for name in weights},
+        implied=settings.topic_types,
+        earliest_ts=settings.earliest_ts,
+        max_ahead_s=settings.max_ahead_s,
+        max_record_bytes=settings.max_record_bytes,
+        check_keys=settings.key_mismatch == "refuse",
+        formats=settings.event_formats,
+        max_order_items=settings.max_order_items,
+        ignored_users=frozenset(settings.ignored_users),
+    )
+
+
+def item_rule(settings: Settings) -> Rule:
+    """Return how a list of an item is made from counts."""
+    return Rule(settings.top_n, settings.damping, settings.min_support, settings.measure)
+
+
+def user_rule(settings: Settings) -> Blend:
+    """Return how a list for a user is made from lists of items."""
+    purchase = settings.event_weights.get(PURCHASE, math.inf)
+    exclude_from = {"seen": 0.0, "bought": purchase, "nothing": math.inf}[settings.user_exclude]
+    return Blend(
+        settings.top_n,
+        settings.user_depth,
+        settings.user_fading,
+        rated=True,
+        exclude_from=exclude_from,
+    )
+
+
+def decay_rule(settings: Settings) -> Decay | None:
+    """Return how interactions decay; None if they do not."""
+    return Decay(settings.half_life) if settings.half_life else None
