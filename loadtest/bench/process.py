@@ -1,4 +1,4 @@
-"""Load test. Processes: the worker under test, and programs that load, read and compete."""
+"""Processes: the worker under test, and programs that load, read and compete."""
 
 import signal
 import subprocess

@@ -19,7 +19,7 @@ from streamapp.core.ids.registry import shard_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.core.lists.ranking import MEASURES, Measure, share, similarity
 from streamapp.errors import ConfigError, StreamappError
-from streamapp.inspection.snapshot import read_layout
+from streamapp.inspection.snapshot import read_manifest
 from streamapp.pipelines import Pipeline, pipelines
 from streamapp.store.slot.head import HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
@@ -131,17 +131,17 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
     roles, kind = pipeline.roles, pipeline.kind
     ids = roles.row + left, roles.column + right
     async with redis_session(settings) as redis:
-        layout = await read_layout(redis, pipeline)
+        layout = await read_manifest(redis, pipeline)
         shard = shard_of(ids[0], layout[pipeline.deltas_topic])
         keys = SlotKeys(pipeline.state_prefix, rows_tag(shard))
         slot = Slot(redis, keys)
-        registry = await slot.registry()
+        registry = await slot.items.registry()
         numbers = [registry.find(item) for item in ids]
         for item, number, did in zip((left, right), numbers, _WORDS[kind].did, strict=True):
             if number < 0:
                 how = f"that {did} item" if roles.row else "with item"
                 raise StreamappError(f"no interaction {how} {item} was ever applied")
-        (row,) = await slot.read([numbers[0]])
+        (row,) = await slot.blobs.read([numbers[0]])
         norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), pipeline.decay)
         users, as_of = await _users(
             redis, pipeline.state_prefix, layout[pipeline.interactions_topic]

@@ -15,7 +15,7 @@ from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.pipelines import followers
 from streamapp.store.redis.connection import opened
-from streamapp.store.slot.manifest import check_kinds, read_generation
+from streamapp.store.slot.manifest import check_kinds, read_state_id
 from streamapp.transport.topics import administration, partition_counts
 
 
@@ -40,7 +40,7 @@ async def state_session(settings: Settings) -> AsyncIterator[Redis]:
         StreamappError: Redis or Kafka cannot be reached, or fails.
     """
     async with redis_session(settings) as redis:
-        if generation := await read_generation(redis, settings.state_prefix):
+        if generation := await read_state_id(redis, settings.state_prefix):
             check_kinds(generation, settings)
         yield redis
 

@@ -101,7 +101,7 @@ class Desk:
 
     async def known(self) -> dict[str, Product]:
         """Return the products that are stored."""
-        blobs = await Slot(self.redis, SlotKeys("s:", "c0")).read(list(ITEMS))
+        blobs = await Slot(self.redis, SlotKeys("s:", "c0")).blobs.read(list(ITEMS))
         return {
             item: decode_product(blob[1])
             for item, blob in zip(ITEMS, blobs, strict=True)

@@ -25,7 +25,7 @@ from streamapp.store.lists import lists_of
 from streamapp.store.slot.head import CatalogueHead, Head, ShardHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.content import put_content, read_content
+from streamapp.store.values.content import ContentLists
 from streamapp.store.versions import matched_text
 
 SHARDS = 2
@@ -84,7 +84,7 @@ class Shop:
             Failpoints(),
         )
         slot = self.slot(rows_tag(0))
-        await slot.claim(name)
+        await slot.ownership.claim(name)
         return await ContentJob.open(context, slot, name, SHARDS)
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
@@ -99,7 +99,7 @@ class Shop:
         head = await slot.head(Head)
         assert head is not None
         blobs = {item: encode_product(one) if one else b"" for item, one in products.items()}
-        await slot.put(head.position + 1, blobs.items())
+        await slot.blobs.put(head.position + 1, blobs.items())
         await slot.commit(head.position, Head(head.position + 1))
 
     async def list_of(self, item: str, rest: str) -> None:
@@ -121,17 +121,14 @@ class Shop:
             head = await slot.head(Head)
             assert head is not None
             fields = self.content[shard].packed_changes()
-            await put_content(slot, self.position[shard], fields)
+            await ContentLists(slot).put(self.position[shard], fields)
             await slot.commit(
                 head.position, Head(self.position[shard], self.fences[shard].as_dict())
             )
 
     async def held(self) -> dict[str, list[str]]:
         """Return what shards hold: the items of each list."""
-        found = [
-            await read_content(self.redis, SlotKeys("s:", rows_tag(shard)))
-            for shard in range(SHARDS)
-        ]
+        found = [await ContentLists(self.slot(rows_tag(shard))).read() for shard in range(SHARDS)]
         return {
             item: [one.item for one in decode_list(packed)]
             for content in found
@@ -200,7 +197,7 @@ async def test_what_is_on_its_way_is_not_sent_again(shop: Shop) -> None:
 
 
 async def test_whoever_takes_over_sends_what_is_missing_whatever_was_sent(shop: Shop) -> None:
-    """One owner died after it sent, another before it wrote the head; a stale owner gets an error."""
+    """One owner died after it sent, one before it wrote the head; a stale owner gets an error."""
     await shop.say(a=RED, b=RED)
     first = await shop.owner("first")
     await passed(first)
@@ -273,15 +270,15 @@ async def test_while_deltas_wait_nothing_is_looked_at(shop: Shop) -> None:
 async def test_fields_are_written_and_removed_and_know_how_far_they_are(shop: Shop) -> None:
     """The furthest position stays; another who wrote in between is noticed, and so is a rebuild."""
     slot, other = shop.slot("i0"), shop.slot("i0")
-    await put_content(slot, 7, [("a", b"1"), ("b", b"2")])
-    await put_content(slot, 5, [("a", b""), ("c", b"3")])
-    assert await read_content(shop.redis, slot.keys) == Content({"b": b"2", "c": b"3"}, 7)
+    await ContentLists(slot).put(7, [("a", b"1"), ("b", b"2")])
+    await ContentLists(slot).put(5, [("a", b""), ("c", b"3")])
+    assert await ContentLists(slot).read() == Content({"b": b"2", "c": b"3"}, 7)
     with pytest.raises(PositionMovedError):
-        await put_content(other, 9, [("b", b"")])
-    slot.generation = "another"
+        await ContentLists(other).put(9, [("b", b"")])
+    slot.state_id = "another"
     with pytest.raises(PositionMovedError):
-        await put_content(slot, 9, [("b", b"")])
+        await ContentLists(slot).put(9, [("b", b"")])
     many = [(f"i{number}", b"x") for number in range(1_201)]
     await (again := shop.slot("i0")).head(Head)
-    await put_content(again, 8, many)
-    assert len((await read_content(shop.redis, slot.keys)).lists) == 1_203
+    await ContentLists(again).put(8, many)
+    assert len((await ContentLists(slot).read()).lists) == 1_203

@@ -10,7 +10,11 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.histories.stage import HistoryStage
+from streamapp.core.events.rules import NOBODY
+from streamapp.core.ids.registry import Registry
+from streamapp.core.messages.delta import decode_delta
 from streamapp.core.messages.interaction_batch import encode_idle
+from streamapp.core.messages.item_dictionary import IdTranslator
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
@@ -155,4 +159,26 @@ async def test_histories_are_not_read_while_the_position_moves(
     go_on.set()
     await applying
     assert set(await reading) == {"u"}
+    await stage.close()
+
+
+async def test_an_interaction_of_nobody_is_popularity_and_no_history(redis: Redis) -> None:
+    """Alone, beside those of users, and again behind a stored position."""
+    broker = Broker()
+    stage, tp = await opened(redis, broker)
+    some = [cut(1, (0, NOBODY, "a", TS)), cut(3, (1, "u", "b", TS), (2, NOBODY, "b", TS + 1))]
+    await stage.apply([RecordBatch(tp, [record(at, value) for at, value in enumerate(some)], 0)])
+    deltas = [decode_delta(one.value) for one in broker.taken["streamapp-deltas", 0]]
+    registry, translator = Registry(), IdTranslator()
+    blocks = [delta.blocks(registry, translator) for delta in deltas]
+    added = {
+        registry.ids[item]: mass * 2.0 ** (exponent - TS / 86_400)
+        for one in blocks
+        for item, mass, exponent in zip(*one.increments[:3], strict=True)
+    }
+    assert added == pytest.approx({"a": 1.0, "b": 2.0}, rel=1e-4)
+    assert [len(one.changed) for one in blocks] == [0, 1]
+    assert await redis.get("s:{u0}:b:u") is not None
+    assert await redis.get("s:{u0}:b:") is None
+    assert stage.position(tp) == 2
     await stage.close()

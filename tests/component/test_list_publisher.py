@@ -60,7 +60,7 @@ class Claims:
     async def claim(self, _: str) -> None:
         """Do nothing."""
 
-    async def claimed_by(self, _: str) -> bool:
+    async def is_owner(self, _: str) -> bool:
         """Say yes."""
         return True
 
@@ -85,7 +85,7 @@ class Desk:
 
     async def open(self) -> "Desk":
         """Claim the shard."""
-        slot: Any = Claims()
+        slot: Any = SimpleNamespace(ownership=Claims())
         items = len(self.shard.registry)
         self.publisher = await ItemListPublisher.open(self.context, slot, 0, items)
         self.sender = self.publisher.sender

@@ -102,7 +102,7 @@ class CatalogueStage:
         await self._send(batches[0].tp, news.changes, refusals)
         self._failpoints.reach("catalogue.notices-sent")
         end, last = batches[-1].end, RecordFingerprint.of(batches[-1].records[-1])
-        await self._slot.put(end, news.products.items())
+        await self._slot.blobs.put(end, news.products.items())
         self._failpoints.reach("catalogue.blobs-put")
         dead = self._dead + len(refusals)
         head = CatalogueHead(end, last_record=last.encode(), dead=dead, categories_told=True)
@@ -147,7 +147,7 @@ class CatalogueStage:
         so a comparison with it cannot lose a change.
         """
         items = list({entry.item: None for entry in entries})
-        stored = await self._slot.read_at(self._position, items)
+        stored = await self._slot.blobs.read_at(self._position, items)
         before = {item: blob[1] if blob else b"" for item, blob in zip(items, stored, strict=True)}
         sent = {
             item: _visibility(product_in(self._slot, item, content)) if content else None
@@ -173,7 +173,7 @@ class CatalogueStage:
             named = changes if kind == ITEM else _without_categories(changes, kind)
             updates = [
                 Outgoing(value, UPDATE_KEY)
-                for value in encode_updates(self._slot.generation, self._partition, named)
+                for value in encode_updates(self._slot.state_id, self._partition, named)
             ]
             messages |= {(topic, shard): updates for shard in range(shards)}
         if refusals:

@@ -54,12 +54,12 @@ class Forgetting:
 
     async def _scan(self, before_ts: float) -> None:
         """Ask for users to be forgotten who did nothing since `before_ts`."""
-        self._cursor, users = await self._slot.scan(self._cursor)
+        self._cursor, users = await self._slot.blobs.scan(self._cursor)
         idle = [
             (user, ts)
-            for user, blob in zip(users, await self._slot.read(users), strict=True)
+            for user, blob in zip(users, await self._slot.blobs.read(users), strict=True)
             if blob and blob[1] and (ts := newest_ts(blob[1], self._decay)) < before_ts
         ]
         if idle:
-            message = Outgoing(encode_idle(self._slot.generation, idle))
+            message = Outgoing(encode_idle(self._slot.state_id, idle))
             await self._producer.deliver({self._target: [message]})

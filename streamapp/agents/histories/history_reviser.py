@@ -55,7 +55,7 @@ class HistoryReviser:
             PositionMovedError: the stored position is not `position`.
         """
         users = list({user: None for _, news in admitted for user in (*news.users, *news.idle)})
-        stored = await self._slot.read_at(position, users)
+        stored = await self._slot.blobs.read_at(position, users)
         ahead = {user: blob[0] for user, blob in zip(users, stored, strict=True) if blob}
         histories = {
             user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)
@@ -83,7 +83,7 @@ class HistoryReviser:
             histories.update(zip(revised, revisions.histories(), strict=True))
             if isinstance(state.registry, RoleRegistry):
                 revisions = directed(revisions, state.registry)
-            origin = Origin(self._slot.generation, self._partition, offset)
+            origin = Origin(self._slot.state_id, self._partition, offset)
             increments = self._increments(todo, state.registry)
             for shard, value in encode_deltas(
                 revisions, state.registry, self._shards, origin, increments

@@ -31,7 +31,7 @@ class HistoryStore:
         """
         async with self._moving:
             position = self.position
-            blobs = await self._slot.read_at(position, users)
+            blobs = await self._slot.blobs.read_at(position, users)
         found = zip(users, (blob or (0, b"") for blob in blobs), strict=True)
         return {user: history for user, (at, history) in found if at <= position}
 
@@ -47,7 +47,7 @@ class HistoryStore:
             PositionMovedError: the stored position is not where this process left it.
         """
         async with self._moving:
-            await self._slot.put(head.position, histories.items())
+            await self._slot.blobs.put(head.position, histories.items())
             self._failpoints.reach("histories.blobs-put")
             await self._slot.commit(self.position, head, items)
             self.position = head.position

@@ -52,6 +52,6 @@ class OnlineEvaluation:
                 asked[probe.user] = probe
         if not asked:
             return
-        published = await self._lists.standing(USER, list(asked))
+        published = await self._lists.get_many(USER, list(asked))
         for probe, content in zip(asked.values(), published, strict=True):
             metrics.judge(probe, content)

@@ -80,7 +80,7 @@ class HistoryStage:
         shards = await partition_count(context.redis, prefix, pipeline.deltas_topic)
         slot = Slot(context.redis, SlotKeys(prefix, histories_tag(tp.partition)))
         head = await open_slot(context, slot, HistoriesHead, tp, known, pipeline.results)
-        registry = await slot.registry(registry_of(pipeline.kind))
+        registry = await slot.items.registry(registry_of(pipeline.kind))
         state = HistoryState(head, AppliedOffsets(head.applied_offsets), registry)
         store = HistoryStore(slot, head.position, context.failpoints)
         user_lists = await UserLists.open(
@@ -102,7 +102,7 @@ class HistoryStage:
         admitted = [
             (offset, self._admit(one))
             for offset, one in decoded_batches
-            if one.generation == self._slot.generation
+            if one.generation == self._slot.state_id
         ]
         deltas, histories = await self._reviser.revise(admitted, store.position, state)
         end = batches[-1].end
@@ -110,7 +110,7 @@ class HistoryStage:
         await gather_all(
             self._producer.deliver(deltas),
             self._user_lists.prepare(histories),
-            self._slot.put_items(end, known, state.registry.ids[known:]),
+            self._slot.items.put_items(end, known, state.registry.ids[known:]),
         )
         self._failpoints.reach("histories.deltas-sent")
         head = state.head_at(end, RecordFingerprint.of(batches[-1].records[-1]))

@@ -86,7 +86,7 @@ class IntakeStage:
         self._budget = context.budget
         self._partitions = partitions
         self._targets = targets
-        self._generation = next(iter(partitions.values())).slot.generation
+        self._generation = next(iter(partitions.values())).slot.state_id
         self._moving = BackgroundTask[None]()
         self._readers = {
             topic: EventReader(event_rules(settings), topic) for topic in settings.event_topics
@@ -112,7 +112,7 @@ class IntakeStage:
             head = await open_slot(
                 context, slot, IntakeHead, tp, known, reading_text(settings, tp.topic)
             )
-            check_kinds(slot.generation, settings)
+            check_kinds(slot.state_id, settings)
             last = RecordFingerprint.decode(head.last_record or b"")
             partitions[tp] = _Partition(slot, head.position, head.position, last)
         return cls(context, partitions, targets)

@@ -82,7 +82,7 @@ class ItemListCache:
             return
         now, ids = time.monotonic(), self.registry.ids
         names = [ids[number] if kind == ITEM else "" for number in numbers.tolist()]
-        contents = await self._lists.standing(kind, names)
+        contents = await self._lists.get_many(kind, names)
         digests = np.array([hash(content) for content in contents], np.int64)
         changed = np.flatnonzero(cached.changed(numbers, digests, now))
         if len(changed):

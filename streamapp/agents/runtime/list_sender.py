@@ -80,9 +80,9 @@ class ListSender(BackgroundTask[P]):
         """Send lists until the topic does not end with an older list than its key in Redis."""
         while lists:
             await self._producer.deliver(self._messages(lists))
-            if await self._slot.claimed_by(self.owner):
+            if await self._slot.ownership.is_owner(self.owner):
                 break
-            stored = await self._lists.standing(self._kind, list(lists))
+            stored = await self._lists.get_many(self._kind, list(lists))
             lists = {
                 name: now
                 for (name, sent), now in zip(lists.items(), stored, strict=True)

@@ -11,7 +11,7 @@ import msgspec
 from streamapp.agents.runtime.context import StageContext
 from streamapp.errors import StateError
 from streamapp.store.slot.head import Head
-from streamapp.store.slot.manifest import check_partitions, partition_count, read_generation
+from streamapp.store.slot.manifest import check_partitions, partition_count, read_state_id
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, KafkaRecord, Offsets
 
@@ -76,7 +76,7 @@ async def open_slot(
     # If the topic is unknown, Redis is empty, and the missing head below is the better message.
     if 0 < begun <= tp.partition:
         check_partitions(tp.topic, tp.partition + 1, begun)
-    slot.generation = await read_generation(context.redis, context.pipeline.state_prefix)
+    slot.state_id = await read_state_id(context.redis, context.pipeline.state_prefix)
     head = await slot.head(kind)
     where = f"{tp.topic}[{tp.partition}]"
     if head is None:
@@ -91,7 +91,7 @@ async def open_slot(
         head = await slot.head(kind)
         if head is None:
             raise StateError(f"{where}: Redis lost {slot.keys.head} right after it was made")
-    if head.state_id != slot.generation:
+    if head.state_id != slot.state_id:
         raise StateError(
             f"{where}: {slot.keys.head} belongs to another state than the rest under "
             f"{context.pipeline.state_prefix}; count again with `streamapp rebuild`"
@@ -112,7 +112,7 @@ async def open_slot(
             f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
         )
     if lost := rolled_back(head, offsets):
-        await slot.note_rollback(lost)
+        await slot.count_rollback(lost)
         logger.warning(
             "%s: offset %d was stored once, the state is at %d; reading on from there",
             where, offsets.committed, head.position,
@@ -123,5 +123,5 @@ async def open_slot(
 async def claim_slot(slot: Slot) -> str:
     """Claim a slot; return the token by which its owner is known from now on."""
     owner = token_hex(8)
-    await slot.claim(owner)
+    await slot.ownership.claim(owner)
     return owner

@@ -24,8 +24,8 @@ from streamapp.core.trending.categories import CategoryTop
 from streamapp.store.slot.blob import Blob
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.category_tops import put_tops
-from streamapp.store.values.content import put_content
+from streamapp.store.values.category_tops import CategoryTops
+from streamapp.store.values.content import ContentLists
 
 _ROWS_AT_ONCE = 250
 
@@ -73,7 +73,7 @@ class Checkpoint:
             PositionMovedError: the stored position is not where this process left it.
         """
         async with self._moving:
-            return await self._slot.read_at(self.position, numbers.tolist())
+            return await self._slot.blobs.read_at(self.position, numbers.tolist())
 
     async def verify(self) -> None:
         """Compare the stored position with that of this process.
@@ -139,13 +139,13 @@ class Checkpoint:
         for start in range(0, len(snapshot.rows), _ROWS_AT_ONCE):
             some = snapshot.rows[start : start + _ROWS_AT_ONCE]
             # A later change of these rows is for the next checkpoint.
-            await self._slot.put(shard.position, shard.pack_rows(some))
+            await self._slot.blobs.put(shard.position, shard.pack_rows(some))
         if any(snapshot.tops):
             await self._put_tops(position, *snapshot.tops)
         for key, records in snapshot.records.items():
-            await self._slot.put_packed(key, position, records)
-        await put_content(self._slot, position, snapshot.content)
-        await self._slot.put_items(position, self._items, snapshot.items)
+            await self._slot.items.put_packed(key, position, records)
+        await ContentLists(self._slot).put(position, snapshot.content)
+        await self._slot.items.put_items(position, self._items, snapshot.items)
         self._failpoints.reach("neighbours.rows-put")
         async with self._moving:
             await self._slot.commit(self.position, snapshot.head, items)
@@ -156,6 +156,6 @@ class Checkpoint:
         self, position: int, new: list[CategoryTop], changed: list[CategoryTop]
     ) -> None:
         """Write what is popular in categories, the names of new ones first."""
-        await put_tops(self._slot, position, new, touched=False)
-        await put_tops(self._slot, position, changed, touched=True)
+        await CategoryTops(self._slot).put(position, new, touched=False)
+        await CategoryTops(self._slot).put(position, changed, touched=True)
         self._failpoints.reach("neighbours.tops-put")

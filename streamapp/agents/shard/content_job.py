@@ -129,7 +129,9 @@ class ContentJob:
                 if missing:
                     await self._send(missing)
                 else:
-                    await self._slot.set_field(self._owner, ShardHead, "content_version", version)
+                    await self._slot.ownership.set_field(
+                        self._owner, ShardHead, "content_version", version
+                    )
                     self._trigger.finish(version)
             self._trigger.ran(time.monotonic())
         self._timer.restart(self._trigger.poll_s)
@@ -168,7 +170,7 @@ class ContentJob:
         wanted: dict[str, bytes] = {}
         for start in range(0, len(available), _AT_ONCE):
             items = available[start : start + _AT_ONCE]
-            published = await self._lists.standing(ITEM, items)
+            published = await self._lists.get_many(ITEM, items)
             new = [
                 item
                 for item, content in zip(items, published, strict=True)
@@ -185,7 +187,7 @@ class ContentJob:
 
     async def _send(self, missing: Mapping[str, bytes]) -> None:
         """Send lists to the shards of their items."""
-        version = await self._slot.tick(self._owner)
+        version = await self._slot.ownership.next_timestamp(self._owner)
         topic, lists = self._pipeline.deltas_topic, list(missing.items())
         for start in range(0, len(lists), _SENT_AT_ONCE):
             by_shard: dict[int, list[tuple[str, list[Match]]]] = {}
@@ -201,4 +203,4 @@ class ContentJob:
         self._context.failpoints.reach("content.lists-sent")
 
     def _message(self, version: int, some: list[tuple[str, list[Match]]]) -> bytes:
-        return encode_matches(Matches(self._slot.generation, version, some))
+        return encode_matches(Matches(self._slot.state_id, version, some))

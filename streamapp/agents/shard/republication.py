@@ -55,7 +55,7 @@ async def republish_from(
         lists_suspect: Whether Redis may have lost lists.
     """
     if head.rule is not None and head.rule != rule_text(context.settings):
-        message = Outgoing(encode_noop(slot.generation, known.end))
+        message = Outgoing(encode_noop(slot.state_id, known.end))
         await context.producer.deliver({(tp.topic, tp.partition): [message]})
         return known.end + 1
     if lists_suspect or rolled_back(head, known):

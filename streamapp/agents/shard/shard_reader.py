@@ -14,7 +14,7 @@ from streamapp.core.trending.popularity import Popularity
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops
-from streamapp.store.values.content import read_content
+from streamapp.store.values.content import ContentLists
 
 
 async def read_shard(
@@ -32,22 +32,22 @@ async def read_shard(
         count: Of how many.
     """
     pipeline, rule, keys = context.pipeline, item_rule(context.settings), slot.keys
-    registry = await slot.registry(registry_of(pipeline.kind))
-    packed = await slot.packed(keys.norms)
+    registry = await slot.items.registry(registry_of(pipeline.kind))
+    packed = await slot.items.packed(keys.norms)
     counts = ItemCounts.unpack(packed, decayed=pipeline.decay is not None)
-    visibility = Visibility(await slot.packed(keys.availability), head.last_update_offset)
+    visibility = Visibility(await slot.items.packed(keys.availability), head.last_update_offset)
     visibility.reserve(len(registry))
-    packed = await slot.packed(keys.popularity)
+    packed = await slot.items.packed(keys.popularity)
     popularity = Popularity.unpack(packed, rule.top_n, registry, visibility.mask)
     content = Content()
     if pipeline.makes_content_lists:
-        content = await read_content(context.redis, keys)
+        content = await ContentLists(slot).read()
     popularity.newest_ts = head.popular_ts
     shard = Shard(
         number=number,
         count=count,
         rule=rule,
-        generation=slot.generation,
+        generation=slot.state_id,
         position=head.position,
         registry=registry,
         counts=counts,
@@ -68,5 +68,5 @@ async def _read_categories(context: StageContext, slot: Slot) -> Categories:
     """
     if not context.pipeline.catalogue_topic:
         return Categories()
-    packed = await slot.packed(slot.keys.categories)
-    return Categories(packed, await CategoryTops(context.redis, slot.keys).numbers())
+    packed = await slot.items.packed(slot.keys.categories)
+    return Categories(packed, await CategoryTops(slot).numbers())

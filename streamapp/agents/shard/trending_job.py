@@ -67,7 +67,7 @@ class TrendingJob:
         self._sender = sender
         self._heads = [one.head for one in keys]
         categories = keys if context.pipeline.catalogue_topic else []
-        self._tops = [CategoryTops(context.redis, one) for one in categories]
+        self._tops = [CategoryTops(Slot(context.redis, one)) for one in categories]
         self._lists_suspect = lists_suspect
         self._timer = Timer()
         self._published: tuple[list[Popular], float] | None = None
@@ -135,7 +135,9 @@ class TrendingJob:
         """Wait until the topic has the lists; after the last of a pass, store what is merged."""
         positions = await self._sender.join()
         if positions:
-            await self._slot.set_field(self._sender.owner, ShardHead, "trending_version", positions)
+            await self._slot.ownership.set_field(
+                self._sender.owner, ShardHead, "trending_version", positions
+            )
             self._merged = positions_of(positions)
 
     async def drain(self) -> None:
@@ -153,7 +155,7 @@ class TrendingJob:
             Whether lists are in flight. If not, Redis holds a later list, because the clock was
             set back.
         """
-        seq = await self._slot.tick(self._sender.owner)
+        seq = await self._slot.ownership.next_timestamp(self._sender.owner)
         heads = await self._read()
         shown = self._most_popular(heads)
         if not self._queue:
@@ -182,7 +184,7 @@ class TrendingJob:
 
     async def _may_exist(self) -> bool:
         """Say whether Redis or the topic may have a list of all items."""
-        return self._lists_suspect or bool((await self._lists.standing(KIND, [""]))[0])
+        return self._lists_suspect or bool((await self._lists.get_many(KIND, [""]))[0])
 
     def _most_popular(self, heads: list[ShardHead | None]) -> tuple[list[Popular], float]:
         """Return the list of all items and its time; no items where there should be no list."""

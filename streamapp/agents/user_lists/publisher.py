@@ -63,13 +63,13 @@ class UserListPublisher:
         if not histories:
             return
         # The clock is read before the item lists, so a list of a later `seq` has newer sources.
-        seq = await self._slot.tick(self.sender.owner)
+        seq = await self._slot.ownership.next_timestamp(self.sender.owner)
         made = await self._blender.make(list(histories.values()), read_after)
         changed = await self._changed(list(histories), made, seq)
         await self.join()
         # A list that a sweep replaces is due until it has reached its readers.
         swept = (user for user in changed if user not in self._pending)
-        await self._index.note(self.sender.owner, swept)
+        await self._index.mark_pending(self.sender.owner, swept)
         await self._replace(changed, histories, seq)
         sizes = zip(histories, made.blended.size.tolist(), strict=True)
         same = {user: size for user, size in sizes if user in self._pending and user not in changed}
@@ -85,7 +85,7 @@ class UserListPublisher:
             ClaimLostError: another worker has claimed the partition.
         """
         await self.join()
-        seq = await self._slot.tick(self.sender.owner)
+        seq = await self._slot.ownership.next_timestamp(self.sender.owner)
         stored = await self._lists.replace(USER, [(user, b"") for user in users], seq)
         removed = [user for user, now in zip(users, stored, strict=True) if now is not None]
         if removed:
@@ -97,7 +97,7 @@ class UserListPublisher:
         arrived = await self.sender.join() or []
         if served := [user for user in arrived if not self._pending.is_pending(user)]:
             gone = [user for user in served if user not in self._published]
-            await self._index.served(self.sender.owner, served, gone)
+            await self._index.complete(self.sender.owner, served, gone)
 
     async def _changed(
         self, users: Sequence[str], made: MadeLists, seq: int
@@ -112,7 +112,7 @@ class UserListPublisher:
         new_digests = made.digest[lines].tolist()
         changed = dict(zip(names, zip(contents, new_digests, strict=True), strict=True))
         unread = [name for name in names if self._published[name].must_read(changed[name][0])]
-        for name, stored in zip(unread, await self._lists.standing(USER, unread), strict=True):
+        for name, stored in zip(unread, await self._lists.get_many(USER, unread), strict=True):
             content, digest = changed[name]
             if entries_of(stored) == entries_of(content):
                 self._published[name].digest = digest
@@ -155,4 +155,4 @@ class UserListPublisher:
         complete = self._pending.complete
         done = [one for one in histories if one not in lost and complete(one, histories[one])]
         if served := [user for user in done if not self._pending.is_pending(user)]:
-            await self._index.served(self.sender.owner, served)
+            await self._index.complete(self.sender.owner, served)

@@ -147,7 +147,7 @@ class UserSweep:
         """Read the version of the item lists, and whether a sweep is urgent."""
         fields = "published", "listed_update_offset", "trending_version"
         heads = await read_heads(self._redis, self._heads, ShardHead, *fields)
-        (trending,) = await self._lists.standing(TRENDING, [""])
+        (trending,) = await self._lists.get_many(TRENDING, [""])
         self._update_offsets = _update_offsets(heads) or self._update_offsets
         self._urgent = self._update_offsets != self._swept_update_offsets
         self._timer.restart(self._trigger.poll_s)

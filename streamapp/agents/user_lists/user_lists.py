@@ -117,8 +117,8 @@ class UserLists:
             published[user].republish()
         if lists_suspect:
             # The next owner has to publish the same lists again if this one dies.
-            await index.note(owner, pending)
-        await index.served(owner, [], seen=_NOT_SWEPT)
+            await index.mark_pending(owner, pending)
+        await index.complete(owner, [], seen=_NOT_SWEPT)
         blender = UserListBlender(context, registry)
         publisher = UserListPublisher(context, slot, index, sender, blender, pending, published)
         sweep = UserSweep(context, publisher, blender, pending, published, shards)
@@ -142,8 +142,8 @@ class UserLists:
         self._pending.prepare(some)
         self._prepared_at = time.monotonic()
         owner, expires_at = self._publisher.sender.owner, int(time.time() + self._ttl_s)
-        await self._index.note(owner, (user for user in some if some[user]), expires_at)
-        await self._index.note(owner, (user for user in some if not some[user]))
+        await self._index.mark_pending(owner, (user for user in some if some[user]), expires_at)
+        await self._index.mark_pending(owner, (user for user in some if not some[user]))
 
     def activate(self) -> None:
         """Make the prepared lists due, because the histories are stored now."""
@@ -180,7 +180,7 @@ class UserLists:
         elif sender.in_flight is None and self._ttl_s:
             quiet = time.monotonic() > self._prepared_at + self._interval_s
             if version := await self._sweep.step(busy=busy, quiet=quiet):
-                await self._index.served(sender.owner, [], seen=version)
+                await self._index.complete(sender.owner, [], seen=version)
 
     def due_in_s(self, *, busy: bool) -> float:
         """Return the seconds until the next step; 0 or less if it is due.

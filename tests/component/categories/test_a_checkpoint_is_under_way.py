@@ -17,10 +17,18 @@ from streamapp.core.counts.rows import CELL
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.delta import decode_delta
 from streamapp.core.shard.shard import Shard
+from streamapp.store.slot.blobs import SlotBlobs
 from streamapp.store.slot.head import Head, ShardHead
+from streamapp.store.slot.items import SlotItems
 from tests.component.harness.shards import ITEMS, SHARDS, TOP_N, WITHIN_S, Desk, MortalSlot, Owner
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
+
+_HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "commit": MortalSlot}
+"""The class that has a method."""
+
+_HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "commit": MortalSlot}
+"""The class that has a method."""
 
 
 @asynccontextmanager
@@ -29,9 +37,10 @@ async def held(
 ) -> AsyncIterator[None]:
     """Begin to store a shard; its slot waits before its first call of `method` until this ends."""
     reached, go_on = asyncio.Event(), asyncio.Event()
-    call = getattr(MortalSlot, method)
+    holder = _HOLDERS[method]
+    call = getattr(holder, method)
 
-    async def slow(self: MortalSlot, *arguments: Any) -> Any:
+    async def slow(self: Any, *arguments: Any) -> Any:
         if not reached.is_set():
             reached.set()
             await go_on.wait()
@@ -41,7 +50,7 @@ async def held(
     taken = writer.take(shard, PendingLists(), ShardHead())
     assert taken is not None
     with monkeypatch.context() as patch:
-        patch.setattr(MortalSlot, method, slow)
+        patch.setattr(holder, method, slow)
         writing = asyncio.create_task(writer.write(shard, taken))
         await asyncio.wait_for(reached.wait(), WITHIN_S)
         yield

@@ -55,12 +55,12 @@ class MortalSlot(Slot):
 
     writes = 1_000_000
 
-    async def put_by(self, *arguments: Any) -> int:
+    async def write(self, *arguments: Any) -> int:
         """Write, or die."""
         self.writes -= 1
         if self.writes < 0:
             raise RuntimeError("the owner is dead")
-        return await super().put_by(*arguments)
+        return await super().write(*arguments)
 
 
 class Owner:
@@ -98,7 +98,7 @@ class Owner:
             shard = await read_shard(self.context, slot, head, number, SHARDS)
             self.shards.append(shard)
             self.checkpoints.append(Checkpoint(self.context, slot, head, len(shard.registry)))
-        await self.slots[0].claim("me")
+        await self.slots[0].ownership.claim("me")
         self.trending = await TrendingJob.open(
             self.context, self.slots[0], "me", SHARDS, heads[0], lists_suspect=lists_suspect
         )
@@ -142,7 +142,7 @@ class Desk:
         """Return all lists in Redis by their names on the topic."""
         names = [key.decode()[2:] async for key in self.redis.scan_iter("l:*")]
         categories = [name.partition(":")[2] for name in names]
-        values = await self.lists.standing("trending", categories)
+        values = await self.lists.get_many("trending", categories)
         return dict(zip(names, values, strict=True))
 
     async def shown(self) -> dict[str, list[str]]:

@@ -131,14 +131,14 @@ class UserPartition:
     async def notes(self, histories: dict[str, bytes]) -> None:
         """Note that lists are due, and store what asks for them."""
         await self.owner.prepare(histories)
-        await self.slot.put(self.position + 1, histories.items())
+        await self.slot.blobs.put(self.position + 1, histories.items())
         await self.slot.commit(self.position, Head(self.position + 1))
         self.position += 1
         self.owner.activate()
 
     async def stored(self, users: Sequence[str]) -> dict[str, bytes]:
         """Return the histories that are stored, as far as the position has come."""
-        found = zip(users, await self.slot.read(users), strict=True)
+        found = zip(users, await self.slot.blobs.read(users), strict=True)
         blobs = {user: blob or (0, b"") for user, blob in found}
         return {user: blob for user, (at, blob) in blobs.items() if at <= self.position}
 

@@ -113,7 +113,7 @@ async def test_the_audience_is_written_in_the_order_of_calls(
     audience: UserListIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the count of users who are due may stay at that of an earlier call."""
-    await audience.note("me", ["u"], 200)
+    await audience.mark_pending("me", ["u"], 200)
     run, calls = scripts.run, list[str]()
 
     async def noted(redis: Any, name: str, *arguments: Any) -> Any:
@@ -123,9 +123,11 @@ async def test_the_audience_is_written_in_the_order_of_calls(
         return reply
 
     monkeypatch.setattr(room, "run", noted)
-    await asyncio.gather(audience.served("me", ["u"]), audience.note("me", ["u", "v"], 200))
-    calls_of = [f"note-{what} {how}" for what in ("served", "due") for how in ("begins", "ends")]
-    assert calls == calls_of
+    await asyncio.gather(
+        audience.complete("me", ["u"]), audience.mark_pending("me", ["u", "v"], 200)
+    )
+    names = "complete-lists", "mark-pending"
+    assert calls == [f"{name} {how}" for name in names for how in ("begins", "ends")]
 
 
 @pytest.mark.parametrize("seed", range(5))

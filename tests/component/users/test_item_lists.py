@@ -30,7 +30,7 @@ class Redis:
         self.held: asyncio.Queue[asyncio.Event] = asyncio.Queue()
         self.slow = False
 
-    async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
+    async def get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
         """Return lists; a slow Redis waits until the test lets it go on."""
         found = [self.lists.get((kind, name), b"") for name in names]
         if kind == "item":

@@ -190,7 +190,7 @@ async def test_an_owner_who_lost_the_claim_writes_nothing(partition: UserPartiti
     await partition.sees("v", "a")
     await partition.drain()
     before = await partition.redis.hgetall(KEYS.audience), await partition.standing("u")
-    await partition.slot.claim("another")
+    await partition.slot.ownership.claim("another")
     with pytest.raises(ClaimLostError):
         await partition.owner.prepare({"u": history(("b",), ITEMS)})
 
@@ -236,7 +236,7 @@ async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(
     await partition.sees("v", "b")
     ahead = history(("a", "c"), ITEMS)
     await partition.owner.prepare({"u": ahead})
-    await partition.slot.put(partition.position + 1, [("u", ahead)])
+    await partition.slot.blobs.put(partition.position + 1, [("u", ahead)])
 
     await partition.open(items=["a", "b"])
 

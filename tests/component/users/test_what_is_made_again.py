@@ -144,13 +144,13 @@ async def test_nothing_is_read_of_who_was_never_noted(
 ) -> None:
     """Of whom an owner before noted it is, and so a list that is the same is not sent again."""
     read: list[str] = []
-    standing = Lists.standing
+    standing = Lists.get_many
 
     async def noted(self: Lists, kind: str, names: Sequence[str]) -> list[bytes]:
         read.extend(names if kind == "user" else ())
         return await standing(self, kind, names)
 
-    monkeypatch.setattr(Lists, "standing", noted)
+    monkeypatch.setattr(Lists, "get_many", noted)
     await partition.sees("u", "a")
     await partition.drain()
     assert (await partition.shown("u"), read) == (["x", "b"], [])
