@@ -6,12 +6,13 @@ from collections import Counter
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from streamapp.core.content.tfidf import Texts, words_of
 from streamapp.core.events.catalogue_record import Product
 from tests.support import oracle
+from tests.support.strategies import examples
 
 WORDS = ("tent", "Tent", "TENT", "stove", "red", "Straße", "strasse", "a", "42", "été", "x_1", "-")
 
@@ -35,7 +36,7 @@ def nearest(catalogue: dict[str, Product], top_n: int) -> dict[str, list[tuple[s
     }
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(catalogues, st.integers(1, 4))
 def test_lists_equal_the_definition_with_every_tie(
     catalogue: dict[str, Product], top_n: int
