@@ -1,4 +1,4 @@
-"""Load test. The commands of `python -m loadtest`: replay, bench, evaluate and tune."""
+"""The commands of `python -m loadtest`: replay, bench, evaluate and tune."""
 
 import asyncio
 from collections.abc import Sequence

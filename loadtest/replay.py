@@ -1,4 +1,4 @@
-"""Load test. Replay: the events of a log -> the event topics, each keyed by its user.
+"""Replay: the events of a log -> the event topics, each keyed by its user.
 
 Events go out in bundles of record batches, one bundle on the way while the next is filled. A
 partition's batch is sent when the one before is acknowledged, so each user's events stay in order.

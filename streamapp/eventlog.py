@@ -162,7 +162,8 @@ class _JsonLines:
             try:
                 value = read_apart(text.encode(), ARRAYS)
             except BadEventError as error:
-                _refuse(self._path, line, str(error).replace("the value is not", "not", 1))
+                reason = str(error).removeprefix("the value is not JSON: ")
+                _refuse(self._path, line, f"not JSON: {reason}")
         try:
             return self._events(value, line)
         except ConfigError as refusal:

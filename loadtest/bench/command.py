@@ -1,4 +1,4 @@
-"""Load test. `python -m loadtest bench`: runs scenarios, shows tables, writes the reports."""
+"""`python -m loadtest bench`: runs scenarios, shows tables, writes the reports."""
 
 import re
 import signal

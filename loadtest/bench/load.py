@@ -1,4 +1,4 @@
-"""Load test. Open loop: a program that sends events when they are due, whatever comes of them.
+"""Open loop: a program that sends events when they are due, whatever comes of them.
 
 Events are stamped with the moment at which they were to be sent. How late each went out is recorded
 too: a load that did not keep its own schedule says nothing about the app. The schedule is made

@@ -1,4 +1,4 @@
-"""Load test. A program that reads as many frontends would: each client waits for its answer.
+"""A program that reads as many frontends would: each client waits for its answer.
 
 Every client has a connection of its own. Without a rate it sends the next command when the last one
 is answered: a closed loop, whose rate is what the server gives. With a rate commands are due at

@@ -1,4 +1,4 @@
-"""Load test. Slow calls: what keeps Redis, which does one thing at a time, from everybody else."""
+"""Slow calls: what keeps Redis, which does one thing at a time, from everybody else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

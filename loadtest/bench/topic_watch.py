@@ -1,4 +1,4 @@
-"""Load test. A program that watches the output topic: when each probe's record arrives there."""
+"""A program that watches the output topic: when each probe's record arrives there."""
 
 import asyncio
 import time

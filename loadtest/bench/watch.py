@@ -1,4 +1,4 @@
-"""Load test. The watch: samples of the state and of the workers, until all is applied and out.
+"""The watch: samples of the state and of the workers, until all is applied and out.
 
 Samples are taken in a thread of their own, at a fixed interval. When the run turns out to be
 settled, the time is that of the first sample that was already like the last one.
@@ -82,8 +82,8 @@ class State:
     def settled(self) -> bool:
         """Say whether every record is applied and every changed list is out; the input has stopped.
 
-        What a stage sends is with the broker before its position moves, so the end of each topic is
-        final once the stage before it is done.
+        The broker has a stage's messages before its position moves, so the end of each topic is
+        final once the previous stage is done.
         """
         settings = self._settings
         for topics in (settings.event_topics, [settings.interactions_topic],

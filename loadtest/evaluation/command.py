@@ -1,4 +1,4 @@
-"""Load test. `python -m loadtest evaluate`: reads logs, runs a protocol, shows and writes."""
+"""`python -m loadtest evaluate`: reads logs, runs a protocol, shows and writes."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Load test. Protocol `prequential`: test, then learn, event by event in time order.
+"""Protocol `prequential`: test, then learn, event by event in time order.
 
 Before an event is applied: does the list that its user would have been shown hold its item? The
 same is asked of lists from counts that were frozen at midnight (UTC), and of lists that were

@@ -1,4 +1,4 @@
-"""Load test. Protocol `sessions`: count one log, then ask for the next item in another's sessions.
+"""Protocol `sessions`: count one log, then ask for the next item in another's sessions.
 
 A session is its distinct items in order of first click. Every item from the second on is a
 question: the items before it are the history, the item is the answer. An item that the counted log

@@ -1,4 +1,4 @@
-"""Load test. `python -m loadtest tune`: which settings make the best lists for users of a log.
+"""`python -m loadtest tune`: which settings make the best lists for users of a log.
 
 The last part of the log is held out. What comes before it is counted, once for every length of a
 history; then every next item of a user within the last part is asked for, as in `sessions`, with

@@ -1,4 +1,4 @@
-"""The interactions of an event log: its events, judged by the rules that the app has."""
+"""The interactions of an event log, by the rules of the app."""
 
 from array import array
 from collections import Counter
@@ -16,7 +16,7 @@ from streamapp.eventlog import LoggedEvent
 
 @dataclass(frozen=True, slots=True)
 class LogInteractions:
-    """What the events of a log say, in the order of the log.
+    """The interactions of the events of a log, in the order of the log.
 
     Attributes:
         users: User ids by number, in order of first appearance.
@@ -26,8 +26,8 @@ class LogInteractions:
         weight: float64, > 0.
         ts: float64. Event time in seconds.
         skipped: Events of unknown type, by type.
-        refused: Events that the app makes dead letters of, by error code.
-        extra: What more kinds of lists count of them, by kind.
+        refused: Events that become dead letters, by error code.
+        extra: The interactions of each extra kind of lists.
         newest_elsewhere: Newest time of interactions that were left out, in seconds.
     """
 
@@ -66,7 +66,7 @@ class LogInteractions:
 
 @dataclass(slots=True)
 class _Unkeyed:
-    """Stands for the record of a logged event, which has a time of its own and no key."""
+    """The record of a logged event, which has a time of its own and no key."""
 
     offset: int = 0
     timestamp: int = 0
@@ -85,19 +85,19 @@ class _Taken:
         self.skipped: Counter[str] = Counter()
         self._weights = weights
 
-    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
         self.user.append(self.users.setdefault(user, len(self.users)))
         self.item.append(self.items.setdefault(item, len(self.items)))
-        self.weight.append(self._weights[kind])
+        self.weight.append(self._weights[event_type])
         self.ts.append(ts)
 
-    def skip(self, offset: int, user: str, kind: str) -> None:
-        self.skipped[kind] += 1
+    def skip(self, offset: int, user: str, event_type: str) -> None:
+        self.skipped[event_type] += 1
 
     def interactions(
         self, refused: Mapping[str, int], extra: dict[str, LogInteractions]
     ) -> LogInteractions:
-        """Return what was taken."""
+        """Return the collected interactions."""
         return LogInteractions(
             list(self.users),
             list(self.items),

@@ -1,4 +1,4 @@
-"""`streamapp audit`: what is in Redis, compared with the batch truth of event logs."""
+"""`streamapp audit`: compares Redis with the batch truth of event logs."""
 
 import asyncio
 import time
@@ -37,12 +37,12 @@ from streamapp.store.values.user_list_index import present
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit came to.
+    """The result of an audit.
 
     Attributes:
         log: The interactions of the log.
         applied: Interactions that the app applied.
-        comparisons: One for each kind of thing.
+        comparisons: A comparison by the name of what is compared.
     """
 
     log: LogInteractions
@@ -51,11 +51,11 @@ class Report:
 
     @property
     def differences(self) -> int:
-        """How many things differ."""
+        """The number of differences."""
         return sum(one.different for one in self.comparisons.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as JSON has it."""
+        """Return the report as it is printed as JSON."""
         return {
             "interactions": len(self.log.user),
             "applied_events": self.applied,
@@ -73,7 +73,7 @@ class Report:
 
 
 def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
-    """Compare the state with the truth of `files`, and print what differs.
+    """Compare the state with the truth of `files`, and print the differences.
 
     Args:
         files: Event logs, in the order in which they were produced.
@@ -83,7 +83,7 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
     Raises:
         ConfigError: a log cannot be read.
         StreamappError: the app is not drained in time, or its state cannot be read.
-        typer.Exit: with code 1 where something differs.
+        typer.Exit: with code 1 if there are differences.
     """
     settings = load_settings()
     own = pipelines(settings)
@@ -175,7 +175,7 @@ async def _compare(
 
 
 async def _in_categories(redis: Redis, settings: Settings) -> dict[str, bytes]:
-    """Return every list of what is trending in a category."""
+    """Return the trending list of every category."""
     prefix = settings.list_prefix + list_name(TRENDING, "") + ":"
     names = await names_under(redis, prefix)
     found = await read_lists(redis, [prefix + name for name in names], lambda *_: None)

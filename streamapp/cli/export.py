@@ -23,7 +23,7 @@ def export_counts(file: Path, timeout_s: float) -> None:
     """Wait until the app is drained, and write its counts.
 
     Args:
-        file: Where to; its folder must exist.
+        file: The file to write; its folder must exist.
         timeout_s: How long to wait.
 
     Raises:
@@ -42,7 +42,7 @@ def export_counts(file: Path, timeout_s: float) -> None:
 
 
 def _arrays(snapshot: Snapshot, decay: Decay | None) -> dict[str, Any]:
-    """Return the arrays by name; what fades is as of the newest event."""
+    """Return the arrays by name; counts that decay are as of the newest event."""
     counts, sum_sq, dot = snapshot.counts, snapshot.counts.sum_sq, snapshot.counts.dot
     as_of = {}
     if decay and counts.exponent is not None and len(counts.items):

@@ -1,4 +1,4 @@
-"""`streamapp footprint`: what a state of some size takes in Redis."""
+"""`streamapp footprint`: the memory that a state of some size takes in Redis."""
 
 import asyncio
 from dataclasses import replace
@@ -10,7 +10,7 @@ from streamapp.config.settings import Settings
 from streamapp.core.counts.norms import NORM
 from streamapp.core.histories.history import entry_of
 from streamapp.inspection.footprint import KeyClass, Size, predict
-from streamapp.inspection.snapshot import read_layout, slots_of
+from streamapp.inspection.snapshot import read_manifest, slots_of
 from streamapp.pipelines import Pipeline, pipelines
 from streamapp.store.slot.blob import POSITION_BYTES
 from streamapp.store.slot.head import Head
@@ -22,7 +22,7 @@ _MEBIBYTE = 1024 * 1024
 
 
 def show_footprint(given: Size | None, as_json: bool) -> None:
-    """Print what the given size takes, or the size of the state that there is, of all pipelines."""
+    """Print the memory of the given size, or of the existing state of all pipelines."""
     settings = load_settings()
     main, *extra = pipelines(settings).values()
     partitions = shards = settings.partitions
@@ -51,15 +51,15 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
 
 
 async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int, int]:
-    """Return the size of the state, its partitions, its shards, and how many items those know.
+    """Return the size of the state, its partitions, its shards, and the items that shards know.
 
-    Ids are taken for 12 bytes.
+    Ids are assumed to have 12 bytes.
     """
     async with redis_session(settings) as redis:
-        layout = await read_layout(redis, pipeline)
+        layout = await read_manifest(redis, pipeline)
         slots = slots_of(redis, pipeline, layout)
         heads = [[await slot.head(Head) or Head() for slot in some] for some in slots]
-        known = len(await slots[1][0].packed(slots[1][0].keys.norms)) // NORM.itemsize
+        known = len(await slots[1][0].items.packed(slots[1][0].keys.norms)) // NORM.itemsize
         live = [await UserListIndex(redis, slot.keys).size() for slot in slots[0]]
         categories = await known_categories(redis, pipeline.state_prefix, len(slots[1]))
     users, items = (sum(head.blobs for head in some) for some in heads)

@@ -39,11 +39,12 @@ def show_status(as_json: bool) -> None:
 
 
 async def _status(settings: Settings) -> dict[str, Any]:
-    """Return what is printed; items are hidden in all shards, so that the first one is asked.
+    """Return the values that are printed.
 
-    What arrived again was dropped, by the fences: interactions by histories, messages of deltas by
-    neighbours; `deduplicated` is both. `rolled_back` is how often a slot was found behind what
-    Kafka says it stored, and `rolled_back_offsets` how far behind, all slots together.
+    All shards hide the same items, so the first one is read. `replayed_interactions` and
+    `replayed_deltas` were dropped as already applied; `deduplicated` is their sum. `rolled_back` is
+    how often a slot was behind the offset that Kafka says it stored, and `rolled_back_offsets` how
+    far, summed over all slots.
     """
     async with state_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
@@ -102,7 +103,7 @@ def _blob_bytes(heads: Sequence[Head]) -> int:
 
 
 def _served(parts: Sequence[OnlineMetrics]) -> dict[str, float | None]:
-    """Return how good the lists were that users of the sample had; None where none was judged."""
+    """Return how good the lists of sampled users were; None if no event was judged."""
     served = OnlineMetrics(
         hits=sum(part.hits for part in parts),
         reciprocal_ranks=math.fsum(part.reciprocal_ranks for part in parts),

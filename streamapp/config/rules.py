@@ -8,13 +8,18 @@ from streamapp.core.histories.decay import Decay
 from streamapp.core.lists.blending import Blend
 from streamapp.core.lists.ranking import Rule
 
+_MORE_NAMES = {"cart": "add_to_cart"}
+"""Names of types whatever EVENT_ALIASES says, unless it says otherwise of them. They are not among
+its defaults, because stored positions carry those."""
+
 
 def event_rules(settings: Settings) -> EventRules:
     """Return how events are read; an alias of a type without a weight stays unknown."""
     weights = settings.event_weights
     aliases = {alias: name for alias, name in settings.event_aliases.items() if name in weights}
+    more = {alias: name for alias, name in _MORE_NAMES.items() if name in weights}
     return EventRules(
-        types=aliases | {name: name for name in weights},
+        types=more | aliases | {name: name for name in weights},
         implied=settings.topic_types,
         earliest_ts=settings.earliest_ts,
         max_ahead_s=settings.max_ahead_s,

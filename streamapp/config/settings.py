@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     event_weights: Weights = {"click": 1.0, "add_to_cart": 3.0, "purchase": 5.0}
     """Weight of each event type, `type=weight,...`; over 0. Changes results."""
     event_aliases: Labels = ALIASES
-    """Other names of event types, `name=type,...`. Changes results."""
+    """Other names of event types, `name=type,...`; they replace the defaults. Changes results."""
     event_formats: Formats = {}
     """Format of the events of a topic, `topic=format,...`: `flat`, where a topic is not named;
     `segment` (also RudderStack and PostHog), `ga4`, `snowplow`, `cloudevents`, `shopify`, `matomo`,

@@ -87,12 +87,12 @@ class Consumer(driver.Consumer):
             await self.can_resume_flow.wait()
         async with self._reading:
             assigned = self._get_active_partitions()
-            hungry = self.owner.hungry(assigned)
-            epochs = {tp: self.owner.epoch(tp) for tp in hungry}
+            ready = self.owner.with_capacity(assigned)
+            epochs = {tp: self.owner.epoch(tp) for tp in ready}
             generation = self.app.consumer_generation_id
-            wait = _IDLE_WAIT_S if len(hungry) == len(assigned) else _BUSY_WAIT_S
-            fetched = await self._getmany(active_partitions=hungry, timeout=wait) if hungry else {}
-        if not hungry:
+            wait = _IDLE_WAIT_S if len(ready) == len(assigned) else _BUSY_WAIT_S
+            fetched = await self._getmany(active_partitions=ready, timeout=wait) if ready else {}
+        if not ready:
             await self.sleep(_BUSY_WAIT_S)
         for tp, records in fetched.items():
             if not self.flow_active or generation != self.app.consumer_generation_id:
@@ -112,7 +112,7 @@ class Consumer(driver.Consumer):
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         self.transport.failpoints.reach("consumer.commit-due")
-        return self.owner.fence(tp)
+        return self.owner.stored_position(tp)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: the committed offset does not come from acknowledgements."""

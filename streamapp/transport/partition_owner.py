@@ -21,10 +21,10 @@ class PartitionOwner(Protocol):
         """Return a number that changes whenever reading of `tp` starts again."""
         ...
 
-    def hungry(self, tps: Iterable[TP]) -> set[TP]:
+    def with_capacity(self, tps: Iterable[TP]) -> set[TP]:
         """Return the partitions that can take more records."""
         ...
 
-    def fence(self, tp: TP) -> int | None:
-        """Return the first offset that the stored state does not hold yet."""
+    def stored_position(self, tp: TP) -> int | None:
+        """Return the first offset that the stored state does not hold; None if not owned."""
         ...

@@ -1,4 +1,4 @@
-"""The topics the app needs: which exist, which are missing, and making them."""
+"""The topics that the app needs, and making those that are missing."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ class Topic:
     Attributes:
         name: Its name.
         purpose: What it carries, for people.
-        config: Topic settings it is made with.
+        config: The topic settings with which it is made.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Topic:
 
 
 def needed_topics(settings: Settings) -> list[Topic]:
-    """Return the topics that a worker with these settings needs."""
+    """Return the topics that the app needs under these settings."""
     large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
     internal = {"cleanup.policy": "delete", "retention.ms": _WEEK_MS, **large}
     events = [Topic(name, "events") for name in settings.event_topics]

@@ -1,4 +1,4 @@
-"""What people see on a terminal: tables and progress bars; and JSON for programs.
+"""Output of commands: tables and progress bars for people, JSON for programs.
 
 Tables and JSON go to standard output, progress to standard error, and only if that is a terminal.
 """
@@ -24,10 +24,10 @@ from rich.table import Table
 from rich.text import Text
 
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
-"""Control characters: ids come from trackers, and could tell a terminal what to do."""
+"""Control characters, escaped: ids come from trackers and could control a terminal."""
 
 Step = Callable[[int, int | None], None]
-"""Told how much of a step is done, and of how much (None if that is not known)."""
+"""Called with how much of a step is done, and its size (None if unknown)."""
 
 
 def print_json(value: Any) -> None:
@@ -37,14 +37,16 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Print a table; numbers are set to the right, None is `-`, nothing is cut off.
+    """Print a table: numbers aligned right, None as `-`, long text wrapped.
 
-    Control characters are spelt out.
+    Control characters are escaped.
     """
     lines = [list(row) for row in rows]
     table = Table()
-    for place, name in enumerate(columns):
-        numeric = bool(lines) and all(isinstance(line[place], int | float | None) for line in lines)
+    for number, name in enumerate(columns):
+        numeric = bool(lines) and all(
+            isinstance(line[number], int | float | None) for line in lines
+        )
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for line in lines:
         table.add_row(*(_text(value) for value in line))
@@ -54,12 +56,12 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]
 
 
 def visible(text: str) -> str:
-    """Return a text whose control characters are spelt out."""
+    """Return a text with escaped control characters."""
     return text.translate(_VISIBLE)
 
 
 class _Speed(ProgressColumn):
-    """Steps a second, as soon as that is known."""
+    """Shows steps per second as soon as the number is known."""
 
     def render(self, task: Task) -> Text:
         """Return the speed of a task."""
@@ -68,7 +70,7 @@ class _Speed(ProgressColumn):
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], Step]]:
-    """Yield a function that begins the next step, in place of the last, and returns its `Step`."""
+    """Yield a function that begins the next step, which replaces the last one on the screen."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

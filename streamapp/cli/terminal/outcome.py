@@ -1,4 +1,4 @@
-"""How a command ends: with an exit code, and where it fails with one line that says why."""
+"""How a command ends: with an exit code, and on failure with one line that says why."""
 
 import logging
 import os
@@ -18,9 +18,9 @@ def run(app: typer.Typer, program: str) -> NoReturn:
 
     Args:
         app: The commands.
-        program: What the program is called, also before its messages.
+        program: The name of the program, which its messages begin with.
     """
-    # aiokafka logs what it then raises; the message below says it once.
+    # aiokafka logs an error and then raises it; the message below reports it once.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         code = app(prog_name=program, standalone_mode=False)
@@ -33,7 +33,7 @@ def run(app: typer.Typer, program: str) -> NoReturn:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except UnicodeEncodeError as error:
-        # Ids in logs and records are UTF-8: either an argument is not, or the output takes less.
+        # Ids in logs and records are UTF-8: an argument is not, or the output cannot take it.
         _say(
             program,
             "an argument is not UTF-8"
@@ -42,7 +42,7 @@ def run(app: typer.Typer, program: str) -> NoReturn:
         )
         code = ConfigError.exit_code
     except OSError as error:
-        # What is written to a file that has a name, commands refuse themselves.
+        # Commands handle errors of files that have a name.
         if error.filename is not None or error.errno not in {ENOSPC, EDQUOT}:
             raise
         _say(program, f"standard output: {error.strerror}; make room, or write it elsewhere")
@@ -52,7 +52,7 @@ def run(app: typer.Typer, program: str) -> NoReturn:
 
 
 def _drop_output() -> None:
-    """Let go of what could not be written: the interpreter tries once more when it ends."""
+    """Drop unwritten output: the interpreter would try once more to write it when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
 

@@ -1,4 +1,4 @@
-"""A target: the file that a command writes when its work is done."""
+"""The file that a command writes at its end."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ from streamapp.errors import ConfigError
 
 
 def check_target(file: Path) -> None:
-    """Refuse a file that cannot be written, before the work; what is there stays as it is.
+    """Refuse a file that cannot be written, before the work; an existing file stays as it is.
 
     Raises:
-        ConfigError: it is a folder, lies in none, or may not be written.
+        ConfigError: it is a folder, has no folder, or may not be written.
     """
     folder = file.absolute().parent
     if not folder.is_dir():

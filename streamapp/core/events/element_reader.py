@@ -63,8 +63,8 @@ class ElementReader:
         user, item, name, ts = get("user_id"), get("item_id"), get("type"), get("ts")
         if type(name) is not str or not name:
             name = self._implied_type(name)
-        kind = self._types.get(name) or self._spelled(name)
-        if not kind:
+        event_type = self._types.get(name) or self._spelled(name)
+        if not event_type:
             # What an event of such a type should have, nobody knows.
             self._refuse_other_format(element)
             sink.skip(record.offset, user if type(user) is str else "", name)
@@ -88,20 +88,20 @@ class ElementReader:
         if user in self._ignored:
             user = NOBODY
         if not item:
-            self._take_order(element, record, user, kind, ts, sink, projections, exact=exact)
+            self._take_order(element, record, user, event_type, ts, sink, projections, exact=exact)
             return
         if projections:
             # First, for each may refuse the event.
-            for own, pair in _projected(projections, element, user, item, kind):
-                own.add(record.offset, *pair, kind, ts)
-        sink.add(record.offset, user, item, kind, ts)
+            for own, pair in _projected(projections, element, user, item, event_type):
+                own.add(record.offset, *pair, event_type, ts)
+        sink.add(record.offset, user, item, event_type, ts)
 
     def _take_order(
         self,
         element: Mapping[str, Any],
         record: Record,
         user: str,
-        kind: str,
+        event_type: str,
         ts: float,
         sink: Sink,
         projections: Sequence[tuple[Project, Sink]],
@@ -110,11 +110,11 @@ class ElementReader:
     ) -> None:
         self._refuse_other_format(element)
         items, refused = order_items(element["items"], self._max_order_items, exact=exact)
-        pairs = [_projected(projections, element, user, item, kind) for item in items]
+        pairs = [_projected(projections, element, user, item, event_type) for item in items]
         for item, projected in zip(items, pairs, strict=True):
             for own, pair in projected:
-                own.add(record.offset, *pair, kind, ts)
-            sink.add(record.offset, user, item, kind, ts)
+                own.add(record.offset, *pair, event_type, ts)
+            sink.add(record.offset, user, item, event_type, ts)
         if refused:
             raise PartlyRefusedError(refused)
 
@@ -165,8 +165,8 @@ def _projected(
     element: Mapping[str, Any],
     user: str,
     item: str,
-    kind: str,
+    event_type: str,
 ) -> list[tuple[Sink, tuple[str, str]]]:
     """Return the user and the item in each projection that takes an element, and who gets them."""
-    made = [(own, project(element, user, item, kind)) for project, own in projections]
+    made = [(own, project(element, user, item, event_type)) for project, own in projections]
     return [(own, pair) for own, pair in made if pair is not None]

@@ -14,7 +14,7 @@ from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 
 
 def into_baskets(
-    element: Mapping[str, Any], user: str, item: str, kind: str
+    element: Mapping[str, Any], user: str, item: str, event_type: str
 ) -> tuple[str, str] | None:
     """Take purchases: the basket is of an order, or of a user where there is none.
 
@@ -25,7 +25,7 @@ def into_baskets(
     Raises:
         BadEventError: the order cannot be one.
     """
-    if kind != PURCHASE:
+    if event_type != PURCHASE:
         return None
     order = element.get("order_id")
     if order is None or order == "":
@@ -34,12 +34,12 @@ def into_baskets(
 
 
 def into_roles(
-    _element: Mapping[str, Any], user: str, item: str, kind: str
+    _element: Mapping[str, Any], user: str, item: str, event_type: str
 ) -> tuple[str, str] | None:
     """Take all interactions of users; one that is no purchase is a view."""
     if user == NOBODY:
         return None
-    return user, (BOUGHT if kind == PURCHASE else VIEWED) + item
+    return user, (BOUGHT if event_type == PURCHASE else VIEWED) + item
 
 
 PROJECTIONS: Mapping[str, Project] = {

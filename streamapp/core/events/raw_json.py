@@ -15,7 +15,7 @@ import orjson
 
 from streamapp.errors import BadEventError
 
-_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]+|[\]}]|,', re.DOTALL)
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[{]+|[\]}]+|,', re.DOTALL)
 """What separates parts. A text without an end reaches to the end, so that nothing is read twice."""
 
 _KEY = re.compile(rb'("(?:[^"\\]++|\\.)*+")\s*+:(.*)', re.DOTALL)
@@ -171,10 +171,13 @@ def _cut(value: bytes, opening: bytes, closing: bytes) -> list[bytes] | None:
     depth, start, end = 0, 1, len(whole) - 1
     for token in _TOKENS.finditer(whole, 1, end):
         first = token[0][:1]
-        if first in b"[{":
+        if first == b'"':
+            if not token[1]:
+                return None
+        elif first in b"[{":
             depth += len(token[0])
         elif first in b"]}":
-            depth -= 1
+            depth -= len(token[0])
             if depth < 0:
                 return None
         elif first == b"," and not depth:

@@ -46,11 +46,11 @@ def parse_timestamp(value: Any) -> float | None:
     Raises:
         BadEventError: `value` is no time; the code is `invalid_ts`.
     """
-    if value is None:
-        return None
-    if type(value) is int or type(value) is float:
-        return scaled(value)
     if type(value) is not str:
+        if type(value) is int or type(value) is float:
+            return scaled(value)
+        if value is None:
+            return None
         raise BadEventError("invalid_ts", INVALID_TS)
     text = value.strip()
     if not text:
@@ -76,7 +76,9 @@ def _number(text: str) -> float | None:
 
 def _moment(text: str) -> float:
     try:
-        moment = datetime.fromisoformat(text.removesuffix(_UTC).rstrip())
+        moment = datetime.fromisoformat(
+            text.removesuffix(_UTC).rstrip() if text.endswith(_UTC) else text
+        )
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise BadEventError("invalid_ts", INVALID_TS) from None

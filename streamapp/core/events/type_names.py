@@ -17,13 +17,17 @@ class TypeNames:
     """
 
     def __init__(self, known: Mapping[str, str], form: Format) -> None:
-        own = {name: known[kind] for name, kind in form.types.items() if kind in known}
+        own = {
+            name: known[event_type]
+            for name, event_type in form.types.items()
+            if event_type in known
+        }
         self.types: Mapping[str, str] = own | dict(known)
         self._last_word = form.last_word
 
     def spelled(self, name: str) -> str | None:
         """Return the type of a name with space around it, or with words before it; else None."""
-        kind = self.types.get(name.strip())
-        if kind is None and self._last_word:
-            kind = self.types.get(name.rpartition(".")[2].strip())
-        return kind
+        event_type = self.types.get(name.strip())
+        if event_type is None and self._last_word:
+            event_type = self.types.get(name.rpartition(".")[2].strip())
+        return event_type

@@ -22,34 +22,31 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Popular]).decode
 
 
-async def put_tops(
-    slot: Slot, position: int, tops: Sequence[CategoryTop], *, touched: bool
-) -> None:
-    """Write tops that are right at `position`, in the order of their numbers.
-
-    Args:
-        slot: The shard's.
-        position: Of its log.
-        tops: What is popular.
-        touched: Whether something happened in these categories, or they are only given a number.
-
-    Raises:
-        FenceMovedError: as for `Slot.put`.
-    """
-    keys = [slot.keys.tops, slot.keys.touched]
-    for start in range(0, len(tops), _AT_ONCE):
-        values: list[Value] = [int(touched)]
-        for top in tops[start : start + _AT_ONCE]:
-            values += [top.category, _HEADER.pack(position, top.number) + _encode(top.popular)]
-        await slot.put_by("put-tops", keys, position, values)
-
-
 class CategoryTops:
-    """The tops in one slot; `redis` answers in bytes."""
+    """Reads and writes the category tops of one shard."""
 
-    def __init__(self, redis: Redis, keys: SlotKeys) -> None:
-        self._redis = redis
-        self._keys = keys
+    def __init__(self, slot: Slot) -> None:
+        self._redis = slot.redis
+        self._slot = slot
+        self._keys = slot.keys
+
+    async def put(self, position: int, tops: Sequence[CategoryTop], *, touched: bool) -> None:
+        """Write tops that are right at `position`, in the order of their numbers.
+
+        Args:
+            position: Of the shard's log.
+            tops: The tops.
+            touched: Whether something happened in these categories, or they only get a number.
+
+        Raises:
+            PositionMovedError: as for `Slot.write`.
+        """
+        keys = [self._keys.tops, self._keys.touched]
+        for start in range(0, len(tops), _AT_ONCE):
+            values: list[Value] = [int(touched)]
+            for top in tops[start : start + _AT_ONCE]:
+                values += [top.category, _HEADER.pack(position, top.number) + _encode(top.popular)]
+            await self._slot.write("put-tops", keys, position, values)
 
     async def numbers(self) -> dict[str, int]:
         """Return the number of every category.

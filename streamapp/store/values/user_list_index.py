@@ -75,7 +75,7 @@ class UserListIndex:
         for number, users in sorted((int(number), users) for number, users in rounds.items()):
             self._begin(number, [user for user in orjson.loads(users) if user in expires_at])
         due = len(self._round_of)
-        if await run(self._redis, "note", [self._keys.head], [owner, "due_users", due]) < 0:
+        if await run(self._redis, "set-field", [self._keys.head], [owner, "due_users", due]) < 0:
             raise ClaimLostError
         return Noted(expires_at, list(self._round_of))
 
@@ -84,7 +84,9 @@ class UserListIndex:
         with readable(f"to read {self._keys.audience}"):
             return int(await self._redis.hlen(self._keys.audience))
 
-    async def note(self, owner: str, users: Iterable[str], expires_at: int | None = None) -> None:
+    async def mark_pending(
+        self, owner: str, users: Iterable[str], expires_at: int | None = None
+    ) -> None:
         """Note that the lists of some users are due.
 
         Args:
@@ -100,9 +102,9 @@ class UserListIndex:
         while some := list(islice(left, _AT_ONCE)):
             async with self._writing:
                 self._begin(self._round + 1, some)
-                await self._write("note-due", owner, [until, self._round, orjson.dumps(some)])
+                await self._write("mark-pending", owner, [until, self._round, orjson.dumps(some)])
 
-    async def served(
+    async def complete(
         self, owner: str, users: Sequence[str], gone: Sequence[str] = (), seen: str = ""
     ) -> None:
         """Note that lists have reached their readers, or are gone, and all that is over by that.
@@ -119,7 +121,7 @@ class UserListIndex:
         async with self._writing:
             rounds = (self._round_of.pop(user) for user in users if user in self._round_of)
             self._left.subtract(rounds)
-            await self._write("note-served", owner, [seen, orjson.dumps(gone)])
+            await self._write("complete-lists", owner, [seen, orjson.dumps(gone)])
 
     def _begin(self, number: int, users: list[str]) -> None:
         """Have users be due by this round, and by none of before."""

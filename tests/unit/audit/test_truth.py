@@ -114,6 +114,28 @@ def test_a_log_without_times_cannot_be_audited() -> None:
         read([LoggedEvent("u", "a", None, NOW), LoggedEvent("u", "a", None, None)])
 
 
+def test_what_is_skipped_needs_no_time() -> None:
+    """Its time would say nothing."""
+    assert read([LoggedEvent("", "", "page", None)]).skipped == {"page": 1}
+
+
+def test_ignored_users_count_for_popularity_and_in_no_pair() -> None:
+    """They are one user to nobody; the newest time is that of all."""
+    settings = Settings(_env_file=None, ignored_users=("0", "null"))
+    events = [("0", "a"), ("u", "a"), ("null", "b"), ("v", "b"), ("u", "c"), ("0", "c")]
+    log = read_interactions(
+        [LoggedEvent(user, item, "click", NOW + at) for at, (user, item) in enumerate(events)],
+        event_rules(settings), settings.event_weights, "clicks", NOW + 86_400,
+    )  # fmt: skip
+    assert len(log.ts) == 6
+    paired = log.paired()
+    pairs = zip(paired.user, paired.item, strict=True)
+    named = [(paired.users[user], paired.items[item]) for user, item in pairs]
+    assert named == [("u", "a"), ("v", "b"), ("u", "c")]
+    assert paired.newest_ts == log.newest_ts == NOW + 5
+    assert read([LoggedEvent("u", "a", None, NOW)]).paired().users == ["u"]
+
+
 def test_a_late_event_does_not_bridge_a_pause() -> None:
     """When c comes, the history has begun anew with b, though c lies between a and b."""
     log = read(

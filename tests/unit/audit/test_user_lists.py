@@ -209,7 +209,7 @@ def test_of_two_that_tie_the_one_whose_id_is_first_comes_first() -> None:
     both = Blend(top_n=4, depth=3, fading=0.5, rated=True)
     assert compare("u", [Q, P, R, S], rule=both).different == 0
     (difference,) = compare("u", [Q, P, S, R], rule=both).examples
-    assert "entry 4, r, stands behind one that it should precede" in difference.found
+    assert "entry 4, r, is behind one that it should precede" in difference.found
 
 
 @pytest.mark.parametrize(

@@ -51,3 +51,19 @@ def test_the_reading_text_names_the_type_that_the_topic_implies() -> None:
         '{"earliest_ts":631152000.0,"event_aliases":{"view":"click"},"key_mismatch":"refuse",'
         '"max_ahead_s":86400.0,"max_record_bytes":1048576,"topic_types":"click"}'
     )
+
+
+def test_the_reading_text_names_formats_bounds_and_ignored_users_where_they_are_set() -> None:
+    """Absent by default, so that positions from before these settings still fit."""
+    settings = Settings(
+        _env_file=None,
+        event_formats={"clicks": "ga4", "purchases": "flat"},
+        max_order_items=50,
+        ignored_users=("undefined", "0"),
+    )
+    clicks, purchases = reading_text(settings, "clicks"), reading_text(settings, "purchases")
+    assert '"event_formats":"ga4"' in clicks
+    assert "event_formats" not in purchases
+    for text in (clicks, purchases):
+        assert '"ignored_users":["0","undefined"]' in text
+        assert '"max_order_items":50' in text

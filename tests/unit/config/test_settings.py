@@ -102,6 +102,14 @@ def test_an_alias_of_a_type_without_weight_stays_unknown() -> None:
     rules = event_rules(Settings(event_weights={"click": 1.0}))
     assert rules.types["view"] == "click"
     assert "buy" not in rules.types
+    assert "cart" not in rules.types
+
+
+def test_a_cart_is_a_known_name_unless_an_alias_says_otherwise() -> None:
+    """Public logs call it so; it is not among the default aliases, which stored state carries."""
+    assert event_rules(Settings(_env_file=None)).types["cart"] == "add_to_cart"
+    named = Settings(_env_file=None, event_aliases={"cart": "click"})
+    assert event_rules(named).types["cart"] == "click"
 
 
 @pytest.mark.parametrize("name", ["BOUGHT_TOGETHER", "BOUGHT_AFTER_VIEW"])

@@ -1,4 +1,4 @@
-"""Demo. The stage: a broker, a Redis and one worker, for this process alone and no longer than it.
+"""The demo environment: a broker, a Redis and one worker, which end with this process.
 
 The worker is `python -m streamapp worker`, the same as in production.
 """
@@ -52,7 +52,7 @@ class Worker:
         return _READY in self._log.read_text(errors="replace")
 
     @property
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of its log."""
         lines = self._log.read_text(errors="replace").splitlines()
         return "\n".join(lines[-_LAST_LINES:])
@@ -73,11 +73,11 @@ class Worker:
             self._process.wait()
 
 
-class Stage:
+class DemoEnv:
     """What the demo plays on.
 
     Attributes:
-        folder: For files of the demo; goes with the stage.
+        folder: For files of the demo; goes with the environment.
         settings: Those of all its processes.
         worker: The worker, started and perhaps not ready.
     """
@@ -98,7 +98,7 @@ class Stage:
         """Raise StreamappError where a part has ended: clients wait for a server patiently."""
         for server in self._servers:
             if server.pid is None:
-                last_line = server.last_words().splitlines()[-1]
+                last_line = server.log_tail().splitlines()[-1]
                 raise StreamappError(f"{server.name} ended by itself: {last_line}")
         self.worker.check()
 
@@ -117,13 +117,13 @@ class Stage:
 
 
 @contextmanager
-def open_stage() -> Iterator[Stage]:
-    """Yield a stage; its parts end with it, also when this process is told to end.
+def open_demo_env() -> Iterator[DemoEnv]:
+    """Yield a demo environment; its parts end with it, also when this process is told to end.
 
     Raises:
         ConfigError: the extra `embedded` is not installed.
-        StreamappError: a server does not start; or what went wrong on the stage, after the last
-            lines of the worker on standard error.
+        StreamappError: a server does not start, or the body failed; the last lines of the worker
+            are then on standard error.
     """
     # SIGINT too: a shell lets its background jobs ignore it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -134,14 +134,14 @@ def open_stage() -> Iterator[Stage]:
         Valkey() as redis,
     ):
         _choose({**CHOSEN, **_QUICK_START, "BROKER_URL": broker.url, "REDIS_URL": redis.url})
-        stage = Stage(Path(folder), broker, redis)
+        env = DemoEnv(Path(folder), broker, redis)
         try:
-            yield stage
+            yield env
         except StreamappError as error:
-            sys.stderr.write(f"The last lines of the worker:\n{stage.worker.last_words}\n")
+            sys.stderr.write(f"The last lines of the worker:\n{env.worker.log_tail}\n")
             raise StreamappError(str(error)) from None
         finally:
-            stage.worker.stop()
+            env.worker.stop()
 
 
 def _choose(settings: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
-"""Load test. The stage: servers, a folder and a namespace for the runs of one scenario.
+"""The bench environment: servers, a folder and a namespace for the runs of one scenario.
 
-A run has its own group, state, lists and internal topics. The runs of a stage share the event
-topic, so that the app and those it is compared with read the very same records.
+A run has its own group, state, lists and internal topics. The runs of an environment share the
+event topic, so the app and its rivals read the same records.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ _KEYS_AT_ONCE = 10_000
 
 
 @dataclass
-class Stage:
+class BenchEnv:
     """Where runs happen.
 
     Attributes:
-        folder: For logs and event logs; goes with the stage.
+        folder: For logs and event logs; goes with the environment.
         broker_url: As the setting.
         redis_url: As the setting.
         cpus: Who runs where.
         common: Settings of all runs, by name without the prefix.
-        name: What all names of the stage begin with.
+        name: What all names of the environment begin with.
         chosen: Settings of a run that are its own, by run.
     """
 
@@ -79,7 +79,7 @@ class Stage:
         values: dict[str, Any] = self.values(run)
         return Settings(_env_file=None, **values)
 
-    def env(self, run: str) -> dict[str, str]:
+    def environment(self, run: str) -> dict[str, str]:
         """Return the environment of a process of a run."""
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(PREFIX)
@@ -105,7 +105,7 @@ class Stage:
         self, run: str, name: str, arguments: list[str], cpus: tuple[int, ...] | None = None
     ) -> Process:
         """Start `python -m ARGUMENTS` in a run, beside the servers or on CPUs of its own."""
-        return Process(f"{run}-{name}", arguments, self.folder, self.env(run),
+        return Process(f"{run}-{name}", arguments, self.folder, self.environment(run),
                        self.cpus.rest if cpus is None else cpus)  # fmt: skip
 
     def program(
@@ -138,8 +138,8 @@ class Stage:
 
 
 @contextmanager
-def open_stage(cpus: Cpus, *, own_servers: bool, common: dict[str, str]) -> Iterator[Stage]:
-    """Yield a stage; what it started and made goes with it.
+def open_bench_env(cpus: Cpus, *, own_servers: bool, common: dict[str, str]) -> Iterator[BenchEnv]:
+    """Yield an environment; what it started and made goes with it.
 
     Args:
         cpus: Who runs where.
@@ -155,11 +155,11 @@ def open_stage(cpus: Cpus, *, own_servers: bool, common: dict[str, str]) -> Iter
         stack.enter_context(kept_to(cpus.rest))
         if own_servers:
             broker, redis = stack.enter_context(Tansu()), stack.enter_context(Valkey())
-            yield Stage(Path(folder), broker.url, redis.url, cpus, common)
+            yield BenchEnv(Path(folder), broker.url, redis.url, cpus, common)
             return
         given = load_settings()
-        stage = Stage(Path(folder), given.broker_url, given.redis_url, cpus, common)
+        env = BenchEnv(Path(folder), given.broker_url, given.redis_url, cpus, common)
         try:
-            yield stage
+            yield env
         finally:
-            stage.clear()
+            env.clear()
