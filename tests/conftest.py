@@ -1,7 +1,7 @@
 """What every test may ask for: seeds, data, servers, a deployment and its workers."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,19 +21,51 @@ settings.register_profile("free", deadline=None, print_blob=True)
 settings.load_profile("free" if _FREE_SEED else "fixed")
 
 
+MARKERS = {
+    "servers": "uses the servers of the lane; set by itself, and such tests begin first",
+    "kafka": "Apache Kafka or a real Redis tells it otherwise: `.ci/run` runs it on them, too",
+    "ci(reason)": "one story of a group: `make test` leaves it to `.ci/run`",
+    "full": "a repeat, a long log or a rare place: only `make test-full` runs it here",
+    "alone": "measures time, so nothing else may run beside it",
+}
+"""Which command runs a test; `make test` runs those that are not left to another one."""
+
+WHERE = pytest.StashKey[dict[str, str]]()
+"""By file and name of a test, the shortest command that runs it, or some of its cases."""
+
+_COMMANDS = ("make test", ".ci/run", ".ci/run on Kafka", "make test-full")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marks of the tests that another lane repeats."""
-    config.addinivalue_line("markers", "servers: uses the servers of the lane; set by itself")
-    config.addinivalue_line("markers", "kafka: a story that Apache Kafka tells otherwise")
-    config.addinivalue_line("markers", "alone: measures time, so nothing else may run beside it")
+    """Name the marks."""
+    for name, sentence in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {sentence}")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use servers of the lane, before `-m` chooses by marks."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Mark the tests that use servers of the lane, before `-m` chooses; let them begin first.
+
+    They mostly wait, so that the others have the processor to themselves in the end.
+    """
+    where: dict[str, str] = {}
     for item in items:
         if {"servers", "own_servers"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("servers")
+        test = item.nodeid.partition("[")[0]
+        where[test] = min(_command(item), where.get(test, _COMMANDS[-1]), key=_COMMANDS.index)
+    config.stash[WHERE] = where
+    yield
+    items.sort(key=lambda item: item.get_closest_marker("servers") is None)
+
+
+def _command(item: pytest.Item) -> str:
+    """Return the shortest command that runs a test."""
+    if item.get_closest_marker("full"):
+        return _COMMANDS[2 if item.get_closest_marker("kafka") else 3]
+    return _COMMANDS[1 if item.get_closest_marker("ci") else 0]
 
 
 def pytest_report_header() -> list[str]:

@@ -13,7 +13,7 @@ from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _PLACES = (
     "publication.lists-replaced",

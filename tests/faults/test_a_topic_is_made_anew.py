@@ -12,7 +12,7 @@ from tests.integration.traffic import event, produce, succeeded
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _STOPS_S = 90.0
 

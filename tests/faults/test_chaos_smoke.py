@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import orjson
+import pytest
 
 from tests.chaos.schedule import LANES
 from tests.servers.deployment import PROJECT
@@ -11,6 +12,7 @@ from tests.servers.deployment import PROJECT
 _SEED = 11
 
 
+@pytest.mark.full
 def test_half_a_minute_of_chaos_changes_nothing(lane: str) -> None:
     """`make chaos SEED=N MINUTES=M` is the same, longer; it brings its own servers."""
     arguments = ["--seed", str(_SEED), "--minutes", "0.45", "--json"]

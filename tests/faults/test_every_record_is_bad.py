@@ -35,6 +35,7 @@ async def letters_of(deployment: Deployment) -> list[bytes]:
     return [record.value for record in records]
 
 
+@pytest.mark.full
 async def test_nothing_but_garbage_is_set_aside_record_by_record(deployment: Deployment) -> None:
     """2,000 bad records of 2,000: as many dead letters, byte for byte, and no counts."""
     await asyncio.to_thread(deployment.worker)
@@ -47,6 +48,7 @@ async def test_nothing_but_garbage_is_set_aside_record_by_record(deployment: Dep
 
 
 @pytest.mark.kafka
+@pytest.mark.full
 async def test_while_dead_letters_cannot_be_written_nothing_moves_on(
     deployment: Deployment,
 ) -> None:

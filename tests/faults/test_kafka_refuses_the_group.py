@@ -4,7 +4,7 @@ import pytest
 
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _STOPS_S = 60.0
 

@@ -35,8 +35,19 @@ def joined_again(worker: Worker, before: int) -> bool:
     return worker.output.count("Joined group") > before
 
 
-@pytest.mark.parametrize("hit", [1, 9])
-@pytest.mark.parametrize("place", ["user-lists.replaced", "user-lists.sent"])
+@pytest.mark.parametrize(
+    ("place", "hit"),
+    [
+        pytest.param(
+            "user-lists.replaced",
+            1,
+            marks=pytest.mark.ci(reason="a death before a user's list is on the topic"),
+        ),
+        pytest.param("user-lists.replaced", 9, marks=pytest.mark.full),
+        pytest.param("user-lists.sent", 1, marks=pytest.mark.full),
+        pytest.param("user-lists.sent", 9, marks=pytest.mark.full),
+    ],
+)
 def test_lists_that_were_on_their_way_are_published_by_the_next_worker(
     deployment: Deployment, place: str, hit: int
 ) -> None:
@@ -55,6 +66,7 @@ def test_lists_that_were_on_their_way_are_published_by_the_next_worker(
 
 
 @pytest.mark.kafka
+@pytest.mark.full
 def test_an_owner_who_slept_puts_back_no_list(deployment: Deployment) -> None:
     """It fell asleep between key and topic, and wakes up when its lists were replaced long ago."""
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
@@ -80,6 +92,7 @@ def test_an_owner_who_slept_puts_back_no_list(deployment: Deployment) -> None:
     assert all(after[key] >= seq for key, seq in newer.items())
 
 
+@pytest.mark.ci(reason="no worker runs when the time of lists is over")
 def test_lists_whose_time_is_over_while_no_worker_runs_go_from_the_topic_too(
     deployment: Deployment,
 ) -> None:

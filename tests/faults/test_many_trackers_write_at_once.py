@@ -6,6 +6,7 @@ moment later. Nothing of that may be left out, in events or in what workers send
 
 import asyncio
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.faults.shop import exact, record_of, wait_applied
@@ -29,6 +30,7 @@ async def everyone(deployment: Deployment, acts: list[list[Act]]) -> None:
     await asyncio.gather(*(track(deployment, some) for some in acts))
 
 
+@pytest.mark.ci(reason="the embedded broker shows a record before the one ahead of it")
 def test_no_event_is_left_out(deployment: Deployment) -> None:
     """Twelve trackers and two workers, and exact counts; users differ from tracker to tracker."""
     deployment.env["STREAMAPP_PARTITIONS"] = "2"

@@ -11,7 +11,7 @@ from tests.faults.shop import wait_applied
 from tests.integration.traffic import event, produce
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _STOPS_S = 90.0
 

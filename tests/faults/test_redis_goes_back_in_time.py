@@ -3,6 +3,7 @@
 import shutil
 
 import orjson
+import pytest
 
 from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import succeeded, synthetic
@@ -12,6 +13,7 @@ from tests.servers.node import RedisNode
 from tests.servers.proxy import Proxy
 
 
+@pytest.mark.ci(reason="Redis goes back in time under a worker")
 def test_a_replica_that_is_behind_is_promoted_under_a_running_worker(
     apart: Deployment, node: RedisNode, proxy: Proxy
 ) -> None:
@@ -47,6 +49,7 @@ def test_a_replica_that_is_behind_is_promoted_under_a_running_worker(
             assert status["deduplicated"] > 0
 
 
+@pytest.mark.full
 def test_an_older_state_is_restored_while_no_worker_runs(
     apart: Deployment, node: RedisNode
 ) -> None:

@@ -65,6 +65,7 @@ def restart_nodes(deployment: Deployment, cluster: Cluster, shop: Shop) -> None:
         wait_applied(deployment, len(shop.sold))
 
 
+@pytest.mark.ci(reason="Redis is a cluster")
 def test_a_cluster_counts_exactly_while_a_node_is_restarted_and_every_command_works(
     spread: Deployment, cluster: Cluster
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_cluster_counts_exactly_while_a_node_is_restarted_and_every_command_wo
     exact(spread, shop.sold)
 
 
+@pytest.mark.full
 def test_a_cluster_that_is_away_as_a_whole_and_one_without_memory_are_waited_for(
     spread: Deployment, cluster: Cluster
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_cluster_that_is_away_as_a_whole_and_one_without_memory_are_waited_for
     exact(spread, shop.sold)
 
 
+@pytest.mark.full
 def test_a_node_that_may_evict_ends_the_worker_and_lets_none_start(
     spread: Deployment, cluster: Cluster
 ) -> None:
@@ -135,6 +138,7 @@ def test_a_node_that_may_evict_ends_the_worker_and_lets_none_start(
             redis.config_set("maxmemory-policy", "noeviction")
 
 
+@pytest.mark.full
 def test_a_replica_takes_the_place_of_a_node_that_is_gone_for_good(
     spread: Deployment, cluster: Cluster
 ) -> None:
@@ -150,6 +154,7 @@ def test_a_replica_takes_the_place_of_a_node_that_is_gone_for_good(
     exact(spread, shop.sold)
 
 
+@pytest.mark.full
 def test_a_cluster_hides_what_is_sold_out_and_finds_new_products_their_neighbours(
     spread: Deployment, cluster: Cluster
 ) -> None:

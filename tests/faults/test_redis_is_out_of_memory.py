@@ -1,5 +1,7 @@
 """Redis has no memory left: the worker waits, writes no half batch, and goes on when it has."""
 
+import pytest
+
 from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deadline import wait_until
@@ -10,6 +12,7 @@ _LEFT_BYTES = 100_000
 _WAITS = "redis does not answer, attempt 8"
 
 
+@pytest.mark.ci(reason="Redis has no memory left")
 def test_writes_are_refused_in_the_middle_of_the_work_and_taken_again_later(
     apart: Deployment, node: RedisNode
 ) -> None:
@@ -31,6 +34,7 @@ def test_writes_are_refused_in_the_middle_of_the_work_and_taken_again_later(
     exact(apart, shop.sold)
 
 
+@pytest.mark.full
 def test_a_worker_that_starts_then_waits_too_and_says_why(
     apart: Deployment, node: RedisNode
 ) -> None:

@@ -1,6 +1,7 @@
 """Redis dies and comes back: with its data, without the lists, and without anything."""
 
 import orjson
+import pytest
 
 from tests.faults.shop import exact, selling, wait_applied
 from tests.integration.traffic import redis_lists, succeeded, synthetic
@@ -12,6 +13,7 @@ from tests.servers.proxy import Proxy
 _NOTICED = "redis was restarted or replaced"
 
 
+@pytest.mark.ci(reason="Redis is restarted with its data")
 def test_a_restart_with_data_and_a_loss_of_lists_are_survived_by_a_running_worker(
     apart: Deployment, node: RedisNode, proxy: Proxy
 ) -> None:
@@ -38,6 +40,7 @@ def test_a_restart_with_data_and_a_loss_of_lists_are_survived_by_a_running_worke
     assert one.running
 
 
+@pytest.mark.ci(reason="Redis is restarted empty")
 def test_an_empty_redis_stops_the_worker_and_rebuild_counts_from_the_first_event(
     apart: Deployment, node: RedisNode
 ) -> None:

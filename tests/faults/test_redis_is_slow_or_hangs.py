@@ -1,5 +1,7 @@
 """Redis is slow, then silent, then there again: the worker waits, and goes on where it was."""
 
+import pytest
+
 from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deadline import wait_until
@@ -7,6 +9,7 @@ from tests.servers.deployment import Deployment
 from tests.servers.proxy import Proxy
 
 
+@pytest.mark.ci(reason="Redis is slow, then silent")
 def test_a_worker_outlasts_a_redis_that_is_slow_and_one_that_is_silent(
     apart: Deployment, proxy: Proxy
 ) -> None:

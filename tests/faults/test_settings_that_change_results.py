@@ -29,6 +29,7 @@ def refused(deployment: Deployment, **settings: str) -> str:
     return last
 
 
+@pytest.mark.ci(reason="settings that change counts")
 def test_what_changes_counts_is_refused_with_what_to_do(deployment: Deployment) -> None:
     """Weights, cap, and how events are read; the state is untouched, and the old settings go on."""
     name = deployment.name
@@ -52,6 +53,7 @@ def test_what_changes_counts_is_refused_with_what_to_do(deployment: Deployment) 
     exact(deployment, [*shop.sold, *more.sold])
 
 
+@pytest.mark.full
 def test_another_topic_is_counted_from_its_first_record(deployment: Deployment) -> None:
     """Added beside the others: what was counted stays, and nothing of the new one is left out."""
     both = dict(deployment.env)
@@ -66,6 +68,7 @@ def test_another_topic_is_counted_from_its_first_record(deployment: Deployment) 
     exact(deployment, shop.sold)
 
 
+@pytest.mark.ci(reason="settings that change lists")
 def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment) -> None:
     """Shorter, damped, of more users, by Jaccard: counts stay, each list gets a higher `seq`."""
     shop = sold(deployment, seed=63)
@@ -84,7 +87,13 @@ def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment
     assert all(seq(after[key]) > seq(before[key]) for key in after)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(KINDS[0], marks=pytest.mark.full),
+        pytest.param(KINDS[1], marks=pytest.mark.ci(reason="a kind is switched on")),
+    ],
+)
 def test_a_kind_of_lists_is_switched_on_by_a_rebuild_and_never_silently(
     deployment: Deployment, kind: str
 ) -> None:
@@ -106,6 +115,7 @@ def test_a_kind_of_lists_is_switched_on_by_a_rebuild_and_never_silently(
     assert report["compared"][f"{kind} lists"] == len(lists_of(deployment, kind)) > 0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_of_lists_is_switched_off_by_a_rebuild_that_withdraws_it(
     deployment: Deployment, kind: str

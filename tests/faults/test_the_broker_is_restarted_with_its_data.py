@@ -6,7 +6,7 @@ from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 
 def test_a_broker_that_dies_twice_under_load_loses_and_doubles_nothing(

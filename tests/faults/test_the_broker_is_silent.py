@@ -11,7 +11,7 @@ from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _SILENCE_S = 30.0
 

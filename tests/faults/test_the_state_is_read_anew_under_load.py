@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import pytest
+
 from tests.faults.shop import exact, selling, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deadline import wait_until
@@ -17,6 +19,7 @@ def _noticed_more(worker: Worker, seen: int) -> bool:
     return worker.output.count(_NOTICED) > seen
 
 
+@pytest.mark.full
 def test_no_record_is_passed_over_when_reading_goes_back_to_the_fence(
     apart: Deployment, node: RedisNode
 ) -> None:

@@ -30,6 +30,7 @@ def records(deployment: Deployment, acts: Sequence[Act]) -> Iterator[Sent]:
             yield sent_of(deployment, waiting)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(600)
 def test_exactly_three_hundred_thousand_are_applied(deployment: Deployment) -> None:
     """SIGKILL in the middle of each seventh but the last; status, audit and topic agree."""

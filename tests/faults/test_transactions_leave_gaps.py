@@ -9,7 +9,7 @@ from tests.faults.shop import exact, record_of
 from tests.integration.traffic import Act, synthetic
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _ACTS_AT_ONCE = 50
 

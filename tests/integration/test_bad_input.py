@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 import psutil
+import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
 from tests.integration.traffic import (
@@ -101,6 +102,7 @@ async def test_one_bad_element_of_an_array_is_set_aside_alone(
     assert (status["applied_events"], status["pairs"]) == (2, 1)
 
 
+@pytest.mark.kafka
 async def test_a_record_of_two_megabytes_is_set_aside_where_the_broker_takes_it(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -118,6 +120,7 @@ async def test_a_record_of_two_megabytes_is_set_aside_where_the_broker_takes_it(
     assert dead_letters(deployment) == (0 if refused else 1)
 
 
+@pytest.mark.full
 async def test_fifty_thousand_bad_records_leave_memory_flat_and_good_ones_exact(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:

@@ -131,6 +131,7 @@ def test_a_state_with_a_catalogue_is_not_continued_without_it(
     assert "CATALOGUE_TOPIC" in two.output
 
 
+@pytest.mark.ci(reason="a catalogue that comes later, and one that is read again")
 def test_a_catalogue_may_come_later_and_a_rebuild_reads_it_again(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:

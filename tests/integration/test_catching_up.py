@@ -11,7 +11,7 @@ from tests.faults.shop import exact, selling, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.full]
 
 _CATCH_UP_S = 10.0
 

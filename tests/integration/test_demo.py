@@ -71,6 +71,7 @@ def test_the_demo_falls_back_to_a_made_up_shop_and_finds_no_difference(demo: Sta
     assert all(ord(letter) < 128 for letter in out)
 
 
+@pytest.mark.full
 def test_a_worker_that_dies_ends_the_demo_with_its_last_words(demo: StartDemo) -> None:
     """One readable line, exit code 1, and nothing runs on."""
     process = demo()
@@ -86,7 +87,13 @@ def test_a_worker_that_dies_ends_the_demo_with_its_last_words(demo: StartDemo) -
     wait_until(lambda: not any(other.is_running() for other in others), 10, "all parts ended")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.ci(reason="the demo leaves nothing behind")),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.full),
+    ],
+)
 def test_ctrl_c_stops_all_that_was_started(demo: StartDemo, number: signal.Signals) -> None:
     """Without a traceback; SIGTERM likewise, which is how `make` passes it on."""
     process = demo()

@@ -1,5 +1,7 @@
 """Redis does not grow for ever."""
 
+import pytest
+
 from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.flat import TIMES, replayed, rise
@@ -9,6 +11,7 @@ _CAP = 20
 _USERS = 300
 
 
+@pytest.mark.full
 def test_bytes_stay_where_they_are_over_ten_times_the_cap(env: BenchEnv, bench: Bench) -> None:
     """What a history drops leaves counts, rows and lists too, and nothing else piles up."""
     env.common["history_cap"] = str(_CAP)

@@ -15,6 +15,8 @@ _LEAST, _MOST = 0.9, 1.4
 """What is predicted, of what is taken: Valkey takes up to a third less than Redis."""
 
 
+@pytest.mark.kafka
+@pytest.mark.full
 def test_the_prediction_is_near_what_redis_takes(
     deployment: Deployment, worker: Callable[..., Worker], tmp_path: Path
 ) -> None:

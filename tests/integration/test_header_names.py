@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.faults.shop import wait_applied
@@ -27,6 +28,8 @@ async def produce_named(deployment: Deployment, records: Sequence[Sent]) -> None
         await (await producer.send_batch(batch, f"{deployment.name}-clicks", partition=0))
 
 
+@pytest.mark.kafka
+@pytest.mark.full
 async def test_records_with_such_headers_count_and_their_dead_letters_keep_the_name_escaped(
     deployment: Deployment, worker: Callable[..., Worker], tmp_path: Path
 ) -> None:

@@ -125,6 +125,7 @@ async def test_who_looked_at_an_item_is_told_what_was_bought_and_not_the_other_w
     assert done.stderr == "streamapp: no interaction that bought item tap was ever applied\n"
 
 
+@pytest.mark.ci(reason="a catalogue beside every kind of lists")
 async def test_what_is_not_available_is_in_no_list_of_any_kind(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -158,7 +159,9 @@ async def test_what_is_not_available_is_in_no_list_of_any_kind(
         assert [item for item, _, _ in list_of(deployment, "tent", kind)] == ["stove"]
 
 
-@pytest.mark.parametrize(("cap", "measure"), [(100, "cosine"), (3, "jaccard")])
+@pytest.mark.parametrize(
+    ("cap", "measure"), [(100, "cosine"), pytest.param(3, "jaccard", marks=pytest.mark.full)]
+)
 def test_every_kind_is_counted_exactly_beside_everything_else(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int, measure: str
 ) -> None:
@@ -210,6 +213,7 @@ def test_every_kind_is_counted_exactly_beside_everything_else(
             assert told["users"][0] == histories[kind]
 
 
+@pytest.mark.ci(reason="forgetting beside every kind of lists")
 async def test_what_is_forgotten_takes_its_lists_with_it(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:

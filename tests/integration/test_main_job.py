@@ -39,6 +39,7 @@ def lag_of(deployment: Deployment) -> int:
     return int(status["lag_events"])
 
 
+@pytest.mark.kafka
 async def test_a_click_changes_what_the_next_shopper_sees(
     deployment: Deployment, worker: StartWorker
 ) -> None:
@@ -115,6 +116,7 @@ async def test_every_shape_of_an_event_counts_and_status_says_what_was_done(
     )
 
 
+@pytest.mark.kafka
 async def test_what_trackers_compress_counts_like_anything_else(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -132,18 +134,25 @@ async def test_what_trackers_compress_counts_like_anything_else(
     assert (status["items"], status["applied_events"]) == (28, 160)
 
 
-@pytest.mark.parametrize(("cap", "measure"), [(100, "cosine"), (5, "cosine"), (5, "jaccard")])
+@pytest.mark.parametrize(
+    ("cap", "measure"),
+    [
+        pytest.param(100, "cosine", marks=pytest.mark.kafka),
+        pytest.param(5, "cosine", marks=pytest.mark.full),
+        (5, "jaccard"),
+    ],
+)
 def test_a_synthetic_shop_is_counted_exactly_and_the_topic_equals_the_keys(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int, measure: str
 ) -> None:
     """The audit finds no difference, the topic is what Redis holds, and a score is explained."""
     deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
-    log = write_log(tmp_path / "shop.csv", synthetic(seed=cap, events=20_000))
+    log = write_log(tmp_path / "shop.csv", synthetic(seed=cap, events=10_000))
     worker()
     one_topic = ("--topic", f"{deployment.name}-clicks") if cap < 100 else ()
     succeeded(deployment, "loadtest", "replay", str(log), "--max", *one_topic)
     report = audited(deployment, [log])
-    assert report["applied_events"] == 20_000
+    assert report["applied_events"] == 10_000
     lists = redis_lists(deployment)
     assert asyncio.run(topic_as_keys(deployment)) == lists
     last = orjson.loads(lists["item:sku-0"])["items"][-1]
@@ -158,9 +167,19 @@ REAL = [
     for name in ("rsc15-100k", "online-retail", "otto-mini")
     for cap in ("100000", "100", "10")
 ]
+_WHERE = {
+    ("otto-mini", "10"): (),
+    ("rsc15-100k", "100"): (pytest.mark.ci(reason="many real sessions, of the default cap"),),
+}
 
 
-@pytest.mark.parametrize(("name", "cap"), REAL, ids=[f"{name}-cap-{cap}" for name, cap in REAL])
+@pytest.mark.parametrize(
+    ("name", "cap"),
+    [
+        pytest.param(*case, marks=_WHERE.get(case, pytest.mark.full), id="-cap-".join(case))
+        for case in REAL
+    ],
+)
 def test_a_real_log_is_counted_exactly_and_the_topic_equals_the_keys(
     deployment: Deployment, worker: StartWorker, event_logs: Path, name: str, cap: str
 ) -> None:
@@ -191,6 +210,9 @@ def test_a_list_of_an_item_that_no_event_names_is_a_difference(
     assert example["where"] == "list of left-behind"
 
 
+@pytest.mark.ci(
+    reason="lists of every kind of key after a rebuild, and no list after one that drops them"
+)
 def test_a_state_that_is_gone_stops_the_worker_and_rebuild_counts_again(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:

@@ -94,7 +94,15 @@ async def test_a_click_on_the_kth_entry_of_a_list_is_a_hit_with_a_reciprocal_ran
 
 @pytest.mark.parametrize(
     ("place", "judged"),
-    [("histories.deltas-sent", 1), ("histories.position-moved", 1), ("histories.blobs-put", 0)],
+    [
+        pytest.param("histories.deltas-sent", 1, marks=pytest.mark.full),
+        pytest.param("histories.position-moved", 1, marks=pytest.mark.full),
+        pytest.param(
+            "histories.blobs-put",
+            0,
+            marks=pytest.mark.ci(reason="a death between what was judged and that it was"),
+        ),
+    ],
 )
 async def test_an_event_is_judged_once_whatever_its_worker_dies_of(
     deployment: Deployment, worker: StartWorker, place: str, judged: int

@@ -15,7 +15,10 @@ from loadtest.bench.source import fill, given
 from loadtest.bench.throughput import ITEMS_ONLY
 from tests.integration.traffic import Act, synthetic, write_log
 
-pytestmark = pytest.mark.alone
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.ci(reason="a worker is at least as fast as an agent that does nothing"),
+]
 
 EVENTS = 80_000
 

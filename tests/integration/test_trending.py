@@ -100,7 +100,7 @@ async def test_lists_that_are_short_are_filled_and_nobody_reads_nothing(
     )
 
 
-@pytest.mark.parametrize("half_life_s", ["0", "5000"])
+@pytest.mark.parametrize("half_life_s", [pytest.param("0", marks=pytest.mark.full), "5000"])
 def test_a_shop_of_two_workers_agrees_with_the_sum_over_its_log(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, half_life_s: str
 ) -> None:

@@ -92,6 +92,7 @@ async def exact(deployment: Deployment, folder: Path, acts: Sequence[Act]) -> di
 
 
 @pytest.mark.alone
+@pytest.mark.ci(reason="how soon a click is seen")
 async def test_a_click_changes_the_own_list_and_that_of_an_item_which_others_read(
     deployment: Deployment, worker: StartWorker
 ) -> None:
@@ -162,8 +163,14 @@ async def test_the_key_has_the_documented_form_and_show_prints_it(
         assert any({entry["id"], "similar", entry["because"]} <= set(row) for row in rows)
 
 
-@pytest.mark.parametrize(("exclude", "listed"), [("seen", "d"), ("bought", "acd"),
-                                                 ("nothing", "abcd")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("exclude", "listed"),
+    [
+        pytest.param("seen", "d", marks=pytest.mark.full),
+        ("bought", "acd"),
+        pytest.param("nothing", "abcd", marks=pytest.mark.full),
+    ],
+)
 async def test_what_was_seen_or_bought_is_left_out(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, exclude: str, listed: str
 ) -> None:
@@ -215,6 +222,7 @@ async def test_a_list_goes_some_time_after_the_last_event_and_comes_back_with_th
     assert shown(deployment, "me")["seq"] > before["seq"]
 
 
+@pytest.mark.full
 async def test_while_lists_go_one_after_the_other_the_audit_finds_nothing(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -234,6 +242,7 @@ async def test_while_lists_go_one_after_the_other_the_audit_finds_nothing(
     await exact(deployment, tmp_path, acts)
 
 
+@pytest.mark.full
 async def test_without_lists_for_users_there_are_none(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -249,6 +258,7 @@ async def test_without_lists_for_users_there_are_none(
     assert all(record.key.startswith(b"item:") for record in records)
 
 
+@pytest.mark.ci(reason="the setting USER_LIST_TTL")
 async def test_lists_for_users_are_removed_when_they_are_switched_off(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -269,6 +279,7 @@ async def test_lists_for_users_are_removed_when_they_are_switched_off(
     await exact(deployment, tmp_path, acts)
 
 
+@pytest.mark.ci(reason="the settings USER_DEPTH, USER_FADING and USER_EXCLUDE")
 async def test_lists_follow_another_rule_and_a_restart_without_one_publishes_nothing(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 import hypothesis.strategies as st
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 
 from streamapp.core.content.neighbours import Content, Match, Matches, decode_list, encode_list
 from streamapp.core.ids.registry import Registry, shard_of
@@ -13,7 +13,7 @@ from tests.property.test_refresh import by_text
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
-from tests.support.strategies import portions, streams
+from tests.support.strategies import examples, portions, streams
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -28,7 +28,7 @@ def shown(content: Content) -> dict[str, list[Match]]:
     return {item: decode_list(packed) for item, packed in content.lists.items()}
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.data(), streams(max_size=20), st.sampled_from([1, 2, 9]), st.integers(1, 2))
 def test_content_shows_exactly_where_counts_have_nothing(
     data: st.DataObject, acts: list[Act], cap: int, shards: int
@@ -78,7 +78,7 @@ def test_content_shows_exactly_where_counts_have_nothing(
         assert pipeline.lists() == expected | counts
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.lists(matched, max_size=8), st.data())
 def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     log: list[dict[str, list[str]]], data: st.DataObject

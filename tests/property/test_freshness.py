@@ -3,14 +3,14 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from streamapp.core.lists.ranking import MEASURES, Measure, Rule
 from tests.property.test_equivalence import KINDS, acts_of, true_lists
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
-from tests.support.strategies import portions, streams
+from tests.support.strategies import examples, portions, streams
 
 Published = dict[str, list[tuple[str, float, int]]]
 
@@ -52,7 +52,7 @@ def sweep(pipeline: Pipeline, number: int, published: Published) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("measure", MEASURES)
-@settings(max_examples=600)
+@examples(600)
 @given(st.data(), streams(max_size=16), st.sampled_from([1, 2, 9]), st.integers(1, 2))
 def test_published_lists_equal_the_truth_after_every_sweep(
     measure: Measure, kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard import sweep as room
@@ -24,7 +24,7 @@ from streamapp.core.shard.visibility import VISIBILITY, Visibility
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
-from tests.support.strategies import streams
+from tests.support.strategies import examples, streams
 
 CAP = 3
 
@@ -124,7 +124,7 @@ class Owner:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-@settings(max_examples=300)
+@examples(300)
 @given(st.data(), streams(max_size=30))
 def test_the_lists_that_stand_are_right_in_the_end(
     measure: Measure, data: st.DataObject, acts: list[Act]

@@ -2,16 +2,17 @@
 
 import math
 from collections import Counter
+from importlib import import_module
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from sklearn.feature_extraction.text import TfidfVectorizer
+from hypothesis import given
 
 from streamapp.core.content.tfidf import Texts, words_of
 from streamapp.core.events.catalogue_record import Product
 from tests.support import oracle
+from tests.support.strategies import examples
 
 WORDS = ("tent", "Tent", "TENT", "stove", "red", "Straße", "strasse", "a", "42", "été", "x_1", "-")
 
@@ -35,7 +36,7 @@ def nearest(catalogue: dict[str, Product], top_n: int) -> dict[str, list[tuple[s
     }
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(catalogues, st.integers(1, 4))
 def test_lists_equal_the_definition_with_every_tie(
     catalogue: dict[str, Product], top_n: int
@@ -95,7 +96,9 @@ def test_scores_are_those_of_scikit_learn() -> None:
         f"p{number:03}": goods(title, f"c{number % 7}/Ä{number % 3}")
         for number, title in enumerate(titles)
     }
-    model = TfidfVectorizer(preprocessor=str.casefold, token_pattern=r"\w+")  # noqa: S106
+    # Imported here: every process of a run collects this file, and scikit-learn is slow.
+    text = import_module("sklearn.feature_extraction.text")
+    model = text.TfidfVectorizer(preprocessor=str.casefold, token_pattern=r"\w+")  # noqa: S106
     rows = model.fit_transform(f"{one.title} {one.category}" for one in catalogue.values())
     expected = (rows @ rows.T).toarray()
     np.fill_diagonal(expected, 0.0)

@@ -7,6 +7,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _INTERVAL_S = 0.02
+_DEAR = 3.0
+"""A condition that takes long is asked less often: it rests for so many times what it took."""
 
 
 def wait_until(condition: Callable[[], T], within_s: float, what: Callable[[], str] | str) -> T:
@@ -20,11 +22,14 @@ def wait_until(condition: Callable[[], T], within_s: float, what: Callable[[], s
     Raises:
         AssertionError: the condition stayed false.
     """
-    deadline = time.monotonic() + within_s
+    asked_at = time.monotonic()
+    deadline = asked_at + within_s
     while not (answer := condition()):
-        if time.monotonic() > deadline:
+        answered_at = time.monotonic()
+        if answered_at > deadline:
             raise AssertionError(
                 f"not within {within_s} s: {what if isinstance(what, str) else what()}"
             )
-        time.sleep(_INTERVAL_S)
+        time.sleep(max(_INTERVAL_S, _DEAR * (answered_at - asked_at)))
+        asked_at = time.monotonic()
     return answer

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -15,6 +14,7 @@ from redis.cluster import RedisCluster
 from streamapp.config.settings import Settings
 from streamapp.transport.topics import administration
 from tests.servers.backend import Servers
+from tests.servers.process import AppProcess
 from tests.servers.worker import Worker
 
 PROJECT = Path(__file__).parents[2]
@@ -92,15 +92,14 @@ class Deployment:
             arguments: Its command line.
             within_s: Seconds after which it is killed, and the test fails.
         """
-        return subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=self.folder,
-            env=self.process_env,
-            capture_output=True,
-            text=True,
-            timeout=within_s,
-            check=False,
-        )
+        said = [self.folder / f"command-{token_hex(4)}.{name}" for name in ("out", "err")]
+        command = AppProcess(module, arguments, self.folder, self.process_env, *said)
+        try:
+            code = command.wait(within_s)
+        finally:
+            command.kill()
+        out, err = (path.read_text() for path in said)
+        return subprocess.CompletedProcess((module, *arguments), code, out, err)
 
     def worker(self, name: str = "worker", **settings: str) -> Worker:
         """Make a worker and start it; return it when it is ready.

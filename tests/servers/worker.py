@@ -1,11 +1,10 @@
 """A worker as a process of its own, so that it can die like one."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.servers.deadline import wait_until
+from tests.servers.process import AppProcess
 
 _READY = "Worker ready"
 _READY_S = 60.0
@@ -32,7 +31,7 @@ class Worker:
         self.log = folder / f"{name}.log"
         self._folder = folder
         self._env = env
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: AppProcess | None = None
         self._read_from = 0
 
     @property
@@ -62,14 +61,9 @@ class Worker:
         """Start its process."""
         with self.log.open("ab") as log:
             self._read_from = log.tell()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "streamapp", "worker"],
-                cwd=self._folder,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._process = AppProcess(
+            "streamapp", ("worker",), self._folder, self._env, self.log, self.log
+        )
 
     def start(self) -> None:
         """Start it, and return when it is ready.

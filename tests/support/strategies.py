@@ -1,12 +1,22 @@
 """Streams of interactions that nobody would think of."""
 
+import os
+
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.support.oracle import Act
 
+_FULL = os.environ.get("STREAMAPP_TEST_FULL") == "1"
+
 WEIGHTS = (1.0, 3.0, 5.0)
 
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+
+
+def examples(most: int) -> settings:
+    """Return settings by which a property is tried so often by `make test-full`, else a third."""
+    return settings(max_examples=most if _FULL else most // 3)
 
 
 @st.composite

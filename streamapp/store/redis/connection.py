@@ -1,4 +1,4 @@
-"""Connects to Redis, and waits for what passes."""
+"""Connects to Redis, and repeats calls that fail for a while."""
 
 import asyncio
 import logging

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 TOMBSTONE_LIFETIME_S = 86_400
-"""How long what is gone is remembered by its position: longer than a worker may sleep."""
+"""How long a tombstone stays: longer than a worker may be paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class SlotKeys:
 
     @property
     def head(self) -> str:
-        """Hash: position, fences, counters and the settings that made the state."""
+        """Hash: the head, see `streamapp.store.slot.head`."""
         return f"{self.prefix}{{{self.tag}}}:head"
 
     @property
@@ -61,7 +61,7 @@ class SlotKeys:
 
     @property
     def touched(self) -> str:
-        """Sorted set: category -> position of the slot at which its top was last put."""
+        """Sorted set: category -> position of the slot at which its top was last written."""
         return f"{self.prefix}{{{self.tag}}}:touched"
 
     @property
@@ -71,12 +71,12 @@ class SlotKeys:
 
     @property
     def audience(self) -> str:
-        """Hash: user -> when the list is removed."""
+        """Hash, the user list index: user -> Unix time in seconds at which the list expires."""
         return f"{self.prefix}{{{self.tag}}}:audience"
 
     @property
     def due(self) -> str:
-        """Hash: round -> users whose lists are due since then."""
+        """Hash: number of a batch -> users whose lists became pending together, as JSON."""
         return f"{self.prefix}{{{self.tag}}}:due"
 
     def blob(self, name: str | int) -> str:
@@ -95,7 +95,7 @@ def rows_tag(shard: int) -> str:
 
 
 def catalogue_tag(partition: int) -> str:
-    """Return the tag of what is known of items from a catalogue partition."""
+    """Return the tag of the products of a catalogue partition."""
     return f"c{partition}"
 
 
@@ -110,12 +110,12 @@ def pattern_of(prefix: str) -> str:
 
 
 def list_name(kind: str, name: str) -> str:
-    """Return how a list is called: `kind:name`, or `kind` where there is only one of it."""
+    """Return the name of a list: `kind:name`, or `kind` for the only list of a kind."""
     return f"{kind}:{name}" if name else kind
 
 
 def tombstone_key(prefix: str, list_key: str) -> str:
-    """Return the key that remembers the last `seq` of a list that is gone, in the list's slot."""
+    """Return the key of the tombstone of a list: its last `seq`, in the hash slot of the list."""
     start = list_key.find("{")
     end = list_key.find("}", start + 1)
     tag = list_key[start + 1 : end] if start >= 0 and end > start + 1 else list_key

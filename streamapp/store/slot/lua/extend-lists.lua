@@ -1,7 +1,8 @@
 #!lua
--- Have lists that frontends read be removed at other times.
--- KEYS: lists; ARGV: unix times in seconds, 8 bytes each, little endian.
--- Returns for each list: 1, or 0 where there is none.
+-- Set new expiry times of lists that frontends read.
+-- KEYS: lists. ARGV: 1 Unix times in seconds, 8 bytes each, little endian.
+-- Returns for each list: 1, or 0 if there is no such list.
+-- Safe to run twice: the second run sets the same times.
 local found = {}
 for n, key in ipairs(KEYS) do
   local expire_at = struct.unpack('<I8', ARGV[1], 8 * n - 7)
