@@ -1,6 +1,6 @@
-"""The stage of a catalogue partition: whatever dies, shards hear what the records say.
+"""The stage of a catalogue partition: shards receive what the records say, whatever dies.
 
-Redis is real, and so are the scripts; in place of the broker stands one that keeps what it gets.
+Redis and its scripts are real; the broker is a fake that keeps what it gets.
 """
 
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ class Desk:
         return dict(zip(made.registry.ids, hidden, strict=False))
 
     def shard(self, shard: int, deltas: str = DELTAS) -> Shard:
-        """Return a shard that has heard its notices."""
+        """Return a shard that has applied its updates."""
         made = Shard(
             shard, SHARDS, Rule(3), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets()
         )
@@ -183,7 +183,7 @@ async def test_what_stays_the_same_is_not_sent(desk: Desk) -> None:
 async def test_a_category_that_changes_is_sent_to_those_who_count_what_is_popular(
     desk: Desk,
 ) -> None:
-    """Where an item is deleted, it has none; shards of other kinds hear of none at all."""
+    """A deleted item has none; shards of other kinds receive none at all."""
     owner = await desk.owner(kinds=(BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW))
     said = [belongs("a", "tents"), belongs("a", "tents"), belongs("a", "lamps"), shows("a")]
     said += [belongs("b", "tents"), belongs("b", "lamps"), belongs("c", "pots"), ("c", None)]

@@ -1,6 +1,6 @@
-"""A look for content neighbours: what is sent, and when it is noted that nothing is missing.
+"""A pass over content neighbours: what is sent, and when the head says that nothing is missing.
 
-Redis is real, and so are the scripts; in place of the broker stands one that keeps what it gets.
+Redis and its scripts are real; the broker is a fake that keeps what it gets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -197,7 +197,7 @@ async def test_what_is_on_its_way_is_not_sent_again(shop: Shop) -> None:
 
 
 async def test_whoever_takes_over_sends_what_is_missing_whatever_was_sent(shop: Shop) -> None:
-    """One died when it had sent, another before it noted; the one who slept is told so."""
+    """One owner died after it sent, one before it wrote the head; a stale owner gets an error."""
     await shop.say(a=RED, b=RED)
     first = await shop.owner("first")
     await passed(first)
@@ -221,7 +221,7 @@ async def test_whoever_takes_over_sends_what_is_missing_whatever_was_sent(shop: 
 
 
 async def test_counts_take_content_back_and_content_takes_their_place(shop: Shop) -> None:
-    """A list of content is none of counts; one that went makes room for content again."""
+    """A list from content is no list from counts; when a list is gone, content takes its place."""
     owner = await shop.owner("me")
     await shop.say(a=RED, b=RED)
     for rest, expected in (

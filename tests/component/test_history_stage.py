@@ -1,4 +1,4 @@
-"""The history stage without its lane: users are forgotten, and a dead worker left blobs ahead."""
+"""The history stage without a partition task: forgotten users, and blobs ahead of the position."""
 
 import asyncio
 import time
@@ -78,7 +78,7 @@ async def test_a_history_that_is_ahead_is_not_forgotten_again(
 
 
 async def trends(redis: Redis) -> None:
-    """Let an item be what is trending."""
+    """Let one item be the trending list."""
     trending = {"v": 1, "kind": "trending", "id": "", "seq": 1, "as_of": TS}
     await redis.set("l:trending", orjson.dumps({**trending, "items": [{"id": "t", "score": 1.0}]}))
 
@@ -90,7 +90,7 @@ async def shown(redis: Redis) -> Sequence[str]:
 
 
 async def test_a_user_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
-    """A user who was long gone is no reason to publish what is trending."""
+    """A user who was long gone is no reason to publish trending items."""
     await trends(redis)
     broker = Broker()
     stage, tp = await opened(redis, broker, forget_after=100.0, user_list_ttl=1)

@@ -1,4 +1,4 @@
-"""IntakeStage without its lane: positions follow what was sent, and nothing waits for them."""
+"""The intake stage without a partition task: positions follow what was sent in the background."""
 
 import asyncio
 import time
@@ -117,7 +117,7 @@ async def test_a_position_that_somebody_else_moved_is_found(
 async def test_nothing_of_before_moves_a_position_that_was_read_anew(
     intake: IntakeStage, redis: Redis, gate: Gate
 ) -> None:
-    """An error of one partition is told when no other is still under way."""
+    """The error of one partition is raised when no other move is still running."""
     gate.open.clear()
     await redis.hset(f"s:{{e:{FIRST.topic}:0}}:head", "position", 7)
     await intake.apply([clicks(FIRST, 0), clicks(SECOND, *range(5))])
@@ -132,7 +132,7 @@ async def test_nothing_of_before_moves_a_position_that_was_read_anew(
 
 
 async def test_a_dead_letter_that_was_one_before_names_the_reason_of_now(redis: Redis) -> None:
-    """Whoever reads the first header of a name reads the only one."""
+    """A reader that takes the first header of a name takes the only one."""
     broker = Broker()
     intake = await opened(redis, broker)
     headers = [("error.code", b"not_json"), ("trace", b"t"), ("error.code", b"older")]

@@ -1,4 +1,4 @@
-"""Lists on their way from a shard to the topic: what is pending, and what waits for what."""
+"""Lists in flight from a shard to the topic: what is pending, and what waits for what."""
 
 import asyncio
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from tests.support.pipeline import Pipeline
 
 
 class Broker:
-    """In place of the publisher: takes messages when it is told to."""
+    """In place of the producer: takes messages while it is open."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -50,7 +50,7 @@ class Keys:
         self.later: set[str] = set()
 
     async def replace(self, _: str, lists: list[tuple[str, bytes]], __: int) -> list[bytes | None]:
-        """Return what stands then."""
+        """Return what Redis holds then."""
         return [None if name in self.later else content for name, content in lists]
 
 
@@ -127,7 +127,7 @@ async def test_rows_are_in_flight_until_the_topic_has_their_lists() -> None:
 
 
 async def test_a_row_whose_list_is_older_than_the_key_stays_dirty() -> None:
-    """It is not on the way either: the shard is catching up with another owner."""
+    """It is not in flight either: the shard is catching up with another owner."""
     desk = await Desk().open()
     desk.keys.later = {"b"}
     desk.broker.open.set()
@@ -153,7 +153,7 @@ async def test_the_next_lists_wait_for_those_on_the_way() -> None:
 
 
 async def test_what_goes_wrong_on_the_way_is_raised_to_whoever_asks_next() -> None:
-    """The lane ends with it, as if it had waited."""
+    """The partition task ends with it, as if it had waited."""
     desk = await Desk().open()
     await desk.publish(desk.rows)
     desk.broker.failure = OSError("away")

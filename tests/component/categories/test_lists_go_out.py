@@ -22,7 +22,7 @@ async def test_a_large_catalogue_withdraws_no_lists_that_never_were(desk: Desk) 
 async def test_many_lists_go_out_in_parts_and_count_as_merged_with_the_last(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever dies in between leaves all of the round to the next."""
+    """A worker that dies in between leaves the whole pass to the next owner."""
     monkeypatch.setattr("streamapp.agents.shard.trending_job._AT_ONCE", 2)
     for item in ITEMS:
         desk.shop.say(item, f"of {item}")
@@ -74,7 +74,7 @@ async def test_other_entries_are_found_when_all_lists_are_to_be_made_again(desk:
 async def test_the_time_of_a_list_is_that_of_the_newest_event_when_it_was_made(
     desk: Desk,
 ) -> None:
-    """An event in another category makes no other list anew."""
+    """An event in another category makes no other list again."""
     for item, category in {"a": "tents", "b": "lamps"}.items():
         desk.shop.say(item, category)
     desk.shop.act("a", 1.0, 3)

@@ -28,7 +28,7 @@ PLACES = (
 
 @pytest.mark.parametrize("seed", range(30))
 async def test_owners_die_anywhere_and_sleepers_wake_up(desk: Desk, seed: int) -> None:
-    """Between any two writes; what they had begun to do is done again, or stands already."""
+    """Between any two writes; the next owner does it again, or finds that it is done."""
     chance = Random(seed)  # noqa: S311 - a story, not a secret
     owner, sleeper = await desk.owner(), await desk.owner()
     for _ in range(80):

@@ -1,4 +1,4 @@
-"""A shop with categories, whoever owns its shards, and a broker that keeps what it gets."""
+"""A shop with categories, the owners of its shards, and a broker that keeps what it gets."""
 
 import asyncio
 import time
@@ -112,7 +112,7 @@ class Owner:
 
 
 class Desk:
-    """A shop, and what stands for its readers."""
+    """A shop, and the lists that its readers find."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis, self.broker, self.shop = redis, Broker(), Shop(SHARDS)

@@ -1,4 +1,4 @@
-"""One partition of users without its lane: owners come and go, a broker waits to be told."""
+"""One partition of users without a partition task: owners come and go, a broker can be held."""
 
 import asyncio
 import json
@@ -55,14 +55,14 @@ class Broker:
         return None if value is None else listed(value)
 
 
-class Desk:
+class UserPartition:
     """One partition of users, with the lists of three items; owners of it come and go.
 
     Attributes:
         redis: A client.
         broker: What takes the lists of every owner.
         lists: The lists in Redis.
-        owner: Whoever opened the partition last.
+        owner: The last owner.
         position: Of the slot.
     """
 
@@ -173,12 +173,12 @@ class Desk:
         await self.until(self.drained, "drained")
 
     async def shown(self, user: str) -> list[str] | None:
-        """Return the items of the list that stands, or None."""
+        """Return the items of the list in Redis, or None."""
         value = await self.lists.get("user", user)
         return None if value is None else listed(value)
 
     async def standing(self, user: str) -> bytes:
-        """Return the list that stands."""
+        """Return the list in Redis."""
         value = await self.lists.get("user", user)
         assert value is not None
         return value
@@ -188,9 +188,9 @@ class Desk:
         return (await self.audience.load()).get(user)
 
     async def due(self) -> set[str]:
-        """Return the users of all rounds that are not over."""
-        rounds: Any = await self.redis.hvals(KEYS.due)
-        return {user for users in rounds for user in json.loads(users)}
+        """Return the users of all batches that are not complete."""
+        batches: Any = await self.redis.hvals(KEYS.due)
+        return {user for users in batches for user in json.loads(users)}
 
     async def due_users(self) -> int:
         """Return how many lists the head says are due."""

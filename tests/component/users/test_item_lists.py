@@ -31,7 +31,7 @@ class Redis:
         self.slow = False
 
     async def get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
-        """Return lists; where it is slow, when it is told to."""
+        """Return lists; a slow Redis waits until the test lets it go on."""
         found = [self.lists.get((kind, name), b"") for name in names]
         if kind == "item":
             self.asked.append(list(names))
@@ -64,7 +64,7 @@ def lists(redis: Redis) -> ItemListCache:
 async def read(
     lists: ItemListCache, cached: ListCache, *items: str, read_after: float = math.inf
 ) -> ReadLists:
-    """Return what stands of these items."""
+    """Read the lists of these items."""
     return await lists.read(cached, np.unique(lists.registry.number(items)), read_after)
 
 
@@ -130,7 +130,7 @@ async def test_an_answer_that_comes_late_does_not_undo_one_to_a_later_question(
 async def test_a_shelf_that_is_full_makes_room_and_stays_with_who_still_uses_it(
     lists: ItemListCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Numbers stay, and versions go on rising, so that no list is taken for one of before."""
+    """Numbers stay and versions go on rising, so no list is taken for a previous one."""
     monkeypatch.setattr(item_lists, "_CACHED_ENTRIES", 0)
     full = lists.cached
     before = await read(lists, full, "z", "a")

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from streamapp.errors import ClaimLostError
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.user_list_index import UserListIndex
-from tests.component.harness.user_partition import FAR, KEYS, Desk
+from tests.component.harness.user_partition import FAR, KEYS, UserPartition
 
 
 async def test_the_clock_rises_though_that_of_the_server_does_not(slot: Slot, redis: Redis) -> None:
@@ -67,7 +67,7 @@ async def test_whoever_takes_over_knows_all_whose_list_is_due(
 
 
 async def test_a_round_holds_as_many_users_as_a_call(audience: UserListIndex, redis: Redis) -> None:
-    """And goes with the last of them; who is noted again is due by the later round."""
+    """And goes with the last of them; a user who is due again belongs to the later batch."""
     users = [f"u{number}" for number in range(1_201)]
     await audience.mark_pending("me", users, 200)
     assert (await redis.hlen(KEYS.due), await due_users(redis)) == (3, 1_201)
@@ -95,7 +95,7 @@ async def test_who_is_due_but_not_for_something_new_lives_no_longer(
 async def test_whoever_takes_over_counts_anew_whose_list_is_due(
     audience: UserListIndex, slot: Slot, redis: Redis
 ) -> None:
-    """A rebuild may have removed the head behind the notes of a worker of before."""
+    """A rebuild may have removed the head after a previous worker wrote the index."""
     await audience.mark_pending("me", ["v"], 200)
     await audience.mark_pending("me", ["u", "w"], 200)
     await audience.complete("me", ["v"])
@@ -112,7 +112,7 @@ async def test_whoever_takes_over_counts_anew_whose_list_is_due(
 async def test_of_whom_only_a_round_is_left_nothing_is_due(
     audience: UserListIndex, redis: Redis
 ) -> None:
-    """Nothing says how long such a list lives; the round goes with the next that is over."""
+    """Nothing says how long such a list lives; its batch goes with the next complete one."""
     await audience.mark_pending("me", ["u"], 200)
     await redis.delete(KEYS.audience)
     assert not (await audience.take_over("me")).due
@@ -151,13 +151,13 @@ async def due_users(redis: Redis) -> int:
     return int(await redis.hget(KEYS.head, "due_users") or 0)
 
 
-async def test_rounds_that_are_over_go_while_nothing_is_served(desk: Desk) -> None:
-    """Where the topic does not take lists, whoever comes again and again leaves no notes behind."""
-    desk.broker.open.clear()
+async def test_rounds_that_are_over_go_while_nothing_is_served(partition: UserPartition) -> None:
+    """While the topic takes no lists, a user who comes again and again leaves no old entries."""
+    partition.broker.open.clear()
     for number in range(50):
-        await desk.sees("u", "ab"[number % 2])
-    assert (await desk.due(), await desk.due_users()) == ({"u"}, 1)
-    assert await desk.redis.hlen(KEYS.due) <= 2
-    desk.broker.open.set()
-    await desk.drain()
-    assert not await desk.redis.exists(KEYS.due)
+        await partition.sees("u", "ab"[number % 2])
+    assert (await partition.due(), await partition.due_users()) == ({"u"}, 1)
+    assert await partition.redis.hlen(KEYS.due) <= 2
+    partition.broker.open.set()
+    await partition.drain()
+    assert not await partition.redis.exists(KEYS.due)
