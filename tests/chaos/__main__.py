@@ -1,10 +1,10 @@
-"""Chaos. `python -m tests.chaos --seed N`: random faults under load, and whether anything differs.
+"""`python -m tests.chaos --seed N`: random faults under load, and whether anything differs.
 
-Two to three workers on several partitions count a shop's events while workers, broker and Redis
-are killed, paused, cut off, restarted and replaced, as the seed says. Then everything heals, the
-app drains, and Redis, its lists, the output topic and the dead letters are compared with what the
-event topics hold. Exit 0 means that nothing differs, and that no worker ended without a reason; a
-seed that exits 1 can be run again, and leaves its logs.
+Two or three workers on several partitions count a shop's events. Meanwhile workers, broker and
+Redis are killed, paused, cut off, restarted and replaced, as the seed says. Then all faults end and
+the app drains. Redis, its lists, the output topic and the dead letters are compared with the event
+topics. Exit 0 means that nothing differs, and that no worker ended without a reason. A seed that
+exits 1 can be run again, and leaves its logs.
 """
 
 import shutil
@@ -36,7 +36,7 @@ def chaos(
     lane: Annotated[str, typer.Option(metavar="LANE", help=" or ".join(LANES))] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Let faults happen by a seed, and audit what is left; exit 1 if anything differs."""
+    """Let faults happen by a seed, and audit the result; exit 1 if anything differs."""
     if lane not in LANES:
         raise ConfigError(f"--lane {lane}: one of {', '.join(LANES)} is needed")
     chosen, folder = plan(seed, lane, minutes * 60), Path(mkdtemp(prefix="streamapp-chaos-"))
@@ -48,7 +48,7 @@ def chaos(
             f"cap {chosen.history_cap}, half-life {chosen.half_life_s:g} s, "
             f"{'a Redis Cluster' if chosen.cluster else 'Redis'}, {len(chosen.faults)} faults"
         )
-    # Whoever ends the runner ends its workers, too.
+    # A signal to the runner must end its workers, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with progress() as begin:
@@ -70,7 +70,7 @@ def _say(entry: Entry) -> None:
 
 
 def _say_nothing(entry: Entry) -> None:
-    """JSON comes at the end, whole."""
+    """JSON is printed at the end, whole."""
 
 
 def _print(outcome: Outcome) -> None:

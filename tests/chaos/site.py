@@ -1,6 +1,6 @@
-"""Chaos. The site: a broker behind a proxy, and a Redis behind one, or a Redis Cluster.
+"""The servers of a chaos run: a broker behind a proxy, and a Redis behind one or a Redis Cluster.
 
-Whoever connects is sent to the proxies: the broker advertises its proxy's port.
+Every client connects to the proxies: the broker advertises its proxy's port.
 """
 
 import os
@@ -21,8 +21,8 @@ class Site:
     Attributes:
         broker: The broker.
         redis: A primary and its replica, or a cluster.
-        broker_proxy: What stands in front of the broker.
-        redis_proxy: What stands in front of the primary; of nothing where there is a cluster.
+        broker_proxy: The proxy in front of the broker.
+        redis_proxy: The proxy in front of the primary; it leads nowhere if there is a cluster.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ def open_site(lane_name: str, *, cluster: bool = False) -> Iterator[Site]:
     """Run a site.
 
     Args:
-        lane_name: Of what kind its broker is.
+        lane_name: Name of the backend of its broker.
         cluster: Whether its Redis is a cluster.
 
     Raises:
-        BackendError: the lane cannot run on this machine.
+        BackendError: the backend cannot run on this machine.
     """
     lane(lane_name).check()
     with ExitStack() as stack:
@@ -66,7 +66,7 @@ def open_site(lane_name: str, *, cluster: bool = False) -> Iterator[Site]:
 
 @contextmanager
 def silenced(server: Server) -> Iterator[None]:
-    """Stop the process of a server in its tracks (SIGSTOP), and let it go on."""
+    """Stop the process of a server (SIGSTOP), and let it go on."""
     pid = server.pid
     if pid is None:
         raise BackendError(f"{server.name} does not run")

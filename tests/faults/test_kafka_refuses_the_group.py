@@ -1,4 +1,4 @@
-"""Kafka does not let a worker into its group: it says so and ends, instead of waiting for ever."""
+"""Kafka refuses a worker in its group: the worker says so and ends, instead of waiting forever."""
 
 import pytest
 

@@ -17,7 +17,7 @@ _STOPS_S = 120.0
 
 
 async def grow(deployment: Deployment, kind: str) -> str:
-    """Give a topic a third partition; return what a worker says then."""
+    """Give a topic a third partition; return the worker's message."""
     topic = f"{deployment.name}-{kind}"
     async with administration(deployment.settings) as admin:
         await admin.create_partitions({topic: NewPartitions(3)})

@@ -1,4 +1,4 @@
-"""Retention takes records that the state still needs: counts cannot be exact any more."""
+"""Retention drops records that the state still needs: counts can no longer be exact."""
 
 import asyncio
 

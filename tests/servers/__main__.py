@@ -1,4 +1,4 @@
-"""`python -m tests.servers LANE`: whether a lane can run here; exit 1 and the reason if not."""
+"""`python -m tests.servers NAME`: says whether a backend can run; else exit 1."""
 
 import sys
 
