@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.servers.backend import BackendError, Servers, running
-from tests.servers.backend import lane as lane_named
+from tests.servers.backend import BackendError, Servers, backend_named, running
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
 
 _FREE_SEED = os.environ.get("STREAMAPP_TEST_FREE_SEED") == "1"
-_LANE = os.environ.get("STREAMAPP_TEST_LANE", "embedded")
+_BACKEND = os.environ.get("STREAMAPP_TEST_LANE", "embedded")
 _DATA = os.environ.get("STREAMAPP_TEST_DATA", "")
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -22,7 +21,7 @@ settings.load_profile("free" if _FREE_SEED else "fixed")
 
 
 MARKERS = {
-    "servers": "uses the servers of the lane; set by itself, and such tests begin first",
+    "servers": "uses the servers of the backend; set by itself, and such tests begin first",
     "kafka": "Apache Kafka or a real Redis tells it otherwise: `.ci/run` runs it on them, too",
     "ci(reason)": "one story of a group: `make test` leaves it to `.ci/run`",
     "full": "a repeat, a long log or a rare place: only `make test-full` runs it here",
@@ -71,15 +70,15 @@ def _command(item: pytest.Item) -> str:
 def pytest_report_header() -> list[str]:
     """Report the backend, the examples and the data of this run."""
     seed = "free" if _FREE_SEED else "fixed (STREAMAPP_TEST_FREE_SEED=1 frees them)"
-    return [f"lane: {_LANE}", f"examples: {seed}", f"real event logs: {_DATA or 'none'}"]
+    return [f"backend: {_BACKEND}", f"examples: {seed}", f"real event logs: {_DATA or 'none'}"]
 
 
 def pytest_sessionstart() -> None:
     """End the run if its backend cannot run; fetch its files before any test's clock starts."""
     try:
-        lane_named(_LANE).check()
+        backend_named(_BACKEND).check()
     except BackendError as error:
-        pytest.exit(f"the lane {_LANE} cannot run here: {error}", returncode=2)
+        pytest.exit(f"the backend {_BACKEND} cannot run here: {error}", returncode=2)
 
 
 @pytest.fixture(autouse=True)
@@ -91,9 +90,9 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def lane() -> str:
+def backend() -> str:
     """The name of the backend."""
-    return _LANE
+    return _BACKEND
 
 
 @pytest.fixture(scope="session")
@@ -105,16 +104,16 @@ def event_logs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def servers(lane: str) -> Iterator[Servers]:
+def servers(backend: str) -> Iterator[Servers]:
     """The servers that all tests share; no test stops them."""
-    with running(lane) as shared:
+    with running(backend) as shared:
         yield shared
 
 
 @pytest.fixture
-def own_servers(lane: str) -> Iterator[Servers]:
+def own_servers(backend: str) -> Iterator[Servers]:
     """Servers of this test alone, to be killed and started again; the Redis keeps its data."""
-    with running(lane, keeps_data=True) as own:
+    with running(backend, keeps_data=True) as own:
         yield own
 
 

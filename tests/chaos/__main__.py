@@ -20,7 +20,7 @@ from streamapp.cli.terminal.outcome import run as run_command
 from streamapp.errors import ConfigError
 from tests.chaos.journal import Entry
 from tests.chaos.run import Outcome, carry_out
-from tests.chaos.schedule import LANES, plan
+from tests.chaos.schedule import BACKENDS, plan
 from tests.servers.backend import BackendError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -33,17 +33,19 @@ def chaos(
     minutes: Annotated[
         float, typer.Option(metavar="M", min=0.2, max=1440, help="How long events come in.")
     ] = 5.0,
-    lane: Annotated[str, typer.Option(metavar="LANE", help=" or ".join(LANES))] = "embedded",
+    backend: Annotated[
+        str, typer.Option("--lane", metavar="LANE", help=" or ".join(BACKENDS))
+    ] = "embedded",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Let faults happen by a seed, and audit the result; exit 1 if anything differs."""
-    if lane not in LANES:
-        raise ConfigError(f"--lane {lane}: one of {', '.join(LANES)} is needed")
-    chosen, folder = plan(seed, lane, minutes * 60), Path(mkdtemp(prefix="streamapp-chaos-"))
+    if backend not in BACKENDS:
+        raise ConfigError(f"--lane {backend}: one of {', '.join(BACKENDS)} is needed")
+    chosen, folder = plan(seed, backend, minutes * 60), Path(mkdtemp(prefix="streamapp-chaos-"))
     tell = _say_nothing if as_json else _say
     if not as_json:
         typer.echo(
-            f"seed {seed}, {lane}, {chosen.duration_s:g} s: {chosen.events_per_s} records/s, "
+            f"seed {seed}, {backend}, {chosen.duration_s:g} s: {chosen.events_per_s} records/s, "
             f"{len(chosen.topics)} topics of {chosen.partitions} partitions, "
             f"cap {chosen.history_cap}, half-life {chosen.half_life_s:g} s, "
             f"{'a Redis Cluster' if chosen.cluster else 'Redis'}, {len(chosen.faults)} faults"
@@ -54,7 +56,7 @@ def chaos(
         with progress() as begin:
             outcome = carry_out(chosen, folder, tell, begin)
     except BackendError as error:
-        raise ConfigError(f"the lane {lane} cannot run here: {error}") from None
+        raise ConfigError(f"the backend {backend} cannot run here: {error}") from None
     if as_json:
         print_json(outcome.as_dict())
     else:

@@ -50,7 +50,7 @@ class Outcome:
         plan = self.plan
         return {
             "seed": plan.seed,
-            "lane": plan.lane,
+            "backend": plan.backend,
             "duration_s": plan.duration_s,
             "history_cap": plan.history_cap,
             "half_life_s": plan.half_life_s,
@@ -80,7 +80,7 @@ def carry_out(
         BackendError: the backend cannot run on this machine.
     """
     begin("starting servers")
-    with open_site(plan.lane, cluster=plan.cluster) as site:
+    with open_site(plan.backend, cluster=plan.cluster) as site:
         deployment = Deployment(site.servers, folder)
         deployment.env |= _settings(deployment, plan)
         journal = Journal(tell)
@@ -140,7 +140,7 @@ async def _run(
         shown.cancel()
         site.heal()
         journal.note("everything", "healed; draining")
-        if plan.lane == "embedded":
+        if plan.backend == "embedded":
             await _expel_the_dead(crew)
         begin("judging")
         written = (*plan.topics, CATALOGUE) if plan.catalogue else plan.topics

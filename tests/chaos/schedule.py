@@ -15,7 +15,7 @@ WORKERS = ("worker-1", "worker-2", "worker-3")
 BROKER = "broker"
 REDIS = "redis"
 TRACKS = (*WORKERS, BROKER, REDIS)
-LANES = ("embedded", "kafka")
+BACKENDS = ("embedded", "kafka")
 
 _CALM_S = 6.0
 """Servers have no fault earlier. Until then workers join and make their state, so none can be
@@ -103,7 +103,7 @@ class Plan:
 
     Attributes:
         seed: What all of it comes from.
-        lane: Name of the backend.
+        backend: Name of the backend.
         duration_s: How long events come in.
         events_per_s: Events per second.
         history_cap: Most items of a history; with less than the shop has, there is one topic.
@@ -120,7 +120,7 @@ class Plan:
     """
 
     seed: int
-    lane: str
+    backend: str
     duration_s: float
     events_per_s: int
     history_cap: int
@@ -136,13 +136,13 @@ class Plan:
     faults: tuple[Fault, ...]
 
 
-def plan(seed: int, lane: str, duration_s: float) -> Plan:
+def plan(seed: int, backend: str, duration_s: float) -> Plan:
     """Return the plan of a seed."""
     chance = Random(f"{seed}")  # noqa: S311 - chaos, not secrets
     overflows = chance.random() < 1 / 3
     made = Plan(
         seed=seed,
-        lane=lane,
+        backend=backend,
         duration_s=duration_s,
         events_per_s=chance.randrange(300, 801, 50),
         history_cap=chance.randrange(3, 12) if overflows else 100,
@@ -150,7 +150,7 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
         topics=("clicks",) if overflows else ("clicks", "purchases"),
         partitions=chance.choice((3, 4, 5)),
         # With several static members, the embedded broker never settles after one was expelled.
-        static_members=chance.random() < 1 / 2 and lane != "embedded",
+        static_members=chance.random() < 1 / 2 and backend != "embedded",
         bought_together=chance.random() < 1 / 2,
         bought_after_view=chance.random() < 1 / 2,
         catalogue=(catalogue := chance.random() < 1 / 2),
@@ -163,7 +163,7 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
 
 
 def _faults(made: Plan, track: str) -> Iterator[Fault]:
-    chance = Random(f"{made.seed}/{made.lane}/{track}")  # noqa: S311
+    chance = Random(f"{made.seed}/{made.backend}/{track}")  # noqa: S311
     kinds, places = _kinds(made, track), _places(made)
     gaps_s = _GAPS_S.get(track, _GAPS_S["worker"])
     at_s = chance.uniform(0, gaps_s[1]) if track in WORKERS else _CALM_S + chance.uniform(*gaps_s)
@@ -206,7 +206,7 @@ def _kinds(made: Plan, track: str) -> tuple[str, ...]:
     if track == REDIS:
         return _OF_CLUSTER if made.cluster else _OF_REDIS
     if track == BROKER:
-        return (*_OF_BROKER, "restart") if made.lane == "kafka" else _OF_BROKER
+        return (*_OF_BROKER, "restart") if made.backend == "kafka" else _OF_BROKER
     return _OF_WORKERS
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from streamapp.embedded.server import Server
 from tests.chaos.state import StateCluster, StatePair
-from tests.servers.backend import BackendError, Servers, lane
+from tests.servers.backend import BackendError, Servers, backend_named
 from tests.servers.proxied import ProxiedKafka, ProxiedTansu
 from tests.servers.proxy import Proxy
 
@@ -26,16 +26,18 @@ class Site:
     """
 
     def __init__(
-        self, lane_name: str, broker_proxy: Proxy, redis_proxy: Proxy, *, cluster: bool
+        self, backend: str, broker_proxy: Proxy, redis_proxy: Proxy, *, cluster: bool
     ) -> None:
         made = {"embedded": ProxiedTansu, "kafka": ProxiedKafka}
-        if lane_name not in made:
-            raise BackendError(f"chaos has no lane {lane_name}: one of {', '.join(made)} is needed")
+        if backend not in made:
+            raise BackendError(
+                f"chaos has no backend {backend}: one of {', '.join(made)} is needed"
+            )
         self.broker_proxy = broker_proxy
         self.redis_proxy = redis_proxy
-        self.broker = made[lane_name](broker_proxy)
+        self.broker = made[backend](broker_proxy)
         self.redis = StateCluster() if cluster else StatePair(redis_proxy)
-        self.servers = Servers(lane_name, self.broker, self.redis)
+        self.servers = Servers(backend, self.broker, self.redis)
 
     def heal(self) -> None:
         """End every fault of the proxies."""
@@ -44,20 +46,20 @@ class Site:
 
 
 @contextmanager
-def open_site(lane_name: str, *, cluster: bool = False) -> Iterator[Site]:
+def open_site(backend: str, *, cluster: bool = False) -> Iterator[Site]:
     """Run a site.
 
     Args:
-        lane_name: Name of the backend of its broker.
+        backend: Name of the backend of its broker.
         cluster: Whether its Redis is a cluster.
 
     Raises:
         BackendError: the backend cannot run on this machine.
     """
-    lane(lane_name).check()
+    backend_named(backend).check()
     with ExitStack() as stack:
         proxies = [stack.enter_context(Proxy(0)) for _ in range(2)]
-        site = Site(lane_name, *proxies, cluster=cluster)
+        site = Site(backend, *proxies, cluster=cluster)
         for server in (site.broker, site.redis):
             stack.callback(server.close)
             server.start()

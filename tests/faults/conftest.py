@@ -28,7 +28,7 @@ def proxy(node: RedisNode) -> Iterator[Proxy]:
 @pytest.fixture
 def apart(servers: Servers, node: RedisNode, tmp_path: Path) -> Iterator[Deployment]:
     """A deployment on the shared broker and that Redis; the audit does not use the proxy."""
-    mine = Deployment(Servers(servers.lane, servers.broker, node), tmp_path)
+    mine = Deployment(Servers(servers.backend, servers.broker, node), tmp_path)
     mine.env["STREAMAPP_PARTITIONS"] = "2"
     yield mine
     mine.end()

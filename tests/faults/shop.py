@@ -81,7 +81,7 @@ class Shop:
             request_timeout_ms=_PATIENCE_MS,
             # A record that the broker took and did not acknowledge must not be there twice; Tansu
             # cannot.
-            enable_idempotence=servers.lane != "embedded",
+            enable_idempotence=servers.backend != "embedded",
         ) as producer:
             sent = []
             while not self._closing.is_set():

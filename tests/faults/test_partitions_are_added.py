@@ -29,7 +29,7 @@ async def test_a_worker_refuses_to_start_and_a_running_one_stops(
     deployment: Deployment, kind: str
 ) -> None:
     """Exit code 2 and what to do, in one line, for both."""
-    if deployment.servers.lane == "embedded":
+    if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker cannot add partitions")
     deployment.env["STREAMAPP_PARTITIONS"] = "2"
     one = await asyncio.to_thread(deployment.worker, "one")

@@ -43,7 +43,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def spread(servers: Servers, cluster: Cluster, tmp_path: Path) -> Iterator[Deployment]:
     """A deployment on the shared broker and those nodes."""
-    mine = Deployment(Servers(servers.lane, servers.broker, cluster), tmp_path)
+    mine = Deployment(Servers(servers.backend, servers.broker, cluster), tmp_path)
     mine.env["STREAMAPP_REDIS_CLUSTER"] = "true"
     mine.env["STREAMAPP_PARTITIONS"] = "2"
     yield mine

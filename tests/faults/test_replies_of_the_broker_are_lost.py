@@ -32,10 +32,10 @@ def line() -> Iterator[Proxy]:
 @pytest.fixture
 def distant(servers: Servers, line: Proxy, tmp_path: Path) -> Iterator[Deployment]:
     """A deployment whose broker is reached through the proxy only."""
-    if servers.lane != "embedded":
+    if servers.backend != "embedded":
         pytest.skip("only the embedded broker is told to advertise the proxy")
     with ProxiedTansu(line) as broker:
-        mine = Deployment(Servers(servers.lane, broker, servers.redis), tmp_path)
+        mine = Deployment(Servers(servers.backend, broker, servers.redis), tmp_path)
         mine.env["STREAMAPP_PARTITIONS"] = "2"
         yield mine
         mine.remove()

@@ -39,7 +39,7 @@ async def test_gaps_in_offsets_lose_nothing_and_aborted_events_do_not_count(
     deployment: Deployment,
 ) -> None:
     """Commits and aborts in turn while a worker reads; a restart goes on after the last marker."""
-    if deployment.servers.lane == "embedded":
+    if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker has no transactions")
     one = await asyncio.to_thread(deployment.worker, instance_id="one")
     acts = list(synthetic(seed=71, events=3_000))

@@ -82,7 +82,7 @@ def test_a_worker_without_partitions_waits_and_takes_over(
         (idle,) = (worker for worker in workers if worker is not busy)
         busy.kill()
         # Tansu sees that a member is dead when another one joins.
-        if deployment.servers.lane == "embedded":
+        if deployment.servers.backend == "embedded":
             idle = deployment.worker("three")
         wait_applied(deployment, total(deployment, "u", "applied") + 1_000)
         assert idle.running

@@ -2,10 +2,10 @@
 
 import sys
 
-from tests.servers.backend import BackendError, lane
+from tests.servers.backend import BackendError, backend_named
 
 if __name__ == "__main__":
     try:
-        lane(sys.argv[1]).check()
+        backend_named(sys.argv[1]).check()
     except BackendError as error:
         sys.exit(str(error))

@@ -1,6 +1,6 @@
 """A backend: the broker and the Redis that a test run uses.
 
-| lane | broker | redis | needs |
+| backend | broker | redis | needs |
 |---|---|---|---|
 | `embedded` | Tansu, in memory | Valkey | the extra `embedded` |
 | `kafka` | Apache Kafka | Debian's redis-server | Java 17, Maven, redis-server |
@@ -45,12 +45,12 @@ class Servers:
     """A broker and a Redis.
 
     Attributes:
-        lane: Name of their backend.
+        backend: Name of their backend.
         broker: Kafka, or a server with its protocol.
         redis: Redis, or a server with its protocol.
     """
 
-    lane: str
+    backend: str
     broker: Runnable
     redis: Runnable
 
@@ -83,7 +83,7 @@ class Backend:
 BACKENDS = ("embedded", "kafka", "docker")
 
 
-def lane(name: str) -> Backend:
+def backend_named(name: str) -> Backend:
     """Return a backend by name.
 
     Raises:
@@ -91,7 +91,7 @@ def lane(name: str) -> Backend:
     """
     if name not in BACKENDS:
         raise BackendError(f"STREAMAPP_TEST_LANE={name}: one of {', '.join(BACKENDS)} is needed")
-    found: Backend = import_module(f"tests.servers.{name}").LANE
+    found: Backend = import_module(f"tests.servers.{name}").BACKEND
     return found
 
 
@@ -106,7 +106,7 @@ def running(name: str, *, keeps_data: bool = False) -> Iterator[Servers]:
     Raises:
         BackendError: the backend cannot run on this machine.
     """
-    chosen = lane(name)
+    chosen = backend_named(name)
     chosen.check()
     servers = Servers(name, chosen.broker(), chosen.redis(keeps_data))
     try:

@@ -152,4 +152,4 @@ def _check() -> None:
     client.close()
 
 
-LANE = Backend(_kafka, _redis, _check)
+BACKEND = Backend(_kafka, _redis, _check)

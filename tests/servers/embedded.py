@@ -8,4 +8,4 @@ def _check() -> None:
     """It runs wherever the project is set up; if it does not, that is a failure."""
 
 
-LANE = Backend(Tansu, lambda keeps_data: Valkey(keeps_data=keeps_data), _check)
+BACKEND = Backend(Tansu, lambda keeps_data: Valkey(keeps_data=keeps_data), _check)

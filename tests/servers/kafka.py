@@ -88,4 +88,4 @@ def _check() -> None:
     DebianRedis().program()
 
 
-LANE = Backend(Kafka, lambda keeps_data: DebianRedis(keeps_data=keeps_data), _check)
+BACKEND = Backend(Kafka, lambda keeps_data: DebianRedis(keeps_data=keeps_data), _check)

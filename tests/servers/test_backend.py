@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
 from streamapp.transport.topics import administration
-from tests.servers.backend import BackendError, lane
+from tests.servers.backend import BackendError, backend_named
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
@@ -71,7 +71,7 @@ def test_a_lane_that_cannot_run_says_why(name: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
 
     with pytest.raises(BackendError, match=r"no java|no Docker engine|STREAMAPP_TEST_LANE=typo"):
-        lane(name).check()
+        backend_named(name).check()
 
 
 def test_a_redis_that_was_killed_has_what_it_had(own_deployment: Deployment) -> None:
@@ -89,7 +89,7 @@ def test_a_broker_that_was_killed_has_what_it_had(own_deployment: Deployment) ->
     """A broker of one test keeps its topics over a kill, if the backend has one that can."""
     broker = own_deployment.servers.broker
     if not broker.keeps_data:
-        pytest.skip("the broker of this lane holds everything in memory")
+        pytest.skip("the broker of this backend holds everything in memory")
 
     async def topics() -> list[str]:
         async with administration(own_deployment.settings) as admin:

@@ -169,8 +169,7 @@ def trends(
     category_of: Mapping[str, str],
     hidden: Collection[str] = (),
 ) -> dict[str, list[tuple[str, float]]]:
-    """Return the trending items of each category, best first: (item, popularity at the newest
-    act)."""
+    """Return the trending items of each category, best first: (item, popularity at the end)."""
     newest = max((act.ts for act in acts), default=0.0)
     parts: dict[str, list[float]] = {}
     for act in acts:
