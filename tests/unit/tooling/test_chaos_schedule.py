@@ -45,8 +45,6 @@ def test_a_server_that_would_lose_its_data_is_not_restarted() -> None:
             for fault in plan(seed, backend, 300).faults
             if fault.track == BROKER
         }
-            f.kind for seed in _SEEDS for f in plan(seed, backend, 300).faults if f.track == BROKER
-        }
         for backend in BACKENDS
     }
     assert kinds["kafka"] - kinds["embedded"] == {"restart"}
