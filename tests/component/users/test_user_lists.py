@@ -128,6 +128,30 @@ async def test_a_list_that_a_later_one_keeps_out_stays_due(partition: UserPartit
     assert seq(await partition.standing("u")) > FAR
 
 
+async def test_a_swept_list_that_a_later_one_keeps_out_stays_due(
+    partition: UserPartition,
+) -> None:
+    """It is published as soon as the clock has passed the later list, without another sweep."""
+    await partition.sees("u", "a")
+    await partition.drain()
+    later = json.dumps({"seq": FAR}, separators=(",", ":")).encode()
+    await partition.redis.set("l:user:u", later)
+    await partition.item_list("a", {"y": 0.5})
+
+    async def is_due() -> bool:
+        return await partition.due() == {"u"}
+
+    await partition.until(is_due, "a sweep has found the list")
+    assert await partition.standing("u") == later
+    await partition.redis.hset(KEYS.head, "tick", FAR)
+
+    async def is_published() -> bool:
+        return await partition.standing("u") != later
+
+    await partition.until(is_published, "the list is published")
+    assert await partition.shown("u") == ["y"]
+
+
 async def test_finish_publishes_all_that_is_due_and_ends_where_some_is_refused(
     partition: UserPartition,
 ) -> None:

@@ -196,3 +196,22 @@ async def test_a_list_that_waited_for_its_turn_is_made_of_what_a_sweep_saw(
     assert len(await partition.due()) == 131
     await partition.drain()
     assert {tuple(await partition.shown(user) or ()) for user in users} == {("y",)}
+
+
+async def test_a_sweep_leaves_out_a_user_who_is_due(partition: UserPartition) -> None:
+    """The list of such a user changes at most once in an interval, also while lists are swept."""
+    await partition.open(publish_interval=3_600, refresh_interval=0.05)
+    await partition.sees("u", "a")
+    await partition.drain()
+    await partition.sees("u", "b")
+    await partition.item_list("b", {"x": 0.5})
+    published = int(await partition.redis.hget("s:{i0}:head", "published") or 0)
+
+    async def swept() -> bool:
+        return bool(await partition.redis.hget(KEYS.head, "seen") == f"0:{published}/0".encode())
+
+    await partition.until(swept, "all lists are compared")
+    await partition.owner._publisher.join()
+    assert (await partition.shown("u"), await partition.due()) == (["x", "b"], {"u"})
+    await partition.owner.finish()
+    assert (await partition.shown("u"), await partition.due()) == (["x"], set())
