@@ -59,6 +59,19 @@ async def test_a_user_who_does_more_while_the_list_is_made_is_due_again(
     assert partition.broker.last("u") == await partition.shown("u") == ["y", "x"]
 
 
+async def test_a_user_who_repeats_an_event_while_the_list_is_made_is_due_again(
+    partition: UserPartition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history has equal bytes, but the list must live as long as the later event asks for."""
+    await partition.sees("u", "a")
+    async with held(monkeypatch, partition, "replace"):
+        await partition.sees("u", "a")
+    await partition.owner._publisher.join()
+    assert (await partition.due(), await partition.due_users()) == ({"u"}, 1)
+    await partition.drain()
+    assert (await partition.due(), await partition.shown("u")) == (set(), ["x", "b"])
+
+
 async def test_a_user_who_does_more_while_the_list_stays_the_same_is_due_again(
     partition: UserPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,3 +184,12 @@ async def test_lists_end_while_more_are_due_than_can_be_made(partition: UserPart
     await partition.until(is_gone, "the list has ended")
     assert len(partition.owner._pending) >= 1_000
     assert await partition.shown("u") is None
+
+
+async def test_the_list_of_the_user_who_did_something_last_is_removed_last(
+    partition: UserPartition,
+) -> None:
+    """Only the first lists are looked at, so the others must not end before them."""
+    for user in ("u", "v", "u"):
+        await partition.sees(user, "a")
+    assert list(partition.owner._published) == ["v", "u"]
