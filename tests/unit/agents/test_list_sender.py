@@ -34,7 +34,7 @@ class Servers:
             self.owner = "another"
             self.stored |= self.later.pop(0)
 
-    async def standing(self, _: str, names: Sequence[str]) -> list[bytes]:
+    async def get_many(self, _: str, names: Sequence[str]) -> list[bytes]:
         """Return what Redis holds."""
         return [self.stored.get(name, b"") for name in names]
 
