@@ -1,4 +1,4 @@
-"""What trends in categories, while items come, move, go and come back."""
+"""Trending items of categories, while items come, move, go and come back."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from tests.support.trends import Shop
 
 
 class Desk:
-    """A shop of one shard, whose tops are asked for again and again."""
+    """A shop of one shard, whose tops are read again and again."""
 
     def __init__(self, top_n: int = 2) -> None:
         self.shop = Shop(1)
@@ -28,7 +28,7 @@ class Desk:
         )  # fmt: skip
 
     def touched(self) -> dict[str, list[str]]:
-        """Return what is popular by now in the categories in which something happened."""
+        """Return the current tops of the categories with events."""
         self.shop.read(self.shard)
         shard = self.shard
         found = shard.categories.dirty_tops(shard.popularity, shard.registry, shard.visibility.mask)
@@ -37,7 +37,7 @@ class Desk:
 
 
 def test_each_category_has_the_most_popular_of_its_items() -> None:
-    """An item without a category is in none, and what is popular elsewhere does not count."""
+    """An item without a category is in none, and popularity elsewhere does not count."""
     desk = Desk()
     for item, category in {"a": "tents", "b": "tents", "c": "tents", "d": "lamps"}.items():
         desk.shop.say(item, category)
@@ -50,7 +50,7 @@ def test_each_category_has_the_most_popular_of_its_items() -> None:
 
 
 def test_equal_popularity_is_ordered_by_id_also_where_the_list_ends() -> None:
-    """In byte order, whoever came first."""
+    """In byte order, in any order of arrival."""
     desk = Desk()
     for item in "dbca":
         desk.shop.say(item, "tents")
@@ -59,7 +59,7 @@ def test_equal_popularity_is_ordered_by_id_also_where_the_list_ends() -> None:
 
 
 def test_an_item_that_moves_leaves_the_one_list_and_enters_the_other() -> None:
-    """With all that it was popular by; what was behind it takes its place."""
+    """With all its popularity; the item behind it takes its rank."""
     desk = Desk()
     for item in "abc":
         desk.shop.say(item, "tents")
@@ -73,7 +73,7 @@ def test_an_item_that_moves_leaves_the_one_list_and_enters_the_other() -> None:
 
 
 def test_an_item_that_is_hidden_makes_room_and_comes_back() -> None:
-    """What is done with it meanwhile counts, and shows nowhere."""
+    """Events on it count meanwhile, and show nowhere."""
     desk = Desk()
     for item in "abc":
         desk.shop.say(item, "tents")
@@ -101,7 +101,7 @@ def test_what_is_hidden_may_move_and_is_shown_where_it_belongs_then() -> None:
 
 
 def test_events_count_that_came_before_the_catalogue_knew_the_item() -> None:
-    """And the category is remembered of an item that nobody has looked at yet."""
+    """The category is remembered of an item without any event."""
     desk = Desk()
     desk.shop.act("a")
     assert desk.touched() == {}
@@ -125,7 +125,7 @@ def test_an_item_that_is_deleted_leaves_its_category_and_the_last_one_empties_it
 
 
 def test_what_nobody_did_anything_with_touches_nothing() -> None:
-    """A large catalogue that is read for the first time withdraws no lists that never were."""
+    """A large catalogue that is read for the first time withdraws no lists that never existed."""
     desk = Desk()
     for item in "abc":
         desk.shop.say(item, "tents")
@@ -152,7 +152,7 @@ def test_a_shard_remembers_its_own_items_alone_and_numbers_no_others() -> None:
 
 
 def test_a_shard_without_categories_keeps_nothing_for_them() -> None:
-    """Whoever has no catalogue pays for none."""
+    """A state without a catalogue has no cost."""
     desk = Desk()
     for item in "abc":
         desk.shop.act(item)
@@ -171,7 +171,7 @@ def test_a_notice_of_before_there_were_categories_is_understood() -> None:
 
 
 def test_whoever_takes_over_waits_for_categories_that_were_stored_further() -> None:
-    """No list of one position would be the same otherwise."""
+    """Otherwise no list of one position would be the same."""
     stored = Categories(np.array([(7, 1)], CATEGORY).tobytes(), {"tents": 1})
     shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), ItemCounts.unpack(), AppliedOffsets(),
                   categories=stored)  # fmt: skip
