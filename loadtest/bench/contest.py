@@ -14,7 +14,7 @@ RIVALS = {
     "plain-consumer": "aiokafka and orjson, decoding only",
     "naive": "a Faust agent, one event at a time",
     "quix": "the same job on Quix Streams",
-    "rebuild": "everything anew with scipy, periodically",
+    "rebuild": "everything from scratch with scipy, periodically",
 }
 """The description of each, by name."""
 SLOW = {"naive", "quix"}

@@ -39,7 +39,7 @@ class Client:
         self, pool: ConnectionPool, choose: Callable[[], bytes], idle: "deque[Client]"
     ) -> None:
         self._connection = pool.get_connection()
-        self.socket: Any = self._connection._sock  # noqa: SLF001 - it has shaken hands by then
+        self.socket: Any = self._connection._sock  # noqa: SLF001 - the handshake is done
         self._replies = hiredis.Reader()
         self._choose = choose
         self._idle = idle

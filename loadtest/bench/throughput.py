@@ -111,7 +111,7 @@ def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
     about = {
-        _APP: "one worker, lists of items, to the last list and fence",
+        _APP: "one worker, lists of items, to the last list and checkpoint",
         _WHOLE: "the same with what is trending, and lists for users",
         **RIVALS,
     }

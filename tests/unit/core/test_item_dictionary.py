@@ -13,7 +13,7 @@ from streamapp.core.events.ids import MAX_ID_BYTES
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Rule
-from streamapp.core.messages import item_dictionary as spelling
+from streamapp.core.messages import item_dictionary
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
@@ -55,7 +55,7 @@ def test_an_id_is_looked_up_once() -> None:
 def test_items_are_spelled_by_machine_code() -> None:
     """And not by Python, as when compilers are switched off."""
     encode_items(ints(), Registry())
-    kernel: Any = spelling._encode_items
+    kernel: Any = item_dictionary._encode_items
     assert kernel.dispatcher.signatures
 
 
