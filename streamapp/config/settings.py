@@ -18,6 +18,7 @@ from streamapp.config.setting_types import (
     Ids,
     KeyPrefix,
     Labels,
+    LogLevel,
     RedisUrl,
     Seconds,
     TopicName,
@@ -179,8 +180,8 @@ class Settings(BaseSettings):
     failpoint: str = Field("", pattern=rf"^(({'|'.join(EVERY_NAME)}):[1-9][0-9]*(:stop|:raise)?)?$")
     """For tests only: `place:n` kills the worker when it comes to a place for the n-th time;
     `place:n:stop` makes it sleep there, `place:n:raise` fail."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """How much the worker says."""
+    log_level: LogLevel = "info"
+    """How much the worker says: `debug`, `info`, `warning` or `error`, in any case."""
 
     @model_validator(mode="after")
     def _fit_each_other(self) -> Self:
