@@ -2,12 +2,12 @@
 
 import math
 from collections import Counter
+from importlib import import_module
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from streamapp.core.content.tfidf import Texts, words_of
 from streamapp.core.events.catalogue_record import Product
@@ -96,7 +96,9 @@ def test_scores_are_those_of_scikit_learn() -> None:
         f"p{number:03}": goods(title, f"c{number % 7}/Ä{number % 3}")
         for number, title in enumerate(titles)
     }
-    model = TfidfVectorizer(preprocessor=str.casefold, token_pattern=r"\w+")  # noqa: S106
+    # Imported here: every process of a run collects this file, and scikit-learn is slow.
+    text = import_module("sklearn.feature_extraction.text")
+    model = text.TfidfVectorizer(preprocessor=str.casefold, token_pattern=r"\w+")  # noqa: S106
     rows = model.fit_transform(f"{one.title} {one.category}" for one in catalogue.values())
     expected = (rows @ rows.T).toarray()
     np.fill_diagonal(expected, 0.0)
