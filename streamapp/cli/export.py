@@ -71,7 +71,9 @@ def _labels(items: Sequence[str]) -> dict[str, Any]:
     content = np.frombuffer(b"".join(ids), np.uint8)
     labels = {"item_bytes": content, "item_ends": ends}
     width = 4 * len(items) * max(map(len, items), default=0)
-    if width <= max(_TEXT_BYTES, 16 * len(content)) and not any(one.endswith("\0") for one in items):
+    if width <= max(_TEXT_BYTES, 16 * len(content)) and not any(
+        one.endswith("\0") for one in items
+    ):
         labels["items"] = np.array(items, np.str_)
     return labels
 

@@ -16,7 +16,8 @@ from typing import Annotated
 import typer
 
 from streamapp.cli.terminal.console import print_json, print_table, progress
-from streamapp.cli.terminal.outcome import HELP, run as run_command
+from streamapp.cli.terminal.outcome import HELP
+from streamapp.cli.terminal.outcome import run as run_command
 from streamapp.errors import ConfigError
 from tests.chaos.journal import Entry
 from tests.chaos.run import Outcome, carry_out

@@ -42,10 +42,17 @@ def test_a_file_is_replaced_only_when_all_of_the_new_one_is_written(tmp_path: Pa
     """A disk that is full in the middle leaves the file of yesterday, and nothing beside it."""
     file = tmp_path / "report"
     file.write_bytes(b"yesterday")
-    with pytest.raises(ConfigError, match="No space left"), open_target(file) as target:
-        target.write(b"half")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("report", b"yesterday")]
+
+    def fail() -> None:
+        with open_target(file) as target:
+            target.write(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ConfigError, match="No space left"):
+        fail()
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [
+        ("report", b"yesterday")
+    ]
     with pytest.raises(KeyboardInterrupt), open_target(tmp_path / "new"):
         raise KeyboardInterrupt
     assert [one.name for one in tmp_path.iterdir()] == ["report"]

@@ -59,7 +59,11 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_EVENT_TOPICS", "..", "Kafka has no topic of this name"),
         ("STREAMAPP_CATALOGUE_TOPIC", ".", "Kafka has no topic of this name"),
         ("STREAMAPP_LISTS_TOPIC", ".", "Kafka has no topic of this name"),
-        ("STREAMAPP_EVENT_TOPICS", "web,web.dlq", "web.dlq is the topic of the dead letters of web"),
+        (
+            "STREAMAPP_EVENT_TOPICS",
+            "web,web.dlq",
+            "web.dlq is the topic of the dead letters of web",
+        ),
         ("STREAMAPP_LISTS_TOPIC", "purchases.dlq", "dead letters of purchases"),
         ("STREAMAPP_DELTAS_TOPIC", "clicks.dlq", "dead letters of clicks"),
         ("STREAMAPP_CATALOGUE_TOPIC", "clicks.dlq", "dead letters of clicks"),
@@ -105,7 +109,7 @@ def test_credentials_in_the_url_of_the_brokers_are_refused_and_hidden(
 ) -> None:
     """The URL gets into logs."""
     monkeypatch.setenv("STREAMAPP_BROKER_URL", url)
-    with pytest.raises(ConfigError, match="BROKER_URL=.* needed") as caught:
+    with pytest.raises(ConfigError, match=r"BROKER_URL=.* needed") as caught:
         load_settings()
     assert "s3c" not in str(caught.value)
     assert "ret" not in str(caught.value)
@@ -126,7 +130,9 @@ def test_credentials_of_redis_are_hidden_wherever_they_are(
 @pytest.mark.parametrize(
     "url", ["kafka://a:1,b:2", "kafka://a:1,kafka://b:2", "kafka://a:1, kafka://b:2/"]
 )
-def test_several_brokers_may_each_have_the_scheme(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_several_brokers_may_each_have_the_scheme(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     """As Faust writes them, and as Kafka does."""
     monkeypatch.setenv("STREAMAPP_BROKER_URL", url)
     assert broker_addresses(load_settings()) == ["a:1", "b:2"]
