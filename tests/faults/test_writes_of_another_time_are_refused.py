@@ -71,7 +71,7 @@ async def test_items_of_another_log_are_refused(slot: Slot) -> None:
     with pytest.raises(StateError, match="holds other items than the log"):
         await slot.items.put_items(20, 1, ["c"])
     await slot.head(Head)
-    with pytest.raises(StateError, match="shorter than the fence says"):
+    with pytest.raises(StateError, match="shorter than the stored position says"):
         await slot.items.put_items(20, 3, ["c"])
     assert (await slot.items.registry()).ids == ["a", "b"]
 

@@ -22,8 +22,8 @@ class ElementReader:
 
     Args:
         rules: How events are read.
-        topic: Where they were sent.
-        form: The format that they came in.
+        topic: The topic of its records.
+        form: The format in which they came.
     """
 
     def __init__(self, rules: EventRules, topic: str, form: Format = FLAT) -> None:
@@ -46,14 +46,14 @@ class ElementReader:
         *,
         exact: bool = False,
     ) -> None:
-        """Give what one event says to `sink`, and what projections make of it.
+        """Give the interactions of one event to `sink`, and their projections to theirs.
 
         Args:
             element: The event.
             record: The record that holds it.
             latest_ts: Newest event time allowed, in seconds.
             sink: Takes interactions and unknown types.
-            projections: What else is counted of interactions, and who takes it.
+            projections: The projections of each further kind, and the sinks that take them.
             exact: Whether integers of any size were read as integers.
 
         Raises:
