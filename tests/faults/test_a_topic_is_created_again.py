@@ -1,4 +1,4 @@
-"""A topic is deleted and made again under its old name: its offsets mean other records."""
+"""A topic is deleted and created again under its name: its offsets mean other records."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ _STOPS_S = 90.0
 
 
 def counted(deployment: Deployment, events: int) -> None:
-    """Wait until so many events are applied."""
+    """Wait until this many events are applied."""
     wait_until(lambda: total(deployment, "u", "applied") == events, 60, "all are applied")
 
 
@@ -45,7 +45,7 @@ def create_again(deployment: Deployment, topic: str) -> None:
     ("events", "says"), [(3, "was it created again?"), (30, "was created again")]
 )
 def test_a_worker_names_the_topic_and_stops(deployment: Deployment, events: int, says: str) -> None:
-    """Shorter than the fence, or longer: one line at the start, exit code 1, nothing applied."""
+    """Shorter than the position, or longer: one line at the start, exit code 1, nothing applied."""
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     one = deployment.worker(instance_id="one")
     asyncio.run(produce(deployment, [event("u1", f"a{number}") for number in range(10)]))
@@ -68,7 +68,7 @@ def test_a_worker_names_the_topic_and_stops(deployment: Deployment, events: int,
 def test_a_topic_created_again_and_as_long_is_noticed_by_a_running_worker(
     deployment: Deployment,
 ) -> None:
-    """Offsets go on as if nothing had been; what was applied is compared twice a minute."""
+    """Offsets continue as before; the last applied record is compared twice a minute."""
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     one = deployment.worker(instance_id="one", session_timeout="20")
     asyncio.run(produce(deployment, [event("u1", f"a{number}") for number in range(10)]))
@@ -85,8 +85,8 @@ def test_a_topic_created_again_and_as_long_is_noticed_by_a_running_worker(
 
 
 def test_a_topic_created_again_under_a_running_worker_stops_it(deployment: Deployment) -> None:
-    """It stops as soon as it is given a record of the new topic; nothing of that is applied."""
-    if deployment.servers.lane == "embedded":
+    """It stops at the first record of the new topic, and applies none of them."""
+    if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker does not say that an offset lies beyond the end")
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     one = deployment.worker(instance_id="one")
