@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from streamapp.errors import ConfigError, StreamappError
+from streamapp.printable import visible
 
 INTERRUPTED = 130
 
@@ -58,4 +59,4 @@ def _drop_output() -> None:
 
 
 def _say(program: str, message: str) -> None:
-    sys.stderr.write(f"{program}: {' '.join(message.split())}\n")
+    sys.stderr.write(f"{program}: {visible(' '.join(message.split()))}\n")
