@@ -127,6 +127,12 @@ async def test_a_full_disk_is_waited_for_also_at_the_start(
         assert "MISCONF" in await waits(made.create(10), over, caplog)
 
 
+async def grant(redis: Redis, *rights: str) -> None:
+    """Make a user that may do everything but what `rights` take away."""
+    every = ["reset", "on", ">secret", "~*", "+@all"]
+    await redis.execute_command("ACL", "SETUSER", "worker", *every, *rights)  # type: ignore[no-untyped-call]
+
+
 @pytest.mark.usefixtures("slot")
 @pytest.mark.parametrize(
     ("rights", "named"),
@@ -141,8 +147,7 @@ async def test_a_right_that_is_missing_is_named(
     node: RedisNode, redis: Redis, rights: list[str], named: str
 ) -> None:
     """In one line, with exit code 2 and no word of a rebuild."""
-    every = ["reset", "on", ">secret", "~*", "+@all"]
-    await redis.execute_command("ACL", "SETUSER", "worker", *every, *rights)
+    await grant(redis, *rights)
     url = node.url.replace("//", "//worker:secret@")
     async with connect(Settings(_env_file=None, redis_url=url)) as client:
         mine = Slot(client, KEYS, "g")
@@ -166,7 +171,7 @@ async def test_credentials_that_are_refused_are_not_waited_for(
     node: RedisNode, redis: Redis, user: str
 ) -> None:
     """An operator changes them; a worker that waited would look healthy."""
-    await redis.execute_command("ACL", "SETUSER", "worker", "reset", "on", ">secret", "+@all", "~*")
+    await grant(redis)
     await redis.config_set("requirepass", "" if user else "secret")
     try:
         url = node.url.replace("//", f"//{user}")
