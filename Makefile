@@ -51,10 +51,10 @@ test-speed: $(VENV)/.tests $(VENV)/.warm ## Run the tests of speed that CI runs,
 test-docker: $(VENV)/.tests $(VENV)/.warm ## Run the tests that use servers on containers, where Docker answers
 	$(call ON_LANE,docker,$(PYTEST) $(ON_KAFKA) -m servers $(ARGS))
 
-# A lane that cannot run here is named; it fails nothing.
+# A backend that cannot run here is named; it fails nothing.
 ON_LANE = @if reason=$$($(BIN)/python -m tests.servers $(1) 2>&1); then \
 	echo "STREAMAPP_TEST_LANE=$(1) $(2)"; STREAMAPP_TEST_LANE=$(1) $(2); \
-	else echo "NOTHING WAS TESTED. The lane $(1) cannot run here: $$reason"; fi
+	else echo "NOTHING WAS TESTED. The backend $(1) cannot run here: $$reason"; fi
 
 # What chaos does, for how long, and to which servers.
 SEED ?= 1
@@ -63,7 +63,7 @@ LANE ?= embedded
 SEEDS ?= 1 2
 
 test-full: export STREAMAPP_TEST_FULL := 1
-test-full: $(VENV)/.tests $(VENV)/.warm ## Run everything on every lane there is, and chaos by SEEDS for MINUTES each
+test-full: $(VENV)/.tests $(VENV)/.warm ## Run everything on every backend there is, and chaos by SEEDS for MINUTES each
 	$(PYTEST) $(TOGETHER) -m 'not alone' $(ARGS)
 	$(BIN)/pytest -m alone $(ARGS)
 	$(call ON_LANE,kafka,$(PYTEST) $(ON_KAFKA) -m 'servers and not alone' $(ARGS))

@@ -1,4 +1,4 @@
-"""What every test may ask for: seeds, data, servers, a deployment and its workers."""
+"""Fixtures for all tests: seeds, data, servers, a deployment and its workers."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.servers.backend import BackendError, Servers, running
-from tests.servers.backend import lane as lane_named
+from tests.servers.backend import BackendError, Servers, backend_named, running
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
 
 _FREE_SEED = os.environ.get("STREAMAPP_TEST_FREE_SEED") == "1"
-_LANE = os.environ.get("STREAMAPP_TEST_LANE", "embedded")
+_BACKEND = os.environ.get("STREAMAPP_TEST_LANE", "embedded")
 _DATA = os.environ.get("STREAMAPP_TEST_DATA", "")
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -22,13 +21,13 @@ settings.load_profile("free" if _FREE_SEED else "fixed")
 
 
 MARKERS = {
-    "servers": "uses the servers of the lane; set by itself, and such tests begin first",
+    "servers": "uses the servers of the backend; set by itself, and such tests begin first",
     "kafka": "Apache Kafka or a real Redis tells it otherwise: `.ci/run` runs it on them, too",
     "ci(reason)": "one story of a group: `make test` leaves it to `.ci/run`",
     "full": "a repeat, a long log or a rare place: only `make test-full` runs it here",
     "alone": "measures time, so nothing else may run beside it",
 }
-"""Which command runs a test; `make test` runs those that are not left to another one."""
+"""The command that runs a test; `make test` runs those without another command."""
 
 WHERE = pytest.StashKey[dict[str, str]]()
 """By file and name of a test, the shortest command that runs it, or some of its cases."""
@@ -46,9 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, None, None]:
-    """Mark the tests that use servers of the lane, before `-m` chooses; let them begin first.
+    """Mark the tests that use servers of the backend, before `-m` chooses; let them begin first.
 
-    They mostly wait, so that the others have the processor to themselves in the end.
+    They mostly wait, so the other tests have the processor to themselves in the end.
     """
     where: dict[str, str] = {}
     for item in items:
@@ -69,17 +68,17 @@ def _command(item: pytest.Item) -> str:
 
 
 def pytest_report_header() -> list[str]:
-    """Say what this run stands on."""
+    """Report the backend, the examples and the data of this run."""
     seed = "free" if _FREE_SEED else "fixed (STREAMAPP_TEST_FREE_SEED=1 frees them)"
-    return [f"lane: {_LANE}", f"examples: {seed}", f"real event logs: {_DATA or 'none'}"]
+    return [f"backend: {_BACKEND}", f"examples: {seed}", f"real event logs: {_DATA or 'none'}"]
 
 
 def pytest_sessionstart() -> None:
-    """End the run where its lane cannot run; fetch what the lane needs before any test's clock."""
+    """End the run if its backend cannot run; fetch its files before any test's clock starts."""
     try:
-        lane_named(_LANE).check()
+        backend_named(_BACKEND).check()
     except BackendError as error:
-        pytest.exit(f"the lane {_LANE} cannot run here: {error}", returncode=2)
+        pytest.exit(f"the backend {_BACKEND} cannot run here: {error}", returncode=2)
 
 
 @pytest.fixture(autouse=True)
@@ -91,30 +90,30 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def lane() -> str:
-    """The name of the lane."""
-    return _LANE
+def backend() -> str:
+    """The name of the backend."""
+    return _BACKEND
 
 
 @pytest.fixture(scope="session")
 def event_logs() -> Path:
-    """The folder of the real event logs; it lies beside the project, and not everywhere."""
+    """The folder of the real event logs; it lies beside the project, and may be missing."""
     if not Path(_DATA).is_dir() or not _DATA:
         pytest.skip("needs the real event logs: STREAMAPP_TEST_DATA names no folder")
     return Path(_DATA)
 
 
 @pytest.fixture(scope="session")
-def servers(lane: str) -> Iterator[Servers]:
-    """The servers that all tests share; nobody stops them."""
-    with running(lane) as shared:
+def servers(backend: str) -> Iterator[Servers]:
+    """The servers that all tests share; no test stops them."""
+    with running(backend) as shared:
         yield shared
 
 
 @pytest.fixture
-def own_servers(lane: str) -> Iterator[Servers]:
+def own_servers(backend: str) -> Iterator[Servers]:
     """Servers of this test alone, to be killed and started again; the Redis keeps its data."""
-    with running(lane, keeps_data=True) as own:
+    with running(backend, keeps_data=True) as own:
         yield own
 
 
@@ -136,5 +135,5 @@ def own_deployment(own_servers: Servers, tmp_path: Path) -> Iterator[Deployment]
 
 @pytest.fixture
 def worker(deployment: Deployment) -> Callable[..., Worker]:
-    """Starts workers of the deployment, as `Deployment.worker` says; they end with the test."""
+    """Starts workers of the deployment, as `Deployment.worker` does; they end with the test."""
     return deployment.worker

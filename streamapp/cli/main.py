@@ -32,7 +32,7 @@ Timeout = Annotated[
 
 @app.command()
 def worker() -> None:
-    """Run a worker until it is told to stop."""
+    """Run a worker until it is asked to stop."""
     from streamapp.cli.worker import run_worker
 
     run_worker()
@@ -209,7 +209,7 @@ def rebuild(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Begin the state anew, to be counted from the first event that Kafka holds.
+    """Begin a new state, counted from the first event that Kafka holds.
 
     Lists stay readable meanwhile, and those of items that no event names any more stay for ever,
     which is a difference to `audit`: --drop-lists withdraws all. A worker that ends because of it

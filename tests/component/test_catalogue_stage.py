@@ -48,7 +48,7 @@ class Desk:
         self.redis, self.broker = redis, Broker()
 
     async def begin(self) -> None:
-        """Say what the state was begun with."""
+        """Write the manifest of the state."""
         for kind in ("", *PROJECTIONS):
             prefix, deltas = "s:layout", DELTAS
             if kind:
@@ -74,7 +74,7 @@ class Desk:
         )
 
     def heard(self, shard: int, deltas: str = DELTAS) -> dict[str, bool]:
-        """Return what a shard makes of its notices: whether each item is hidden."""
+        """Return a shard's view after its notices: whether each item is hidden."""
         made = self.shard(shard, deltas)
         hidden = made.visibility.hidden.tolist()
         return dict(zip(made.registry.ids, hidden, strict=False))
@@ -100,7 +100,7 @@ class Desk:
         return found
 
     async def known(self) -> dict[str, Product]:
-        """Return the products that are stored."""
+        """Return the stored products."""
         blobs = await Slot(self.redis, SlotKeys("s:", "c0")).blobs.read(list(ITEMS))
         return {
             item: decode_product(blob[1])
@@ -111,7 +111,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(redis: Redis) -> Desk:
-    """A partition that nobody has opened yet."""
+    """A partition that no owner has opened yet."""
     made = Desk(redis)
     await made.begin()
     return made
@@ -167,7 +167,7 @@ async def test_what_was_sent_by_an_owner_who_died_is_taken_back_in_the_log(desk:
 
 
 async def test_what_stays_the_same_is_not_sent(desk: Desk) -> None:
-    """Only an item that is not known may have been deleted, and is spoken of in any case."""
+    """Only an unknown item may have been deleted, so shards always receive it."""
     said = [hides("a"), hides("a"), shows("b"), shows("b"), ("a", None)]
     owner = await desk.owner()
     for offset in range(len(said)):
@@ -201,7 +201,7 @@ async def test_a_category_that_changes_is_sent_to_those_who_count_what_is_popula
 
 
 async def test_a_catalogue_that_was_read_without_categories_is_refused(desk: Desk) -> None:
-    """Shards would know the category of nothing that is not said again."""
+    """Shards would not know the category of an item without a new record."""
     owner = await desk.owner()
     await owner.apply([batch([belongs("a", "tents")], 0, 1)])
     await desk.owner()
@@ -211,7 +211,7 @@ async def test_a_catalogue_that_was_read_without_categories_is_refused(desk: Des
 
 
 async def test_shards_of_every_kind_hear_of_the_items_that_their_lists_show(desk: Desk) -> None:
-    """What is bought after a view is called otherwise than what was viewed."""
+    """A bought item has another name than a viewed item."""
     owner = await desk.owner(kinds=(BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW))
     await owner.apply([batch([hides("a"), hides("b")], 0, 2)])
     for shard in range(SHARDS):
@@ -232,7 +232,7 @@ async def test_a_product_that_another_program_wrote_stops_the_worker_in_one_line
 
 @pytest.mark.parametrize("seed", range(25))
 async def test_owners_die_anywhere_and_late_copies_change_nothing(desk: Desk, seed: int) -> None:
-    """Shards hide what the last records say, and the products are those of the last records."""
+    """Shards hide the items of the last records, and the products are those of the last records."""
     chance = Random(seed)  # noqa: S311 - a story, not a secret
     said = [
         chance.choice((hides, shows, _tent, _lamp, lambda item: (item, None)))(chance.choice(ITEMS))

@@ -70,14 +70,14 @@ def clicks(tp: TP, *offsets: int, **about: Any) -> RecordBatch:
 
 
 async def position(redis: Redis, tp: TP) -> int:
-    """Return the position that is stored."""
+    """Return the stored position."""
     return int(await redis.hget(f"s:{{e:{tp.topic}:{tp.partition}}}:head", "position") or 0)
 
 
 async def test_a_cut_does_not_wait_for_the_position_of_the_one_before(
     intake: IntakeStage, redis: Redis, gate: Gate
 ) -> None:
-    """The next is made meanwhile; what counts as stored is what is stored."""
+    """The next cut is made meanwhile; only the stored position counts as stored."""
     gate.open.clear()
     await intake.apply([clicks(SECOND, 0, 1)])
     assert (intake.position(SECOND), intake.stored_position(SECOND)) == (2, 0)
@@ -101,7 +101,7 @@ async def test_a_cut_does_not_wait_for_the_position_of_the_one_before(
 async def test_a_position_that_somebody_else_moved_is_found(
     intake: IntakeStage, redis: Redis
 ) -> None:
-    """By the next cut, or when nothing comes."""
+    """By the next cut, or when no record comes."""
     await redis.hset(f"s:{{e:{FIRST.topic}:0}}:head", "position", 7)
     await intake.apply([clicks(FIRST, 0)])
     with pytest.raises(PositionMovedError):

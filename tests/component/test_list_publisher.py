@@ -36,7 +36,7 @@ class Broker:
         return 3
 
     async def deliver(self, messages: dict[tuple[str, int], list[Any]]) -> None:
-        """Wait until it is open, then take what comes, or fail."""
+        """Wait until it is open, then take messages, or fail."""
         await self.open.wait()
         if self.failure is not None:
             raise self.failure
@@ -55,13 +55,13 @@ class Keys:
 
 
 class Claims:
-    """In place of a slot that nobody else claims."""
+    """In place of a slot that no other owner claims."""
 
     async def claim(self, _: str) -> None:
         """Do nothing."""
 
     async def is_owner(self, _: str) -> bool:
-        """Say yes."""
+        """Return true."""
         return True
 
 
@@ -111,7 +111,7 @@ def in_flight(desk: Desk) -> list[int]:
 
 
 async def test_rows_are_in_flight_until_the_topic_has_their_lists() -> None:
-    """They are no longer dirty, and yet a checkpoint must carry them."""
+    """They are no longer dirty, and yet a checkpoint must keep them."""
     desk = await Desk().open()
     await desk.publish(desk.rows)
     assert not desk.shard.lists.dirty.any()
@@ -166,7 +166,7 @@ async def test_what_goes_wrong_on_the_way_is_raised_to_whoever_asks_next() -> No
 
 
 async def test_a_list_changes_at_most_once_in_the_interval_and_a_new_one_at_once() -> None:
-    """A new owner does not know when the one before published what is there already."""
+    """A new owner does not know when the previous owner published the stored lists."""
     desk = await Desk(publish_interval=60.0).open()
     desk.broker.open.set()
     publisher, shard = desk.publisher, desk.shard
@@ -182,7 +182,7 @@ async def test_a_list_changes_at_most_once_in_the_interval_and_a_new_one_at_once
 
 
 async def test_a_checkpoint_carries_the_lists_in_flight() -> None:
-    """The next owner sends them again after a crash; when the topic has them, nobody does."""
+    """The next owner sends them again after a crash; once the topic has them, no owner does."""
     desk = await Desk().open()
     written: list[list[int]] = []
 

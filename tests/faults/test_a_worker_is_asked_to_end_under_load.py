@@ -1,4 +1,4 @@
-"""SIGTERM while events come in: the worker finishes what it read, and hands over in order."""
+"""SIGTERM while events come in: the worker finishes its batches, and hands over in order."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.servers.proxy import Proxy
 
 @pytest.mark.ci(reason="SIGTERM: nothing is replayed")
 def test_three_workers_hand_over_without_replaying_anything(deployment: Deployment) -> None:
-    """Each exits 0 under load; what it read is stored and published, and its successor goes on."""
+    """Each exits 0 under load; all it read is stored and published, and the next one goes on."""
     with selling(deployment, synthetic(seed=41, events=100_000), rate=800) as shop:
         for turn in range(3):
             one = deployment.worker(f"worker-{turn}", instance_id="one")

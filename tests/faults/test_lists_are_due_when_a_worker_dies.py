@@ -14,7 +14,7 @@ _DIES_S = 90.0
 
 
 def due(deployment: Deployment) -> bool:
-    """Say whether the state holds rows whose lists are still to be published."""
+    """Return whether the state holds rows whose lists are still to be published."""
     with deployment.redis() as redis:
         return bool(redis.hget(f"{deployment.name}:state:{{i0}}:head", "dirty"))
 
@@ -32,7 +32,7 @@ def due(deployment: Deployment) -> bool:
 def test_lists_that_were_on_their_way_are_published_again(
     deployment: Deployment, place: str
 ) -> None:
-    """In Redis and not on the topic; on the topic and not noted: both hold them in the end."""
+    """In Redis and not on the topic; on the topic and still pending: both hold them in the end."""
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     acts = list(synthetic(seed=46, events=300))
     succeeded(deployment, "streamapp", "topics")

@@ -1,4 +1,4 @@
-"""Lists for users outlast their owners: killed, asleep, or away when the time of a list is over."""
+"""User lists outlast their owners: killed, asleep, or away when the time of a list is over."""
 
 import os
 import signal
@@ -26,12 +26,12 @@ def users(lists: dict[str, bytes]) -> dict[str, int]:
 
 
 def asleep(worker: Worker) -> bool:
-    """Say whether a worker was stopped by a signal."""
+    """Return whether a worker was stopped by a signal."""
     return bool(psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED)
 
 
 def joined_again(worker: Worker, before: int) -> bool:
-    """Say whether a worker became a member after it had been one `before` times."""
+    """Return whether a worker became a member after it had been one `before` times."""
     return worker.output.count("Joined group") > before
 
 
@@ -51,7 +51,7 @@ def joined_again(worker: Worker, before: int) -> bool:
 def test_lists_that_were_on_their_way_are_published_by_the_next_worker(
     deployment: Deployment, place: str, hit: int
 ) -> None:
-    """In Redis and not on the topic; on the topic and not noted: both hold them in the end."""
+    """In Redis and not on the topic; on the topic and still pending: both hold them in the end."""
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     with selling(deployment, synthetic(seed=90 + hit, events=100_000), rate=200) as shop:
         one = deployment.idle_worker("one", instance_id="one", failpoint=f"{place}:{hit}")
@@ -68,7 +68,7 @@ def test_lists_that_were_on_their_way_are_published_by_the_next_worker(
 @pytest.mark.kafka
 @pytest.mark.full
 def test_an_owner_who_slept_puts_back_no_list(deployment: Deployment) -> None:
-    """It fell asleep between key and topic, and wakes up when its lists were replaced long ago."""
+    """It sleeps between key and topic, and wakes up long after its lists were replaced."""
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     with selling(deployment, synthetic(seed=94, events=100_000), rate=200) as shop:
         zombie = deployment.idle_worker("zombie", failpoint="user-lists.replaced:20:stop")
@@ -96,7 +96,7 @@ def test_an_owner_who_slept_puts_back_no_list(deployment: Deployment) -> None:
 def test_lists_whose_time_is_over_while_no_worker_runs_go_from_the_topic_too(
     deployment: Deployment,
 ) -> None:
-    """The next worker finds them noted, and sends null for each."""
+    """The next worker finds that they are pending, and sends null for each."""
     deployment.env["STREAMAPP_USER_LIST_TTL"] = "6"
     with selling(deployment, synthetic(seed=95, events=200, users=40), rate=400) as shop:
         one = deployment.worker("one", instance_id="one")

@@ -1,7 +1,7 @@
 """Many trackers write at once, and the broker may show a record before the one ahead of it.
 
-The embedded broker does: who reads while others write may find a record missing that is there a
-moment later. Nothing of that may be left out, in events or in what workers send one another.
+The embedded broker does: a reader may miss a record among concurrent writes and find it a moment
+later. No such record may be left out, neither an event nor a message between workers.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _ACTS_EACH = 800
 
 
 async def track(deployment: Deployment, acts: list[Act]) -> None:
-    """Send acts one by one, each when the broker has the one before."""
+    """Send acts one by one, each when the broker has the previous one."""
     async with AIOKafkaProducer(bootstrap_servers=deployment.servers.bootstrap) as producer:
         for act in acts:
             topic, key, value = record_of(deployment, [act])

@@ -1,4 +1,4 @@
-"""What is wrong in Redis itself stops a worker with one line: a policy, a key of another type."""
+"""A fault in Redis itself stops a worker with one line: a policy, a key of another type."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def refused(worker: Worker) -> None:
 def test_a_state_key_of_another_type_stops_the_worker_and_rebuild_counts_again(
     apart: Deployment, node: RedisNode, key: str
 ) -> None:
-    """One line that names a key and says what to do; nothing is written over the stranger."""
+    """One line names a key and what to do; the foreign key is not overwritten."""
     apart.env["STREAMAPP_PARTITIONS"] = "1"
     stranger = f"{apart.env['STREAMAPP_STATE_PREFIX']}{key}"
     with selling(apart, synthetic(seed=60, events=100_000), rate=500) as shop:

@@ -1,4 +1,4 @@
-"""Redis does what it is asked, but its replies are lost: scripts are sent again, once counts."""
+"""Redis does its work, but its replies are lost: scripts run again, and events count once."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Other settings than those a state was made under: refused, or migrated, never mixed."""
+"""Settings other than those of the state: refused, or migrated, never mixed."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def refused(deployment: Deployment, **settings: str) -> str:
 
 @pytest.mark.ci(reason="settings that change counts")
 def test_what_changes_counts_is_refused_with_what_to_do(deployment: Deployment) -> None:
-    """Weights, cap, and how events are read; the state is untouched, and the old settings go on."""
+    """Weights, cap, and how events are read; the state is untouched, and the old settings work."""
     name = deployment.name
     shop = sold(deployment, seed=61)
     one = deployment.worker(instance_id="one")
@@ -55,7 +55,7 @@ def test_what_changes_counts_is_refused_with_what_to_do(deployment: Deployment) 
 
 @pytest.mark.full
 def test_another_topic_is_counted_from_its_first_record(deployment: Deployment) -> None:
-    """Added beside the others: what was counted stays, and nothing of the new one is left out."""
+    """A topic is added to the others: counts stay, and no event of the new topic is left out."""
     both = dict(deployment.env)
     shop = sold(deployment, seed=64)
     deployment.env["STREAMAPP_EVENT_TOPICS"] = f"{deployment.name}-clicks"
@@ -97,7 +97,7 @@ def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment
 def test_a_kind_of_lists_is_switched_on_by_a_rebuild_and_never_silently(
     deployment: Deployment, kind: str
 ) -> None:
-    """Events were counted without: refused, and so is a worker of before the rebuild."""
+    """Events were counted without it: refused, and so is a worker from before the rebuild."""
     shop = sold(deployment, seed=65)
     one = deployment.worker(instance_id="one")
     exact(deployment, shop.sold)

@@ -1,4 +1,4 @@
-"""The broker stops answering for half a minute and goes on as if nothing had been."""
+"""The broker stops answering for half a minute, then goes on as before."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ _SILENCE_S = 30.0
 def test_half_a_minute_of_silence_ends_nothing_and_counts_nothing_twice(
     own_deployment: Deployment,
 ) -> None:
-    """Longer than any session, with requests on their way: the worker waits, and then goes on."""
+    """Longer than any session, with requests in flight: the worker waits, and then goes on."""
     broker = own_deployment.servers.broker
     if not isinstance(broker, Server):
         pytest.skip("a container's process cannot be stopped from here")

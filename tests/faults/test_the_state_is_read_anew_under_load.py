@@ -1,4 +1,4 @@
-"""A worker reads its state anew again and again while events come in; what is under way stays."""
+"""A worker reads its state again and again while events come in; work in flight is not lost."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ def _noticed_more(worker: Worker, seen: int) -> bool:
 def test_no_record_is_passed_over_when_reading_goes_back_to_the_fence(
     apart: Deployment, node: RedisNode
 ) -> None:
-    """A read that was under way when the reader went back must not swallow what it then brings."""
+    """A read in flight when the reader went back must not swallow the records of the next one."""
     with selling(apart, synthetic(seed=61, events=100_000), rate=300) as shop:
         one = apart.worker(instance_id="one")
         for times in range(_TIMES):

@@ -1,4 +1,4 @@
-"""Bad input: each kind ends as a dead letter with its own code, and everything else counts."""
+"""Bad input: each kind becomes a dead letter with its own code, and everything else counts."""
 
 import asyncio
 from collections.abc import Callable
@@ -88,7 +88,7 @@ async def test_each_kind_of_bad_record_is_set_aside_with_its_code_and_the_rest_i
 async def test_one_bad_element_of_an_array_is_set_aside_alone(
     deployment: Deployment, worker: StartWorker
 ) -> None:
-    """The other elements count; the bad one goes as it was written."""
+    """The other elements count; the bad one becomes a dead letter byte for byte."""
     worker()
     bad = b'{"user_id": "u1" ,"item_id":""}'
     raw = b'[{"user_id":"u1","item_id":"a"}, %s,{"user_id":"u1","item_id":"b"}]' % bad

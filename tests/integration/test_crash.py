@@ -1,4 +1,4 @@
-"""A worker dies at any moment, again and again: the counts are those of once."""
+"""A worker dies at any moment, again and again: each event counts once."""
 
 import asyncio
 import random

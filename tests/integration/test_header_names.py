@@ -33,7 +33,7 @@ async def produce_named(deployment: Deployment, records: Sequence[Sent]) -> None
 async def test_records_with_such_headers_count_and_their_dead_letters_keep_the_name_escaped(
     deployment: Deployment, worker: Callable[..., Worker], tmp_path: Path
 ) -> None:
-    """While the worker reads them, and when it starts anew behind the last of them."""
+    """While the worker reads them, and when it starts again behind the last of them."""
     one = worker()
     good = [event(act.user, act.item, type=act.type, ts=act.ts) for act in ACTS]
     await produce_named(deployment, [*good[:20], Sent(b"not JSON", b"u1"), good[20]])

@@ -28,13 +28,13 @@ StartWorker = Callable[..., Worker]
 
 
 def list_of(deployment: Deployment, item: str) -> dict[str, Any]:
-    """Return the list of an item; empty while there is none."""
+    """Return the list of an item; empty without one."""
     value = redis_lists(deployment).get(f"item:{item}")
     return orjson.loads(value) if value else {}
 
 
 def lag_of(deployment: Deployment) -> int:
-    """Return how many records lie beyond the fences."""
+    """Return how many records are beyond the stored positions."""
     status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))
     return int(status["lag_events"])
 
@@ -120,7 +120,7 @@ async def test_every_shape_of_an_event_counts_and_status_says_what_was_done(
 async def test_what_trackers_compress_counts_like_anything_else(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """With each codec that Kafka has; a batch that cannot be read would stop its partition."""
+    """With each codec of Kafka; a batch that cannot be read would stop its partition."""
     worker()
     acts: list[Act] = []
     for place, codec in enumerate(("gzip", "snappy", "lz4", "zstd")):
@@ -145,7 +145,7 @@ async def test_what_trackers_compress_counts_like_anything_else(
 def test_a_synthetic_shop_is_counted_exactly_and_the_topic_equals_the_keys(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int, measure: str
 ) -> None:
-    """The audit finds no difference, the topic is what Redis holds, and a score is explained."""
+    """The audit finds no difference, the topic equals Redis, and a score is explained."""
     deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
     log = write_log(tmp_path / "shop.csv", synthetic(seed=cap, events=10_000))
     worker()
@@ -183,7 +183,7 @@ _WHERE = {
 def test_a_real_log_is_counted_exactly_and_the_topic_equals_the_keys(
     deployment: Deployment, worker: StartWorker, event_logs: Path, name: str, cap: str
 ) -> None:
-    """Real events with every cap; where histories overflow, in one topic, so that order counts."""
+    """Real events with every cap; if histories overflow, in one topic, because order counts."""
     deployment.env["STREAMAPP_HISTORY_CAP"] = cap
     log = event_logs / name / "events.csv.gz"
     worker()
@@ -196,7 +196,7 @@ def test_a_real_log_is_counted_exactly_and_the_topic_equals_the_keys(
 def test_a_list_of_an_item_that_no_event_names_is_a_difference(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """No shard knows the item, so none would ever withdraw what readers get there."""
+    """No shard knows the item, so no shard would ever withdraw its list."""
     log = write_log(tmp_path / "shop.csv", synthetic(seed=32, events=500))
     worker()
     succeeded(deployment, "loadtest", "replay", str(log), "--max")
@@ -216,7 +216,7 @@ def test_a_list_of_an_item_that_no_event_names_is_a_difference(
 def test_a_state_that_is_gone_stops_the_worker_and_rebuild_counts_again(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """Redis lost everything: an honest stop, one command, and exact counts with a rising `seq`."""
+    """Redis lost everything: a clear stop, one command, and exact counts with a rising `seq`."""
     log = write_log(tmp_path / "shop.csv", synthetic(seed=31, events=5_000))
     one = worker()
     succeeded(deployment, "loadtest", "replay", str(log), "--max")
@@ -240,7 +240,7 @@ def test_a_state_that_is_gone_stops_the_worker_and_rebuild_counts_again(
     assert set(after) == set(before)
     for key, list_before in before.items():
         seq, seq_before = (orjson.loads(one)["seq"] for one in (after[key], list_before))
-        # A list for a user that reads as before is not replaced.
+        # A user list with the same entries is not replaced.
         assert seq > seq_before or (key.startswith("user:") and after[key] == list_before)
     assert asyncio.run(topic_as_keys(deployment)) == after
 

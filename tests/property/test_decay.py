@@ -1,4 +1,4 @@
-"""Where interactions fade, lists are those of the plain definition, in any number of years."""
+"""With decay, lists are those of the plain definition, over any number of years."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -62,14 +62,14 @@ def assert_as_defined(
 
 
 def ages_of(pipeline: Pipeline) -> EraIndex:
-    """Return the aged items of the only shard."""
+    """Return the item eras of the only shard."""
     norms = pipeline.rows[0].norms
     assert isinstance(norms, DecayedNorms)
     return norms.eras
 
 
 def drain(pipeline: Pipeline) -> None:
-    """Apply all that shards have not applied."""
+    """Apply all messages that shards have not applied."""
     for shard in range(pipeline.shards):
         pipeline.drain(shard)
 
@@ -81,7 +81,7 @@ def drain(pipeline: Pipeline) -> None:
 def test_lists_equal_the_definition_at_every_prefix(
     data: st.DataObject, acts: list[Act], cap: int, shards: int, half_life_s: float, forget_s: float
 ) -> None:
-    """Late and early events, evictions, purchases after clicks, and users who begin anew."""
+    """Late and early events, evictions, purchases after clicks, and users who begin again."""
     top_n = data.draw(st.integers(1, 5))
     pipeline = Pipeline(shards, cap, Rule(top_n), decay=Decay(half_life_s), forget_after_s=forget_s)
     done: list[Act] = []
@@ -97,7 +97,7 @@ def test_lists_equal_the_definition_at_every_prefix(
 def test_who_is_forgotten_leaves_nothing(
     data: st.DataObject, acts: list[Act], cap: int, half_life_s: float
 ) -> None:
-    """What stays is as if the others never were, down to the oldest contribution."""
+    """The rest is as if the others never were, down to the oldest contribution."""
     pipeline = Pipeline(2, cap, Rule(100), decay=Decay(half_life_s))
     pipeline.take(acts)
     users = sorted({act.user for act in acts})
@@ -119,7 +119,7 @@ def test_who_is_forgotten_leaves_nothing(
 def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     data: st.DataObject, acts: list[Act], cap: int, half_life_s: float
 ) -> None:
-    """Rows, sums and numbers of aged items that are ahead of the fence are those of the log."""
+    """Rows, sums and numbers of item eras that are ahead of the position are those of the log."""
     decay = Decay(half_life_s)
     pipeline = Pipeline(1, cap, Rule(100), decay=decay)
     for part in data.draw(portions(acts)):
@@ -163,7 +163,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
 def test_rows_that_come_and_go_and_deltas_that_come_twice_change_nothing(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """A row that was stored and dropped goes on where it was; fences drop copies."""
+    """A row that was stored and dropped continues as before; applied offsets drop copies."""
     half_life_s = 86_400.0
     pipeline = Pipeline(2, cap, Rule(100), decay=Decay(half_life_s))
     for part in data.draw(portions(acts)):
@@ -237,7 +237,7 @@ def test_nothing_overflows_from_the_first_event_of_1970_to_the_last_of_this_cent
 def test_what_is_published_after_a_sweep_is_what_there_is(
     measure: Measure, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
-    """Rows that changed, and rows whose norms moved by a sweep, none else; some items are hidden.
+    """Changed rows, and rows with changed norms by a sweep, no others; some items are hidden.
 
     Measures of users do not fade.
     """
@@ -269,7 +269,7 @@ def test_what_is_published_after_a_sweep_is_what_there_is(
 
 
 def test_an_item_that_someone_forgets_enters_lists_that_did_not_hold_it() -> None:
-    """Nobody's pair with i changes, but j is rarer than before, and newer than k."""
+    """No user's pair with i changes, but j is rarer than before, and newer than k."""
     pipeline, published = Pipeline(1, 2, Rule(1), decay=Decay(3_600.0)), Published()
     pairs = (("w", "i"), ("w", "k"), ("v", "i"), ("v", "j"), ("u", "j"), ("u", "x"), ("u", "y"))
     acts = [Act(user, item, 1.0, START + 60.0 * n) for n, (user, item) in enumerate(pairs)]

@@ -1,4 +1,4 @@
-"""A shelf against a dictionary of lists: whatever is put there, and in whatever order."""
+"""The list cache against a dictionary of lists, for any lists in any order."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ READS = st.lists(
     ),
     max_size=8,
 )
-"""When lists were asked for, and what they were, by number."""
+"""When lists were read, and their content, by number."""
 
 
 def listed(shelf: ListCache, registry: Registry, number: int) -> list[tuple[str, float]]:
-    """Return the list as `blend` finds it."""
+    """Return the list in the form that `blend` reads."""
     lists = shelf.neighbours
     line = lists.row[number]
     place = slice(lists.starts[line], lists.ends[line])
@@ -40,7 +40,7 @@ def numbers_of(some: Any) -> Ints:
 def test_a_shelf_holds_the_list_that_was_asked_for_last(
     reads: list[tuple[float, dict[int, list[str]]]],
 ) -> None:
-    """A list that is another one has a version above all before; one that is not keeps its own."""
+    """A changed list has a version above all earlier ones; an unchanged list keeps its own."""
     registry, version = Registry(), 0
     shelf = ListCache(registry)
     model: dict[int, tuple[float, list[str], int]] = {}
@@ -75,7 +75,7 @@ def test_a_shelf_holds_the_list_that_was_asked_for_last(
 
 
 def test_a_list_that_changes_takes_no_more_room_where_it_fits() -> None:
-    """So what is remembered grows with the lists, and not with their changes."""
+    """So memory grows with the lists, and not with their changes."""
     registry = Registry()
     shelf, number = ListCache(registry), numbers_of([3])
     for turn in range(100):

@@ -1,4 +1,4 @@
-"""A message that comes twice, a batch that is cut anew, a crash: the counts are those of once."""
+"""A message that comes twice, a batch with another cut, a crash: each event counts once."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -23,7 +23,7 @@ from tests.support.strategies import portions, streams
 
 @given(st.data(), streams(), st.integers(1, 4))
 def test_deltas_sent_again_change_nothing(data: st.DataObject, acts: list[Act], cap: int) -> None:
-    """Copies of earlier deltas anywhere later in the log are dropped by the fences."""
+    """Applied offsets drop copies of earlier deltas anywhere later in the log."""
     once, twice = Pipeline(1, cap, Rule(5)), Pipeline(1, cap, Rule(5))
     for part in data.draw(portions(acts)):
         once.take(part)
@@ -40,7 +40,7 @@ def test_deltas_sent_again_change_nothing(data: st.DataObject, acts: list[Act], 
 def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """Rows and norms stored ahead of the fence skip what they hold when the log is read again."""
+    """Rows and norms ahead of the position skip the deltas they hold when the log is read again."""
     pipeline = Pipeline(1, cap, Rule(5))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
@@ -83,7 +83,7 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
 def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """Deltas are applied meanwhile, so rows are stored at several positions ahead of the fence."""
+    """Deltas are applied meanwhile, so rows are at several positions ahead of the stored one."""
     pipeline = Pipeline(1, cap, Rule(5))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
@@ -111,7 +111,7 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
 
 
 def norm_records(changes: dict[int, bytes]) -> bytes:
-    """Return packed norms by number, as the store holds them."""
+    """Return packed norms by number, as in the store."""
     stored = np.zeros(max(changes, default=-1) + 1, NORM)
     for number, packed in changes.items():
         stored[number] = np.frombuffer(packed, NORM)[0]
@@ -122,7 +122,7 @@ def norm_records(changes: dict[int, bytes]) -> bytes:
 def test_a_cut_below_the_fence_brings_nothing_and_one_across_it_brings_the_rest(
     acts: list[Act], data: st.DataObject
 ) -> None:
-    """Events are admitted by their offset, whatever the message they come in."""
+    """Events are admitted by their offset, in any message."""
     fence = data.draw(st.integers(0, len(acts)))
     builder = InteractionBatchBuilder()
     builder.begin(Source("clicks", 3, len(acts)))

@@ -8,16 +8,16 @@ T = TypeVar("T")
 
 _INTERVAL_S = 0.02
 _DEAR = 3.0
-"""A condition that takes long is asked less often: it rests for so many times what it took."""
+"""A slow condition is polled less often: the pause is this many times its duration."""
 
 
 def wait_until(condition: Callable[[], T], within_s: float, what: Callable[[], str] | str) -> T:
     """Return the first true answer of a condition.
 
     Args:
-        condition: What is asked again and again.
-        within_s: Seconds after which waiting is given up.
-        what: What was waited for, for the message; called only when it is needed.
+        condition: Called again and again.
+        within_s: Seconds until waiting ends.
+        what: Describes the condition in the message; called only when needed.
 
     Raises:
         AssertionError: the condition stayed false.

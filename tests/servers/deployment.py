@@ -22,12 +22,12 @@ PROJECT = Path(__file__).parents[2]
 
 @dataclass
 class Deployment:
-    """What the settings of one test have in common.
+    """The common settings of one test.
 
     Attributes:
-        servers: Where it lives.
-        folder: Where its processes run, and leave their logs.
-        name: What all its names begin with.
+        servers: Its servers.
+        folder: Working directory of its processes, with their logs.
+        name: Prefix of all its names.
         env: Its settings, as environment variables.
         workers: Every worker that was made in it.
     """
@@ -51,7 +51,7 @@ class Deployment:
             "STREAMAPP_LISTS_TOPIC": f"{name}-lists",
             "STREAMAPP_LIST_PREFIX": f"{name}:recs:v1:",
             "STREAMAPP_STATE_PREFIX": f"{name}:state:",
-            # The shortest that Kafka itself takes: a killed worker's partitions move soon.
+            # The shortest that Kafka itself allows: a killed worker's partitions move soon.
             "STREAMAPP_SESSION_TIMEOUT": "6",
         }
 
@@ -85,7 +85,7 @@ class Deployment:
     def run(
         self, module: str, *arguments: str, within_s: float = 60.0
     ) -> subprocess.CompletedProcess[str]:
-        """Run `python -m MODULE ARGUMENTS` in this deployment to its end, and return what it said.
+        """Run `python -m MODULE ARGUMENTS` in this deployment to its end, and return its output.
 
         Args:
             module: `streamapp` or `loadtest`.
@@ -105,7 +105,7 @@ class Deployment:
         """Make a worker and start it; return it when it is ready.
 
         Args:
-            name: What its log is called.
+            name: Name of its log.
             settings: More settings, by their names without the prefix: `history_cap="5"`.
         """
         made = self.idle_worker(name, **settings)
@@ -120,13 +120,13 @@ class Deployment:
         return made
 
     def end(self) -> None:
-        """Kill its workers, and print their logs: pytest shows them where the test failed."""
+        """Kill its workers, and print their logs, which pytest shows if the test failed."""
         for worker in self.workers:
             worker.kill()
             print(f"--- {worker.name} ---\n{worker.log.read_text(errors='replace')}")  # noqa: T201
 
     def remove(self) -> None:
-        """End it, and delete its topics and keys; a group without members goes by itself."""
+        """End it, and delete its topics and keys; the broker removes a group without members."""
         self.end()
         self.remove_topics()
         with self.redis() as redis:

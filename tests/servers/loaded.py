@@ -1,4 +1,4 @@
-"""What every process of the app loads, loaded once: processes are forked from the one that did.
+"""Loads once what every process of the app loads; processes are forked from the one that did.
 
 The interpreter that imports this opens no connection and runs no loop.
 """

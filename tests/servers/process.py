@@ -1,8 +1,8 @@
-"""Processes of the app: `python -m MODULE ARGUMENTS`, forked where that tells the same.
+"""Processes of the app: `python -m MODULE ARGUMENTS`, forked if that makes no difference.
 
-To import the app and to load its kernels takes longer than most stories need of it. A process of
-the standard library's fork server has done both. Its children are processes like all others: they
-have their own environment, folder, log and exit code, and die by signals.
+Importing the app and loading its kernels takes longer than most stories. A process of the standard
+library's fork server has done both. Its children are processes like all others: they have their own
+environment, folder, log and exit code, and die by signals.
 """
 
 import multiprocessing
@@ -26,7 +26,7 @@ def _become(
     out: Path,
     err: Path,
 ) -> None:
-    """Do in a new process what an interpreter does that was started for a module."""
+    """Do in a new process what an interpreter does for a module."""
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
@@ -43,7 +43,7 @@ def _become(
 
 
 class AppProcess:
-    """A process of the app that runs."""
+    """A running process of the app."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class AppProcess:
         Args:
             module: `streamapp` or `loadtest`.
             arguments: Its command line.
-            folder: Where it runs.
+            folder: Its working directory.
             env: Its environment.
             out: The file that its output is appended to.
             err: The file that its errors are appended to.
@@ -75,11 +75,11 @@ class AppProcess:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """Return its exit code, None while it runs; that of a signal is negative."""
+        """Return its exit code, None while it runs; negative for a signal."""
         return self._process.exitcode
 
     def wait(self, within_s: float | None = None) -> int:
-        """Return its exit code when it has ended.
+        """Return its exit code after it has ended.
 
         Raises:
             subprocess.TimeoutExpired: it runs on.

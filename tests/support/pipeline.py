@@ -34,7 +34,7 @@ from tests.support.oracle import Act
 
 @dataclass
 class Pipeline:
-    """Acts in, rows and lists out."""
+    """Acts go in, rows and lists come out."""
 
     shards: int
     cap: int
@@ -86,7 +86,7 @@ class Pipeline:
         self.offset += 1
 
     def forget(self, users: list[str]) -> None:
-        """Forget users, as a cut of idle ones does."""
+        """Forget users, as a cut of idle users does."""
         held = [user for user in users if self.histories.get(user)]
         if held:
             self._send(
@@ -95,7 +95,7 @@ class Pipeline:
         self.offset += 1
 
     def tell(self, hidden: Mapping[str, bool]) -> None:
-        """Send all shards a notice of items that are hidden, or shown, from now on."""
+        """Send all shards a notice that items are hidden, or shown again, from now on."""
         changes = [
             VisibilityChange(self.told + place, roles_of(self.kind).column + item, now)
             for place, (item, now) in enumerate(hidden.items())
@@ -121,7 +121,7 @@ class Pipeline:
             self.log[shard].append(value)
 
     def drain(self, number: int) -> None:
-        """Apply what the log of a shard holds beyond its position, all at once."""
+        """Apply the log of a shard beyond its position, all at once."""
         shard, log = self.rows[number], self.log[number]
         admitted = []
         for offset, message in enumerate(log[self.read[number] :], self.read[number]):
@@ -154,7 +154,7 @@ class Pipeline:
             shard.rows.drop(np.flatnonzero(shard.rows.present))
 
     def store_at(self, number: int, fence: int) -> list[bytes | CatalogueUpdate | Matches]:
-        """Let a shard come to `fence` and store its rows there; return the log as it was."""
+        """Apply a shard's log up to `fence` and store its rows; return the log as it was."""
         whole = self.log[number]
         self.log[number] = whole[:fence]
         self.drain(number)

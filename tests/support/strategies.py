@@ -1,4 +1,4 @@
-"""Streams of interactions that nobody would think of."""
+"""Streams of interactions that no author would think of."""
 
 import os
 
@@ -15,7 +15,7 @@ ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
 
 
 def examples(most: int) -> settings:
-    """Return settings by which a property is tried so often by `make test-full`, else a third."""
+    """Return settings: `make test-full` tries a property this often, other runs a third of it."""
     return settings(max_examples=most if _FULL else most // 3)
 
 

@@ -85,8 +85,8 @@ class CatalogueStage:
         head = await open_slot(context, slot, CatalogueHead, tp, known, pipeline.results)
         if head.last_record and not head.categories_told:
             raise StateError(
-                f"{tp.topic}[{tp.partition}]: the catalogue was read by a version that told shards "
-                "of no categories; count again from the first event with `streamapp rebuild`"
+                f"{tp.topic}[{tp.partition}]: the catalogue was read by a version that sent shards "
+                "no categories; count again from the first event with `streamapp rebuild`"
             )
         return cls(context, tp.partition, slot, head, shards)
 

@@ -13,7 +13,7 @@ class Assignment:
     """Runs a partition task for what is assigned to a worker, and ends it when it is revoked.
 
     Args:
-        worker: Makes stages, moves the consumer, and is told what ends a task.
+        worker: Makes stages, moves the consumer, and receives the error that ends a task.
     """
 
     def __init__(self, worker: Worker) -> None:

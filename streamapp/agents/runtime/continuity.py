@@ -43,8 +43,8 @@ class OffsetContinuity:
             first = batch.records[0].offset
             if first < at:
                 raise StateError(
-                    f"{_name(batch.tp)} went back from offset {at} to {first}: was the topic made "
-                    "anew? Use another GROUP_ID and STATE_PREFIX to start anew"
+                    f"{_name(batch.tp)} went back from offset {at} to {first}: was the topic "
+                    "created again? Use another GROUP_ID and STATE_PREFIX to start from scratch"
                 )
             if first > at and (await self._beginning(batch.tp)) > at:
                 raise StateError(

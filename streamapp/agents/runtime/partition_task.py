@@ -53,7 +53,7 @@ class PartitionTask:
     Args:
         partitions: The partitions.
         stage: The first stage, which was just made.
-        worker: Makes further stages, seeks, and is told what ends the task.
+        worker: Makes further stages, seeks, and receives the error that ends the task.
         epochs: Numbers that rise, one for each time reading starts at another offset.
 
     Attributes:

@@ -104,7 +104,8 @@ async def open_slot(
     if head.position > offsets.end:
         raise StateError(
             f"{where}: the state is at offset {head.position}, but the topic ends at "
-            f"{offsets.end}; was it made anew? Use another GROUP_ID and STATE_PREFIX to start anew"
+            f"{offsets.end}; was it created again? Use another GROUP_ID and STATE_PREFIX "
+            "to start from scratch"
         )
     if head.position < offsets.beginning:
         raise StateError(

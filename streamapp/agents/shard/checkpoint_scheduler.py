@@ -22,7 +22,7 @@ _STORE_REST = 10
 """While deltas wait, checkpoints run for a tenth of the time at most."""
 
 _IDLE_S = 0.05
-"""A shard that got no delta for so many seconds is stored at once when its lists are published."""
+"""A shard without deltas for so many seconds is stored as soon as its lists are published."""
 
 _NO_ROWS: Ints = np.zeros(0, np.int32)
 

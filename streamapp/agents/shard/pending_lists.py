@@ -15,7 +15,7 @@ class PendingLists:
     Attributes:
         dirty: Rows whose list changed, by number, as `packed_flags` encodes them.
         moved: Items whose norm or visibility changed and that some list does not reflect yet,
-            encoded likewise.
+            encoded in the same way.
         republish_at: Position from which every list is published again; None for none.
     """
 

@@ -90,7 +90,7 @@ class TrendingJob:
     ) -> Self:
         """Return the job of a new owner.
 
-        It publishes the list of all items in any case, because the topic may not have it.
+        It always publishes the list of all items, because the topic may not have it.
 
         Args:
             context: Settings and connections.

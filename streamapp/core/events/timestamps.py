@@ -37,7 +37,7 @@ def scaled(number: float) -> float:
 
 
 def parse_timestamp(value: Any) -> float | None:
-    """Return a time in seconds; None where it is left out: None, or a text of spaces.
+    """Return a time in seconds; None if it is left out: None, or a text of spaces.
 
     Args:
         value: A number, a text that holds one, or an ISO 8601 date with or without a zone, perhaps
@@ -55,7 +55,7 @@ def parse_timestamp(value: Any) -> float | None:
     text = value.strip()
     if not text:
         return None
-    # A date is told from a number by its dash, since what no number is takes long to find out.
+    # A dash marks a date. Testing for it is cheap; a failed conversion to a number is not.
     number = None if text[4:5] == "-" else _number(text)
     if number is None:
         return _moment(text)

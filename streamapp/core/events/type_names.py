@@ -1,4 +1,4 @@
-"""Finds the type that an event means by the name that its tracker has for it."""
+"""Finds the type of an event by the name that its tracker uses for it."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ class TypeNames:
     """The names of types in events of one format.
 
     Attributes:
-        types: Type by every name that needs no spelling.
+        types: Type by every name that is used as it is.
 
     Args:
-        known: Type by name, as the settings say. They win over the names of the format.
-        form: The format, which has names of its own.
+        known: Type by name from the settings. They win over the names of the format.
+        form: The format, which has its own names.
     """
 
     def __init__(self, known: Mapping[str, str], form: Format) -> None:

@@ -45,7 +45,7 @@ class InteractionBatch(msgspec.Struct, array_like=True, frozen=True):
         generation: The id of the state that they are for; a rebuilt state ignores older batches.
         sources: The partitions of the event topics.
         users: User ids; a column refers to a user by its index here.
-        items: Item ids, likewise.
+        items: Item ids, in the same form.
         types: Event types, likewise.
         columns: Little-endian arrays of one length: source, offset, user, item, type, ts.
         dead: (source, offset) of every dead letter.

@@ -1,4 +1,4 @@
-"""Connects to Redis, and repeats calls that fail for a while."""
+"""Connects to Redis, and repeats calls that fail with an error that passes."""
 
 import asyncio
 import logging
@@ -37,28 +37,28 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DISTURBED = (SlotNotCoveredError, AttributeError)
-"""What passes on a cluster, too: a slot that no node that answers has, and a call that another one
-disturbed. When one fails, redis-py closes idle connections, also those that another takes at that
-moment: it finds no writer, an `AttributeError`."""
+"""Errors that pass on a cluster as well. A slot may have no node that answers, or another call may
+disturb this one: when a call fails, redis-py closes idle connections, also one that another call
+takes at that moment. That call then finds no writer, an `AttributeError`."""
 
 _REFUSALS = (TypeError, ValueError, RedisError, RedisClusterException)
-"""How redis-py refuses what a URL asks for."""
+"""The errors with which redis-py refuses the options in a URL."""
 
 _FOR_EVER = 1_000_000_000
 """Attempts: at one a second, more than thirty years."""
 
 _LARGE_BYTES = 10_000
-"""An argument of so many bytes is handed on as it is, where it comes last."""
+"""An argument of at least this many bytes is handed on unchanged if it is the last one."""
 
 _NOTHING = b"$0\r\n\r\n"
 """How hiredis packs an empty argument."""
 
 
 class _Cluster(RedisCluster):
-    """Waits for what passes, as the client of one server does.
+    """Waits for errors that pass, as the client of one server does.
 
-    redis-py itself repeats less on a cluster: nothing where no node answers, or one is loading or
-    out of memory, and nothing that is asked of certain nodes.
+    redis-py itself repeats less on a cluster. It does not repeat if no node answers, if a node is
+    loading or out of memory, or if a call names its nodes.
     """
 
     def __init__(self, *, retry: Retry, connections: int, **options: Any) -> None:
@@ -66,8 +66,8 @@ class _Cluster(RedisCluster):
 
         Args:
             retry: How a call is repeated.
-            connections: Most connections to each node: so many calls are under way at a time.
-            options: What redis-py takes.
+            connections: Most connections to each node, and so most calls at a time.
+            options: The options of redis-py.
         """
         super().__init__(retry=Retry(NoBackoff(), 0), max_connections=connections, **options)
         self._patience = retry
@@ -93,9 +93,10 @@ class _Cluster(RedisCluster):
 
         Args:
             args: The command.
-            target_nodes: What redis-py takes, or a function that returns it: that is called again
-                for each attempt, since another node may have taken the place of one that is gone.
-            options: What redis-py takes.
+            target_nodes: As redis-py takes it, or a function that returns it. The function is
+                called again for each attempt, because another node may have replaced one that is
+                gone.
+            options: The options of redis-py.
 
         Raises:
             ConfigError: Redis does not let the worker do this.
@@ -114,7 +115,7 @@ class _Cluster(RedisCluster):
             return await self._patience.call_with_retry(attempt, again)
 
     def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:
-        """Return a pipeline, which waits for its turn like a call."""
+        """Return a pipeline, which waits for its turn as a call does."""
         return _Pipeline(self, transaction)  # type: ignore[abstract]
 
 
@@ -124,7 +125,7 @@ class _Pipeline(ClusterPipeline):
     cluster_client: _Cluster
 
     async def execute(self, *args: Any, **options: Any) -> list[Any]:
-        """Return the answers to the calls."""
+        """Return the replies to the calls."""
         async with self.cluster_client.unused:
             return await super().execute(*args, **options)
 
@@ -154,7 +155,7 @@ class _Waiting(Retry):
 
 
 class _Patience(ExponentialBackoff):
-    """Waits between attempts, at most a second, and says so now and then."""
+    """Waits between attempts, at most a second, and logs it now and then."""
 
     def compute(self, failures: int) -> float:
         if should_log(failures):
@@ -175,10 +176,10 @@ def _reason(error: BaseException | None) -> str:
 
 
 class _Packing(AbstractConnection):
-    """Packs calls in C, as redis-py itself does only where it blocks.
+    """Packs calls in C, as redis-py itself does only in its blocking client.
 
-    Its own way in Python takes a sixth of a worker's CPU. What is large comes last in a call, and
-    is handed on as it is: hiredis copies it three times.
+    Packing in Python takes a sixth of a worker's CPU. A large argument comes last in a call and is
+    handed on unchanged, because hiredis would copy it three times.
     """
 
     def pack_command(self, *args: Any) -> list[bytes]:
@@ -191,15 +192,15 @@ class _Packing(AbstractConnection):
 
 
 def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
-    """Return a client that answers in bytes; it connects on first use.
+    """Return a client that returns bytes; it connects on first use.
 
-    It has at most `REDIS_CONNECTIONS` connections; on a cluster, to each node. A call that finds
-    none waits for its turn.
+    It has at most `REDIS_CONNECTIONS` connections; on a cluster, to each node. A call that finds no
+    free connection waits for its turn.
 
     `attempts` bounds how often a call is repeated on an error that passes; a worker never gives up.
 
     Raises:
-        ConfigError: redis-py does not take the URL, such as an option in it; or the URL limits the
+        ConfigError: redis-py refuses the URL, for example an option in it; or the URL limits the
             connections, which a setting does.
     """
     if "max_connections" in parse_qs(urlsplit(settings.redis_url).query):
@@ -219,7 +220,7 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
             return _Cluster.from_url(settings.redis_url, **options)  # type: ignore[return-value]
         pool = WaitingPool.from_url(settings.redis_url, **options)
         pool.connection_class = type("Connection", (_Packing, pool.connection_class), {})
-        # What the URL asks for is only looked at when a connection is made.
+        # redis-py reads the options in the URL only when it makes a connection.
         pool.connection_class(**pool.connection_kwargs)
     except _REFUSALS as error:
         reason = str(error).rpartition(".__init__() got an ")[2].rstrip(".")

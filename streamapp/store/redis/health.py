@@ -1,4 +1,4 @@
-"""What the masters that answer say of themselves: one, or those of a cluster."""
+"""Reads INFO from the masters that answer: one server, or the nodes of a cluster."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from streamapp.errors import ConfigError
 from streamapp.store.redis.refusals import rights_named
 
 Masters = list[dict[str, Any]]
-"""What INFO says, of each."""
+"""The INFO of each master."""
 
 
 async def read_masters(redis: Redis | RedisCluster) -> Masters:
@@ -32,14 +32,14 @@ async def read_masters(redis: Redis | RedisCluster) -> Masters:
 def identity_of(masters: Masters) -> str:
     """Return a text that changes when a server restarts or a replica is promoted.
 
-    Another one may lack the last writes of the one before. A server keeps its `run_id` while it
-    runs, and its `master_replid` while it is the same master.
+    The new server may lack the last writes of the previous one. A server keeps its `run_id` while
+    it runs, and its `master_replid` while it is the same master.
     """
     return " ".join(sorted(f"{one['run_id']}/{one['master_replid']}" for one in masters))
 
 
 def check_policy(masters: Masters) -> None:
-    """Refuse a Redis that may evict keys: a lost fence would be silent corruption.
+    """Refuse a Redis that may evict keys: a lost position would be silent corruption.
 
     Raises:
         ConfigError: the eviction policy is not `noeviction`.

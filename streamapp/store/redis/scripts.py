@@ -18,7 +18,7 @@ _SHEBANG = "#!lua\n"
 
 
 def script_text(name: str) -> str:
-    """Return the text of `lua/<name>.lua`, behind `lua/guard.lua` where it uses that."""
+    """Return the text of `lua/<name>.lua`, after `lua/guard.lua` if the script uses it."""
     folder = files("streamapp.store.slot") / "lua"
     text = (folder / f"{name}.lua").read_text()
     if "guard." not in text:
@@ -35,7 +35,7 @@ def _source(name: str) -> tuple[str, str]:
 
 
 async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Value]) -> Any:
-    """Run the script `lua/<name>.lua`, and load it where the server does not have it.
+    """Run the script `lua/<name>.lua`; load it first if the server does not have it.
 
     Raises:
         StreamappError: Redis refuses, for instance because a key is of another type.

@@ -108,5 +108,5 @@ def check_partitions(topic: str, found: int, begun: int) -> None:
         raise ConfigError(
             f"{topic} has {found} partitions, the state was begun with {begun}: "
             "users or items would change their partition. Make the topic with "
-            f"{begun} partitions, or use another GROUP_ID and STATE_PREFIX to start anew"
+            f"{begun} partitions, or use another GROUP_ID and STATE_PREFIX to start from scratch"
         )

@@ -1,4 +1,4 @@
-"""A checkpoint is written while deltas are applied: what it holds, and what is left for the next.
+"""A checkpoint is written while deltas are applied: its content, and the work for the next one.
 
 Redis is real, and so are checkpoints; one of them is held before a write, as if Redis were slow.
 """
@@ -35,7 +35,7 @@ _HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "
 async def held(
     monkeypatch: pytest.MonkeyPatch, owner: Owner, number: int, method: str
 ) -> AsyncIterator[None]:
-    """Begin to store a shard; its slot waits before its first call of `method` until this ends."""
+    """Store a shard; its slot waits before its first call of `method` until the block ends."""
     reached, go_on = asyncio.Event(), asyncio.Event()
     holder = _HOLDERS[method]
     call = getattr(holder, method)
@@ -59,7 +59,7 @@ async def held(
 
 
 def said(shard: Shard) -> dict[str, Any]:
-    """Return what a shard counts, by item; it has no rows here that are not in memory."""
+    """Return the counts of a shard, by item; it has no rows here that are not in memory."""
     numbers = np.flatnonzero(shard.norms.users)
     norms = {shard.registry.ids[number]: float(shard.norms.sum_sq[number]) for number in numbers}
     mass = shard.popularity.mass[: len(shard.registry)]
@@ -70,7 +70,7 @@ def said(shard: Shard) -> dict[str, Any]:
 async def test_what_comes_in_meanwhile_is_for_the_next_checkpoint(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """The position that is stored is that at which it began, and nothing is lost with the owner."""
+    """The stored position is that of its beginning, and a lost owner loses nothing."""
     owner = await desk.owner()
     for item in "abc":
         desk.shop.say(item, "shoes")
@@ -124,7 +124,7 @@ async def test_a_row_says_for_which_position_it_is_complete(
 
 
 async def read(owner: Owner, number: int, log: Sequence[Any]) -> None:
-    """Let a shard apply what a log holds beyond its position."""
+    """Let a shard apply its log beyond its position."""
     shard, admitted = owner.shards[number], []
     for offset, message in enumerate(log[shard.position :], shard.position):
         if blocks := shard.admit(decode_delta(message)):
@@ -148,7 +148,7 @@ def cells(shard: Shard) -> dict[tuple[str, str], tuple[int, float]]:
 async def test_rows_are_read_and_positions_compared_before_the_fence_moves_or_behind_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In between, the stored position would look like one that another owner has moved."""
+    """In between, the stored position would look as if another owner had moved it."""
     owner = await desk.owner()
     desk.shop.act("a")
     number = next(one.number for one in owner.shards if desk.shop.logs[one.number])

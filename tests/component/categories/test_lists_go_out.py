@@ -1,4 +1,4 @@
-"""Lists of categories: which of them go out, when, and with which time."""
+"""Lists of categories: which of them are published, when, and with which time."""
 
 import orjson
 import pytest
@@ -8,7 +8,7 @@ from tests.support.trends import HALF_LIFE_S, START
 
 
 async def test_a_large_catalogue_withdraws_no_lists_that_never_were(desk: Desk) -> None:
-    """Its categories get their numbers, and nothing has happened there."""
+    """Its categories get their numbers, and no event has happened there."""
     for item in ITEMS:
         desk.shop.say(item, "tents")
     desk.shop.act("z")
@@ -58,7 +58,7 @@ async def test_what_happens_while_lists_go_out_in_parts_is_in_the_next_round(
 
 
 async def test_other_entries_are_found_when_all_lists_are_to_be_made_again(desk: Desk) -> None:
-    """As where lists get another length: what lies behind the old end is not in the tops."""
+    """As when lists get another length: entries behind the old end are not in the tops."""
     desk.shop.say("a", "tents")
     desk.shop.act("a")
     owner = await desk.owner()

@@ -1,6 +1,6 @@
-"""Lists of categories: whatever dies, they are those of the truth, in Redis and on the topic.
+"""Lists of categories: after any death they are the true ones, in Redis and on the topic.
 
-Redis is real, and so are checkpoints and what merges them.
+Redis is real, and so are checkpoints and the merge of their tops.
 """
 
 from contextlib import suppress
@@ -61,7 +61,7 @@ async def test_owners_die_anywhere_and_sleepers_wake_up(desk: Desk, seed: int) -
 async def test_a_death_before_any_write_leaves_the_category_that_an_item_has_left_right(
     desk: Desk, writes: int
 ) -> None:
-    """Of an item that is stored in its new category nobody knows the old one."""
+    """If an item is stored in its new category, its old category is no longer known."""
     for item in "ab":
         desk.shop.say(item, "tents")
         desk.shop.act(item)
@@ -81,7 +81,7 @@ async def test_a_death_before_any_write_leaves_the_category_that_an_item_has_lef
 async def test_a_death_before_the_first_event_of_all_is_stored_shows_nothing_yet(
     desk: Desk,
 ) -> None:
-    """What is popular in a category is stored ahead of the head that tells of an event."""
+    """The top of a category is stored ahead of the head that shows an event."""
     for item in ITEMS:
         desk.shop.say(item, "tents")
         desk.shop.act(item)
@@ -124,7 +124,7 @@ async def test_a_top_is_not_replaced_by_one_of_before_nor_by_one_of_another_stat
 async def test_what_was_on_its_way_is_found_by_the_next_owner_and_nothing_else(
     desk: Desk,
 ) -> None:
-    """Lists of categories in which nothing happened are neither read nor sent again."""
+    """Lists of categories without events are neither read nor sent again."""
     for item, category in {"a": "tents", "b": "lamps"}.items():
         desk.shop.say(item, category)
         desk.shop.act(item)
@@ -140,7 +140,7 @@ async def test_what_was_on_its_way_is_found_by_the_next_owner_and_nothing_else(
 
 
 async def test_lists_that_may_be_lost_are_all_published_again(desk: Desk) -> None:
-    """Redis went back in time, or another one answers."""
+    """Redis went back in time, or another server answers."""
     for item, category in {"a": "tents", "b": "lamps"}.items():
         desk.shop.say(item, category)
         desk.shop.act(item)
@@ -153,7 +153,7 @@ async def test_lists_that_may_be_lost_are_all_published_again(desk: Desk) -> Non
 
 
 async def test_a_shard_that_is_behind_what_was_merged_is_asked_for_all_it_has(desk: Desk) -> None:
-    """As where the node of a cluster that it lies on was restored alone."""
+    """As when only its cluster node was restored."""
     desk.shop.say("a", "tents")
     desk.shop.act("a")
     await desk.drained(await desk.owner())
@@ -166,7 +166,7 @@ async def test_a_shard_that_is_behind_what_was_merged_is_asked_for_all_it_has(de
 async def test_a_list_that_the_state_went_back_behind_is_withdrawn_from_the_topic(
     desk: Desk,
 ) -> None:
-    """What is read again knows that something happened there, and not what was published."""
+    """The next read knows that an event happened there, and not what was published."""
     desk.shop.say("a", "tents")
     desk.shop.act("a")
     await desk.drained(await desk.owner())
@@ -177,7 +177,7 @@ async def test_a_list_that_the_state_went_back_behind_is_withdrawn_from_the_topi
 
 
 async def test_a_category_that_is_lost_stops_the_worker_in_one_line(desk: Desk) -> None:
-    """Items name it by a number."""
+    """Items refer to it by a number."""
     for item in "ab":
         desk.shop.say(item, f"of {item}")
     await desk.drained(await desk.owner())

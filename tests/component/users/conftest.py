@@ -35,5 +35,5 @@ async def slot(redis: Redis) -> Slot:
 
 @pytest.fixture
 async def audience(redis: Redis, slot: Slot) -> UserListIndex:
-    """The audience of that slot."""
+    """The user list index of that slot."""
     return UserListIndex(redis, slot.keys)

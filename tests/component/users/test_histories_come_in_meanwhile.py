@@ -1,6 +1,6 @@
 """Lists for users are made in the background: histories are prepared and stored meanwhile.
 
-A step is held at a call to Redis or at the broker, as if Redis were slow there.
+A step is held at a call to Redis or at the broker, as if Redis were slow.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tests.component.harness.user_partition import ITEMS, WITHIN_S, UserPartitio
 async def held(
     monkeypatch: pytest.MonkeyPatch, partition: UserPartition, method: str
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a step of the owner up to a call of `Lists`, which goes on when this is left."""
+    """Run a step of the owner up to a call of `Lists`, which goes on when the block ends."""
     reached, go_on = asyncio.Event(), asyncio.Event()
     call = getattr(Lists, method)
 
@@ -62,7 +62,7 @@ async def test_a_user_who_does_more_while_the_list_is_made_is_due_again(
 async def test_a_user_who_does_more_while_the_list_stays_the_same_is_due_again(
     partition: UserPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Likewise where there is nothing to publish but a later end."""
+    """The same if there is nothing to publish but a later end."""
     await partition.sees("u", "a")
     await partition.drain()
     await partition.sees("u", "a")
@@ -93,7 +93,7 @@ async def test_what_is_noted_and_not_yet_stored_stays_noted_when_a_list_arrives(
 async def test_a_user_who_comes_back_while_the_list_is_removed_gets_it_again(
     partition: UserPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though its entries are those that stood before."""
+    """Although its entries are the stored ones."""
     await partition.open(user_list_ttl=1, refresh_interval=3_600)
     await partition.sees("u", "a")
 
@@ -112,7 +112,7 @@ async def test_a_user_who_comes_back_while_the_list_is_removed_gets_it_again(
 async def test_the_audience_is_written_in_the_order_of_calls(
     audience: UserListIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the count of users who are due may stay at that of an earlier call."""
+    """Otherwise the count of pending users may stay at that of an earlier call."""
     await audience.mark_pending("me", ["u"], 200)
     run, calls = scripts.run, list[str]()
 
@@ -134,7 +134,7 @@ async def test_the_audience_is_written_in_the_order_of_calls(
 async def test_whatever_happens_meanwhile_every_user_gets_the_list_of_the_last_history(
     partition: UserPartition, seed: int
 ) -> None:
-    """Users do things, one after the other, while steps go on all the time."""
+    """Users act, one after the other, while steps run all the time."""
     chance = np.random.default_rng(seed)
     doing = True
 

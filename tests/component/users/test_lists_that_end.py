@@ -1,4 +1,4 @@
-"""Lists for users that end: when their time is over, or where there is nothing to show."""
+"""User lists that end: their time is over, or there is nothing to show."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from tests.component.harness.user_partition import (
 
 
 async def test_a_user_without_anything_to_show_has_no_key(partition: UserPartition) -> None:
-    """And one whose list becomes empty loses it, on the topic too."""
+    """A list that becomes empty is removed, on the topic too."""
     await partition.sees("u", "x")
     await partition.drain()
     assert (await partition.shown("u"), partition.broker.taken) == (None, [])
@@ -31,7 +31,7 @@ async def test_a_user_without_anything_to_show_has_no_key(partition: UserPartiti
 async def test_a_list_goes_when_its_time_is_over_and_comes_back_with_the_user(
     partition: UserPartition,
 ) -> None:
-    """Key, note and record of the topic go; the next list has a higher `seq`."""
+    """Key, pending user and record of the topic go; the next list has a higher `seq`."""
     await partition.open(user_list_ttl=3)
     await partition.sees("u", "a")
     await partition.drain()
@@ -115,7 +115,7 @@ async def test_a_list_that_a_later_one_keeps_from_going_is_not_gone(
 async def test_a_key_of_a_user_who_is_new_goes_where_there_is_nothing_to_show(
     partition: UserPartition,
 ) -> None:
-    """`streamapp rebuild` leaves the lists, but no note of them."""
+    """`streamapp rebuild` leaves the lists, but not their users in the index."""
     await partition.lists.replace("user", [("u", b'{"v":1,"seq":5,"items":[]}')], 5)
     await partition.sees("u", "x")
     await partition.drain()
@@ -137,7 +137,7 @@ async def test_a_user_whom_a_rollback_forgot_loses_what_the_topic_shows(
 
 
 async def test_each_list_is_removed_at_a_time_of_its_own(partition: UserPartition) -> None:
-    """Whether it is replaced or stays as it is, and in whichever call its time comes."""
+    """Replaced or unchanged, in whichever call its time comes."""
     users = [str(number) for number in range(600)]
     until = int(time.time()) + 1_000
 

@@ -1,4 +1,4 @@
-"""The audience of a partition and the clock of its slot: what their scripts promise."""
+"""The user list index of a partition and the clock of its slot: guarantees of their scripts."""
 
 import asyncio
 from random import Random
@@ -27,7 +27,7 @@ async def test_the_clock_rises_though_that_of_the_server_does_not(slot: Slot, re
 
 
 async def test_the_clock_goes_on_after_its_state_was_lost(slot: Slot, redis: Redis) -> None:
-    """A counter would begin again below what was published."""
+    """A counter would begin again below the published `seq`."""
     before = await slot.ownership.next_timestamp("me")
     await redis.hdel(KEYS.head, "tick")
     await asyncio.sleep(0.003)
@@ -38,7 +38,7 @@ async def test_the_clock_goes_on_after_its_state_was_lost(slot: Slot, redis: Red
 async def test_whoever_takes_over_knows_all_whose_list_is_due(
     audience: UserListIndex, redis: Redis, seed: int
 ) -> None:
-    """And of others only who was noted together with one of them; the head says how many."""
+    """Of other users, only those of the same batch; the head says how many."""
     chance = Random(seed)  # noqa: S311 - no secret
     users = [f"u{number}" for number in range(40)]
     rounds: dict[int, set[str]] = {}
@@ -83,7 +83,7 @@ async def test_a_round_holds_as_many_users_as_a_call(audience: UserListIndex, re
 async def test_who_is_due_but_not_for_something_new_lives_no_longer(
     audience: UserListIndex,
 ) -> None:
-    """And who is gone is in no audience; names may be any text."""
+    """A user who is gone is in no index; names may be any text."""
     users = ["u", '"]}\x00\u00e9\U0001f600', "-1"]
     await audience.mark_pending("me", users, 200)
     await audience.mark_pending("me", users[:2])
@@ -130,7 +130,7 @@ async def test_what_was_compared_is_noted(audience: UserListIndex, redis: Redis)
 async def test_whoever_lost_the_claim_moves_neither_clock_nor_notes(
     audience: UserListIndex, slot: Slot, redis: Redis
 ) -> None:
-    """Nor what is said to be compared."""
+    """Nor the value that says what was compared."""
 
     async def all_fields() -> list[Any]:
         return [await redis.hgetall(key) for key in (KEYS.head, KEYS.audience, KEYS.due)]
@@ -147,7 +147,7 @@ async def test_whoever_lost_the_claim_moves_neither_clock_nor_notes(
 
 
 async def due_users(redis: Redis) -> int:
-    """Return how many users are due, as the head says."""
+    """Return how many users are pending, as the head says."""
     return int(await redis.hget(KEYS.head, "due_users") or 0)
 
 

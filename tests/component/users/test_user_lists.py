@@ -131,7 +131,7 @@ async def test_a_list_that_a_later_one_keeps_out_stays_due(partition: UserPartit
 async def test_finish_publishes_all_that_is_due_and_ends_where_some_is_refused(
     partition: UserPartition,
 ) -> None:
-    """More than go out together, long before their time; one stays due for the next owner."""
+    """More than go out together, long before their time; one stays pending for the next owner."""
     await partition.open(publish_interval=3_600)
     users = [f"u{number}" for number in range(1_203)]
     await partition.notes({user: history(("a",), ITEMS) for user in users})
@@ -154,7 +154,7 @@ async def test_finish_publishes_all_that_is_due_and_ends_where_some_is_refused(
 async def test_a_list_follows_those_of_the_items_though_the_user_does_nothing(
     partition: UserPartition,
 ) -> None:
-    """A sweep finds whose lists differ, and publishes only these."""
+    """A sweep finds the lists that differ, and publishes only these."""
     await partition.sees("u", "a")
     await partition.sees("v", "b")
     await partition.drain()
@@ -166,7 +166,7 @@ async def test_a_list_follows_those_of_the_items_though_the_user_does_nothing(
 
 
 async def test_a_swept_list_is_due_before_it_is_replaced(partition: UserPartition) -> None:
-    """An owner who dies then leaves a key that the topic lacks, and a note of it."""
+    """An owner who dies then leaves a key that the topic lacks, and a pending user."""
     await partition.sees("u", "a")
     await partition.drain()
     partition.broker.open.clear()
@@ -203,7 +203,7 @@ async def test_an_owner_who_lost_the_claim_writes_nothing(partition: UserPartiti
 
 
 async def test_what_is_doubted_is_doubted_by_the_next_owner_too(partition: UserPartition) -> None:
-    """An owner who finds that lists may be lost, and dies before it has published any."""
+    """An owner finds that lists may be lost, and dies before it has published any."""
     for user in ("u", "v"):
         await partition.sees(user, "a")
     await partition.drain()
@@ -218,7 +218,7 @@ async def test_what_is_doubted_is_doubted_by_the_next_owner_too(partition: UserP
 async def test_items_may_have_other_numbers_after_the_state_was_begun_anew(
     partition: UserPartition,
 ) -> None:
-    """A worker that goes on through `streamapp rebuild` counts them in another order."""
+    """A worker that goes on through `streamapp rebuild` numbers them in another order."""
     await partition.sees("u", "a")
     await partition.drain()
     other = ["b", "a", *ITEMS[2:]]
@@ -232,7 +232,7 @@ async def test_items_may_have_other_numbers_after_the_state_was_begun_anew(
 async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(
     partition: UserPartition,
 ) -> None:
-    """Its owner died before it stored the items that are new in it; the log is read again."""
+    """Its owner died before it stored the new items in it; the log is read again."""
     await partition.sees("v", "b")
     ahead = history(("a", "c"), ITEMS)
     await partition.owner.prepare({"u": ahead})

@@ -1,4 +1,4 @@
-"""Lists for users follow those of items in busy times too where something was hidden."""
+"""User lists follow hidden items in item lists, also in busy times."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
 from tests.component.harness.user_partition import ITEMS, UserPartition, history
 
 _POLLS_S = 2.5
-"""Ten of these are more than a story may take."""
+"""Ten of these are longer than a story may take."""
 
 
 @pytest.mark.parametrize("merged", ["4", "5"])
@@ -29,7 +29,7 @@ async def test_a_sweep_begins_while_shards_publish_all_the_time(
 
 
 async def test_a_sweep_waits_for_what_trends(partition: UserPartition) -> None:
-    """Lists would be filled again with what was hidden."""
+    """Lists would be filled again with the hidden item."""
     await partition.open(refresh_interval=_POLLS_S)
     await partition.sees("u", "a")
     await partition.drain()
@@ -49,7 +49,7 @@ async def test_a_sweep_waits_for_what_trends(partition: UserPartition) -> None:
 async def test_what_is_hidden_does_not_wait_for_records_that_come_in(
     partition: UserPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sweep that was held back goes on as soon as it is known, and so does the next one."""
+    """A sweep that was held back goes on as soon as the notice is known, and so does the next."""
     rest_s = [60.0]
     monkeypatch.setattr(MaintenanceBudget, "due_in_s", lambda *_: rest_s[0])
     await partition.open(refresh_interval=0.05)

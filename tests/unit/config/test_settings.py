@@ -140,7 +140,7 @@ def test_a_misspelt_line_of_the_env_file_is_refused_likewise(tmp_path: Path, nam
 
 
 def test_an_env_file_may_say_more_than_settings(tmp_path: Path) -> None:
-    """Other programs read it too, and the test lanes have variables of their own."""
+    """Other programs read it too, and the test backends have variables of their own."""
     (tmp_path / ".env").write_text("OTHER=1\nSTREAMAPP_TEST_LANE=kafka\nexport streamapp_top_n=7\n")
     assert load_settings().top_n == 7
 

@@ -30,8 +30,8 @@ def test_a_test_that_is_named_is_there_and_runs_where_its_sign_says(
 def test_signs_are_explained() -> None:
     """Each sign beside the command that it stands for."""
     for sign, command in SIGNS.items():
-        kind, _, lane = command.partition(" on ")
-        row = f"| {f'({sign})' if sign else 'none'} | `{kind}`{f' on {lane}' if lane else ''}"
+        kind, _, backend = command.partition(" on ")
+        row = f"| {f'({sign})' if sign else 'none'} | `{kind}`{f' on {backend}' if backend else ''}"
         assert row in TEXT
 
 

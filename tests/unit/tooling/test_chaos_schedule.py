@@ -5,24 +5,24 @@ from itertools import pairwise
 import pytest
 
 from streamapp.failpoints import EVERY_NAME
-from tests.chaos.schedule import BROKER, LANES, TRACKS, plan
+from tests.chaos.schedule import BACKENDS, BROKER, TRACKS, plan
 
 _SEEDS = range(1, 61)
 
 
-@pytest.mark.parametrize("lane", LANES)
-def test_a_seed_always_means_the_same(lane: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_seed_always_means_the_same(backend: str) -> None:
     """Any seed can be run again, and no two of the first are alike."""
-    plans = [plan(seed, lane, 120) for seed in _SEEDS]
-    assert plans == [plan(seed, lane, 120) for seed in _SEEDS]
+    plans = [plan(seed, backend, 120) for seed in _SEEDS]
+    assert plans == [plan(seed, backend, 120) for seed in _SEEDS]
     assert len({one.faults for one in plans}) == len(plans)
 
 
-@pytest.mark.parametrize("lane", LANES)
-def test_a_longer_run_begins_with_the_shorter_one(lane: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_longer_run_begins_with_the_shorter_one(backend: str) -> None:
     """What went wrong after a minute goes wrong in a run of ten, too; only the end differs."""
     for seed in _SEEDS:
-        short, long = plan(seed, lane, 60), plan(seed, lane, 600)
+        short, long = plan(seed, backend, 60), plan(seed, backend, 600)
         begun = [fault for fault in long.faults if fault.at_s + fault.lasts_s <= 60]
         assert set(short.faults) <= set(begun)
 
@@ -39,8 +39,13 @@ def test_faults_of_one_track_never_overlap_and_end_within_the_run() -> None:
 def test_a_server_that_would_lose_its_data_is_not_restarted() -> None:
     """The embedded broker holds everything in memory: it may be silent and cut off."""
     kinds = {
-        lane: {f.kind for seed in _SEEDS for f in plan(seed, lane, 300).faults if f.track == BROKER}
-        for lane in LANES
+        backend: {
+            fault.kind
+            for seed in _SEEDS
+            for fault in plan(seed, backend, 300).faults
+            if fault.track == BROKER
+        }
+        for backend in BACKENDS
     }
     assert kinds["kafka"] - kinds["embedded"] == {"restart"}
 

@@ -57,7 +57,7 @@ def test_the_image_of_the_app_stands_on_a_pinned_one() -> None:
 
 
 def test_kafka_is_the_version_that_the_tests_run() -> None:
-    """The lane `kafka` and the container are one version of Kafka."""
+    """The backend `kafka` and the container are one version of Kafka."""
     version = re.search(r"<artifactId>kafka_.*\n\s*<version>(.*)</version>", POM.read_text())
 
     assert version is not None

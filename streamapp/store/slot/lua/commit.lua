@@ -13,7 +13,7 @@ if found ~= ARGV[2] then return tonumber(found) end
 if not guard.follows(ARGV[4]) then return -2 end
 local at = 6 + 2 * tonumber(ARGV[5])
 if redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[at]) then
-  return redis.error_reply('ERR streamapp: the item registry has another length than the fence says')
+  return redis.error_reply('ERR streamapp: the item registry has another length than the stored position says')
 end
 for i = 6, at - 2, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[1], 'position', ARGV[3])

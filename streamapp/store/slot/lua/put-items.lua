@@ -12,7 +12,7 @@ if refusal then return refusal end
 local known = tonumber(ARGV[5])
 local there = redis.call('LRANGE', KEYS[2], known, known + #ARGV - 6)
 if #there < #ARGV - 5 and redis.call('LLEN', KEYS[2]) ~= known + #there then
-  return redis.error_reply('ERR streamapp: the item registry is shorter than the fence says')
+  return redis.error_reply('ERR streamapp: the item registry is shorter than the stored position says')
 end
 for i = 1, #there do
   if there[i] ~= ARGV[5 + i] then
