@@ -16,14 +16,19 @@ from demo.demo_env import CHOSEN, DemoEnv, open_demo_env
 from demo.films import CACHE, NoFilmsError, film_shop
 from demo.shop import Shop, made_up_shop
 from streamapp.cli.terminal.console import progress
-from streamapp.cli.terminal.outcome import run
+from streamapp.cli.terminal.outcome import HELP, run
 from streamapp.config.env_check import PREFIX
 from streamapp.eventlog import LoggedEvent
 
 _NEIGHBOURS = 4
 _ENTRIES = 2
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=HELP,
+)
 console = Console(markup=False, highlight=False)
 
 

@@ -13,6 +13,9 @@ from streamapp.printable import visible
 
 INTERRUPTED = 130
 
+HELP = {"help_option_names": ["-h", "--help"]}
+"""Context settings of every program: how its commands are asked for help."""
+
 
 def run(app: typer.Typer, program: str) -> NoReturn:
     """Run the command that the arguments name, and end the process.
@@ -29,7 +32,7 @@ def run(app: typer.Typer, program: str) -> NoReturn:
         _say(program, str(error))
         code = error.exit_code
     except typer.TyperException as error:
-        _say(program, f"{error.format_message()} (see {program} --help)")
+        _say(program, f"{error.format_message()}{_dash_hint(error)} (see {program} --help)")
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -56,6 +59,17 @@ def _drop_output() -> None:
     """Drop unwritten output: the interpreter would try once more to write it when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
+
+
+def _dash_hint(error: typer.TyperException) -> str:
+    """Return what to type where an argument may have been taken for options; else nothing."""
+    option, context = getattr(error, "option_name", ""), getattr(error, "ctx", None)
+    if context is None or not option or option.startswith("--"):
+        return ""
+    if not any(one.param_type_name == "argument" for one in context.command.params):
+        return ""
+    meant = next((text for text in sys.argv[1:] if text.startswith(option)), option)
+    return f"; an argument with a dash goes behind --, as in {context.command_path} -- {meant}"
 
 
 def _say(program: str, message: str) -> None:

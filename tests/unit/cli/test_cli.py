@@ -42,6 +42,10 @@ def ended(
         (["show"], "Missing command"),
         (["show", "item"], "Missing argument 'ID'"),
         (["show", "item", "a", "b"], "unexpected extra argument"),
+        (["show", "item", "-12345"], "goes behind --, as in streamapp show item -- -12345 (see"),
+        (["explain", "a", "-b"], "goes behind --, as in streamapp explain -- -b (see"),
+        (["status", "-12345"], "No such option: -1 (see"),
+        (["show", "item", "--jsn"], "No such option: --jsn"),
         (["explain", "a"], "Missing argument 'ITEM'"),
         (["explain", "a", "a"], "an item has no score with itself"),
         (["status", "--yaml"], "No such option: --yaml"),
@@ -87,6 +91,34 @@ def test_wrong_usage_of_the_load_test_likewise(
     """Before anything is read or sent."""
     assert ended(loadtest_app, arguments, monkeypatch) == 2
     assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("commands", "arguments"),
+    [
+        (app, []),
+        (app, ["worker"]),
+        (app, ["show"]),
+        (app, ["show", "item"]),
+        (app, ["audit"]),
+        (loadtest_app, []),
+        (loadtest_app, ["replay"]),
+        (loadtest_app, ["bench"]),
+    ],
+)
+def test_every_command_is_asked_for_help_in_two_ways(
+    commands: typer.Typer,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Both say the same."""
+    said = []
+    for option in ("-h", "--help"):
+        assert not ended(commands, [*arguments, option], monkeypatch)
+        said.append(capsys.readouterr())
+    assert said[0] == said[1]
+    assert "Usage: streamapp" in said[0].out
 
 
 @pytest.mark.parametrize("command", [["worker"], ["status"], ["topics"], ["show", "trending"]])

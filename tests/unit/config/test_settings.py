@@ -10,6 +10,7 @@ from streamapp.config.loader import load_settings
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
+from streamapp.transport.connection import broker_addresses
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,9 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_STATE_PREFIX", "recs:v1:state:", "must lie under the other"),
         ("STREAMAPP_BROKER_URL", "kafka://host:port", "kafka://host:port"),
         ("STREAMAPP_BROKER_URL", "kafka://a:9092,b:99999", "kafka://host:port"),
+        ("STREAMAPP_BROKER_URL", "kafka://a:9092,,b:9092", "kafka://host:port"),
+        ("STREAMAPP_BROKER_URL", "kafka://a:9092,http://b:9092", "kafka://host:port"),
+        ("STREAMAPP_BROKER_URL", "kafka://a:9092/topic", "kafka://host:port"),
         ("STREAMAPP_REDIS_URL", "redis://localhost:99999", "from 1 to 65535"),
         ("STREAMAPP_REDIS_URL", "redis://localhost:port/0", "from 1 to 65535"),
         ("STREAMAPP_REDIS_URL", "redis://localhost/first", "a number as db"),
@@ -55,6 +59,15 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_EVENT_TOPICS", "..", "Kafka has no topic of this name"),
         ("STREAMAPP_CATALOGUE_TOPIC", ".", "Kafka has no topic of this name"),
         ("STREAMAPP_LISTS_TOPIC", ".", "Kafka has no topic of this name"),
+        (
+            "STREAMAPP_EVENT_TOPICS",
+            "web,web.dlq",
+            "web.dlq is the topic of the dead letters of web",
+        ),
+        ("STREAMAPP_LISTS_TOPIC", "purchases.dlq", "dead letters of purchases"),
+        ("STREAMAPP_DELTAS_TOPIC", "clicks.dlq", "dead letters of clicks"),
+        ("STREAMAPP_CATALOGUE_TOPIC", "clicks.dlq", "dead letters of clicks"),
+        ("STREAMAPP_LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
     ],
 )
 def test_an_impossible_value_names_the_variable_and_what_is_allowed(
@@ -66,6 +79,71 @@ def test_an_impossible_value_names_the_variable_and_what_is_allowed(
         load_settings()
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_no_topic_is_that_of_the_dead_letters_of_the_catalogue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The worker writes dead letters of products too."""
+    monkeypatch.setenv("STREAMAPP_CATALOGUE_TOPIC", "goods")
+    monkeypatch.setenv("STREAMAPP_INTERACTIONS_TOPIC", "goods.dlq")
+    with pytest.raises(ConfigError, match="dead letters of goods"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "kafka://user:s3cret@a:9092",
+        "kafka://user:s3c/ret@a:9092",
+        "user:s3cret@a:9092",
+        "kafka://a:9092,user:s3cret@b:9092",
+        "kafka://us@er:s3c@ret@a:9092",
+        "kafka://a:9092?sasl_password=s3cret",
+        "kafka://a:9092/?user=u&sasl_password=s3cr@et",
+        "sasl_ssl://a:9092?sasl_password=s3cret",
+    ],
+)
+def test_credentials_in_the_url_of_the_brokers_are_refused_and_hidden(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """The URL gets into logs."""
+    monkeypatch.setenv("STREAMAPP_BROKER_URL", url)
+    with pytest.raises(ConfigError, match=r"BROKER_URL=.* needed") as caught:
+        load_settings()
+    assert "s3c" not in str(caught.value)
+    assert "ret" not in str(caught.value)
+
+
+def test_credentials_of_redis_are_hidden_wherever_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In front of the host, and among the options."""
+    for url in ("redis://u:s3cret@h:99999/0", "redis://h:99999/0?password=s3cret&username=u"):
+        load_settings.cache_clear()
+        monkeypatch.setenv("STREAMAPP_REDIS_URL", url)
+        with pytest.raises(ConfigError, match="h:99999/0") as caught:
+            load_settings()
+        assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["kafka://a:1,b:2", "kafka://a:1,kafka://b:2", "kafka://a:1, kafka://b:2/"]
+)
+def test_several_brokers_may_each_have_the_scheme(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """As Faust writes them, and as Kafka does."""
+    monkeypatch.setenv("STREAMAPP_BROKER_URL", url)
+    assert broker_addresses(load_settings()) == ["a:1", "b:2"]
+    assert load_settings().broker_url == "kafka://a:1,b:2"
+
+
+@pytest.mark.parametrize("level", ["INFO", "Info", "info"])
+def test_a_log_level_is_read_in_any_case(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    """Most programs write it in capitals."""
+    monkeypatch.setenv("STREAMAPP_LOG_LEVEL", level)
+    assert load_settings().log_level == "info"
 
 
 def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant(

@@ -272,3 +272,12 @@ def test_the_refused_elements_of_any_json_are_parts_of_it(value: object) -> None
     for refusal in READER.read([Record(raw)], NOW + 86_400, Sink()):
         assert refusal.value is not None
         assert refusal.value in raw
+
+
+def test_an_event_without_a_time_in_a_record_without_one_is_refused() -> None:
+    """Kafka says -1 of such a record; the message says what is missing."""
+    event = {"user_id": "u1", "item_id": "a", "type": "click"}
+    record = Record(json.dumps(event).encode(), timestamp=-1)
+    (refusal,) = READER.read([record], NOW, Sink())
+    assert refusal.code == "ts_out_of_range"
+    assert refusal.message == "ts is left out, and the record has no time"

@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 import pytest
 
 from streamapp.core.events.formats.translation import FORMAT_NAMES, foreign_format
-from tests.support.reading import NOW, Interaction, encoded, said
+from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.list_kinds import BOUGHT_TOGETHER
+from tests.support.reading import NOW, Interaction, Said, encoded, said
 
 ISO = "2023-11-14T22:13:20.000Z"
 ECOMMERCE = "com.snowplowanalytics.snowplow.ecommerce"
@@ -407,7 +409,7 @@ def test_a_cloudevent_may_have_its_attributes_in_headers() -> None:
 
 def test_an_alias_wins_over_the_name_that_a_format_has() -> None:
     """Who names a type differently means it."""
-    types = {"click": "click", "purchase": "purchase", "Product Added": "click"}
+    types = {"click": "click", "add_to_cart": "add_to_cart", "Product Added": "click"}
     found = said(segment("Product Added", {"product_id": "7"}), "segment", types=types)
     assert found.taken == VIEW
 
@@ -425,3 +427,19 @@ def test_flat_events_look_like_no_other_format() -> None:
     assert foreign_format(busy) == ""
     assert foreign_format({"user_id": "u", "type": "track"}) == ""
     assert foreign_format([busy]) == ""
+
+
+def test_an_exported_order_may_have_its_id_among_the_parameters() -> None:
+    """Where the column of it is not set."""
+    params = [{"key": "transaction_id", "value": {"string_value": "o9"}}]
+    baskets = Said()
+    said(exported("purchase", GA4_ITEMS, event_params=params), "ga4",
+         projections=[(PROJECTIONS[BOUGHT_TOGETHER], baskets)])  # fmt: skip
+    assert [one.user for one in baskets.taken] == ["o:o9", "o:o9"]
+
+
+def test_an_event_with_an_item_is_no_envelope_whatever_else_it_has() -> None:
+    """Alike on a flat topic and where the envelope decides."""
+    value = {"user_id": "u1", "item_id": 7, "type": "click", "ts": NOW, "events": [{}]}
+    for form in ("flat", "auto"):
+        assert said(value, form).taken == VIEW

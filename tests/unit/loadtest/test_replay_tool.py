@@ -8,10 +8,11 @@ import orjson
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
+from loadtest.precheck import count_events
 from loadtest.replay import Replay, Router, Summary, encode
 from loadtest.schedule import Schedule, at_once, at_rate, at_speedup, choose
 from streamapp.config.settings import Settings
-from streamapp.errors import ConfigError
+from streamapp.errors import ConfigError, StreamappError
 from streamapp.eventlog import LoggedEvent
 from streamapp.transport.producer import Outgoing, Producer
 
@@ -95,6 +96,28 @@ def test_an_event_goes_to_the_topic_that_implies_its_type(kind: str | None, topi
     """Under any of its names; all others go to the first topic."""
     assert Router(settings(), None).topic(event(kind=kind)) == topic
     assert Router(settings(), "all").topic(event(kind=kind)) == "all"
+
+
+def test_a_log_of_which_nothing_would_count_is_not_sent() -> None:
+    """It says why; the first event that counts ends the question."""
+    router, now = Router(settings(), None), time.time()
+    useless = [event(now, kind="look"), event(now, kind="look"), event(now, user=""), event(5.0)]
+    with pytest.raises(StreamappError) as caught:
+        count_events(useless, router, settings())
+    assert caught.value.exit_code == 1
+    assert str(caught.value) == (
+        "nothing was sent: none of the 4 events would count (2 skipped, of unknown type 'look', "
+        "1 refused, missing_id, 1 refused, ts_out_of_range)"
+    )
+    assert count_events([*useless, event(now), *useless], router, settings()) == 9
+    assert count_events([event(None, kind=None)], router, settings()) == 1
+    assert count_events([], router, settings()) == 0
+
+
+def test_what_goes_to_a_topic_that_is_not_read_is_not_judged() -> None:
+    """Another app may read it by other rules."""
+    useless = [event(5.0), event(kind="look")]
+    assert count_events(useless, Router(settings(), "other"), settings()) == 2
 
 
 def test_a_router_names_the_topics_that_must_exist() -> None:
