@@ -23,7 +23,7 @@ IN_TWO = @chosen=; \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lint types test test-kafka test-faults test-faults-kafka test-docker chaos demo bench clean
+.PHONY: help setup lint types test test-kafka test-faults test-faults-kafka test-docker chaos mutants demo bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ LANE ?= embedded
 chaos: $(VENV)/.checks ## Random faults under load, by SEED, for MINUTES, on LANE (embedded, kafka)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --lane $(LANE) $(ARGS)
 
+# How many mutants of the code the quick tests are tried on; those of a SEED are the same again.
+COUNT ?= 200
+
+mutants: $(VENV)/.mutants ## Break COUNT lines, drawn by SEED, and see whether the quick tests notice
+	$(BIN)/python -m tests.mutants --seed $(SEED) --count $(COUNT) $(ARGS)
+
 demo: $(VENV)/.app ## Replay real events through the app and show its lists
 	$(BIN)/python -m demo
 
@@ -88,6 +94,10 @@ $(VENV)/.app: pyproject.toml
 $(VENV)/.checks: $(VENV)/.app
 	$(BIN)/python -m pip install --quiet --no-compile --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --no-compile --group lint --group test
+	@touch $@
+
+$(VENV)/.mutants: $(VENV)/.checks
+	$(BIN)/pip install --quiet --no-compile --group mutants
 	@touch $@
 
 # Quix Streams holds back versions of pydantic; the app and its checks work with those too.

@@ -1,0 +1,86 @@
+"""The quick tests on the unchanged tree: what each runs, how long it takes, and that all pass."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from coverage import CoverageData
+
+from tests.mutants import tree
+from tests.mutants.definitions import Definitions
+from tests.mutants.process import run
+from tests.mutants.reach import Reach
+
+QUICK = ("tests/unit", "tests/property")
+CHILD = ("-P", str(Path(__file__).with_name("child.py")))
+PYTEST = ("-p", "no:randomly", "-p", "no:cacheprovider", "-q", "-m", "not servers and not alone")
+
+_COVERAGE = """\
+[run]
+relative_files = true
+source = streamapp
+"""
+
+
+class BaselineError(Exception):
+    """The quick tests do not pass on the unchanged tree, so they can judge no mutant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What is known of the unchanged tree.
+
+    Attributes:
+        root: A copy of it, with compiled kernels.
+        reach: Which tests run which line.
+        seconds: How long each test takes.
+    """
+
+    root: Path
+    reach: Reach
+    seconds: dict[str, float]
+
+
+def baseline(project: Path, builds: Path, processes: int) -> Baseline:
+    """Run the quick tests on a copy of the project, or read what an earlier run of it left.
+
+    Args:
+        project: The working tree; nothing is written there.
+        builds: Where copies are kept, by the digest of what they copy.
+        processes: Tests that run at a time.
+
+    Raises:
+        BaselineError: a test fails.
+    """
+    kept = builds / f"baseline-{tree.digest(project)}"
+    if not kept.exists():
+        making = builds / f"making-{token_hex(8)}"
+        try:
+            _make(project, making, processes)
+            # Where another run was faster, its copy is as good.
+            if not kept.exists():
+                making.replace(kept)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+    coverage = CoverageData(str(kept / "coverage"))
+    coverage.read()
+    root = kept / "tree"
+    seconds: dict[str, float] = json.loads((kept / "seconds.json").read_text())
+    return Baseline(root, Reach(Definitions(root), coverage), seconds)
+
+
+def _make(project: Path, folder: Path, processes: int) -> None:
+    root = folder / "tree"
+    tree.copy(project, root)
+    (folder / "coveragerc").write_text(f"{_COVERAGE}data_file = {folder / 'coverage'}\n")
+    # Compiled ahead, so that the durations are of tests and not of the compiler.
+    warmed = run(root, ["-m", "streamapp.warm"])
+    chosen = [*PYTEST, "-n", str(processes), *QUICK]
+    measured = ["--cov", f"--cov-config={folder / 'coveragerc'}", "--cov-context=test"]
+    limits = ["0", "0", str(folder / "seconds.json")]
+    command = [*CHILD, *limits, *measured, "--cov-report=", *chosen]
+    for ended in (warmed, run(root, command)):
+        if ended.code != 0:
+            raise BaselineError(ended.output)
