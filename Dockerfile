@@ -15,7 +15,7 @@ USER streamapp
 WORKDIR /home/streamapp
 
 # Kernels that the image brings compiled; a processor of another kind compiles them at the first start.
-RUN python -m streamapp.warm
+RUN python -m streamapp.worker.warm
 
 # The worker is process 1, so the container ends with it. What may fail beside it is what it works with:
 # this asks Kafka for its topics and Redis for the state.

@@ -87,7 +87,7 @@ $(VENV)/.app: pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-compile --editable '.[embedded]'
-	$(BIN)/python -m streamapp.warm
+	$(BIN)/python -m streamapp.worker.warm
 	@touch $@
 
 # Dependency groups need a newer pip than Python 3.11 brings.

@@ -17,7 +17,7 @@ from demo.shop import Shop, made_up_shop
 from demo.stage import CHOSEN, Stage, open_stage
 from streamapp.cli.console import progress
 from streamapp.cli.outcome import run
-from streamapp.environment import PREFIX
+from streamapp.config.env_check import PREFIX
 from streamapp.eventlog import LoggedEvent
 
 _NEIGHBOURS = 4

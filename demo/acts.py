@@ -22,7 +22,7 @@ from streamapp.cli.console import progress
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.errors import StreamappError
 from streamapp.eventlog import LoggedEvent
-from streamapp.transport.publisher import Publisher
+from streamapp.transport.producer import Producer
 
 _DRAINED_S = 120.0
 _SHOWN_S = 10.0
@@ -60,7 +60,7 @@ class Acts:
 
     stage: Stage
     redis: Redis
-    publisher: Publisher
+    publisher: Producer
     layout: dict[str, int]
 
     async def replay(self, events: Sequence[LoggedEvent]) -> float:
@@ -152,7 +152,7 @@ class Acts:
 @asynccontextmanager
 async def acts_on(stage: Stage) -> AsyncIterator[Acts]:
     """Yield the acts of a stage, connected to its servers."""
-    publisher = Publisher(stage.settings)
+    publisher = Producer(stage.settings)
     async with redis_session(stage.settings) as redis:
         layout = await existing_partitions(stage.settings, state_topics(stage.settings))
         await publisher.start()

@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from streamapp.config.env_check import PREFIX
+from streamapp.config.settings import Settings
 from streamapp.embedded import Server, Tansu, Valkey
-from streamapp.environment import PREFIX
 from streamapp.errors import StreamappError
-from streamapp.settings import Settings
 
 CHOSEN = {"HISTORY_CAP": "1000", "DAMPING": "20", "MIN_SUPPORT": "5"}
 """The settings of the demo that change results."""

@@ -13,10 +13,10 @@ from loadtest.schedule import Schedule, choose
 from streamapp.cli.console import print_json, print_table, progress
 from streamapp.cli.outcome import run
 from streamapp.cli.session import existing_partitions, readable
+from streamapp.config.settings import Settings, load_settings
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
-from streamapp.settings import Settings, load_settings
-from streamapp.transport.publisher import Publisher
+from streamapp.transport.producer import Producer
 
 app = typer.Typer(
     name="loadtest",
@@ -224,7 +224,7 @@ async def _replay(
         begin("checking the log")
         total = sum(1 for _ in read_log(files))
         step = begin("sending")
-        publisher = Publisher(settings)
+        publisher = Producer(settings)
         await publisher.start()
         try:
             sending = Replay(publisher, router, partitions, lambda done: step(done, total))

@@ -13,9 +13,9 @@ import orjson
 from aiokafka.partitioner import DefaultPartitioner
 
 from loadtest.schedule import Schedule
+from streamapp.config.settings import Settings
 from streamapp.eventlog import LoggedEvent
-from streamapp.settings import Settings
-from streamapp.transport.publisher import Outgoing, Publisher
+from streamapp.transport.producer import Outgoing, Producer
 
 _BUNDLE_EVENTS = 10_000
 _TICK_S = 0.002
@@ -99,7 +99,7 @@ class Replay:
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: Producer,
         router: Router,
         partitions: Mapping[str, int],
         tell: Callable[[int], None],

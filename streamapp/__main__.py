@@ -1,4 +1,4 @@
-"""Hallway. `python -m streamapp` is `streamapp`."""
+"""`python -m streamapp` is `streamapp`."""
 
 from streamapp.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Hallway. Every error that a person may read: one line, what happened, where, what to do."""
+"""Every error that a person may read: one line, what happened, where, what to do."""
 
 
 class StreamappError(Exception):
@@ -25,7 +25,7 @@ class UnansweredError(StateError):
     """Kafka does not answer for longer than it takes a broker to come back."""
 
 
-class FenceMovedError(Exception):
+class PositionMovedError(Exception):
     """The fence in Redis is not where this process left it; the partition must be opened anew.
 
     Attributes:
@@ -39,7 +39,7 @@ class FenceMovedError(Exception):
         self.found = found
 
 
-class ClaimLostError(FenceMovedError):
+class ClaimLostError(PositionMovedError):
     """Another process has claimed the slot; the partition must be opened anew."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class BadEventError(Exception):
     """An event that cannot be counted.
 
     Attributes:
-        code: One of `streamapp.core.event.CODES`.
+        code: One of `streamapp.core.events.event.CODES`.
     """
 
     def __init__(self, code: str, message: str) -> None:

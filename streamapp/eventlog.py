@@ -1,4 +1,4 @@
-"""Hallway. Event logs: files of events, as the load test produces them and the audit counts them.
+"""Event logs: files of events, as the load test produces them and the audit counts them.
 
 A log is CSV (`.csv`) whose header names at least `user_id,item_id,type,ts`, and perhaps `order_id`,
 or JSON lines (`.jsonl`, `.ndjson`, `.json`) of what trackers send: an event, an array of events or

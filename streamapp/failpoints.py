@@ -1,4 +1,4 @@
-"""Hallway. Failpoints: named places where a worker can be made to die, for tests of what survives.
+"""Failpoints: named places where a worker can be made to die, for tests of what survives.
 
 `STREAMAPP_FAILPOINT=name:n` kills the process, as SIGKILL does, when it reaches the place for the
 n-th time; `name:n:stop` lets it sleep there until SIGCONT, and `name:n:raise` raises an exception.

@@ -1,4 +1,4 @@
-"""Tests. What every test may ask for: seeds, data, servers, a deployment and its workers."""
+"""What every test may ask for: seeds, data, servers, a deployment and its workers."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.servers.backend import BackendError, Servers, running
+from tests.servers.backend import lane as lane_named
 from tests.servers.deployment import Deployment
-from tests.servers.lane import LaneError, Servers, running
-from tests.servers.lane import lane as lane_named
 from tests.servers.worker import Worker
 
 _FREE_SEED = os.environ.get("STREAMAPP_TEST_FREE_SEED") == "1"
@@ -46,7 +46,7 @@ def pytest_sessionstart() -> None:
     """End the run where its lane cannot run; fetch what the lane needs before any test's clock."""
     try:
         lane_named(_LANE).check()
-    except LaneError as error:
+    except BackendError as error:
         pytest.exit(f"the lane {_LANE} cannot run here: {error}", returncode=2)
 
 

@@ -12,7 +12,7 @@ from redis import Redis
 
 from loadtest.bench.program import heard, say
 from loadtest.bench.sighting import Sightings
-from streamapp.settings import load_settings
+from streamapp.config.settings import load_settings
 
 _PAUSE_S = 0.004
 

@@ -19,9 +19,9 @@ from loadtest.bench.distribution import Distribution
 from loadtest.bench.program import heard, say
 from loadtest.bench.source import write_log
 from loadtest.replay import bundled, encode
+from streamapp.config.settings import load_settings
 from streamapp.eventlog import LoggedEvent, read_log
-from streamapp.settings import load_settings
-from streamapp.transport.publisher import Outgoing, Publisher
+from streamapp.transport.producer import Outgoing, Producer
 
 _TICK_S = 0.005
 """What falls due within a tick goes out together."""
@@ -69,7 +69,7 @@ class OpenLoop:
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: Producer,
         topic: str,
         events_per_record: int,
         start_s: float,
@@ -161,7 +161,7 @@ def _in_turn(event: LoggedEvent, turn: int) -> LoggedEvent:
 
 async def send(spec: dict[str, Any]) -> None:
     """Send what is asked when second 0 is told, then write the log of what was sent."""
-    publisher = Publisher(load_settings())
+    publisher = Producer(load_settings())
     await publisher.start()
     try:
         probes = [Due(at_s, LoggedEvent(*event)) for at_s, event in spec["probes"]]

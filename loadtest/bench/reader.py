@@ -20,7 +20,7 @@ from redis import ConnectionPool
 
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.program import heard, say
-from streamapp.settings import load_settings
+from streamapp.config.settings import load_settings
 
 _AT_ONCE_BYTES = 65_536
 _LOOK_S = 0.05

@@ -53,7 +53,7 @@ def slow_calls(redis: Redis) -> Iterator[SlowCalls]:
 def _name(command: str) -> str:
     """Return what a call is called; scripts are known by the digest of their text."""
     words = command.split(" ", 2)
-    for script in (files("streamapp.store") / "lua").iterdir():
+    for script in (files("streamapp.store.slot") / "lua").iterdir():
         digest = sha1(script.read_bytes(), usedforsecurity=False).hexdigest()
         if words[1:2] == [digest]:
             return script.name

@@ -16,7 +16,7 @@ from streamapp.cli.console import Step
 from streamapp.cli.session import existing_partitions
 from streamapp.eventlog import LoggedEvent, read_log
 from streamapp.transport.offsets import read_offsets
-from streamapp.transport.publisher import Publisher
+from streamapp.transport.producer import Producer
 from streamapp.transport.records import TP
 
 
@@ -82,7 +82,7 @@ def fill(stage: Stage, run: str, source: Source, events_per_record: int, tell: S
 async def _fill(stage: Stage, run: str, source: Source, events_per_record: int, tell: Step) -> int:
     settings = stage.settings(run)
     partitions = await existing_partitions(settings, [stage.topic])
-    publisher = Publisher(settings)
+    publisher = Producer(settings)
     await publisher.start()
     try:
         replay = Replay(

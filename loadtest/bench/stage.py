@@ -18,9 +18,9 @@ from redis import Redis
 
 from loadtest.bench.cpus import Cpus, kept_to
 from loadtest.bench.process import Process
+from streamapp.config.env_check import PREFIX
+from streamapp.config.settings import Settings, load_settings
 from streamapp.embedded import Tansu, Valkey
-from streamapp.environment import PREFIX
-from streamapp.settings import Settings, load_settings
 from streamapp.transport.topics import administration, ensure_topics
 
 _KEYS_AT_ONCE = 10_000

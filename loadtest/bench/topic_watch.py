@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from loadtest.bench.program import heard, say
 from loadtest.bench.sighting import Sightings
-from streamapp.settings import load_settings
+from streamapp.config.settings import load_settings
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import TP
 

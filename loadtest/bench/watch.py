@@ -16,9 +16,10 @@ from redis import Redis
 from loadtest.bench.process import Process
 from streamapp.audit.lag import tag_of
 from streamapp.cli.console import Step
+from streamapp.config.settings import Settings
 from streamapp.errors import StreamappError
-from streamapp.settings import Settings
-from streamapp.store.keys import SlotKeys
+from streamapp.pipelines import main_pipeline
+from streamapp.store.slot.keys import SlotKeys
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import TP
 
@@ -57,7 +58,8 @@ class State:
         topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
         self._tps = [TP(topic, number) for topic in topics for number in range(settings.partitions)]
         self._heads = [
-            SlotKeys(settings.state_prefix, tag_of(settings, *tp)).head for tp in self._tps
+            SlotKeys(settings.state_prefix, tag_of(main_pipeline(settings), *tp)).head
+            for tp in self._tps
         ]
 
     def look(self, workers: Sequence[Process] = ()) -> Sample:

@@ -19,11 +19,12 @@ from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.cli.console import print_json, print_table, progress
 from streamapp.cli.target import check_target, write_target
-from streamapp.core.event import EventRules
-from streamapp.environment import PREFIX
+from streamapp.config.env_check import PREFIX
+from streamapp.config.settings import Settings
+from streamapp.core.events.event import EventRules
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
-from streamapp.settings import Settings
+from streamapp.pipelines import main_pipeline
 
 __all__ = ["CACHE", "Request", "evaluate", "show_tuning"]
 
@@ -81,7 +82,7 @@ def evaluate(
     counting = _counting(request, settings)
     results = _results(request, settings, counting)
     about = {
-        "settings": settings.results,
+        "settings": main_pipeline(settings).results,
         "options": {
             "protocol": request.protocol,
             "logs": [file.name for file in request.files],

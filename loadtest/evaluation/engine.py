@@ -14,18 +14,23 @@ import numpy as np
 from loadtest.evaluation.similarities import neighbours_of
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
-from streamapp.core.arrays import Ints
-from streamapp.core.blending import Blend, blend
-from streamapp.core.delta import Origin, decode_delta, encode_deltas
-from streamapp.core.fence import Fences
-from streamapp.core.history import Interactions, revise
-from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
-from streamapp.core.norms import Norms
-from streamapp.core.ranking import Rule
-from streamapp.core.registry import Registry
-from streamapp.core.rows import Rows
-from streamapp.core.shard import Shard
-from streamapp.core.tastes import Tastes
+from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.rows import Rows
+from streamapp.core.histories.history import Interactions, revise
+from streamapp.core.histories.profiles import Profiles
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.blending import Blend, blend
+from streamapp.core.lists.ranking import Rule
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
+from streamapp.core.messages.interaction_batch import (
+    InteractionBatchBuilder,
+    Source,
+    admit,
+    decode_interactions,
+)
+from streamapp.core.shard.shard import Shard
 
 _BATCH = 2_000
 _ONE = np.array([0, 1], np.int64)
@@ -58,7 +63,7 @@ class Counts(NamedTuple):
     norms: Norms
     registry: Registry
 
-    def lists(self, tastes: Tastes, variant: Variant) -> Ints:
+    def lists(self, tastes: Profiles, variant: Variant) -> Ints:
         """Return item numbers, int32, shape (users, top_n), best first; -1 beyond the end.
 
         Cost: that of the lists of those items which are among the newest of some user.
@@ -71,7 +76,7 @@ class Counts(NamedTuple):
         neighbours = neighbours_of(newest, self.rows, self.norms, self.registry, variant.similarity)
         return blend(tastes, neighbours, self.registry, rule).item
 
-    def popular(self, tastes: Tastes, rule: Blend) -> Ints:
+    def popular(self, tastes: Profiles, rule: Blend) -> Ints:
         """Return the items with most users, likewise, without those that `rule` excludes."""
         users = self.norms.users[: len(self.registry)]
         best = sorted(
@@ -98,8 +103,8 @@ class Engine:
     def __init__(self, counting: Counting) -> None:
         self.histories: dict[str, bytes] = {}
         registry = Registry()
-        self._counting, self._fences = counting, Fences()
-        self._shard = Shard(0, 1, Rule(1), "", 0, registry, Norms.unpack(b""), Fences())
+        self._counting, self._fences = counting, AppliedOffsets()
+        self._shard = Shard(0, 1, Rule(1), "", 0, registry, Norms.unpack(b""), AppliedOffsets())
         self.counts = Counts(self._shard.rows, self._shard.norms, registry)
         self._taken = self._offset = 0
 
@@ -112,7 +117,7 @@ class Engine:
 
     def take(self, log: LogInteractions, start: int, end: int) -> None:
         """Apply the interactions `start:end` of a log as one cut."""
-        builder = CutBuilder()
+        builder = InteractionBatchBuilder()
         builder.begin(Source("log", 0, self._taken + end - start))
         columns = (
             column[start:end].tolist() for column in (log.user, log.item, log.weight, log.ts)
@@ -122,7 +127,7 @@ class Engine:
         self._taken += end - start
         registry = self.counts.registry
         for value in builder.encode("", partitions=1).values():
-            cut = decode_cut(value)
+            cut = decode_interactions(value)
             weights = {name: float(name) for name in cut.types}
             news = admit(cut, self._fences, registry, weights)
             self._revise(news.users, news.interactions)
@@ -151,10 +156,10 @@ class Engine:
         """Return the counts of this moment, which no later interaction changes."""
         return Counts(*deepcopy((self.counts.rows, self.counts.norms)), self.counts.registry)
 
-    def tastes(self, users: Sequence[str]) -> Tastes:
+    def tastes(self, users: Sequence[str]) -> Profiles:
         """Return what these users have in their histories now; nothing for an unknown user."""
         histories = [self.histories.get(user, b"") for user in users]
-        return Tastes.unpack(histories, self.counts.registry)
+        return Profiles.unpack(histories, self.counts.registry)
 
     def _apply(self, delta: bytes) -> None:
         shard = self._shard

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays import Bools, Floats, Ints, Longs
-from streamapp.core.tastes import Tastes
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.histories.profiles import Profiles
 
 
 class Questions(NamedTuple):
@@ -22,7 +22,7 @@ class Questions(NamedTuple):
         relevant: How many items it should hold, also those that nobody knows; > 0.
     """
 
-    tastes: Tastes
+    tastes: Profiles
     answers: Sequence[set[int]]
     relevant: Sequence[int]
 

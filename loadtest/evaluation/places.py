@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from loadtest.evaluation.engine import Counts
 from loadtest.evaluation.variant import Variant
-from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
-from streamapp.core.ranking import similarity
-from streamapp.core.registry import precedes
-from streamapp.core.tastes import Tastes
+from streamapp.core.arrays.compiled import compiled
+from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
+from streamapp.core.histories.profiles import Profiles
+from streamapp.core.ids.registry import precedes
+from streamapp.core.lists.ranking import similarity
 
 
 class Places:
@@ -27,7 +28,7 @@ class Places:
         self._squares: Floats = np.zeros(0)
         self._powers: Floats = np.zeros(0)
 
-    def place(self, tastes: Tastes, item: int) -> int:
+    def place(self, tastes: Profiles, item: int) -> int:
         """Return the place of an item in the list of one user, from 1; 0 if it is not there.
 
         Args:

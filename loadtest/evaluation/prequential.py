@@ -20,8 +20,8 @@ from loadtest.evaluation.split import chosen
 from loadtest.evaluation.variant import Variant, spaced
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
-from streamapp.core.judging import Tally
-from streamapp.core.tastes import Tastes
+from streamapp.core.evaluation.online import HitStats
+from streamapp.core.histories.profiles import Profiles
 from streamapp.errors import ConfigError
 
 ID = "prequential"
@@ -40,8 +40,8 @@ _NOTES = (
 )
 
 
-def _tallies() -> defaultdict[tuple[str, str], Tally]:
-    return defaultdict(Tally)
+def _tallies() -> defaultdict[tuple[str, str], HitStats]:
+    return defaultdict(HitStats)
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Day:
     date: str
     events: int = 0
     asked: int = 0
-    tallies: defaultdict[tuple[str, str], Tally] = field(default_factory=_tallies)
+    tallies: defaultdict[tuple[str, str], HitStats] = field(default_factory=_tallies)
 
     def rates(self, name: str) -> dict[str, dict[str, float]]:
         """Return HR and MRR of a list over all events, by kind."""
@@ -102,7 +102,7 @@ def _days(
             frozen, histories = _places(engine.frozen(), variants), dict(engine.histories)
         name, number = log.users[user], registry.find(log.items[item])
         now = engine.tastes([name])
-        then = Tastes.unpack([histories.get(name, b"")], registry)
+        then = Profiles.unpack([histories.get(name, b"")], registry)
         day.events += 1
         day.asked += bool(len(now.item)) and number not in now.item
         for kind, places, tastes in (

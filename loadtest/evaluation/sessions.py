@@ -16,8 +16,8 @@ from loadtest.evaluation.tables import compared
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
-from streamapp.core.registry import Registry
-from streamapp.core.tastes import Tastes
+from streamapp.core.histories.profiles import Profiles
+from streamapp.core.ids.registry import Registry
 from streamapp.errors import ConfigError
 
 ID = "sessions"
@@ -75,7 +75,7 @@ def next_items(log: LogInteractions, registry: Registry) -> Questions:
             starts.append(len(items))
             answers.append({int(numbers[item])} - {-1})
         session[item] = max(session.get(item, 0.0), weight)
-    tastes = Tastes(
+    tastes = Profiles(
         np.array(starts, np.int64), numbers[np.array(items, np.int64)], np.array(ratings)
     )
     return Questions(tastes, answers, [1] * len(answers))

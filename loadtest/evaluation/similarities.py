@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamapp.core.arrays import Bytes, Floats, Ints, Longs, compiled
-from streamapp.core.blending import Neighbours, insert
-from streamapp.core.norms import Norms
-from streamapp.core.ranking import similarity
-from streamapp.core.registry import Registry
-from streamapp.core.rows import Rows
+from streamapp.core.arrays.compiled import compiled
+from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
+from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.rows import Rows
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.blending import NeighbourLists, insert
+from streamapp.core.lists.ranking import similarity
 
 _WHOLE = np.iinfo(np.int32).max
 
@@ -41,7 +42,7 @@ class Similarity:
 
 def neighbours_of(
     items: Ints, rows: Rows, norms: Norms, registry: Registry, rule: Similarity
-) -> Neighbours:
+) -> NeighbourLists:
     """Return the lists of some items.
 
     Args:
@@ -58,7 +59,7 @@ def neighbours_of(
     numbers = numbers[(numbers >= 0) & (numbers < min(len(sizes), len(registry)))]
     row = np.full(len(registry), -1, np.int32)
     row[numbers] = np.arange(len(numbers))
-    return Neighbours(
+    return NeighbourLists(
         row,
         *_lists(
             numbers,

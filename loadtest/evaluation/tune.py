@@ -20,11 +20,11 @@ from loadtest.evaluation.similarities import Similarity
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.console import Step
-from streamapp.core.arrays import Bools
-from streamapp.core.tastes import Tastes
-from streamapp.environment import PREFIX
+from streamapp.config.env_check import PREFIX
+from streamapp.config.settings import Settings
+from streamapp.core.arrays.dtypes import Bools
+from streamapp.core.histories.profiles import Profiles
 from streamapp.errors import ConfigError
-from streamapp.settings import Settings
 
 HISTORY_CAPS = (10, 30, 100)
 DAMPINGS = (0.0, 5.0, 20.0, 50.0, 100.0)
@@ -161,7 +161,7 @@ def _sample(questions: Questions) -> Questions:
     # Where each entry lies: its place in its own line, from where that line began.
     entries = np.arange(starts[-1]) + np.repeat(tastes.starts[chosen] - starts[:-1], sizes)
     return Questions(
-        Tastes(starts, tastes.item[entries], tastes.rating[entries]),
+        Profiles(starts, tastes.item[entries], tastes.rating[entries]),
         [questions.answers[number] for number in chosen.tolist()],
         [questions.relevant[number] for number in chosen.tolist()],
     )

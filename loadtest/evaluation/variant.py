@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from loadtest.evaluation.similarities import Similarity
-from streamapp.core.blending import Blend
+from streamapp.core.lists.blending import Blend
 from streamapp.errors import ConfigError
 
 POPULAR = "popularity"

@@ -1,10 +1,10 @@
-"""Audit. Compares which items shards hide with what is known of the catalogue."""
+"""Compares which items shards hide with what is known of the catalogue."""
 
 from collections.abc import Mapping
 
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
-from streamapp.core.catalogue import Product
-from streamapp.store.products import Hidden
+from streamapp.core.events.catalogue_record import Product
+from streamapp.store.values.products import Hidden
 
 
 def compare_availability(

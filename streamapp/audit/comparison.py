@@ -1,4 +1,4 @@
-"""Audit. Compares counts, those of the truth with those of Redis.
+"""Compares counts, those of the truth with those of Redis.
 
 Sums of integer weights are exact whatever their order, so they must be equal to the bit. Sums of
 other weights may differ in their last digits, by the order in which they were made.
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays import Bools, Floats, Ints, Longs
-from streamapp.store.collection import Counts
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.inspection.counts_merge import Counts
 
 EXAMPLES = 5
 """How many differences of a kind are named."""

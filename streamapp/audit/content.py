@@ -1,4 +1,4 @@
-"""Audit. Compares content neighbours with what the stored products give by TF-IDF.
+"""Compares content neighbours with what the stored products give by TF-IDF.
 
 The weights are made here from scratch, as a sparse matrix, and scores are its products: only what a
 word is comes from the code that is audited.
@@ -13,10 +13,11 @@ from scipy.sparse import csr_matrix, diags_array
 
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.lists import SCORE_TOLERANCE, TIE
-from streamapp.core.catalogue import Product
-from streamapp.core.listing import ITEM, VERSION
-from streamapp.core.reasons import CONTENT
-from streamapp.core.tfidf import words_of
+from streamapp.core.content.tfidf import words_of
+from streamapp.core.events.catalogue_record import Product
+from streamapp.core.list_kinds import ITEM
+from streamapp.core.lists.list_format import VERSION
+from streamapp.core.lists.reasons import CONTENT
 
 _AT_ONCE = 256
 

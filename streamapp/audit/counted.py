@@ -1,4 +1,4 @@
-"""Audit. What one pipeline has counted and listed, beside the truth of its log."""
+"""What one pipeline has counted and listed, beside the truth of its log."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,14 +19,11 @@ from streamapp.audit.content import compare_content, content_lists
 from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists, listed
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
-from streamapp.core.arrays import Bools
-from streamapp.core.catalogue import Product
-from streamapp.core.roles import roles_of
-from streamapp.settings import Settings
-from streamapp.store.collection import Counts
-from streamapp.store.keys import list_name
-from streamapp.store.products import Hidden, read_hidden
-from streamapp.store.snapshot import (
+from streamapp.config.settings import Settings
+from streamapp.core.arrays.dtypes import Bools
+from streamapp.core.events.catalogue_record import Product
+from streamapp.inspection.counts_merge import Counts
+from streamapp.inspection.snapshot import (
     Advance,
     Snapshot,
     holds_histories,
@@ -34,6 +31,9 @@ from streamapp.store.snapshot import (
     read_lists,
     read_snapshot,
 )
+from streamapp.pipelines import Pipeline
+from streamapp.store.slot.keys import list_name
+from streamapp.store.values.products import Hidden, read_hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +59,19 @@ class Counted:
     lists: list[bytes | None]
 
     def comparisons(
-        self, settings: Settings, kind: str, products: Mapping[str, Product]
+        self, settings: Settings, pipeline: Pipeline, products: Mapping[str, Product]
     ) -> dict[str, Comparison]:
-        """Compare; `kind` is that of the lists, and `products` is the catalogue."""
-        fading = settings.decay is not None
-        tolerance = tolerance_of(settings.event_weights, fading=fading)
+        """Compare the counts and lists of `pipeline`; `products` is the catalogue."""
+        fading = pipeline.decay is not None
+        tolerance = tolerance_of(pipeline.event_weights, fading=fading)
         histories = int((~self.forgotten).sum())
         items, hidden = self.expected.items, self.hidden.items
-        contents = content_lists(items, self.lists) if settings.content_neighbours else {}
+        contents = content_lists(items, self.lists) if pipeline.makes_content_lists else {}
         compared = {
             "histories": compare_numbers("histories", self.snapshot.histories, histories),
             "norms": compare_norms(self.expected, self.stored, self.snapshot.disputed, tolerance),
             "dots": compare_dots(self.expected, self.stored, tolerance),
-            "availability": compare_availability(products, self.hidden, roles_of(kind).column),
+            "availability": compare_availability(products, self.hidden, pipeline.roles.column),
             "lists": compare_lists(
                 self.expected,
                 [
@@ -79,12 +79,12 @@ class Counted:
                     for item, content in zip(items, self.lists, strict=True)
                 ],
                 settings.rule,
-                kind,
+                pipeline.kind,
                 hidden,
                 SCORE_TOLERANCE if fading else TIE,
             ),
         }
-        if settings.content_neighbours:
+        if pipeline.makes_content_lists:
             counted = listed(self.expected, settings.rule, hidden)
             compared["content lists"] = compare_content(products, contents, counted, settings.top_n)
         return compared
@@ -93,7 +93,7 @@ class Counted:
 async def count_pipeline(
     redis: Redis,
     settings: Settings,
-    kind: str,
+    pipeline: Pipeline,
     layout: dict[str, int],
     log: LogInteractions,
     begin: Callable[[str], Advance],
@@ -103,8 +103,8 @@ async def count_pipeline(
 
     Args:
         redis: A client that answers in bytes.
-        settings: Those of the pipeline.
-        kind: Of its lists.
+        settings: What the operator set.
+        pipeline: Whose counts.
         layout: Number of partitions by topic.
         log: The interactions that it should have counted.
         begin: Told what is done next; returns what is told how far it is.
@@ -113,22 +113,22 @@ async def count_pipeline(
     Raises:
         StateError: there is no state, or it moves.
     """
-    snapshot = await read_snapshot(redis, settings, begin("reading rows"))
-    hidden = await read_hidden(redis, settings, layout[settings.deltas_topic])
-    forgotten = await _forgotten(redis, settings, layout, log)
+    snapshot = await read_snapshot(redis, pipeline, begin("reading rows"))
+    hidden = await read_hidden(redis, pipeline.state_prefix, layout[pipeline.deltas_topic])
+    forgotten = await _forgotten(redis, settings, pipeline, layout, log)
     begin("counting")
-    live = live_ratings(log, settings.history_cap, settings.forget_after or np.inf, settings.decay)
+    live = live_ratings(log, pipeline.history_cap, settings.forget_after or np.inf, pipeline.decay)
     live = live.only(~forgotten[live.user])
-    roles = roles_of(kind)
+    roles = pipeline.roles
     truth = gram(live, len(log.users), log.items, roles)
     # Any item may have a list: one that is in lists only, one that was deleted, and one that no
     # event names, if something is wrong.
-    prefix = settings.list_prefix + list_name(kind, "") + ":"
+    prefix = settings.list_prefix + list_name(pipeline.kind, "") + ":"
     more = [roles.row + item for item in await names_under(redis, prefix)]
     more += [
         roles.row + item[len(roles.column) :] for item in log.items if item.startswith(roles.column)
     ]
-    if settings.content_neighbours:
+    if pipeline.makes_content_lists:
         more += [*products, *hidden.items]
     expected, stored = aligned(truth, snapshot.counts, [*log.items, *more])
     keys = {
@@ -143,7 +143,11 @@ async def count_pipeline(
 
 
 async def _forgotten(
-    redis: Redis, settings: Settings, layout: dict[str, int], log: LogInteractions
+    redis: Redis,
+    settings: Settings,
+    pipeline: Pipeline,
+    layout: dict[str, int],
+    log: LogInteractions,
 ) -> Bools:
     """Say of each user whether the app has rightly forgotten them.
 
@@ -154,6 +158,6 @@ async def _forgotten(
     if settings.forget_after and len(log.ts):
         idle = np.flatnonzero(newest_of(log) < log.ts.max() - 2 * settings.forget_after)
         users = [log.users[number] for number in idle.tolist()]
-        held = await holds_histories(redis, settings, layout, users)
+        held = await holds_histories(redis, pipeline, layout, users)
         forgotten[idle] = ~np.array(held, np.bool_)
     return forgotten

@@ -1,4 +1,4 @@
-"""Audit. The entries of lists, read back from the JSON that frontends get."""
+"""The entries of lists, read back from the JSON that frontends get."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import orjson
 
-from streamapp.core.arrays import Floats, Ints, Longs
-from streamapp.core.listing import ITEM, VERSION
-from streamapp.core.roles import roles_of
+from streamapp.core.arrays.dtypes import Floats, Ints, Longs
+from streamapp.core.histories.role_items import roles_of
+from streamapp.core.list_kinds import ITEM
+from streamapp.core.lists.list_format import VERSION
 
 
 @dataclass(frozen=True, slots=True)

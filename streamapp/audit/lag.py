@@ -1,4 +1,4 @@
-"""Audit. Lag: how far the state is behind the topics, and waiting until it is not.
+"""Lag: how far the state is behind the topics, and waiting until it is not.
 
 Heads are read before the ends of the topics. What a stage sends is with the broker before its
 position moves, so positions at or beyond ends that were read later leave nothing in between.
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from streamapp.core.flags import flagged
-from streamapp.core.listing import TRENDING
+from streamapp.config.settings import Settings
+from streamapp.core.arrays.bitmap import flagged
+from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
-from streamapp.kinds import followers
-from streamapp.settings import Settings
-from streamapp.store.keys import (
+from streamapp.pipelines import Pipeline, followers
+from streamapp.store.slot.keys import (
     SlotKeys,
     catalogue_tag,
     histories_tag,
@@ -25,8 +25,8 @@ from streamapp.store.keys import (
     list_name,
     rows_tag,
 )
-from streamapp.store.progress import matched_text, positions_text, published_text
-from streamapp.store.slot import Head, Slot
+from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.versions import matched_text, positions_text, published_text
 from streamapp.transport.offsets import pass_gaps, read_offsets
 from streamapp.transport.records import TP
 
@@ -111,9 +111,9 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
             looked at without, or the other way round.
     """
     heads: dict[TP, Head | None] = {}
-    for topic, own in followers(settings).items():
+    for topic, pipeline in followers(settings).items():
         for partition in range(layout[topic]):
-            keys = SlotKeys(own.state_prefix, tag_of(own, topic, partition))
+            keys = SlotKeys(pipeline.state_prefix, tag_of(pipeline, topic, partition))
             heads[TP(topic, partition)] = await Slot(redis, keys).head()
     _check_content(heads[TP(settings.deltas_topic, 0)], settings)
     offsets = await read_offsets(settings, heads, {})
@@ -222,12 +222,12 @@ async def wait_until_drained(
         await asyncio.sleep(_POLL_INTERVAL_S)
 
 
-def tag_of(settings: Settings, topic: str, partition: int) -> str:
-    """Return the tag of the slot that follows a partition, under the settings of its pipeline."""
-    if topic == settings.interactions_topic:
+def tag_of(pipeline: Pipeline, topic: str, partition: int) -> str:
+    """Return the tag of the slot that has the position in a partition."""
+    if topic == pipeline.interactions_topic:
         return histories_tag(partition)
-    if topic == settings.deltas_topic:
+    if topic == pipeline.deltas_topic:
         return rows_tag(partition)
-    if topic == settings.catalogue_topic:
+    if topic == pipeline.catalogue_topic:
         return catalogue_tag(partition)
     return intake_tag(topic, partition)

@@ -1,4 +1,4 @@
-"""Audit. Compares the lists that frontends read with the top-N of the true counts.
+"""Compares the lists that frontends read with the top-N of the true counts.
 
 The score of an entry is the literal formula of the rule's `Measure`. Another order of the same
 operations rounds differently, so entries whose true scores tie within `TIE` may stand in either
@@ -12,10 +12,10 @@ import numpy as np
 
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.entries import Entries, parse_lists
-from streamapp.core.arrays import Bools, Floats, Ints, Longs
-from streamapp.core.listing import ITEM
-from streamapp.core.ranking import Rule
-from streamapp.store.collection import Counts
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.list_kinds import ITEM
+from streamapp.core.lists.ranking import Rule
+from streamapp.inspection.counts_merge import Counts
 
 TIE = 1e-12
 SCORE_TOLERANCE = 1e-9

@@ -1,4 +1,4 @@
-"""Audit. The interactions of an event log: its events, judged by the rules that the app has."""
+"""The interactions of an event log: its events, judged by the rules that the app has."""
 
 from array import array
 from collections import Counter
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from streamapp.core.arrays import Floats, Ints
-from streamapp.core.event import EventReader, EventRules
-from streamapp.core.projection import PROJECTIONS
+from streamapp.core.arrays.dtypes import Floats, Ints
+from streamapp.core.events.event import EventReader, EventRules
+from streamapp.core.events.projection import PROJECTIONS
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog import LoggedEvent
 

@@ -1,4 +1,4 @@
-"""Audit. Compares the lists of what is trending with the popularity that the log gives.
+"""Compares the lists of what is trending with the popularity that the log gives.
 
 The popularity is summed here relative to the time of the list, one interaction after the other.
 """
@@ -11,8 +11,9 @@ import orjson
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.lists import SCORE_TOLERANCE
 from streamapp.audit.log import LogInteractions
-from streamapp.core.listing import TRENDING, VERSION
-from streamapp.core.popularity import FADED
+from streamapp.core.list_kinds import TRENDING
+from streamapp.core.lists.list_format import VERSION
+from streamapp.core.trending.popularity import FADED
 
 
 def compare_trending(

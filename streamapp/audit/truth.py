@@ -1,4 +1,4 @@
-"""Audit. The truth: counts of a log as the Gram matrix of its live histories.
+"""The truth: counts of a log as the Gram matrix of its live histories.
 
 Where a history never was over the cap and never began anew, the order of its events does not
 matter: each rating is the largest weight. Only the other users are gone through event by event.
@@ -14,10 +14,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from streamapp.audit.log import LogInteractions
-from streamapp.core.arrays import Bools, Floats, Ints, Longs
-from streamapp.core.decay import AGE_WIDTH, Decay
-from streamapp.core.roles import NO_ROLES, Roles
-from streamapp.store.collection import Counts
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.histories.decay import AGE_WIDTH, Decay
+from streamapp.core.histories.role_items import NO_ROLES, Roles
+from streamapp.inspection.counts_merge import Counts
 
 _STEP = AGE_WIDTH // 2
 _SMALLEST = -500.0

@@ -1,4 +1,4 @@
-"""Audit. Compares the lists for users with what true histories and the lists of items make.
+"""Compares the lists for users with what true histories and the lists of items make.
 
 The lists of items are those in Redis, which are compared with the true counts on their own. The sum
 is made here as the definition says it, one contribution after the other.
@@ -15,9 +15,10 @@ from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.lists import SCORE_TOLERANCE, TIE
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings
-from streamapp.core.blending import Blend
-from streamapp.core.listing import USER, VERSION
-from streamapp.core.reasons import SIMILAR, TRENDING
+from streamapp.core.list_kinds import USER
+from streamapp.core.lists.blending import Blend
+from streamapp.core.lists.list_format import VERSION
+from streamapp.core.lists.reasons import SIMILAR, TRENDING
 
 Scores = dict[str, float]
 """Score by item id."""

@@ -1,4 +1,4 @@
-"""Cli. `streamapp audit`: what is in Redis, compared with the batch truth of event logs."""
+"""`streamapp audit`: what is in Redis, compared with the batch truth of event logs."""
 
 import asyncio
 import time
@@ -20,19 +20,19 @@ from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.user_lists import compare_user_lists
 from streamapp.cli.console import Step, print_json, print_table, progress, visible
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.core.listing import ITEM, TRENDING
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.eventlog import read_log
-from streamapp.kinds import pipelines
-from streamapp.settings import Settings, load_settings
-from streamapp.store.audience import present
-from streamapp.store.keys import list_name
-from streamapp.store.products import read_products
-from streamapp.store.snapshot import (
+from streamapp.inspection.snapshot import (
     check_still,
     names_under,
     read_lists,
     slots_of,
 )
+from streamapp.pipelines import pipelines
+from streamapp.store.slot.keys import list_name
+from streamapp.store.values.products import read_products
+from streamapp.store.values.user_list_index import present
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +120,15 @@ async def _compare(
             wait(standing.lag_events, None)
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
-        products = await read_products(redis, settings, layout)
+        products = await read_products(
+            redis, settings.state_prefix, layout.get(settings.catalogue_topic, 0)
+        )
         own = pipelines(settings)
         counted = {
-            kind: await count_pipeline(redis, own[kind], kind, layout, some, begin, products)
+            kind: await count_pipeline(redis, settings, own[kind], layout, some, begin, products)
             for kind, some in {ITEM: log, **log.extra}.items()
         }
-        slots, _ = slots_of(redis, settings, layout)
+        slots, _ = slots_of(redis, own[ITEM], layout)
         removed_at = await present(redis, (slot.keys for slot in slots))
         keys = [f"{settings.list_prefix}user:{user}" for user in log.users]
         *user_lists, trending = await read_lists(
@@ -140,7 +142,7 @@ async def _compare(
             await check_still(redis, own[kind], one.snapshot.positions)
     begin("comparing")
     main = counted.pop(ITEM)
-    comparisons = main.comparisons(settings, ITEM, products)
+    comparisons = main.comparisons(settings, own[ITEM], products)
     comparisons["user lists"] = compare_user_lists(
         log,
         main.live,
@@ -164,7 +166,7 @@ async def _compare(
             main.hidden.items,
         )
     for kind, one in counted.items():
-        found = one.comparisons(own[kind], kind, products)
+        found = one.comparisons(settings, own[kind], products)
         comparisons |= {f"{kind} {name}": comparison for name, comparison in found.items()}
     return Report(log, main.snapshot.applied, comparisons)
 

@@ -1,4 +1,4 @@
-"""Cli. What people see on a terminal: tables and progress bars; and JSON for programs.
+"""What people see on a terminal: tables and progress bars; and JSON for programs.
 
 Tables and JSON go to standard output, progress to standard error, and only if that is a terminal.
 """

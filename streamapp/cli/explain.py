@@ -1,4 +1,4 @@
-"""Cli. `streamapp explain`: the counts behind the score of two items."""
+"""`streamapp explain`: the counts behind the score of two items."""
 
 import asyncio
 from typing import NamedTuple
@@ -8,22 +8,21 @@ from redis.asyncio import Redis
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.core.aged_norms import AgedNorms
-from streamapp.core.aged_rows import by_item
-from streamapp.core.association import Association
-from streamapp.core.listing import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
-from streamapp.core.projection import PROJECTIONS
-from streamapp.core.ranking import MEASURES, Measure, share, similarity
-from streamapp.core.registry import shard_of
-from streamapp.core.roles import roles_of
-from streamapp.core.rows import CELL
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.counts.decayed_norms import DecayedNorms
+from streamapp.core.counts.decayed_rows import by_item
+from streamapp.core.counts.rows import CELL
+from streamapp.core.evaluation.association import Association
+from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.ids.registry import shard_of
+from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
+from streamapp.core.lists.ranking import MEASURES, Measure, share, similarity
 from streamapp.errors import ConfigError, StreamappError
-from streamapp.kinds import pipelines
-from streamapp.settings import Settings, load_settings
-from streamapp.store.keys import SlotKeys, histories_tag, rows_tag
-from streamapp.store.norms import read_norms
-from streamapp.store.slot import Head, Slot
-from streamapp.store.snapshot import read_layout
+from streamapp.inspection.snapshot import read_layout
+from streamapp.pipelines import Pipeline, pipelines
+from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
+from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.values.norms import read_norms
 
 _AS_OF_BYTES = 8
 
@@ -90,11 +89,12 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
     """
     if left == right:
         raise ConfigError("an item has no score with itself; name two items")
-    known = pipelines(load_settings())
+    settings = load_settings()
+    known = pipelines(settings)
     if kind not in known:
         off = f"; STREAMAPP_{kind.upper()} is false" if kind in PROJECTIONS else ""
         raise ConfigError(f"--kind {kind}: the lists that are made are {', '.join(known)}{off}")
-    found = asyncio.run(_explain(known[kind], kind, left, right))
+    found = asyncio.run(_explain(settings, known[kind], left, right))
     if as_json:
         report = found._asdict()
         if found.as_of is None:
@@ -126,13 +126,13 @@ def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
     )
 
 
-async def _explain(settings: Settings, kind: str, left: str, right: str) -> Explanation:
-    roles = roles_of(kind)
+async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str) -> Explanation:
+    roles, kind = pipeline.roles, pipeline.kind
     ids = roles.row + left, roles.column + right
     async with redis_session(settings) as redis:
-        layout = await read_layout(redis, settings)
-        shard = shard_of(ids[0], layout[settings.deltas_topic])
-        keys = SlotKeys(settings.state_prefix, rows_tag(shard))
+        layout = await read_layout(redis, pipeline)
+        shard = shard_of(ids[0], layout[pipeline.deltas_topic])
+        keys = SlotKeys(pipeline.state_prefix, rows_tag(shard))
         slot = Slot(redis, keys)
         registry = await slot.registry()
         numbers = [registry.find(item) for item in ids]
@@ -141,11 +141,13 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
                 how = f"that {did} item" if roles.row else "with item"
                 raise StreamappError(f"no interaction {how} {item} was ever applied")
         (row,) = await slot.read([numbers[0]])
-        norms = await read_norms(slot, await slot.head() or Head(0), settings)
-        users, as_of = await _users(redis, settings, layout[settings.interactions_topic])
+        norms = await read_norms(slot, await slot.head() or Head(0), pipeline.decay)
+        users, as_of = await _users(
+            redis, pipeline.state_prefix, layout[pipeline.interactions_topic]
+        )
     cells = np.frombuffer(row[1] if row else bytes(_AS_OF_BYTES), CELL, offset=_AS_OF_BYTES)
     norms.reserve(max(len(registry), len(norms.users)))
-    if isinstance(norms, AgedNorms):
+    if isinstance(norms, DecayedNorms):
         # A row may be a checkpoint ahead of the norms.
         cells = cells[cells["item"] < norms.ages.size]
         _, cells = by_item(norms, np.full(len(cells), numbers[0], np.int32), cells)
@@ -159,7 +161,7 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
     # While events come in, what was read first may be a checkpoint behind what was read last.
     having = max(left_users, support), max(right_users, support)
     cosine = float(similarity(dot, left_sum_sq, right_sum_sq, settings.damping))
-    if settings.decay and isinstance(norms, AgedNorms):
+    if settings.decay and isinstance(norms, DecayedNorms):
         exponent = norms.exponent[numbers]
         sums = np.array([dot, left_sum_sq, right_sum_sq])
         twice = np.array([exponent.sum(), *(2 * exponent)], np.int64)
@@ -185,11 +187,10 @@ async def _explain(settings: Settings, kind: str, left: str, right: str) -> Expl
     )
 
 
-async def _users(redis: Redis, settings: Settings, partitions: int) -> tuple[int, float]:
+async def _users(redis: Redis, state_prefix: str, partitions: int) -> tuple[int, float]:
     """Return how many users have a history, and the time of the newest event in seconds."""
     slots = [
-        Slot(redis, SlotKeys(settings.state_prefix, histories_tag(number)))
-        for number in range(partitions)
+        Slot(redis, SlotKeys(state_prefix, histories_tag(number))) for number in range(partitions)
     ]
     heads = [await slot.head() or Head(0) for slot in slots]
     newest = max(float(head.fields.get("newest_ts", "-inf")) for head in heads)

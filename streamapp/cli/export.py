@@ -1,4 +1,4 @@
-"""Cli. `streamapp export`: the counts of a drained app as numpy arrays."""
+"""`streamapp export`: the counts of a drained app as numpy arrays."""
 
 import asyncio
 from pathlib import Path
@@ -10,10 +10,11 @@ from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.cli.console import progress
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.target import check_target
-from streamapp.core.decay import Decay
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.histories.decay import Decay
 from streamapp.errors import ConfigError
-from streamapp.settings import Settings, load_settings
-from streamapp.store.snapshot import Snapshot, read_snapshot
+from streamapp.inspection.snapshot import Snapshot, read_snapshot
+from streamapp.pipelines import main_pipeline
 
 
 def export_counts(file: Path, timeout_s: float) -> None:
@@ -67,4 +68,4 @@ async def _read(settings: Settings, timeout_s: float) -> Snapshot:
                 wait(standing.lag_events, None)
 
             await wait_until_drained(redis, settings, layout, timeout_s, tell)
-            return await read_snapshot(redis, settings, begin("reading rows"))
+            return await read_snapshot(redis, main_pipeline(settings), begin("reading rows"))

@@ -1,21 +1,20 @@
-"""Cli. `streamapp footprint`: what a state of some size takes in Redis."""
+"""`streamapp footprint`: what a state of some size takes in Redis."""
 
 import asyncio
 from dataclasses import replace
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.core.history import entry_of
-from streamapp.core.listing import ITEM
-from streamapp.core.norms import NORM
-from streamapp.core.rows import CELL
-from streamapp.kinds import pipelines
-from streamapp.settings import Settings, load_settings
-from streamapp.store.audience import Audience
-from streamapp.store.footprint import KeyClass, Size, predict
-from streamapp.store.slot import Head
-from streamapp.store.snapshot import read_layout, slots_of
-from streamapp.store.tops import known_categories
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.counts.norms import NORM
+from streamapp.core.counts.rows import CELL
+from streamapp.core.histories.history import entry_of
+from streamapp.inspection.footprint import KeyClass, Size, predict
+from streamapp.inspection.snapshot import read_layout, slots_of
+from streamapp.pipelines import Pipeline, pipelines
+from streamapp.store.slot.slot import Head
+from streamapp.store.values.category_tops import known_categories
+from streamapp.store.values.user_list_index import UserListIndex
 
 _MEBIBYTE = 1024 * 1024
 _BLOB_HEADER_BYTES = {"histories": 8, "rows": 16}
@@ -24,16 +23,16 @@ _BLOB_HEADER_BYTES = {"histories": 8, "rows": 16}
 def show_footprint(given: Size | None, as_json: bool) -> None:
     """Print what the given size takes, or the size of the state that there is, of all pipelines."""
     settings = load_settings()
+    main, *extra = pipelines(settings).values()
     partitions = shards = settings.partitions
     classes: list[KeyClass] = []
     if given is None:
-        own = pipelines(settings)
-        given, partitions, shards, _ = asyncio.run(_state(own.pop(ITEM)))
-        for kind, one in own.items():
-            size, *counts = asyncio.run(_state(one))
-            found = predict(size, one, *counts)
-            classes += [replace(some, name=f"{kind} {some.name}") for some in found]
-    classes = predict(given, settings, partitions, shards) + classes
+        given, partitions, shards, _ = asyncio.run(_state(settings, main))
+        for pipeline in extra:
+            size, *counts = asyncio.run(_state(settings, pipeline))
+            found = predict(size, settings, pipeline, *counts)
+            classes += [replace(some, name=f"{pipeline.kind} {some.name}") for some in found]
+    classes = predict(given, settings, main, partitions, shards) + classes
     total = sum(one.bytes for one in classes)
     if as_json:
         report = {name: getattr(given, name) for name in Size.__slots__}
@@ -50,20 +49,20 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
     )  # fmt: skip
 
 
-async def _state(settings: Settings) -> tuple[Size, int, int, int]:
+async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int, int]:
     """Return the size of the state, its partitions, its shards, and how many items those know.
 
     Ids are taken for 12 bytes.
     """
     async with redis_session(settings) as redis:
-        layout = await read_layout(redis, settings)
-        slots = slots_of(redis, settings, layout)
+        layout = await read_layout(redis, pipeline)
+        slots = slots_of(redis, pipeline, layout)
         heads = [[await slot.head() or Head(0) for slot in some] for some in slots]
         known = len(await slots[1][0].packed(slots[1][0].keys.norms)) // NORM.itemsize
-        live = [await Audience(redis, slot.keys).size() for slot in slots[0]]
-        categories = await known_categories(redis, settings, len(slots[1]))
+        live = [await UserListIndex(redis, slot.keys).size() for slot in slots[0]]
+        categories = await known_categories(redis, pipeline.state_prefix, len(slots[1]))
     blobs = [sum(head.number("blobs") for head in some) for some in heads]
-    sizes = entry_of(settings.decay).itemsize, CELL.itemsize
+    sizes = entry_of(pipeline.decay).itemsize, CELL.itemsize
     entries, cells = (
         (sum(head.number("blob_bytes") for head in some) - header * count) // itemsize
         for some, count, header, itemsize in zip(
@@ -73,4 +72,4 @@ async def _state(settings: Settings) -> tuple[Size, int, int, int]:
     users, items = blobs
     mean = entries / users if users else 0.0
     size = Size(users, items, cells // 2, mean, 12, sum(live), len(categories))
-    return size, layout[settings.interactions_topic], layout[settings.deltas_topic], known
+    return size, layout[pipeline.interactions_topic], layout[pipeline.deltas_topic], known

@@ -1,4 +1,4 @@
-"""Cli. The commands: their names, arguments and help.
+"""The commands: their names, arguments and help.
 
 A command imports what it needs when it runs: Faust and Numba take a second that `--help` need not.
 """
@@ -187,7 +187,7 @@ def footprint(
 ) -> None:
     """Predict the memory that Redis needs: of a size that you give, or of the state there is."""
     from streamapp.cli.footprint import show_footprint
-    from streamapp.store.footprint import Size
+    from streamapp.inspection.footprint import Size
 
     given = None
     if users is not None and items is not None and pairs is not None:

@@ -1,4 +1,4 @@
-"""Cli. How a command ends: with an exit code, and where it fails with one line that says why."""
+"""How a command ends: with an exit code, and where it fails with one line that says why."""
 
 import logging
 import os

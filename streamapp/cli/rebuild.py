@@ -1,4 +1,4 @@
-"""Cli. `streamapp rebuild`: begins the state anew, to be counted from the first event on."""
+"""`streamapp rebuild`: begins the state anew, to be counted from the first event on."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,18 +9,19 @@ from redis.asyncio import Redis
 from streamapp.audit.lag import tag_of
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from streamapp.core.listing import ITEM, TRENDING, is_content
-from streamapp.core.partitioning import partitions_of
-from streamapp.core.projection import PROJECTIONS
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.ids.partitioner import partitions_of
+from streamapp.core.list_kinds import ITEM, TRENDING
+from streamapp.core.lists.list_format import is_content
 from streamapp.errors import StateError
-from streamapp.kinds import extra_kinds, followers
-from streamapp.settings import Settings, load_settings
-from streamapp.store.keys import SlotKeys, list_name, pattern_of, rows_tag
-from streamapp.store.layout import check_layout
-from streamapp.store.removal import begin_at, remove_all, remove_keys
-from streamapp.store.slot import Slot
+from streamapp.inspection.reset import begin_at, remove_all, remove_keys
+from streamapp.pipelines import extra_kinds, followers
+from streamapp.store.slot.keys import SlotKeys, list_name, pattern_of, rows_tag
+from streamapp.store.slot.manifest import check_layout
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.offsets import read_offsets
-from streamapp.transport.publisher import Outgoing, Publisher
+from streamapp.transport.producer import Outgoing, Producer
 from streamapp.transport.records import TP
 
 
@@ -63,12 +64,12 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
         for prefix in [settings.list_prefix] if drop_lists else gone:
             lists += await _withdraw(redis, settings, prefix)
         await check_layout(redis, settings, layout)
-        for topic, own in followers(settings).items():
+        for topic, pipeline in followers(settings).items():
             tags = {
-                tag_of(own, topic, number): positions[TP(topic, number)]
+                tag_of(pipeline, topic, number): positions[TP(topic, number)]
                 for number in range(layout[topic])
             }
-            await begin_at(redis, own, tags)
+            await begin_at(redis, settings, pipeline, tags)
     return {
         "state_keys_removed": removed,
         "lists_removed": lists,
@@ -118,7 +119,7 @@ async def _withdraw(
     messages: dict[tuple[str, int], list[Outgoing]] = {}
     for name, partition in zip(names, places, strict=True):
         messages.setdefault((topic, partition), []).append(Outgoing(None, name))
-    publisher = Publisher(settings)
+    publisher = Producer(settings)
     await publisher.start()
     try:
         await publisher.deliver(messages)

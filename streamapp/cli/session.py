@@ -1,4 +1,4 @@
-"""Cli. A session: the settings, and Redis and Kafka as a command needs them.
+"""A session: the settings, and Redis and Kafka as a command needs them.
 
 A command is for people and for scripts, so unlike a worker it does not wait for a server that is
 not there: it says so and ends.
@@ -11,11 +11,11 @@ from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StreamappError
-from streamapp.kinds import followers
-from streamapp.settings import Settings
-from streamapp.store.connection import opened
-from streamapp.store.layout import check_kinds, read_generation
+from streamapp.pipelines import followers
+from streamapp.store.redis.connection import opened
+from streamapp.store.slot.manifest import check_kinds, read_generation
 from streamapp.transport.topics import administration, partition_counts
 
 
@@ -40,7 +40,7 @@ async def state_session(settings: Settings) -> AsyncIterator[Redis]:
         StreamappError: Redis or Kafka cannot be reached, or fails.
     """
     async with redis_session(settings) as redis:
-        if generation := await read_generation(redis, settings):
+        if generation := await read_generation(redis, settings.state_prefix):
             check_kinds(generation, settings)
         yield redis
 

@@ -1,4 +1,4 @@
-"""Cli. `streamapp show`: a list as frontends read it."""
+"""`streamapp show`: a list as frontends read it."""
 
 import asyncio
 import sys
@@ -9,12 +9,12 @@ import typer
 
 from streamapp.cli.console import print_table
 from streamapp.cli.session import redis_session
-from streamapp.core.listing import ITEM, TRENDING, USER
-from streamapp.core.projection import PROJECTIONS
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.list_kinds import ITEM, TRENDING, USER
 from streamapp.errors import StreamappError
-from streamapp.settings import Settings, load_settings
-from streamapp.store.keys import list_name
-from streamapp.store.products import read_product
+from streamapp.store.slot.keys import list_name
+from streamapp.store.values.products import read_product
 
 _COLUMNS = {
     ITEM: ("support",),

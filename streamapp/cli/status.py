@@ -1,4 +1,4 @@
-"""Cli. `streamapp status`: how far the app is, and how much it holds."""
+"""`streamapp status`: how far the app is, and how much it holds."""
 
 import asyncio
 import math
@@ -9,15 +9,15 @@ from redis.asyncio import Redis
 from streamapp.audit.lag import Standing, read_standing
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.core.interactions import SKIPPED
-from streamapp.core.judging import Served
-from streamapp.core.rows import CELL
-from streamapp.settings import Settings, load_settings
-from streamapp.store.keys import SlotKeys, rows_tag
-from streamapp.store.norms import read_norms
-from streamapp.store.products import hidden_in
-from streamapp.store.slot import Head, Slot
-from streamapp.store.tops import known_categories
+from streamapp.config.settings import Settings, load_settings
+from streamapp.core.counts.rows import CELL
+from streamapp.core.evaluation.online import OnlineMetrics
+from streamapp.core.messages.interaction_batch import SKIPPED
+from streamapp.store.slot.keys import SlotKeys, rows_tag
+from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.values.category_tops import known_categories
+from streamapp.store.values.norms import read_norms
+from streamapp.store.values.products import hidden_in
 
 _ROW_HEADER_BYTES = 16
 
@@ -48,8 +48,9 @@ async def _status(settings: Settings) -> dict[str, Any]:
         layout = await existing_partitions(settings, state_topics(settings))
         standing = await read_standing(redis, settings, layout)
         items = await _items(redis, settings)
-        hidden = await hidden_in(redis, settings, 0)
-        categories = await known_categories(redis, settings, layout[settings.deltas_topic])
+        hidden = await hidden_in(redis, settings.state_prefix, 0)
+        shards = layout[settings.deltas_topic]
+        categories = await known_categories(redis, settings.state_prefix, shards)
     histories, rows = settings.interactions_topic, settings.deltas_topic
     catalogue = settings.catalogue_topic
     again = [standing.number(topic, "replayed") for topic in (histories, rows)]
@@ -92,8 +93,8 @@ async def _status(settings: Settings) -> dict[str, Any]:
 
 def _served(standing: Standing, topic: str) -> dict[str, float | None]:
     """Return how good the lists were that users of the sample had; None where none was judged."""
-    parts = [Served.read(head.fields) for head in standing.of(topic)]
-    served = Served(
+    parts = [OnlineMetrics.read(head.fields) for head in standing.of(topic)]
+    served = OnlineMetrics(
         hits=sum(part.hits for part in parts),
         reciprocal_ranks=math.fsum(part.reciprocal_ranks for part in parts),
     )
@@ -120,5 +121,5 @@ def _skipped(standing: Standing, topic: str) -> dict[str, int]:
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = await read_norms(slot, await slot.head() or Head(0), settings)
+    norms = await read_norms(slot, await slot.head() or Head(0), settings.decay)
     return int((norms.users > 0).sum())

@@ -1,4 +1,4 @@
-"""Cli. A target: the file that a command writes when its work is done."""
+"""A target: the file that a command writes when its work is done."""
 
 import os
 from pathlib import Path

@@ -1,10 +1,10 @@
-"""Cli. `streamapp topics`: makes the topics that the app needs."""
+"""`streamapp topics`: makes the topics that the app needs."""
 
 import asyncio
 
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import readable
-from streamapp.settings import Settings, load_settings
+from streamapp.config.settings import Settings, load_settings
 from streamapp.transport.topics import Topic, administration, ensure_topics
 
 

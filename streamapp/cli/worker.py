@@ -1,4 +1,4 @@
-"""Cli. `streamapp worker`: a Faust worker in this process."""
+"""`streamapp worker`: a Faust worker in this process."""
 
 import logging
 import os
@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import faust
 
-from streamapp.app import create_app
-from streamapp.settings import load_settings
+from streamapp.config.settings import load_settings
+from streamapp.worker.composition import create_app
 
 
 def run_worker() -> NoReturn:

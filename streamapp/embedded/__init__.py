@@ -1,4 +1,4 @@
-"""Embedded. A broker and a Redis-compatible server from wheels, on loopback, without Docker.
+"""A broker and a Redis-compatible server from wheels, on loopback, without Docker.
 
 Used by `streamapp embedded`, by the demo and by the tests; no worker needs it.
 """

@@ -1,4 +1,4 @@
-"""Embedded. Both servers until Ctrl-C: what `streamapp embedded` runs."""
+"""Both servers until Ctrl-C: what `streamapp embedded` runs."""
 
 import signal
 import sys

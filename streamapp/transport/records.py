@@ -1,4 +1,4 @@
-"""Transport. A record batch: what one read of Kafka brought from one partition."""
+"""A record batch: what one read of Kafka brought from one partition."""
 
 import time
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from zlib import crc32
 
 import aiokafka
 
-from streamapp.core.event import Record
+from streamapp.core.events.event import Record
 
 if TYPE_CHECKING:
     from faust.types import TP as TP  # noqa: PLC0414 - for others to import from here
@@ -46,7 +46,7 @@ class RecordBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RecordFingerprint:
     """The last record that was applied: tells a topic from one made anew under its name.
 
     Attributes:
@@ -58,13 +58,13 @@ class Mark:
     checksum: int
 
     @classmethod
-    def of(cls, record: KafkaRecord) -> "Mark":
+    def of(cls, record: KafkaRecord) -> "RecordFingerprint":
         """Return the mark of a record."""
         head = b"%d %d " % (record.timestamp, len(record.key or b""))
         return cls(record.offset, crc32(head + (record.key or b"") + (record.value or b"")))
 
     @classmethod
-    def decode(cls, text: bytes) -> "Mark | None":
+    def decode(cls, text: bytes) -> "RecordFingerprint | None":
         """Return the mark that `encode` wrote; None of an empty text."""
         offset, _, checksum = text.partition(b":")
         return cls(int(offset), int(checksum)) if offset else None

@@ -1,4 +1,4 @@
-"""Transport. The topics the app needs: which exist, which are missing, and making them."""
+"""The topics the app needs: which exist, which are missing, and making them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StateError
-from streamapp.kinds import pipelines
-from streamapp.settings import Settings
-from streamapp.transport.publisher import MAX_MESSAGE_BYTES
+from streamapp.pipelines import pipelines
+from streamapp.transport.producer import MAX_MESSAGE_BYTES
 
 _WEEK_MS = str(7 * 24 * 3600 * 1000)
 

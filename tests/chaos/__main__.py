@@ -21,7 +21,7 @@ from streamapp.errors import ConfigError
 from tests.chaos.journal import Entry
 from tests.chaos.run import Outcome, carry_out
 from tests.chaos.schedule import LANES, plan
-from tests.servers.lane import LaneError
+from tests.servers.backend import BackendError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -53,7 +53,7 @@ def chaos(
     try:
         with progress() as begin:
             outcome = carry_out(chosen, folder, tell, begin)
-    except LaneError as error:
+    except BackendError as error:
         raise ConfigError(f"the lane {lane} cannot run here: {error}") from None
     if as_json:
         print_json(outcome.as_dict())

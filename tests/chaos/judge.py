@@ -15,7 +15,7 @@ from aiokafka import ConsumerRecord
 
 from streamapp.audit.lag import read_standing
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from streamapp.store.products import read_hidden
+from streamapp.store.values.products import read_hidden
 from tests.chaos.shop import CATALOGUE, LETTER, NUMBER
 from tests.integration.traffic import read_topic, redis_lists, topic_as_keys
 from tests.servers.deployment import Deployment
@@ -170,7 +170,7 @@ async def _compare_hidden(deployment: Deployment, expected: set[str], verdict: V
     settings = deployment.settings
     async with redis_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
-        hidden = await read_hidden(redis, settings, layout[settings.deltas_topic])
+        hidden = await read_hidden(redis, settings.state_prefix, layout[settings.deltas_topic])
     verdict.figures["hidden items"] = len(hidden.items)
     verdict.differ("not hidden", sorted(expected - set(hidden.items)))
     verdict.differ("hidden, but available", sorted(set(hidden.items) - expected))

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from streamapp.embedded.server import Server
 from tests.chaos.state import StateCluster, StatePair
-from tests.servers.lane import LaneError, Servers, lane
+from tests.servers.backend import BackendError, Servers, lane
 from tests.servers.proxied import ProxiedKafka, ProxiedTansu
 from tests.servers.proxy import Proxy
 
@@ -30,7 +30,7 @@ class Site:
     ) -> None:
         made = {"embedded": ProxiedTansu, "kafka": ProxiedKafka}
         if lane_name not in made:
-            raise LaneError(f"chaos has no lane {lane_name}: one of {', '.join(made)} is needed")
+            raise BackendError(f"chaos has no lane {lane_name}: one of {', '.join(made)} is needed")
         self.broker_proxy = broker_proxy
         self.redis_proxy = redis_proxy
         self.broker = made[lane_name](broker_proxy)
@@ -52,7 +52,7 @@ def open_site(lane_name: str, *, cluster: bool = False) -> Iterator[Site]:
         cluster: Whether its Redis is a cluster.
 
     Raises:
-        LaneError: the lane cannot run on this machine.
+        BackendError: the lane cannot run on this machine.
     """
     lane(lane_name).check()
     with ExitStack() as stack:
@@ -69,7 +69,7 @@ def silenced(server: Server) -> Iterator[None]:
     """Stop the process of a server in its tracks (SIGSTOP), and let it go on."""
     pid = server.pid
     if pid is None:
-        raise LaneError(f"{server.name} does not run")
+        raise BackendError(f"{server.name} does not run")
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

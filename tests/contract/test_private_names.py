@@ -1,7 +1,7 @@
 """Private names of Faust and aiokafka that the project uses: there, and shaped as expected.
 
 A failure here means that a pinned version changed: read `streamapp/transport/consumer.py` and
-`streamapp/app.py` before raising the pin.
+`streamapp/worker/faust_app.py` before raising the pin.
 """
 
 import inspect
@@ -21,10 +21,10 @@ from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streamapp.app import App, create_app
-from streamapp.settings import Settings
+from streamapp.config.settings import Settings
 from streamapp.transport.consumer import Consumer
 from streamapp.transport.records import RecordBatch
+from streamapp.worker.composition import WorkerApp, create_app
 
 PINNED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
 
@@ -53,13 +53,13 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
 
 
 @pytest.fixture
-def app() -> App:
+def app() -> WorkerApp:
     """An app that never connects."""
     return create_app(Settings(event_topics=("clicks", "purchases")))
 
 
 @pytest.fixture
-async def consumer(app: App) -> Consumer:
+async def consumer(app: WorkerApp) -> Consumer:
     """The app's consumer, not started."""
     app.finalize()
     made = app.consumer
@@ -103,20 +103,20 @@ async def test_the_bookkeeping_of_acknowledgements_has_the_names_it_had(
 
 
 async def test_what_is_committed_is_the_fence_and_not_what_was_acknowledged(
-    app: App, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+    app: WorkerApp, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Acknowledged offsets, gaps included, never move the commit."""
     tp = TP("clicks", 0)
-    monkeypatch.setattr(app.lanes, "fence", lambda _: 17)
+    monkeypatch.setattr(app.assignment, "fence", lambda _: 17)
     consumer._acked[tp] = [20, 21, 22]
     assert consumer._new_offset(tp) == 17
     assert consumer._acked[tp] == []
-    monkeypatch.setattr(app.lanes, "fence", lambda _: None)
+    monkeypatch.setattr(app.assignment, "fence", lambda _: None)
     assert consumer._new_offset(tp) is None
 
 
 async def test_a_record_batch_passes_through_a_topic_untouched(
-    app: App, consumer: Consumer
+    app: WorkerApp, consumer: Consumer
 ) -> None:
     """The agents' streams yield what the consumer put into the message."""
 
@@ -161,7 +161,9 @@ def test_aiokafka_reads_record_batches_with_what_is_put_in_its_place() -> None:
     assert 'buffer[pos : pos + h_key_len].decode("utf-8")' in read
 
 
-def test_faust_assigns_partitions_with_its_own_assignor_and_opens_no_web_port(app: App) -> None:
+def test_faust_assigns_partitions_with_its_own_assignor_and_opens_no_web_port(
+    app: WorkerApp,
+) -> None:
     """Round robin would tear topics apart; the web server would listen on all interfaces."""
     assert app.conf.table_standby_replicas > 0
     assert app.boot_strategy._should_enable_web() is False

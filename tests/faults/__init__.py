@@ -1,1 +1,1 @@
-"""Tests. One story a file: what a deployment survives, with exact counts at the end."""
+"""One story a file: what a deployment survives, with exact counts at the end."""

@@ -1,12 +1,12 @@
-"""Tests. What stories of a Redis that fails ask for: one of their own, and a proxy before it."""
+"""What stories of a Redis that fails ask for: one of their own, and a proxy before it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.servers.backend import Servers
 from tests.servers.deployment import Deployment
-from tests.servers.lane import Servers
 from tests.servers.node import RedisNode
 from tests.servers.proxy import Proxy
 

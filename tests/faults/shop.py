@@ -1,4 +1,4 @@
-"""Tests. A shop that goes on selling while things die, and what must be true in the end."""
+"""A shop that goes on selling while things die, and what must be true in the end."""
 
 import asyncio
 import threading

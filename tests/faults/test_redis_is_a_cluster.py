@@ -19,10 +19,10 @@ from tests.integration.traffic import (
     synthetic,
     with_catalogue,
 )
+from tests.servers.backend import Servers
 from tests.servers.cluster import Cluster
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
-from tests.servers.lane import Servers
 from tests.servers.worker import Worker
 
 _WAITS = "redis does not answer, attempt 8"

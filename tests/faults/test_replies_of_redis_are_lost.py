@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from streamapp.store import scripts
+from streamapp.store.redis import scripts
 from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deadline import wait_until

@@ -9,9 +9,9 @@ import pytest
 
 from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
+from tests.servers.backend import Servers
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
-from tests.servers.lane import Servers
 from tests.servers.proxied import ProxiedTansu
 from tests.servers.proxy import Proxy
 

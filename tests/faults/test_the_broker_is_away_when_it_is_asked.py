@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
+from streamapp.config.settings import Settings
 from streamapp.embedded.server import HOST, free_port
 from streamapp.errors import StateError
-from streamapp.settings import Settings
 from streamapp.transport import offsets
 from streamapp.transport.offsets import check_marks, read_offsets
-from streamapp.transport.records import TP, Mark
+from streamapp.transport.records import TP, RecordFingerprint
 from tests.integration.traffic import event, produce, read_topic, succeeded
 from tests.servers.deployment import Deployment
 from tests.servers.proxy import Proxy
@@ -29,7 +29,8 @@ async def test_offsets_and_marks_are_read_as_soon_as_the_broker_is_back(
     with Proxy(free_port()) as proxy:
         settings = _elsewhere(deployment, proxy.port)
         asked = asyncio.gather(
-            read_offsets(settings, [tp], {}), check_marks(settings, {tp: Mark.of(record)})
+            read_offsets(settings, [tp], {}),
+            check_marks(settings, {tp: RecordFingerprint.of(record)}),
         )
         await asyncio.sleep(_AWAY_S)
         assert not asked.done()

@@ -6,10 +6,10 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from streamapp.errors import FenceMovedError, StateError
-from streamapp.store.keys import SlotKeys
+from streamapp.errors import PositionMovedError, StateError
 from streamapp.store.lists import lists_of
-from streamapp.store.slot import Head, Slot
+from streamapp.store.slot.keys import SlotKeys
+from streamapp.store.slot.slot import Head, Slot
 from tests.servers.node import RedisNode
 
 
@@ -39,9 +39,9 @@ async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -
     """Twice the same move is one, so a lost reply is harmless; another one is refused."""
     for _ in range(2):
         await slot.commit(10, Head(20, {"t/0": 5}, {"applied": b"3"}))
-    with pytest.raises(FenceMovedError):
+    with pytest.raises(PositionMovedError):
         await slot.commit(10, Head(30))
-    with pytest.raises(FenceMovedError):
+    with pytest.raises(PositionMovedError):
         await slot.read_at(10, ["a"])
     head = await slot.head()
     assert head is not None
@@ -55,7 +55,7 @@ async def test_items_that_a_dead_worker_put_are_there_once(redis: Redis, slot: S
     taken_over = Slot(redis, slot.keys, slot.generation)
     await taken_over.head()
     await taken_over.put_items(30, 0, ids[:1_700])
-    with pytest.raises(FenceMovedError):
+    with pytest.raises(PositionMovedError):
         await slot.put_items(20, 2_500, ids[2_500:])
     with pytest.raises(StateError, match="another length"):
         await taken_over.commit(10, Head(30), 1_700)
@@ -81,13 +81,13 @@ async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
     """The same keys and places, another generation: neither blobs nor the position change."""
     stranger = Slot(redis, slot.keys, "another")
     await stranger.head()
-    with pytest.raises(FenceMovedError):
+    with pytest.raises(PositionMovedError):
         await stranger.put(30, [("a", b"theirs")])
     await stranger.head()
-    with pytest.raises(FenceMovedError):
+    with pytest.raises(PositionMovedError):
         await stranger.put_items(30, 0, ["theirs"])
     await stranger.head()
-    with pytest.raises(FenceMovedError):
+    with pytest.raises(PositionMovedError):
         await stranger.commit(10, Head(30))
     assert await slot.read(["a"]) == [(20, b"new")]
     assert not len(await slot.registry())
@@ -107,9 +107,9 @@ async def test_a_position_does_not_move_where_what_was_put_for_it_is_lost(
         await slot.put(30, [("a", b"newer")])
         async with Redis.from_url(replica.url) as promoted:
             slot._redis = promoted
-            with pytest.raises(FenceMovedError):
+            with pytest.raises(PositionMovedError):
                 await slot.commit(10, Head(30))
-            with pytest.raises(FenceMovedError):
+            with pytest.raises(PositionMovedError):
                 await slot.put(30, [("b", b"more")])
             head = await slot.head()
             assert head is not None

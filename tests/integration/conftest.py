@@ -9,7 +9,7 @@ from loadtest.bench.bench import Bench
 from loadtest.bench.cpus import Cpus, available_cpus
 from loadtest.bench.stage import Stage
 from streamapp.cli.console import Step
-from tests.servers.lane import Servers
+from tests.servers.backend import Servers
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import numpy as np
 import orjson
 import pytest
 
-from tests import oracle
 from tests.integration.traffic import (
     Act,
     audited,
@@ -24,6 +23,7 @@ from tests.integration.traffic import (
 )
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
+from tests.support import oracle
 
 DAY_S = 86_400.0
 YEAR_S = 365.25 * DAY_S

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from streamapp.core.interactions import partition_of
+from streamapp.core.messages.interaction_batch import partition_of
 from tests.integration.traffic import (
     Act,
     audited,

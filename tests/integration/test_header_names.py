@@ -7,11 +7,11 @@ from pathlib import Path
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from tests.batches import Name, builder
 from tests.faults.shop import wait_applied
 from tests.integration.traffic import Act, Sent, audited, event, read_topic, succeeded, write_log
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
+from tests.support.batches import Name, builder
 
 ACTS = [Act(f"u{number % 7}", f"i{number % 11}", "click", 1.7e9 + number) for number in range(40)]
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from streamapp.core.norms import NORM
+from streamapp.core.counts.norms import NORM
 from tests.faults.shop import sent_of
 from tests.integration.traffic import (
     Act,

@@ -1,4 +1,4 @@
-"""Tests. What goes into the topics and what comes out of them."""
+"""What goes into the topics and what comes out of them."""
 
 import asyncio
 import csv
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from streamapp.store.connection import opened
-from streamapp.store.products import Hidden, read_hidden
-from streamapp.store.snapshot import read_layout
+from streamapp.inspection.snapshot import read_layout
+from streamapp.pipelines import main_pipeline
+from streamapp.store.redis.connection import opened
+from streamapp.store.values.products import Hidden, read_hidden
 from streamapp.transport.topics import administration, partition_counts
 from tests.servers.deployment import Deployment
 
@@ -119,9 +120,9 @@ def hidden_by(deployment: Deployment) -> set[str]:
 
     async def read() -> Hidden:
         async with opened(deployment.settings) as redis:
-            layout = await read_layout(redis, deployment.settings)
+            layout = await read_layout(redis, main_pipeline(deployment.settings))
             shards = layout[deployment.settings.deltas_topic]
-            return await read_hidden(redis, deployment.settings, shards)
+            return await read_hidden(redis, deployment.settings.state_prefix, shards)
 
     found = asyncio.run(read())
     return found.items - found.disputed

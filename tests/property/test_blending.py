@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.blending import Blend, Neighbours, blend
-from streamapp.core.ranking import Rule
-from streamapp.core.registry import Registry
-from streamapp.core.tastes import Tastes
-from tests.oracle import Act, histories
-from tests.pipeline import Pipeline
-from tests.strategies import WEIGHTS, ids, streams
+from streamapp.core.histories.profiles import Profiles
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.blending import Blend, NeighbourLists, blend
+from streamapp.core.lists.ranking import Rule
+from tests.support.oracle import Act, histories
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import WEIGHTS, ids, streams
 
 CAP = 6
 ALL = 50
@@ -53,13 +53,13 @@ def shops(draw: st.DrawFn) -> Shop:
     return Shop(items, lists, draw(st.lists(history, max_size=4)))
 
 
-def neighbours(lists: Lists, registry: Registry) -> Neighbours:
+def neighbours(lists: Lists, registry: Registry) -> NeighbourLists:
     """Return lists as the kernel takes them: in some order, as short as they can be."""
     row = np.full(max(map(registry.find, lists), default=-1) + 1, -1, np.int32)
     row[[registry.find(item) for item in lists]] = np.arange(len(lists))
     entries = [entry for listed in lists.values() for entry in listed.items()]
     ends = np.cumsum([0, *map(len, lists.values())], dtype=np.int64)
-    return Neighbours(
+    return NeighbourLists(
         row,
         ends[:-1],
         ends[1:],
@@ -72,7 +72,7 @@ def blended(shop: Shop, rule: Blend) -> list[list[tuple[str, float, str]]]:
     """Return the list of each history: (item, score, because)."""
     registry = Registry(shop.items)
     entries = [entry for history in shop.histories for entry in history]
-    tastes = Tastes(
+    tastes = Profiles(
         np.cumsum([0, *map(len, shop.histories)], dtype=np.int64),
         np.array([registry.find(item) for item, _ in entries], np.int32),
         np.array([rating for _, rating in entries], np.float64),
@@ -127,7 +127,7 @@ def test_histories_are_unpacked_newest_first(acts: list[Act]) -> None:
     pipeline = Pipeline(1, CAP, Rule(top_n=ALL))
     pipeline.take(acts)
     registry, kept = pipeline.registry, histories(acts, CAP)
-    tastes = Tastes.unpack([pipeline.histories[user] for user in kept], registry)
+    tastes = Profiles.unpack([pipeline.histories[user] for user in kept], registry)
     for start, end, history in zip(tastes.starts, tastes.starts[1:], kept.values(), strict=False):
         newest = sorted(history, key=lambda item: (history[item][1], item.encode()), reverse=True)
         assert [registry.ids[item] for item in tastes.item[start:end]] == newest
@@ -166,7 +166,7 @@ def test_the_newest_of_those_that_add_as_much_is_the_reason() -> None:
 def test_an_item_without_a_list_holds_its_position(unknown: int) -> None:
     """What is behind it weighs as much as if it had one."""
     registry = Registry(["a", "b"])
-    tastes = Tastes(np.array([0, 2]), np.array([unknown, 0], np.int32), np.ones(2))
+    tastes = Profiles(np.array([0, 2]), np.array([unknown, 0], np.int32), np.ones(2))
     rule = Blend(2, depth=2, fading=0.5, exclude_from=math.inf)
     result = blend(tastes, neighbours({"a": {"b": 1.0}}, registry), registry, rule)
     assert result.size.tolist() == [1]

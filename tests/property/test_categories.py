@@ -7,15 +7,15 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamapp.core.availability import AVAILABILITY, Availability
-from streamapp.core.categories import CATEGORY, Categories, Top
-from streamapp.core.fence import Fences
-from streamapp.core.norms import Norms
-from streamapp.core.popularity import POPULARITY, Popular, Popularity, most_popular
-from streamapp.core.ranking import Rule
-from streamapp.core.registry import Registry
-from streamapp.core.shard import Shard
-from tests.trends import Shop
+from streamapp.core.counts.norms import Norms
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.ranking import Rule
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.shard.shard import Shard
+from streamapp.core.shard.visibility import AVAILABILITY, Visibility
+from streamapp.core.trending.categories import CATEGORY, Categories, CategoryTop
+from streamapp.core.trending.popularity import POPULARITY, Popular, Popularity, most_popular
+from tests.support.trends import Shop
 
 ITEMS = [f"i{number}" for number in range(4)]
 CATEGORIES = ["", "tents", "lamps"]
@@ -39,7 +39,7 @@ class Slot:
         self.position = 0
         self.ids: list[str] = []
         self.fences: dict[str, int] = {}
-        self.tops: dict[str, tuple[int, Top]] = {}
+        self.tops: dict[str, tuple[int, CategoryTop]] = {}
         self.touched: dict[str, int] = {}
         self.records: dict[str, dict[int, bytes]] = {name: {} for name in TYPES}
 
@@ -52,11 +52,11 @@ class Slot:
                 array[place] = np.frombuffer(record, dtype)[0]
             packed[name] = array.tobytes()
         registry = Registry(self.ids)
-        hidden = Availability.unpack(packed["availability"])
+        hidden = Visibility.unpack(packed["availability"])
         hidden.reserve(len(registry))
         return Shard(
             number, shards, Rule(top_n), "g", self.position, registry, Norms.unpack(b""),
-            Fences(self.fences),
+            AppliedOffsets(self.fences),
             Popularity.unpack(packed["popularity"], top_n, registry, hidden.mask),
             hidden,
             Categories.unpack(
@@ -77,7 +77,7 @@ class Slot:
                 yield lambda args=(name, number, record): self._put(at, *args)  # type: ignore[misc]
         yield lambda: self._commit(shard)
 
-    def _put_top(self, at: int, top: Top, touched: bool) -> None:
+    def _put_top(self, at: int, top: CategoryTop, touched: bool) -> None:
         if top.category in self.tops and self.tops[top.category][0] > at:
             return
         self.tops[top.category] = at, top

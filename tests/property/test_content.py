@@ -4,16 +4,16 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given, settings
 
-from streamapp.core.content import Content, Match, Matches, decode_list, encode_list
-from streamapp.core.listing import encode_item_lists, is_content
-from streamapp.core.ranking import Rule
-from streamapp.core.reasons import CONTENT
-from streamapp.core.registry import Registry, shard_of
-from tests import oracle
-from tests.oracle import Act
-from tests.pipeline import Pipeline
+from streamapp.core.content.neighbours import Content, Match, Matches, decode_list, encode_list
+from streamapp.core.ids.registry import Registry, shard_of
+from streamapp.core.lists.list_format import encode_item_lists, is_content
+from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.reasons import CONTENT
 from tests.property.test_refresh import by_text
-from tests.strategies import portions, streams
+from tests.support import oracle
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import portions, streams
 
 NAMES = ["a", "b", "c", "d"]
 

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from streamapp.core.aged_norms import AGED_NORM, AgedNorms
-from streamapp.core.ages import Ages
-from streamapp.core.decay import Decay
-from streamapp.core.fence import Fences
-from streamapp.core.ranking import MEASURES, Measure, Rule
-from streamapp.core.registry import Registry
-from streamapp.core.shard import Shard
-from tests import oracle
-from tests.oracle import Act
-from tests.pipeline import Pipeline
+from streamapp.core.counts.decayed_norms import DECAYED_NORM, DecayedNorms
+from streamapp.core.counts.era_index import EraIndex
+from streamapp.core.histories.decay import Decay
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.ranking import MEASURES, Measure, Rule
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.shard.shard import Shard
 from tests.property.test_freshness import Published, publish_dirty, sweep
-from tests.strategies import WEIGHTS, ids, portions
+from tests.support import oracle
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import WEIGHTS, ids, portions
 
 YEAR_S = 365.25 * 86_400
 HALF_LIVES_S = (3_600.0, 86_400.0, 30 * 86_400.0, 10 * YEAR_S)
@@ -60,10 +60,10 @@ def assert_as_defined(
         assert len({other for other, _, _ in entries}) == len(entries)
 
 
-def ages_of(pipeline: Pipeline) -> Ages:
+def ages_of(pipeline: Pipeline) -> EraIndex:
     """Return the aged items of the only shard."""
     norms = pipeline.rows[0].norms
-    assert isinstance(norms, AgedNorms)
+    assert isinstance(norms, DecayedNorms)
     return norms.ages
 
 
@@ -110,7 +110,7 @@ def test_who_is_forgotten_leaves_nothing(
         assert (shard.norms.sum_sq[held] >= 1).all()
         assert not shard.norms.sum_sq[~held].any()
         packed = b"".join(one for _, one in shard.norms.packed_changes(shard.position))
-        aged = np.frombuffer(packed, AGED_NORM)
+        aged = np.frombuffer(packed, DECAYED_NORM)
         assert not aged["sum_sq"][aged["users"] == 0].any()
 
 
@@ -138,8 +138,10 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     reborn = Pipeline(1, cap, Rule(100), decay=decay)
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
     packed = b"".join(stored[number] for number in range(len(stored)))
-    norms = AgedNorms.unpack(packed)
-    reborn.rows[0] = Shard(0, 1, Rule(100), "g", fence, Registry(names), norms, Fences(fences))
+    norms = DecayedNorms.unpack(packed)
+    reborn.rows[0] = Shard(
+        0, 1, Rule(100), "g", fence, Registry(names), norms, AppliedOffsets(fences)
+    )
     reborn.load(0, np.array([row for row in pipeline.stored[0] if row < len(names)], np.int32))
     moved = np.ones(len(reborn.rows[0].owned), np.bool_)
     reborn.rows[0].touching(np.flatnonzero(reborn.rows[0].rows.present).astype(np.int32), moved)

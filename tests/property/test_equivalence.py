@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from streamapp.core.listing import BOUGHT_AFTER_VIEW, ITEM
-from streamapp.core.ranking import MEASURES, Measure, Rule
-from tests import oracle
-from tests.oracle import Act
-from tests.pipeline import Pipeline
-from tests.strategies import portions, streams
+from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, ITEM
+from streamapp.core.lists.ranking import MEASURES, Measure, Rule
+from tests.support import oracle
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import portions, streams
 
 KINDS = (ITEM, BOUGHT_AFTER_VIEW)
 """The kinds whose rows differ; what is bought together is as neighbours are."""

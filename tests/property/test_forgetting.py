@@ -4,12 +4,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from streamapp.core.history import newest_ts
-from streamapp.core.ranking import Rule
-from tests.oracle import Act
-from tests.pipeline import Pipeline
+from streamapp.core.histories.history import newest_ts
+from streamapp.core.lists.ranking import Rule
 from tests.property.test_equivalence import KINDS, acts_of, assert_equal_to_truth
-from tests.strategies import portions, streams
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import portions, streams
 
 FORGET_AFTER_S = 5.0
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from streamapp.core.ranking import MEASURES, Measure, Rule
-from tests import oracle
-from tests.oracle import Act
-from tests.pipeline import Pipeline
+from streamapp.core.lists.ranking import MEASURES, Measure, Rule
 from tests.property.test_equivalence import KINDS, acts_of, true_lists
-from tests.strategies import portions, streams
+from tests.support import oracle
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import portions, streams
 
 Published = dict[str, list[tuple[str, float, int]]]
 

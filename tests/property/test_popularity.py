@@ -8,8 +8,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.popularity import POPULARITY, Masses, Popularity, masses_of
-from streamapp.core.registry import Registry
+from streamapp.core.ids.registry import Registry
+from streamapp.core.messages.popularity_increments import (
+    PopularityIncrements,
+    popularity_increments,
+)
+from streamapp.core.trending.popularity import POPULARITY, Popularity
 
 YEAR_S = 365 * 86_400.0
 START = 1_700_000_000.0
@@ -27,10 +31,10 @@ half_lives = st.sampled_from([3_600.0, 86_400.0, 777.7, 30 * 86_400.0])
 Act = tuple[int, float, float]
 
 
-def masses(some: list[Act], half_life_s: float) -> Masses:
+def masses(some: list[Act], half_life_s: float) -> PopularityIncrements:
     """Return what some interactions add."""
     item, weight, ts = (np.array(column) for column in zip(*some, strict=True))
-    return masses_of(item.astype(np.int32), weight, START + ts, half_life_s, 8)
+    return popularity_increments(item.astype(np.int32), weight, START + ts, half_life_s, 8)
 
 
 def truth(some: list[Act], half_life_s: float) -> dict[str, float]:

@@ -9,17 +9,17 @@ import orjson
 import pytest
 from hypothesis import given
 
-from streamapp.core.event import EventReader
-from streamapp.core.interactions import CutBuilder, Source
-from streamapp.core.listing import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
-from streamapp.core.projection import PROJECTIONS
-from streamapp.core.ranking import Rule
-from streamapp.kinds import pipelines
-from streamapp.settings import Settings
-from tests import oracle
-from tests.oracle import Act
-from tests.pipeline import Pipeline
+from streamapp.config.settings import Settings
+from streamapp.core.events.event import EventReader
+from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
+from streamapp.core.lists.ranking import Rule
+from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
+from streamapp.pipelines import pipelines
 from tests.property.test_equivalence import assert_equal_to_truth
+from tests.support import oracle
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
 
 SETTINGS = Settings(_env_file=None, bought_together=True, bought_after_view=True)
 WEIGHTS = {kind: dict(own.event_weights) for kind, own in pipelines(SETTINGS).items()}
@@ -70,7 +70,7 @@ def record(offset: int, event: Event) -> Record:
 
 def cuts(records: Sequence[Record]) -> dict[str, bytes | None]:
     """Return the cuts through some records, by kind of lists; None where nothing is counted."""
-    builders = {kind: CutBuilder() for kind in WEIGHTS}
+    builders = {kind: InteractionBatchBuilder() for kind in WEIGHTS}
     for builder in builders.values():
         builder.begin(Source("clicks", 0, records[-1].offset + 1))
     projections = [(project, builders[kind]) for kind, project in PROJECTIONS.items()]

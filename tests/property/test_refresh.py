@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from streamapp.agents import refresh as room
-from streamapp.agents.checkpoint import Pending
-from streamapp.agents.pace import Leisure
-from streamapp.agents.refresh import Refresh
-from streamapp.core.arrays import Bools, Ints
-from streamapp.core.availability import AVAILABILITY, Availability
-from streamapp.core.content import Content, Match
-from streamapp.core.fence import Fences
-from streamapp.core.norms import NORM, Norms
-from streamapp.core.ranking import MEASURES, Measure, Ranking, Rule
-from streamapp.core.registry import Registry
-from streamapp.core.shard import Shard
-from tests import oracle
-from tests.oracle import Act
-from tests.pipeline import Pipeline
-from tests.strategies import streams
+from streamapp.agents.runtime.throttle import MaintenanceBudget
+from streamapp.agents.shard import sweep as room
+from streamapp.agents.shard.checkpoint import Pending
+from streamapp.agents.shard.sweep import ItemSweep
+from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.content.neighbours import Content, Match
+from streamapp.core.counts.norms import NORM, Norms
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.ranking import MEASURES, Measure, Ranking, Rule
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.shard.shard import Shard
+from streamapp.core.shard.visibility import AVAILABILITY, Visibility
+from tests.support import oracle
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import streams
 
 CAP = 3
 
@@ -66,7 +66,7 @@ class Owner:
     def start(self) -> None:
         """Sweep the shard that the pipeline has."""
         self.shard = self.pipeline.rows[0]
-        self.refresh = Refresh(self.shard, self.standing, self.load, Leisure(), 0.0)  # type: ignore[arg-type]
+        self.refresh = ItemSweep(self.shard, self.standing, self.load, MaintenanceBudget(), 0.0)  # type: ignore[arg-type]
 
     async def load(self, numbers: Ints) -> None:
         """Bring rows into memory."""
@@ -107,8 +107,8 @@ class Owner:
         """Start again from what is stored."""
         self.pipeline.rows[0] = Shard(
             0, 1, self.pipeline.rule, "g", self.position, Registry(self.ids),
-            Norms.unpack(self.norms), Fences(self.fences),
-            availability=Availability.unpack(self.hidden),
+            Norms.unpack(self.norms), AppliedOffsets(self.fences),
+            availability=Visibility.unpack(self.hidden),
             content=Content(dict(self.content), self.position),
         )  # fmt: skip
         self.pipeline.read[0] = self.position
@@ -174,7 +174,7 @@ async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
     pipeline.take(acts[-1:])
     pipeline.drain(0)
     await owner.publish()
-    monkeypatch.setattr(Leisure, "due_in_s", lambda *_: 60.0)
+    monkeypatch.setattr(MaintenanceBudget, "due_in_s", lambda *_: 60.0)
 
     assert await owner.refresh.step() == 0.0
     assert [await owner.refresh.step() for _ in range(3)] == [60.0] * 3

@@ -4,15 +4,20 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from streamapp.core.fence import Fences
-from streamapp.core.interactions import CutBuilder, Source, admit, decode_cut
-from streamapp.core.norms import NORM, Norms
-from streamapp.core.ranking import Rule
-from streamapp.core.registry import Registry
-from streamapp.core.shard import Shard
-from tests.oracle import Act
-from tests.pipeline import Pipeline
-from tests.strategies import portions, streams
+from streamapp.core.counts.norms import NORM, Norms
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.ranking import Rule
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.interaction_batch import (
+    InteractionBatchBuilder,
+    Source,
+    admit,
+    decode_interactions,
+)
+from streamapp.core.shard.shard import Shard
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import portions, streams
 
 
 @given(st.data(), streams(), st.integers(1, 4))
@@ -54,7 +59,14 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     reborn = Pipeline(1, cap, Rule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
     reborn.rows[0] = Shard(
-        0, 1, Rule(5), "g", fence, Registry(ids), Norms.unpack(stored.tobytes()), Fences(fences)
+        0,
+        1,
+        Rule(5),
+        "g",
+        fence,
+        Registry(ids),
+        Norms.unpack(stored.tobytes()),
+        AppliedOffsets(fences),
     )
     assert reborn.rows[0].catches_up == any(stored["position"] > fence)
     reborn.drain(0)
@@ -89,7 +101,7 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
 
     reborn = Pipeline(1, cap, Rule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
-    reborn.rows[0] = Shard(0, 1, Rule(5), "g", fence, Registry(ids), norms, Fences(fences))
+    reborn.rows[0] = Shard(0, 1, Rule(5), "g", fence, Registry(ids), norms, AppliedOffsets(fences))
     reborn.drain(0)
     assert reborn.counts() == pipeline.counts()
     assert set(np.flatnonzero(shard.dirty)) <= set(np.flatnonzero(reborn.rows[0].dirty))
@@ -109,12 +121,12 @@ def test_a_cut_below_the_fence_brings_nothing_and_one_across_it_brings_the_rest(
 ) -> None:
     """Events are admitted by their offset, whatever the message they come in."""
     fence = data.draw(st.integers(0, len(acts)))
-    builder = CutBuilder()
+    builder = InteractionBatchBuilder()
     builder.begin(Source("clicks", 3, len(acts)))
     for offset, act in enumerate(acts):
         builder.add(offset, act.user, act.item, "click", act.ts)
-    cut = decode_cut(builder.encode("g", partitions=1)[0])
-    fences = Fences({"clicks/3": fence})
+    cut = decode_interactions(builder.encode("g", partitions=1)[0])
+    fences = AppliedOffsets({"clicks/3": fence})
     news = admit(cut, fences, Registry(), {"click": 1.0})
     assert news.applied == len(acts) - fence
     assert news.replayed == fence

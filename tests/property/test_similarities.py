@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.evaluation.similarities import Similarity, neighbours_of
-from streamapp.core.ranking import Rule
-from tests.oracle import Act, gram
-from tests.pipeline import Pipeline
-from tests.strategies import streams
+from streamapp.core.lists.ranking import Rule
+from tests.support.oracle import Act, gram
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import streams
 
 CAP = 6
 ALL = 50

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from streamapp.core.catalogue import Product
-from streamapp.core.tfidf import Texts, words_of
-from tests import oracle
+from streamapp.core.content.tfidf import Texts, words_of
+from streamapp.core.events.catalogue_record import Product
+from tests.support import oracle
 
 WORDS = ("tent", "Tent", "TENT", "stove", "red", "Straße", "strasse", "a", "42", "été", "x_1", "-")
 

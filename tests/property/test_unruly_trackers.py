@@ -3,12 +3,12 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from streamapp.core.ranking import Rule
-from tests import oracle
-from tests.oracle import Act
-from tests.pipeline import Pipeline
+from streamapp.core.lists.ranking import Rule
 from tests.property.test_equivalence import assert_equal_to_truth
-from tests.strategies import WEIGHTS, portions, streams
+from tests.support import oracle
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+from tests.support.strategies import WEIGHTS, portions, streams
 
 _ROOM = 100
 

@@ -1,1 +1,1 @@
-"""Tests. The servers that tests run on, and the deployments that tests make on them."""
+"""The servers that tests run on, and the deployments that tests make on them."""

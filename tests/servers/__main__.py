@@ -2,10 +2,10 @@
 
 import sys
 
-from tests.servers.lane import LaneError, lane
+from tests.servers.backend import BackendError, lane
 
 if __name__ == "__main__":
     try:
         lane(sys.argv[1]).check()
-    except LaneError as error:
+    except BackendError as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Tests. A Redis Cluster on loopback: three primaries that share the slots."""
+"""A Redis Cluster on loopback: three primaries that share the slots."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Tests. Waiting for a condition, with a deadline, instead of sleeping."""
+"""Waiting for a condition, with a deadline, instead of sleeping."""
 
 import time
 from collections.abc import Callable

@@ -1,10 +1,10 @@
-"""Tests. Redis itself, from Debian's package `redis-server`."""
+"""Redis itself, from Debian's package `redis-server`."""
 
 import shutil
 from typing import ClassVar
 
 from streamapp.embedded import Valkey
-from tests.servers.lane import LaneError
+from tests.servers.backend import BackendError
 
 
 class DebianRedis(Valkey):
@@ -16,9 +16,9 @@ class DebianRedis(Valkey):
         """Return the path of `redis-server`.
 
         Raises:
-            LaneError: it is not installed.
+            BackendError: it is not installed.
         """
         found = shutil.which("redis-server")
         if found is None:
-            raise LaneError("there is no redis-server: apt-get install redis-server")
+            raise BackendError("there is no redis-server: apt-get install redis-server")
         return found

@@ -1,4 +1,4 @@
-"""Tests. A deployment: one namespace of topics, group and keys on servers that tests share."""
+"""A deployment: one namespace of topics, group and keys on servers that tests share."""
 
 import asyncio
 import os
@@ -12,9 +12,9 @@ from typing import cast
 from redis import Redis
 from redis.cluster import RedisCluster
 
-from streamapp.settings import Settings
+from streamapp.config.settings import Settings
 from streamapp.transport.topics import administration
-from tests.servers.lane import Servers
+from tests.servers.backend import Servers
 from tests.servers.worker import Worker
 
 PROJECT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""Tests. The lane `docker`: the images that `docker-compose.yml` pins, by testcontainers."""
+"""The lane `docker`: the images that `docker-compose.yml` pins, by testcontainers."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,8 +12,8 @@ from testcontainers.core.container import DockerContainer
 
 from streamapp.embedded.server import HOST, free_port
 from streamapp.embedded.tansu import cluster_at
+from tests.servers.backend import Backend, BackendError
 from tests.servers.deadline import wait_until
-from tests.servers.lane import Lane, LaneError
 
 _COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
 _START_S = 60.0
@@ -142,14 +142,14 @@ def _check() -> None:
     """Ask the engine itself: a client that is installed proves nothing.
 
     Raises:
-        LaneError: no engine answers.
+        BackendError: no engine answers.
     """
     try:
         client = docker.from_env(timeout=5)
     except DockerException as error:
-        raise LaneError(f"no Docker engine answers: {error}") from None
+        raise BackendError(f"no Docker engine answers: {error}") from None
     client.ping()
     client.close()
 
 
-LANE = Lane(_kafka, _redis, _check)
+LANE = Backend(_kafka, _redis, _check)

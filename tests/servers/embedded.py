@@ -1,11 +1,11 @@
-"""Tests. The lane `embedded`: the servers of the extra, which a fresh checkout has."""
+"""The lane `embedded`: the servers of the extra, which a fresh checkout has."""
 
 from streamapp.embedded import Tansu, Valkey
-from tests.servers.lane import Lane
+from tests.servers.backend import Backend
 
 
 def _check() -> None:
     """It runs wherever the project is set up; where it does not, that is a failure."""
 
 
-LANE = Lane(Tansu, lambda keeps_data: Valkey(keeps_data=keeps_data), _check)
+LANE = Backend(Tansu, lambda keeps_data: Valkey(keeps_data=keeps_data), _check)

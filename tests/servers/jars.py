@@ -1,4 +1,4 @@
-"""Tests. The jars of Apache Kafka, fetched once by Maven and kept in a cache folder.
+"""The jars of Apache Kafka, fetched once by Maven and kept in a cache folder.
 
 Maven, because it honours the mirrors and proxies of the machine and checks what it fetched.
 """
@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.servers.lane import LaneError
+from tests.servers.backend import BackendError
 
 _POM = Path(__file__).with_name("pom.xml")
 _JAVA = 17
@@ -27,15 +27,15 @@ def java() -> str:
     """Return the path of a Java that runs Kafka.
 
     Raises:
-        LaneError: there is none, or it is too old.
+        BackendError: there is none, or it is too old.
     """
     program = shutil.which("java")
     if program is None:
-        raise LaneError("there is no java: apt-get install openjdk-17-jre-headless")
+        raise BackendError("there is no java: apt-get install openjdk-17-jre-headless")
     said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
     version = re.search(r'version "(\d+)', said.stderr)
     if version is None or int(version[1]) < _JAVA:
-        raise LaneError(f"java {version[1] if version else '?'} is too old: Kafka needs {_JAVA}")
+        raise BackendError(f"java {version[1] if version else '?'} is too old: Kafka needs {_JAVA}")
     return program
 
 
@@ -43,14 +43,16 @@ def kafka_jars() -> Path:
     """Return the folder of Kafka's jars; fetch them where they are missing (43 MB).
 
     Raises:
-        LaneError: they are missing, and there is no Maven or it cannot fetch them.
+        BackendError: they are missing, and there is no Maven or it cannot fetch them.
     """
     folder = cache_folder() / f"kafka-{sha256(_POM.read_bytes()).hexdigest()[:12]}"
     if folder.exists():
         return folder
     maven = shutil.which("mvn")
     if maven is None:
-        raise LaneError("Kafka's jars are not fetched, and there is no mvn: apt-get install maven")
+        raise BackendError(
+            "Kafka's jars are not fetched, and there is no mvn: apt-get install maven"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent) as partial:
         fetched = subprocess.run(
@@ -62,7 +64,7 @@ def kafka_jars() -> Path:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if fetched.returncode:
-            raise LaneError(f"Maven cannot fetch Kafka: {fetched.stdout[-2000:]}")
+            raise BackendError(f"Maven cannot fetch Kafka: {fetched.stdout[-2000:]}")
         _settle(Path(partial, "jars"), folder)
     return folder
 

@@ -1,4 +1,4 @@
-"""Tests. Apache Kafka itself: broker and controller in one process (KRaft), from its jars."""
+"""Apache Kafka itself: broker and controller in one process (KRaft), from its jars."""
 
 import subprocess
 from base64 import urlsafe_b64encode
@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from streamapp.embedded.server import HOST, Server, free_port
 from streamapp.embedded.tansu import cluster_at
+from tests.servers.backend import Backend, BackendError
 from tests.servers.debian import DebianRedis
 from tests.servers.jars import java, kafka_jars
-from tests.servers.lane import Lane, LaneError
 
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -79,7 +79,7 @@ class Kafka(Server):
             capture_output=True, text=True, check=False, env={},
         )  # fmt: skip
         if done.returncode:
-            raise LaneError(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
+            raise BackendError(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
 
 
 def _check() -> None:
@@ -88,4 +88,4 @@ def _check() -> None:
     DebianRedis().program()
 
 
-LANE = Lane(Kafka, lambda keeps_data: DebianRedis(keeps_data=keeps_data), _check)
+LANE = Backend(Kafka, lambda keeps_data: DebianRedis(keeps_data=keeps_data), _check)

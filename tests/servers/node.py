@@ -1,4 +1,4 @@
-"""Tests. A Redis of one test alone: restarted, lost, copied by a replica, out of memory."""
+"""A Redis of one test alone: restarted, lost, copied by a replica, out of memory."""
 
 import shutil
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Tests. Brokers that send their clients to a proxy: it is the proxy's port that they advertise."""
+"""Brokers that send their clients to a proxy: it is the proxy's port that they advertise."""
 
 from streamapp.embedded import Tansu
 from streamapp.embedded.server import HOST, Server

@@ -1,4 +1,4 @@
-"""Tests. A loopback port in front of a server, which fails on demand: what a network does.
+"""A loopback port in front of a server, which fails on demand: what a network does.
 
 It knows nothing of protocols. A reply is what comes back on a connection after a request that
 holds a text, which is right for clients that wait for a reply before they ask again on the same

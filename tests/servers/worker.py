@@ -1,4 +1,4 @@
-"""Tests. A worker as a process of its own, so that it can die like one."""
+"""A worker as a process of its own, so that it can die like one."""
 
 import subprocess
 import sys

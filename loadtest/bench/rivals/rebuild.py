@@ -16,8 +16,8 @@ from loadtest.bench.program import heard
 from loadtest.bench.rivals.lap import Lap
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.truth import gram, live_ratings
+from streamapp.config.settings import load_settings
 from streamapp.eventlog import read_log
-from streamapp.settings import load_settings
 
 _LISTS_AT_ONCE = 1_000
 _STEPS = 5

@@ -1,0 +1,1 @@
+"""Catalogue records become updates to every shard."""

@@ -1,0 +1,1 @@
+"""Interaction batches become histories and deltas."""

@@ -1,0 +1,1 @@
+"""Event records become interaction batches."""

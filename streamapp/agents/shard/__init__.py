@@ -1,0 +1,1 @@
+"""Deltas become rows, and rows become item lists."""

@@ -1,0 +1,1 @@
+"""Histories and item lists become user lists."""

@@ -1,0 +1,54 @@
+"""The environment: which variables are settings, and what is wrong with them."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from streamapp.errors import ConfigError
+
+ENV_FILE = ".env"
+"""Read in the working directory; what the environment itself says comes first."""
+PREFIX = "STREAMAPP_"
+TEST_PREFIX = "STREAMAPP_TEST_"
+"""Variables of the test lanes, which are no settings."""
+
+_SECRET = re.compile("//.*@")
+"""User and password in a URL; what is said of it ends up in logs."""
+
+
+def refuse_unknown(environment: Iterable[str], names: Iterable[str]) -> None:
+    """Refuse variables, also of the `.env` file, that look like settings and are none of `names`.
+
+    Raises:
+        ConfigError: there is one; says which setting is called much like it.
+        OSError: the file cannot be read.
+        UnicodeDecodeError: the file is not UTF-8.
+    """
+    known = [PREFIX + name.upper() for name in names]
+    in_file = dotenv_values(ENV_FILE, encoding="utf-8")
+    for where, given in (("", environment), (f"{ENV_FILE}: ", in_file)):
+        for name in given:
+            spelt = name.upper()  # settings are read in either case
+            if not spelt.startswith(PREFIX) or spelt.startswith(TEST_PREFIX):
+                continue
+            if spelt not in known:
+                near = get_close_matches(spelt, known, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ConfigError(f"{where}{name}: there is no such setting{hint}")
+
+
+def readable(error: ValidationError | OSError | UnicodeDecodeError) -> str:
+    """Return in one line which values are impossible, and what is allowed."""
+    if isinstance(error, OSError):
+        return f"{ENV_FILE}: cannot be read: {error.strerror}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"{ENV_FILE}: byte {error.start} is not UTF-8; save the file as UTF-8"
+    lines = []
+    for problem in error.errors():
+        name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
+        value = "" if not problem["loc"] else f"={_SECRET.sub('//...@', repr(problem['input']))}"
+        lines.append(f"{name}{value}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(lines)

@@ -1,0 +1,59 @@
+"""The settings that stored state depends on, as canonical JSON texts that the state carries.
+
+A worker compares the stored text with its own, and refuses a state that was made under other
+settings. The keys and their order are part of the stored format.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from streamapp.config.settings import Settings
+
+
+def rule_text(settings: Settings) -> str:
+    """Return the settings that make item lists from counts."""
+    return _canonical(asdict(settings.rule))
+
+
+def reading_text(settings: Settings, topic: str) -> str:
+    """Return the settings that say how the events of a topic are read."""
+    return _canonical(
+        {
+            "topic_types": settings.topic_types.get(topic, ""),
+            "event_aliases": settings.event_aliases,
+            "key_mismatch": settings.key_mismatch,
+            "earliest_ts": settings.earliest_ts,
+            "max_ahead_s": settings.max_ahead_s,
+            "max_record_bytes": settings.max_record_bytes,
+        }
+    )
+
+
+def results_text(
+    settings: Settings, event_weights: Mapping[str, float], history_cap: int, *, is_main: bool
+) -> str:
+    """Return the settings that change the counts of a pipeline.
+
+    Args:
+        settings: What the operator set.
+        event_weights: Weight of each event type that the pipeline counts.
+        history_cap: Most items of a history of the pipeline.
+        is_main: Whether the pipeline counts what is trending and has content neighbours.
+    """
+    return _canonical(
+        {
+            "event_weights": event_weights,
+            "forget_after": settings.forget_after,
+            "history_cap": history_cap,
+            "trending_half_life": settings.trending_half_life if is_main else 0.0,
+            # Absent where switched off, so that state from before these settings still fits.
+            **({"half_life": settings.half_life} if settings.half_life else {}),
+            **({"content_neighbours": True} if is_main and settings.content_neighbours else {}),
+        }
+    )
+
+
+def _canonical(chosen: Mapping[str, Any]) -> str:
+    return json.dumps(chosen, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""Array types, the compiler of kernels, and small array codecs."""

@@ -1,0 +1,1 @@
+"""Neighbours by the words of the catalogue."""

@@ -1,0 +1,1 @@
+"""Co-occurrence rows and item norms, with and without decay."""

@@ -1,0 +1,236 @@
+"""The loops over cells: from blocks of ratings to cells, and from cells into rows."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from streamapp.core.arrays.compiled import compiled
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+
+
+@compiled
+def move(
+    source: npt.NDArray[Any], target: npt.NDArray[Any], old: Longs, new: Longs, sizes: Ints
+) -> None:
+    """Copy `sizes` entries from each of the places `old` in `source` to `new` in `target`."""
+    for row in range(len(old)):
+        for cell in range(sizes[row]):
+            target[new[row] + cell] = source[old[row] + cell]
+
+
+@compiled
+def expand(
+    changed_ends: Longs,
+    changed: Ints,
+    before: Floats,
+    after: Floats,
+    kept_ends: Longs,
+    kept: Ints,
+    rating: Floats,
+    owned: Bools,
+    position: Longs,
+    offset: int,
+    count: Longs,
+) -> tuple[Ints, Longs, Ints, Ints, Floats]:
+    """Spell blocks out as cells, grouped by row.
+
+    Within a block, the dot of two changed items goes from the product of their ratings before to
+    that of their ratings after; the dot of a changed and a kept item moves by the change of the one
+    times the rating of the other. Rows that are not owned or are beyond `offset` get no cells.
+    `count`, by item number, is zero before and after.
+
+    Returns:
+        (rows, starts, item, support, dot): int32 rows in order of first appearance; those of
+        rows[k] lie at starts[k]:starts[k + 1] of the int32 items, int32 changes of support and
+        float64 changes of dot. An item may occur several times in a group.
+
+    Cost: O(cells), twice over the blocks.
+    """
+    rows = np.empty(len(changed) + len(kept), np.int32)
+    found = 0
+    first, lead = 0, 0
+    for block in range(len(changed_ends)):
+        changes, keeps = changed_ends[block] - first, kept_ends[block] - lead
+        for entry in range(first, changed_ends[block]):
+            row = changed[entry]
+            if owned[row] and position[row] <= offset and changes + keeps > 1:
+                if count[row] == 0:
+                    rows[found] = row
+                    found += 1
+                count[row] += changes + keeps - 1
+        for entry in range(lead, kept_ends[block]):
+            row = kept[entry]
+            if owned[row] and position[row] <= offset:
+                if count[row] == 0:
+                    rows[found] = row
+                    found += 1
+                count[row] += changes
+        first, lead = changed_ends[block], kept_ends[block]
+    starts = np.zeros(found + 1, np.int64)
+    for place in range(found):
+        starts[place + 1] = starts[place] + count[rows[place]]
+        count[rows[place]] = starts[place]
+    item, support = np.empty(starts[found], np.int32), np.empty(starts[found], np.int32)
+    dot = np.empty(starts[found])
+    first, lead = 0, 0
+    for block in range(len(changed_ends)):
+        for left in range(first, changed_ends[block]):
+            row = changed[left]
+            own = owned[row] and position[row] <= offset
+            gained = (after[left] > 0) - (before[left] > 0)
+            if own:
+                for right in range(first, changed_ends[block]):
+                    if right != left:
+                        cell = count[row]
+                        count[row] += 1
+                        item[cell] = changed[right]
+                        dot[cell] = after[left] * after[right] - before[left] * before[right]
+                        support[cell] = (after[left] > 0 and after[right] > 0) * 1 - (
+                            before[left] > 0 and before[right] > 0
+                        ) * 1
+            for right in range(lead, kept_ends[block]):
+                change = (after[left] - before[left]) * rating[right]
+                if own:
+                    cell = count[row]
+                    count[row] += 1
+                    item[cell], support[cell], dot[cell] = kept[right], gained, change
+                other = kept[right]
+                if owned[other] and position[other] <= offset:
+                    cell = count[other]
+                    count[other] += 1
+                    item[cell], support[cell], dot[cell] = row, gained, change
+        first, lead = changed_ends[block], kept_ends[block]
+    for row in rows[:found]:
+        count[row] = 0
+    return rows[:found], starts, item, support, dot
+
+
+@compiled
+def merge(
+    rows: Ints,
+    starts: Longs,
+    item: Ints,
+    support: Ints,
+    dot: Floats,
+    row_start: Longs,
+    row_size: Ints,
+    row_item: Ints,
+    row_support: Ints,
+    row_dot: Floats,
+    sum_dot: Floats,
+    sum_support: Ints,
+    mark: Longs,
+) -> Longs:
+    """Add grouped cells to the cells their rows have; a cell whose support falls to 0 leaves.
+
+    What a row does not have yet is summed up at the front of its group; returned is how many cells
+    that makes for each row. The sums are dense over all items and are reset by the cells that
+    touched them, so that a row costs its own cells and not all items. `mark` is 0 before and after.
+    """
+    new = np.zeros(len(rows), np.int64)
+    for place in range(len(rows)):
+        row = rows[place]
+        for cell in range(starts[place], starts[place + 1]):
+            other = item[cell]
+            if mark[other] == 0:
+                mark[other], sum_dot[other], sum_support[other] = 1, 0.0, 0
+            sum_dot[other] += dot[cell]
+            sum_support[other] += support[cell]
+        base, end = row_start[row], row_start[row] + row_size[row]
+        cell = base
+        while cell < end:
+            other = row_item[cell]
+            if mark[other] == 1:
+                mark[other] = 2
+                row_dot[cell] += sum_dot[other]
+                row_support[cell] += sum_support[other]
+                if row_support[cell] == 0:
+                    end -= 1
+                    row_item[cell], row_dot[cell] = row_item[end], row_dot[end]
+                    row_support[cell] = row_support[end]
+                    continue
+            cell += 1
+        row_size[row] = end - base
+        front = starts[place]
+        for cell in range(starts[place], starts[place + 1]):
+            other = item[cell]
+            if mark[other] == 1 and sum_support[other] != 0:
+                item[front], support[front] = other, sum_support[other]
+                dot[front] = sum_dot[other]
+                front += 1
+            mark[other] = 0
+        new[place] = front - starts[place]
+    return new
+
+
+@compiled
+def append(
+    rows: Ints,
+    starts: Longs,
+    new: Longs,
+    item: Ints,
+    support: Ints,
+    dot: Floats,
+    row_start: Longs,
+    row_size: Ints,
+    row_item: Ints,
+    row_support: Ints,
+    row_dot: Floats,
+) -> None:
+    """Append to each row the `new` cells at the front of its group; there must be room."""
+    for place in range(len(rows)):
+        end = row_start[rows[place]] + row_size[rows[place]]
+        for cell in range(starts[place], starts[place] + new[place]):
+            row_item[end], row_support[end], row_dot[end] = item[cell], support[cell], dot[cell]
+            end += 1
+        row_size[rows[place]] += new[place]
+
+
+@compiled
+def advance(
+    changed_ends: Longs,
+    changed: Ints,
+    kept_ends: Longs,
+    kept: Ints,
+    block_as_of: Floats,
+    owned: Bools,
+    position: Longs,
+    as_of: Floats,
+    offset: int,
+) -> None:
+    """Note on every owned row of the blocks that it holds the delta at `offset`, and how new it is.
+
+    A row that is beyond `offset` already keeps what it has.
+    """
+    first, lead = 0, 0
+    for block in range(len(changed_ends)):
+        for items, start, end in (
+            (changed, first, changed_ends[block]),
+            (kept, lead, kept_ends[block]),
+        ):
+            for entry in range(start, end):
+                row = items[entry]
+                if owned[row] and position[row] <= offset:
+                    as_of[row] = max(as_of[row], block_as_of[block])
+        first, lead = changed_ends[block], kept_ends[block]
+    for items in (changed, kept):
+        for row in items:
+            if owned[row]:
+                position[row] = max(position[row], offset + 1)
+
+
+@compiled
+def neighbouring(numbers: Ints, starts: Longs, sizes: Ints, items: Ints, moved: Bools) -> Bools:
+    """Say of each row in `numbers` whether one of its cells is an item that moved.
+
+    A row that was stored ahead may name items that are still to come: none of them moved.
+    """
+    found = np.zeros(len(numbers), np.bool_)
+    for line in range(len(numbers)):
+        row = numbers[line]
+        for cell in range(starts[row], starts[row] + sizes[row]):
+            if items[cell] < len(moved) and moved[items[cell]]:
+                found[line] = True
+                break
+    return found

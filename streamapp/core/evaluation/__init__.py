@@ -1,0 +1,1 @@
+"""How good lists are: online hit rates and association measures."""

@@ -1,0 +1,1 @@
+"""What trackers and catalogues send, checked record by record."""

@@ -1,0 +1,80 @@
+"""Profiles: what users have in their histories, as arrays that `blend` takes as they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamapp.core.arrays.compiled import compiled
+from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs, column
+from streamapp.core.histories.decay import Decay
+from streamapp.core.histories.history import entry_of
+from streamapp.core.ids.registry import Registry, precedes
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """What users have in their histories, newest first.
+
+    Attributes:
+        starts: int64, shape (users + 1,). Those of user u lie at starts[u]:starts[u + 1].
+        item: int32. Item numbers; one without a list, or -1, only holds its position.
+        rating: float64, > 0. Before it fades.
+        faded: float64. Where interactions fade, the rating as a share of the largest in the
+            history; 0 where that is none of a float64.
+    """
+
+    starts: Longs
+    item: Ints
+    rating: Floats
+    faded: Floats | None = None
+
+    @classmethod
+    def unpack(
+        cls, histories: Sequence[bytes], registry: Registry, decay: Decay | None = None
+    ) -> "Profiles":
+        """Return the tastes that histories, packed by `entry_of`, hold.
+
+        The newest entry is the one that would be evicted last: by time, then by item id.
+        """
+        entry = entry_of(decay)
+        stored = np.frombuffer(b"".join(histories), entry)
+        sizes = np.array([len(history) for history in histories], np.int64) // entry.itemsize
+        starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+        item = column(stored, "item")
+        order = _newest_first(starts, item, column(stored, "ts"), *registry.text)
+        rating = stored["rating"][order]
+        if decay is None:
+            return cls(starts, item[order], rating)
+        return cls(starts, item[order], stored["weight"][order], _faded(starts, rating))
+
+
+def _faded(starts: Longs, levels: Floats) -> Floats:
+    """Return each rating as a share of the largest in its history."""
+    sizes = np.diff(starts)
+    if not len(levels):
+        return np.zeros(0)
+    largest = np.maximum.reduceat(levels, starts[:-1][sizes > 0])
+    shares: Floats = np.exp2(levels - np.repeat(largest, sizes[sizes > 0]))
+    return shares
+
+
+@compiled
+def _newest_first(starts: Longs, item: Ints, ts: Floats, text: Bytes, ends: Longs) -> Longs:
+    """Return the order of each history by insertion, from its end: most are sorted already."""
+    order = np.empty(len(item), np.int64)
+    for user in range(len(starts) - 1):
+        first, last = starts[user], starts[user + 1]
+        for taken in range(last - first):
+            entry, place = last - 1 - taken, first + taken
+            while place > first and (
+                ts[entry] > ts[order[place - 1]]
+                or (
+                    ts[entry] == ts[order[place - 1]]
+                    and precedes(text, ends, item[order[place - 1]], item[entry])
+                )
+            ):
+                order[place] = order[place - 1]
+                place -= 1
+            order[place] = entry
+    return order

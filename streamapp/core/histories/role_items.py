@@ -1,0 +1,155 @@
+"""Roles: an item that was viewed and the same item that was bought are two, side by side.
+
+A kind of lists with a direction counts pairs of one that was viewed and one that was bought, and no
+others. Each role is a letter before the item's id. What was viewed has a row, what was bought is in
+it; so a row holds cells of the other role alone, and nothing else is computed or stored (ADR-0013).
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from streamapp.core.arrays.compiled import compiled
+from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
+from streamapp.core.histories.history import Revisions
+from streamapp.core.ids.registry import Registry
+from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW
+
+VIEWED = "v:"
+"""Before the id of an item that a user looked at: what has a row."""
+
+BOUGHT = "b:"
+"""Before the id of an item that a user bought: what is in rows."""
+
+_LETTERS = len(VIEWED)
+_VIEWED, _BOUGHT = ord(VIEWED[0]), ord(BOUGHT[0])
+
+
+class Roles(NamedTuple):
+    """What comes before the ids of items in the pipeline of a kind; nothing where they have none.
+
+    Attributes:
+        row: Of the item whose list it is.
+        column: Of the items in a list.
+    """
+
+    row: str = ""
+    column: str = ""
+
+
+NO_ROLES = Roles()
+
+
+def roles_of(kind: str) -> Roles:
+    """Return the roles in the pipeline of a kind of lists."""
+    return Roles(VIEWED, BOUGHT) if kind == BOUGHT_AFTER_VIEW else NO_ROLES
+
+
+def registry_of(kind: str) -> Registry:
+    """Return an empty registry for the pipeline of a kind of lists."""
+    return RoleRegistry() if roles_of(kind).row else Registry()
+
+
+class RoleRegistry(Registry):
+    """Items whose ids begin with a role; no shard owns one that was bought: it has no row."""
+
+    letters = _LETTERS
+
+    def __init__(self, ids: Iterable[str] = ()) -> None:
+        self._names: list[str] = []
+        super().__init__(ids)
+
+    @property
+    def names(self) -> list[str]:
+        """What readers call the items, by number."""
+        self._names += [item[_LETTERS:] for item in self.ids[len(self._names) :]]
+        return self._names
+
+    def shards(self, count: int, numbers: Ints) -> Ints:
+        """Return the shard of `count` that owns each of the items `numbers`, int32; -1 for none."""
+        text, ends = self.text
+        owners = super().shards(count, numbers)
+        owners[text[ends[numbers]] == _BOUGHT] = -1
+        return owners
+
+
+def directed(revisions: Revisions, registry: RoleRegistry) -> Revisions:
+    """Return blocks of pairs with a direction, which change as much as `revisions`.
+
+    With V and B for the ratings of what was viewed and of what was bought, the dots `V^T B` change
+    by `(V_new - V_old)^T B_old + V_new^T (B_new - B_old)`. So of each user first what was viewed
+    changes, beside what had been bought, then what was bought, beside what is viewed now. Each
+    changed item has a block of its own, because those of one block would make pairs. An item makes
+    none with itself.
+
+    Cost: O(changed items * history), as many entries at most.
+    """
+    return Revisions(
+        *_directed(
+            revisions.starts,
+            revisions.item,
+            revisions.before,
+            revisions.after,
+            revisions.ts,
+            revisions.as_of,
+            *registry.text,
+        )
+    )
+
+
+@compiled
+def _directed(
+    starts: Longs,
+    item: Ints,
+    before: Floats,
+    after: Floats,
+    ts: Floats,
+    as_of: Floats,
+    text: Bytes,
+    ends: Longs,
+) -> tuple[Longs, Ints, Floats, Floats, Floats, Floats]:
+    blocks = room = 0
+    for user in range(len(as_of)):
+        changes = 0
+        for entry in range(starts[user], starts[user + 1]):
+            changes += before[entry] != after[entry]
+        blocks += changes
+        room += changes * (starts[user + 1] - starts[user])
+    new_starts, newest = np.zeros(blocks + 1, np.int64), np.empty(blocks)
+    items, times = np.empty(room, np.int32), np.empty(room)
+    old, new = np.empty(room), np.empty(room)
+    block = end = 0
+    for user in range(len(as_of)):
+        for role in (_VIEWED, _BOUGHT):
+            for entry in range(starts[user], starts[user + 1]):
+                if before[entry] == after[entry] or text[ends[item[entry]]] != role:
+                    continue
+                items[end], times[end] = item[entry], ts[entry]
+                old[end], new[end] = before[entry], after[entry]
+                end += 1
+                for other in range(starts[user], starts[user + 1]):
+                    rating = before[other] if role == _VIEWED else after[other]
+                    if rating > 0 and _makes_a_pair(text, ends, item[entry], item[other]):
+                        items[end], times[end] = item[other], ts[other]
+                        old[end] = new[end] = rating
+                        end += 1
+                newest[block] = as_of[user]
+                block += 1
+                new_starts[block] = end
+    return new_starts, items[:end], old[:end], new[:end], times[:end], newest
+
+
+@compiled
+def _makes_a_pair(text: Bytes, ends: Longs, left: int, right: int) -> bool:
+    """Say whether two items are of two roles and are not the same one."""
+    left_start, right_start = ends[left], ends[right]
+    if text[left_start] == text[right_start]:
+        return False
+    size = ends[left + 1] - left_start
+    if size != ends[right + 1] - right_start:
+        return True
+    for offset in range(_LETTERS, size):
+        if text[left_start + offset] != text[right_start + offset]:
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""Numbers for ids, and the partition of an id."""

@@ -1,0 +1,104 @@
+"""Numbers items: item id <-> int32, in order of first appearance.
+
+Numbers belong to one partition of state and are a function of its log: whoever reads the same
+records in the same order gives every item the same number (ADR-0002).
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from zlib import crc32
+
+import numpy as np
+
+from streamapp.core.arrays.compiled import compiled
+from streamapp.core.arrays.dtypes import Bytes, Ints, Longs, grown
+
+
+class Registry:
+    """The items that one partition of state has seen; it only grows.
+
+    Attributes:
+        ids: Item ids; the position of an id is its number.
+        scratch: int32 by number, all zero; who writes to it leaves it so.
+        letters: Bytes of every id that are no part of what readers call the item.
+    """
+
+    letters = 0
+    ids: list[str]
+    scratch: Ints
+
+    def __init__(self, ids: Iterable[str] = ()) -> None:
+        self.ids = []
+        self._number: dict[str, int] = {}
+        self._text: Bytes = np.zeros(0, np.uint8)
+        self._ends: Longs = np.zeros(1, np.int64)
+        self._hashes = np.zeros(0, np.uint32)
+        self.scratch = np.zeros(0, np.int32)
+        self.number(list(ids))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def number(self, ids: Sequence[str]) -> Ints:
+        """Return the numbers of `ids`, int32, in order; unknown ids get the next free numbers."""
+        numbers = self._found(ids)
+        unknown = np.flatnonzero(numbers < 0)
+        if len(unknown):
+            self._append([ids[place] for place in unknown.tolist()])
+            numbers = self._found(ids)
+        return numbers
+
+    def _found(self, ids: Sequence[str]) -> Ints:
+        return np.fromiter(map(self._number.get, ids, repeat(-1)), np.int32, len(ids))
+
+    def find(self, item: str) -> int:
+        """Return the number of `item`, or -1 if it was never seen."""
+        return self._number.get(item, -1)
+
+    @property
+    def text(self) -> tuple[Bytes, Longs]:
+        """The ids as UTF-8 in one array, and where each one ends (entry 0 is the start, 0)."""
+        return self._text, self._ends
+
+    @property
+    def names(self) -> list[str]:
+        """What readers call the items, by number."""
+        return self.ids
+
+    def shards(self, count: int, numbers: Ints) -> Ints:
+        """Return the shard of `count` that owns each of the items `numbers`, int32."""
+        return (self._hashes[numbers] % np.uint32(count)).astype(np.int32)
+
+    def _append(self, ids: Iterable[str]) -> None:
+        """Give the next numbers to ids that have none, in order of first appearance."""
+        new = [sys.intern(item) for item in dict.fromkeys(ids)]
+        encoded = [item.encode() for item in new]
+        known, needed = len(self.ids), len(self.ids) + len(new)
+        ends = self._ends[known] + np.cumsum([len(item) for item in encoded])
+        self._text = grown(self._text, int(ends[-1]))
+        self._ends = grown(self._ends, needed + 1)
+        self._hashes = grown(self._hashes, needed)
+        self.scratch = grown(self.scratch, needed)
+        self._text[self._ends[known] : ends[-1]] = np.frombuffer(b"".join(encoded), np.uint8)
+        self._ends[known + 1 : needed + 1] = ends
+        self._hashes[known:needed] = [crc32(item) for item in encoded]
+        self._number.update(zip(new, range(known, needed), strict=True))
+        self.ids += new
+
+
+def shard_of(item: str, count: int) -> int:
+    """Return the shard that owns the row of `item`; `count` is the number of shards."""
+    return crc32(item.encode()) % count
+
+
+@compiled
+def precedes(text: Bytes, ends: Longs, left: int, right: int) -> bool:
+    """Say whether the id of item `left` sorts before that of `right` in byte order."""
+    left_start, left_end = ends[left], ends[left + 1]
+    right_start, right_end = ends[right], ends[right + 1]
+    for offset in range(min(left_end - left_start, right_end - right_start)):
+        left_byte, right_byte = text[left_start + offset], text[right_start + offset]
+        if left_byte != right_byte:
+            return bool(left_byte < right_byte)
+    return bool(left_end - left_start < right_end - right_start)

@@ -1,0 +1,1 @@
+"""Rows and histories become ranked lists, and lists become JSON."""

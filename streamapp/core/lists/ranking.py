@@ -1,0 +1,223 @@
+"""Ranks the cells of rows by one measure: the top-N lists of items.
+
+Lists follow a total order: score down, then item id up in byte order. The score of an item in a
+list falls when its own norm or number of users rises, and rises when they fall, or it does not
+depend on them: sweeps rest on that, see `Shard.outdated`. Source: Sarwar et al. 2001, item-based
+collaborative filtering; damping as in session-rec.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from streamapp.core.arrays.compiled import compiled
+from streamapp.core.arrays.digest import digest_of
+from streamapp.core.arrays.dtypes import NOTHING, Bools, Bytes, Floats, Ints, Longs
+from streamapp.core.counts.decayed_rows import DecayedRows
+from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.rows import Rows
+from streamapp.core.ids.registry import Registry, precedes
+
+_BELOW = 1 - 1e-9
+"""Below this share of the square of the last score, no rounding lifts a score to it."""
+
+Measure: TypeAlias = Literal["cosine", "jaccard", "confidence"]
+"""What the score of j in the list of i is; d is the damping.
+
+* cosine: `dot / sqrt((sum_sq_i + d) * (sum_sq_j + d))`, the similarity of the ratings.
+* jaccard: `support / (users_i + users_j - support + d)`: of those who have any, how many have both.
+* confidence: `support / (users_i + d)`: of those who have i, how many have j.
+
+Lift and log-likelihood ratio need the number of all users, which no shard knows: no list is made by
+them, but `streamapp explain` says them.
+"""
+
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+"""By the number that compiled code knows each by."""
+
+_COSINE = MEASURES.index("cosine")
+_JACCARD = MEASURES.index("jaccard")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What makes a list; each field changes results.
+
+    Attributes:
+        top_n: Most entries of a list; > 0.
+        damping: Added to both sums of squares, or to the users that are divided by; >= 0.
+        min_support: Fewest users behind a pair; >= 1.
+        measure: What the score of an entry is.
+    """
+
+    top_n: int
+    damping: float = 0.0
+    min_support: int = 1
+    measure: Measure = "cosine"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The top-N of some rows, one line a row, best first.
+
+    Attributes:
+        size: int32, shape (rows,). Entries of each line.
+        item: int32, shape (rows, top_n). Item numbers; -1 beyond `size`.
+        score: float64, shape (rows, top_n). By the rule's measure; 0 beyond `size`.
+        support: int32, shape (rows, top_n). Users behind each pair; 0 beyond `size`.
+        digest: int64, shape (rows,). Equal for equal lines.
+    """
+
+    size: Ints
+    item: Ints
+    score: Floats
+    support: Ints
+    digest: Longs
+
+    def only(self, lines: Longs) -> "Ranking":
+        """Return some of the lines."""
+        return Ranking(self.size[lines], self.item[lines], self.score[lines],
+                       self.support[lines], self.digest[lines])  # fmt: skip
+
+
+def rank(
+    numbers: Ints,
+    rows: Rows,
+    norms: Norms,
+    registry: Registry,
+    rule: Rule,
+    hidden: Bools = NOTHING,
+) -> Ranking:
+    """Rank the rows `numbers`, all of which must be present. Cost: O(cells + entries moved).
+
+    Args:
+        numbers: int32. Whose lists.
+        rows: Their cells.
+        norms: Of all items.
+        registry: The items' ids.
+        rule: What makes a list.
+        hidden: bool by number. Items that no list shows; empty where there are none.
+    """
+    cells, sum_sq = rows.cells, norms.sum_sq
+    if isinstance(rows, DecayedRows):
+        # Of cosines, the cosine is themselves.
+        cells = rows.similarities(numbers)
+        sum_sq = np.ones(len(norms.users))
+    return Ranking(
+        *_rank(
+            numbers,
+            *cells,
+            sum_sq,
+            norms.users,
+            *registry.text,
+            hidden,
+            rule.top_n,
+            rule.damping,
+            rule.min_support,
+            MEASURES.index(rule.measure),
+        )
+    )
+
+
+@compiled
+def similarity(dot: float, left_sum_sq: float, right_sum_sq: float, damping: float) -> float:
+    """Return the damped cosine; 0 where a sum of squares is 0."""
+    scale = (left_sum_sq + damping) * (right_sum_sq + damping)
+    return dot / np.sqrt(scale) if scale > 0 else 0.0
+
+
+@compiled
+def share(measure: int, support: int, left_users: int, right_users: int, damping: float) -> float:
+    """Return which share of the users who have either item, or the left one, have both.
+
+    Args:
+        measure: Number of a measure of users: jaccard is of either item, else of the left one.
+        support: Users who have both.
+        left_users: Users who have the left one.
+        right_users: Users who have the right one.
+        damping: Added to the users that are divided by.
+
+    Returns:
+        The share; 0 where nobody has them.
+    """
+    users = left_users
+    if measure == _JACCARD:
+        users = left_users + right_users - support
+    return support / (users + damping) if users + damping > 0 else 0.0
+
+
+@compiled
+def _rank(
+    numbers: Ints,
+    starts: Longs,
+    sizes: Ints,
+    items: Ints,
+    supports: Ints,
+    dots: Floats,
+    sum_sq: Floats,
+    users: Longs,
+    text: Bytes,
+    ends: Longs,
+    hidden: Bools,
+    top_n: int,
+    damping: float,
+    min_support: int,
+    measure: int,
+) -> tuple[Ints, Ints, Floats, Ints, Longs]:
+    lines, some_hidden = len(numbers), len(hidden) > 0
+    size = np.zeros(lines, np.int32)
+    item, score = np.full((lines, top_n), -1, np.int32), np.zeros((lines, top_n))
+    support, digest = np.zeros((lines, top_n), np.int32), np.empty(lines, np.int64)
+    for line in range(lines):
+        row, full, hopeless = numbers[line], 0, -1.0
+        own = sum_sq[row] + damping
+        for cell in range(starts[row], starts[row] + sizes[row]):
+            other = items[cell]
+            if dots[cell] * dots[cell] < hopeless * (sum_sq[other] + damping):
+                continue
+            if some_hidden and hidden[other]:
+                continue
+            if measure == _COSINE:
+                value = similarity(dots[cell], sum_sq[row], sum_sq[other], damping)
+            else:
+                value = share(measure, supports[cell], users[row], users[other], damping)
+            if supports[cell] < min_support or (full == top_n and value < score[line, full - 1]):
+                continue
+            place = full
+            while place > 0 and (
+                value > score[line, place - 1]
+                or (
+                    value == score[line, place - 1]
+                    and precedes(text, ends, other, item[line, place - 1])
+                )
+            ):
+                place -= 1
+            if place == top_n:
+                continue
+            full = min(full + 1, top_n)
+            for after in range(full - 1, place, -1):
+                item[line, after], score[line, after] = (
+                    item[line, after - 1],
+                    score[line, after - 1],
+                )
+                support[line, after] = support[line, after - 1]
+            item[line, place], score[line, place] = other, value
+            support[line, place] = supports[cell]
+            if full == top_n and measure == _COSINE:
+                hopeless = score[line, full - 1] ** 2 * own * _BELOW
+        size[line] = full
+        digest[line] = digest_of(item[line, :full], score[line, :full], support[line, :full])
+    return size, item, score, support, digest
+
+
+@compiled
+def holding(listed: Ints, moved: Bools) -> Bools:
+    """Say of each line of `listed`, shape (lines, top_n), whether it holds an item that moved."""
+    found = np.zeros(len(listed), np.bool_)
+    for line in range(len(listed)):
+        for other in listed[line]:
+            if other >= 0 and moved[other]:
+                found[line] = True
+                break
+    return found

@@ -1,0 +1,1 @@
+"""The messages between stages, encoded and decoded."""

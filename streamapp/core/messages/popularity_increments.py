@@ -1,0 +1,72 @@
+"""What interactions add to the popularity of items, as a delta carries it."""
+
+from math import ldexp
+from typing import NamedTuple
+
+import numpy as np
+
+from streamapp.core.arrays.compiled import compiled
+from streamapp.core.arrays.dtypes import Floats, Ints
+
+_NEVER = -(1 << 30)
+
+
+class PopularityIncrements(NamedTuple):
+    """What some interactions add to the popularity of items.
+
+    Attributes:
+        item: int32. Item numbers, each once.
+        mass: float64, > 0.
+        exponent: int32. Each adds `mass * 2 ** exponent`, as of time 0.
+        newest_ts: Newest event time of the interactions in seconds.
+    """
+
+    item: Ints
+    mass: Floats
+    exponent: Ints
+    newest_ts: float
+
+
+NO_INCREMENTS = PopularityIncrements(
+    np.zeros(0, np.int32), np.zeros(0), np.zeros(0, np.int32), -np.inf
+)
+
+
+def popularity_increments(
+    item: Ints, weight: Floats, ts: Floats, half_life_s: float, items: int
+) -> PopularityIncrements:
+    """Return what interactions add.
+
+    Args:
+        item: int32, shape (interactions,). Item numbers.
+        weight: float64, > 0.
+        ts: float64. Event time in seconds.
+        half_life_s: > 0.
+        items: All item numbers are below this.
+
+    Cost: O(interactions + items in them log items in them).
+    """
+    if not len(item):
+        return NO_INCREMENTS
+    distinct = np.unique(item)
+    place = np.zeros(items, np.int32)
+    place[distinct] = np.arange(len(distinct), dtype=np.int32)
+    mass, exponent = np.zeros(len(distinct)), np.full(len(distinct), _NEVER, np.int32)
+    age = ts / half_life_s
+    whole = np.floor(age)
+    add_masses(place[item], weight * np.exp2(age - whole), whole.astype(np.int32), mass, exponent)
+    return PopularityIncrements(distinct, mass, exponent, float(ts.max()))
+
+
+@compiled
+def add_masses(item: Ints, mass: Floats, exponent: Ints, masses: Floats, exponents: Ints) -> None:
+    """Add to `masses * 2 ** exponents`, of which the larger exponent of both stays."""
+    for entry in range(len(item)):
+        number, shift = item[entry], exponent[entry] - exponents[item[entry]]
+        if masses[number] == 0.0 or shift >= 1_100:
+            masses[number], exponents[number] = mass[entry], exponent[entry]
+        elif shift > 0:
+            masses[number] = ldexp(masses[number], -shift) + mass[entry]
+            exponents[number] = exponent[entry]
+        elif shift > -1_100:
+            masses[number] += ldexp(mass[entry], shift)

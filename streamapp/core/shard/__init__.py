@@ -1,0 +1,1 @@
+"""The aggregate of one shard, and which items it may show."""

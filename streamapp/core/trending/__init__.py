@@ -1,0 +1,1 @@
+"""Popularity of items, and the top of each category."""

@@ -1,0 +1,1 @@
+"""Reads or removes the whole state, for commands and the audit."""

@@ -1,0 +1,176 @@
+"""The footprint: how much memory Redis needs for how much state.
+
+The sizes follow from the layout of the keys, and from how Redis (64 bits, jemalloc) keeps a string:
+the key and the value each in the next size class of the allocator, an object of 16 bytes, an entry
+of 24 in the table of keys and 8 to 16 in its buckets. Valkey takes somewhat less.
+"""
+
+from dataclasses import dataclass
+
+from streamapp.config.settings import Settings
+from streamapp.core.counts.decayed_norms import DECAYED_NORM
+from streamapp.core.counts.norms import NORM
+from streamapp.core.counts.rows import CELL
+from streamapp.core.histories.history import entry_of
+from streamapp.core.shard.visibility import AVAILABILITY
+from streamapp.core.trending.categories import CATEGORY
+from streamapp.core.trending.popularity import POPULARITY
+from streamapp.pipelines import Pipeline
+from streamapp.store.slot.keys import SlotKeys, catalogue_tag, histories_tag, rows_tag
+
+_STRING_BYTES = 16 + 24 + 12
+_POSITION_BYTES = 8
+_AS_OF_BYTES = 8
+_LIST_BYTES = len('{"v":1,"kind":"item","id":"","seq":100000,"as_of":1700000000.25,"items":[]}')
+_LISTED_BYTES = len('{"id":"","score":0.6738016797562081,"support":12},')
+_USER_LIST_BYTES = len(
+    '{"v":1,"kind":"user","id":"","seq":1763800000123,"as_of":1700000000.25,"items":[]}'
+)
+_REASONED_BYTES = len('{"id":"","score":0.6738016797562081,"reason":"similar","because":""},')
+_LIST_ENTRY_BYTES = 3
+_PRODUCT_BYTES = _POSITION_BYTES + 60
+"""Of a product whose title and category have about 60 bytes."""
+
+_EXPIRY_BYTES = 24 + 12
+_NOTE_BYTES = 24 + 16 + 8
+"""Of an entry of a hash, with a value of ten digits, beside its name."""
+
+_TOP_BYTES = 24 + 8 + 24 + 16
+"""Of an entry of a hash and one of a sorted set, beside name and value."""
+
+_POPULAR_BYTES = 1 + 2 + 9 + 3
+"""Of an entry of a top, beside the id."""
+
+_TREND_BYTES = len('{"id":"","score":0.6738016797562081},')
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much state there is.
+
+    Attributes:
+        users: Users with a history.
+        items: Items.
+        pairs: Pairs of items that some user has both of.
+        history: Mean entries of a history.
+        id_bytes: Mean bytes of an id.
+        live: Users who have a list.
+        categories: Categories of the catalogue.
+    """
+
+    users: int
+    items: int
+    pairs: int
+    history: float
+    id_bytes: int
+    live: int
+    categories: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyClass:
+    """Keys of one kind.
+
+    Attributes:
+        name: What they hold.
+        keys: How many.
+        bytes: What all of them take in Redis.
+    """
+
+    name: str
+    keys: int
+    bytes: int
+
+
+def predict(
+    size: Size,
+    settings: Settings,
+    pipeline: Pipeline,
+    partitions: int,
+    shards: int,
+    known: int | None = None,
+) -> list[KeyClass]:
+    """Return what a state of `size` takes.
+
+    Args:
+        size: How much state.
+        settings: How long a list is.
+        pipeline: Whose state.
+        partitions: Partitions of the interactions topic.
+        shards: Partitions of the deltas topic.
+        known: Items that registries and norms hold, where that is not as many as have a row.
+
+    An item is taken to be known to every partition, and a user's list to be full of similar items,
+    which is the most there can be. A catalogue is taken to have these items, some of them hidden.
+    Where interactions fade, the norms are taken to be of one age: each further one in which an item
+    was used takes as much again. Content neighbours are of products beyond these items, and not in
+    it: such a product takes a list, the same again in the slot of its shard, and its name there.
+    """
+    users, items, name = size.users, size.items, "x" * size.id_bytes
+    known = items if known is None else known
+    norm = DECAYED_NORM if pipeline.decay else NORM
+    row = 2 * size.pairs / items if items else 0.0
+    history_key = SlotKeys(pipeline.state_prefix, histories_tag(partitions)).blob(name)
+    row_key = SlotKeys(pipeline.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
+    list_key = f"{settings.list_prefix}item:{name}"
+    history_bytes = _POSITION_BYTES + size.history * entry_of(pipeline.decay).itemsize
+    row_bytes = _POSITION_BYTES + _AS_OF_BYTES + row * CELL.itemsize
+    listed = min(row, settings.top_n)
+    list_bytes = _LIST_BYTES + size.id_bytes + listed * (_LISTED_BYTES + size.id_bytes)
+    user_key = f"{settings.list_prefix}user:{name}"
+    user_bytes = _USER_LIST_BYTES + settings.top_n * (_REASONED_BYTES + 2 * size.id_bytes)
+    user_list = string_bytes(len(user_key), user_bytes + size.id_bytes) + _EXPIRY_BYTES
+    note = _NOTE_BYTES + _allocated(_with_header(size.id_bytes))
+    product_key = SlotKeys(pipeline.state_prefix, catalogue_tag(partitions)).blob(name)
+    catalogue = [
+        KeyClass("products", items, items * string_bytes(len(product_key), _PRODUCT_BYTES)),
+        KeyClass("availability", shards, shards * items * AVAILABILITY.itemsize),
+    ]
+    return [
+        KeyClass("histories", users, users * string_bytes(len(history_key), history_bytes)),
+        KeyClass("rows", items, items * string_bytes(len(row_key), row_bytes)),
+        KeyClass("lists", items, items * string_bytes(len(list_key), list_bytes)),
+        KeyClass("user lists", size.live, size.live * user_list),
+        KeyClass("audiences", partitions, size.live * note),
+        KeyClass("registries", partitions + shards,
+                 (partitions + shards) * known * (size.id_bytes + _LIST_ENTRY_BYTES)),
+        KeyClass("norms", shards, shards * known * norm.itemsize),
+        KeyClass("popularity", shards, shards * items * POPULARITY.itemsize),
+        *(catalogue if pipeline.catalogue_topic else ()),
+        *(_trends(size, settings, shards) if pipeline.catalogue_topic else ()),
+    ]  # fmt: skip
+
+
+def _trends(size: Size, settings: Settings, shards: int) -> list[KeyClass]:
+    """Return what categories take; each is taken to have full lists, and items in every shard."""
+    categories, name = size.categories, "x" * size.id_bytes
+    popular = min(settings.top_n, size.items // max(categories * shards, 1))
+    top = _allocated(_with_header(_POSITION_BYTES + popular * (_POPULAR_BYTES + size.id_bytes)))
+    top += _TOP_BYTES + 2 * _allocated(_with_header(size.id_bytes))
+    listed = min(settings.top_n, size.items // max(categories, 1))
+    content = _LIST_BYTES + size.id_bytes + listed * (_TREND_BYTES + size.id_bytes)
+    key = f"{settings.list_prefix}trending:{name}"
+    return [
+        KeyClass("item categories", shards, shards * size.items * CATEGORY.itemsize),
+        KeyClass("tops", 2 * shards, shards * categories * top),
+        KeyClass("category lists", categories, categories * string_bytes(len(key), content)),
+    ]
+
+
+def string_bytes(key_bytes: int, value_bytes: float) -> int:
+    """Return what a string key takes in all."""
+    return _STRING_BYTES + sum(_allocated(_with_header(size)) for size in (key_bytes, value_bytes))
+
+
+def _with_header(size: float) -> int:
+    """Return the bytes of a string of Redis, with its header and final zero."""
+    for limit, header in ((32, 2), (256, 4), (65_536, 6)):
+        if size < limit:
+            return int(size) + header
+    return int(size) + 10
+
+
+def _allocated(size: int) -> int:
+    """Return the size class that jemalloc takes: steps of 16 up to 128, then four a doubling."""
+    step = 16 if size <= 128 else 1 << ((size - 1).bit_length() - 3)
+    return -(-size // step) * step

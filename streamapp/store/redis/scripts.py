@@ -1,0 +1,51 @@
+"""Runs the Lua scripts; each is safe to run twice, so a lost reply is harmless."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, ResponseError
+
+from streamapp.errors import StateError
+
+Value = bytes | str | int | float
+
+
+@cache
+def _source(name: str) -> tuple[str, str]:
+    text = (files("streamapp.store.slot") / "lua" / f"{name}.lua").read_text()
+    return sha1(text.encode(), usedforsecurity=False).hexdigest(), text
+
+
+async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Value]) -> Any:
+    """Run the script `lua/<name>.lua`, and load it where the server does not have it.
+
+    Raises:
+        StateError: Redis refuses, for instance because a key is of another type.
+    """
+    digest, text = _source(name)
+    with readable(f"to run {name} on {keys[0]} and others"):
+        try:
+            return await redis.evalsha(digest, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await redis.eval(text, len(keys), *keys, *arguments)
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Say in one line what Redis refuses.
+
+    Raises:
+        StateError: Redis refuses, for instance because a key is of another type.
+    """
+    try:
+        yield
+    except ResponseError as error:
+        raise StateError(
+            f"redis refuses {what}: {error}; if another program wrote there, count again from the "
+            "first event with `streamapp rebuild`"
+        ) from None

@@ -1,0 +1,1 @@
+"""The values of a slot that have a format of their own."""

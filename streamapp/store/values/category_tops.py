@@ -1,0 +1,102 @@
+"""CategoryTops: what is popular in each category of a shard, and in which something happened."""
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from streamapp.core.trending.categories import CategoryTop
+from streamapp.core.trending.popularity import Popular
+from streamapp.errors import StateError
+from streamapp.store.redis.scripts import Value, readable
+from streamapp.store.slot.keys import SlotKeys, rows_tag
+from streamapp.store.slot.slot import Slot
+
+_HEADER = struct.Struct(">Qi")
+_AT_ONCE = 250
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Popular]).decode
+
+
+async def put_tops(
+    slot: Slot, position: int, tops: Sequence[CategoryTop], *, touched: bool
+) -> None:
+    """Write tops that are right at `position`, in the order of their numbers.
+
+    Args:
+        slot: The shard's.
+        position: Of its log.
+        tops: What is popular.
+        touched: Whether something happened in these categories, or they are only given a number.
+
+    Raises:
+        FenceMovedError: as for `Slot.put`.
+    """
+    keys = [slot.keys.tops, slot.keys.touched]
+    for start in range(0, len(tops), _AT_ONCE):
+        values: list[Value] = [int(touched)]
+        for top in tops[start : start + _AT_ONCE]:
+            values += [top.category, _HEADER.pack(position, top.number) + _encode(top.popular)]
+        await slot.put_by("put-tops", keys, position, values)
+
+
+class CategoryTops:
+    """The tops in one slot; `redis` answers in bytes."""
+
+    def __init__(self, redis: Redis, keys: SlotKeys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def numbers(self) -> dict[str, int]:
+        """Return the number of every category.
+
+        Raises:
+            StateError: what is there was not put by this app.
+        """
+        numbers: dict[str, int] = {}
+        cursor = 0
+        while True:
+            with readable(f"to read {self._keys.tops}"):
+                reply: Any = await self._redis.hscan(self._keys.tops, cursor, count=_AT_ONCE)
+            cursor, some = reply
+            for category, top in some.items():
+                numbers[category.decode()] = _HEADER.unpack_from(top)[1]
+            if not cursor:
+                break
+        if sorted(numbers.values()) != list(range(1, len(numbers) + 1)):
+            raise StateError(
+                f"{self._keys.tops} lacks a category, or has one twice; count again from the "
+                "first event with `streamapp rebuild`"
+            )
+        return numbers
+
+    async def touched_since(self, position: int) -> list[str]:
+        """Return the categories in which something happened that is not in the state at `position`.
+
+        Cost: O(what is returned, and the logarithm of how many categories there are).
+        """
+        with readable(f"to read {self._keys.touched}"):
+            found: Any = await self._redis.zrangebyscore(self._keys.touched, f"({position}", "+inf")
+        return [category.decode() for category in found]
+
+    async def read(self, categories: Sequence[str]) -> list[list[Popular]]:
+        """Return what is popular in these categories; nothing where the shard knows of none."""
+        if not categories:
+            return []
+        with readable(f"to read {self._keys.tops}"):
+            found: Any = await self._redis.hmget(self._keys.tops, list(categories))
+        return [_decode(top[_HEADER.size :]) if top else [] for top in found]
+
+
+async def known_categories(redis: Redis, state_prefix: str, shards: int) -> set[str]:
+    """Return the categories that some shard knows. Cost: O(categories), a call a shard."""
+    known: set[str] = set()
+    for shard in range(shards):
+        key = SlotKeys(state_prefix, rows_tag(shard)).tops
+        with readable(f"to read {key}"):
+            found: Any = await redis.hkeys(key)
+        known |= {category.decode() for category in found}
+    return known

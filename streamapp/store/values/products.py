@@ -1,0 +1,91 @@
+"""What the state holds of the catalogue: products, and which items shards hide."""
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from redis.asyncio import Redis
+
+from streamapp.config.settings import Settings
+from streamapp.core.events.catalogue_record import Product, decode_product
+from streamapp.core.shard.visibility import AVAILABILITY
+from streamapp.errors import StateError
+from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
+from streamapp.store.slot.manifest import partition_count
+from streamapp.store.slot.slot import Slot
+
+
+class Hidden(NamedTuple):
+    """Which items shards hide.
+
+    Attributes:
+        items: Those that some shard hides.
+        disputed: Those of them that some shard does not hide.
+    """
+
+    items: set[str]
+    disputed: set[str]
+
+
+async def read_hidden(redis: Redis, state_prefix: str, shards: int) -> Hidden:
+    """Return what `shards` shards hide. Cost: one registry at a time, as far as any is hidden."""
+    by_shard = [await hidden_in(redis, state_prefix, shard) for shard in range(shards)]
+    items = set[str]().union(*by_shard)
+    return Hidden(items, items - set[str].intersection(*by_shard))
+
+
+async def hidden_in(redis: Redis, state_prefix: str, shard: int) -> set[str]:
+    """Return the items that a shard hides."""
+    slot = Slot(redis, SlotKeys(state_prefix, rows_tag(shard)))
+    stored = np.frombuffer(await slot.packed(slot.keys.availability), AVAILABILITY)
+    numbers = np.flatnonzero(stored["hidden"]).tolist()
+    ids = (await slot.registry()).ids if numbers else []
+    return {ids[number] for number in numbers if number < len(ids)}
+
+
+async def read_products(redis: Redis, state_prefix: str, partitions: int) -> dict[str, Product]:
+    """Return every product by its item. Cost: O(keys) calls, and all products in memory."""
+    products: dict[str, Product] = {}
+    for partition in range(partitions):
+        slot, cursor = _slot_of(redis, state_prefix, partition), -1
+        while cursor:
+            cursor, items = await slot.scan(max(cursor, 0))
+            blobs = await slot.read(items) if items else []
+            products |= {
+                item: product_in(slot, item, blob[1])
+                for item, blob in zip(items, blobs, strict=True)
+                if blob and blob[1]
+            }
+    return products
+
+
+async def read_product(redis: Redis, settings: Settings, item: str) -> Product | None:
+    """Return the product of an item; None where no partition of the catalogue has it."""
+    if not settings.catalogue_topic:
+        return None
+    prefix = settings.state_prefix
+    for partition in range(await partition_count(redis, prefix, settings.catalogue_topic)):
+        slot = _slot_of(redis, prefix, partition)
+        (blob,) = await slot.read([item])
+        if blob and blob[1]:
+            return product_in(slot, item, blob[1])
+    return None
+
+
+def product_in(slot: Slot, item: str, content: bytes) -> Product:
+    """Return the product that is stored of an item.
+
+    Raises:
+        StateError: it is none.
+    """
+    try:
+        return decode_product(content)
+    except msgspec.DecodeError as error:
+        raise StateError(
+            f"redis holds no product under {slot.keys.blob(item)}: {error}; if another program "
+            "wrote there, count again from the first event with `streamapp rebuild`"
+        ) from None
+
+
+def _slot_of(redis: Redis, state_prefix: str, partition: int) -> Slot:
+    return Slot(redis, SlotKeys(state_prefix, catalogue_tag(partition)))

@@ -1,0 +1,148 @@
+"""The composition root: settings in, a Faust app with its agents out."""
+
+import logging
+from collections.abc import AsyncIterable, Mapping
+from typing import Any, cast
+
+from faust.types import AgentT
+
+from streamapp.agents.runtime.assignment import Assignment
+from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.runtime.item_list_cache import ItemListCache
+from streamapp.config.settings import Settings
+from streamapp.errors import StreamappError
+from streamapp.failpoints import Failpoints
+from streamapp.pipelines import main_pipeline, pipelines
+from streamapp.store.lists import lists_of
+from streamapp.store.redis.connection import connect
+from streamapp.transport.consumer import Consumer, RecordBatchSchema, Transport
+from streamapp.transport.offsets import check_marks, read_offsets
+from streamapp.transport.producer import Producer
+from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
+from streamapp.worker.faust_app import METADATA_MAX_AGE_S, FaustApp
+from streamapp.worker.process_end import end_process, start_stop_timer
+from streamapp.worker.stage_factory import StageFactory
+from streamapp.worker.startup import check_servers, prepare_process
+from streamapp.worker.watchdogs import watch_group, watch_redis, watch_topics
+
+logger = logging.getLogger(__name__)
+
+_RELEASE_S = 2.0
+"""How long a worker keeps revoked partitions while the broker has not taken their messages."""
+
+
+class WorkerApp(FaustApp):
+    """The worker: a partition task for each stage, fed by the agents.
+
+    Attributes:
+        context: Settings and connections, as the stages of the main pipeline see them.
+        assignment: The partitions that this worker owns.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.settings = settings
+        self.context = _context(settings)
+        stages = StageFactory(self.context)
+        self.assignment = Assignment(
+            stages.make, stages.group_of, self._offsets, self._seek, self._check, end_process
+        )
+        self.transport = Transport(
+            self.conf.broker_consumer, self, settings, self.assignment, self.context.failpoints
+        )
+        self.on_partitions_revoked.connect(self._release)
+
+    def take(self, batch: RecordBatch) -> None:
+        """Hand a batch to the task of its partition."""
+        self.context.failpoints.reach("agent.batch-taken")
+        self.assignment.put(batch)
+
+    async def on_start(self) -> None:
+        """Load the kernels, and check that Kafka and Redis are fit for use."""
+        prepare_process(self.settings)
+        try:
+            await check_servers(self.settings, self.context.redis)
+            await self.context.publisher.start()
+        except StreamappError as error:
+            end_process(error)
+        await super().on_start()
+        self.add_future(watch_group(self, self._check_group, end_process))
+
+    async def on_started_init_extra_tasks(self) -> None:
+        """Watch Redis and the topics from here on."""
+        await super().on_started_init_extra_tasks()
+        self.add_future(watch_redis(self, self.context.redis, self.assignment, end_process))
+        self.add_future(watch_topics(self, self.assignment, METADATA_MAX_AGE_S, end_process))
+
+    async def on_stop(self) -> None:
+        """Finish and store what was read, and commit; give up after `STOP_TIMEOUT`."""
+        start_stop_timer(self.settings.stop_timeout)
+        await self.assignment.finish()
+        await super().on_stop()
+        await self.context.publisher.stop()
+        await self.context.redis.aclose()
+
+    async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
+        end_process(exc)
+
+    async def _release(self, *_: Any, **__: Any) -> None:
+        """Release revoked partitions when none of this worker's messages is still in flight.
+
+        Kafka names the next owner only when this returns, so no message of this worker can come
+        after one of the next owner. A worker that waits in vain publishes its lists again when the
+        broker has them (ADR-0006), unless it dies before that.
+        """
+        await self.assignment.drop()
+        if not await self.context.publisher.settled(_RELEASE_S):
+            logger.warning("partitions are released with messages in flight to the broker")
+
+    async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
+        return await read_offsets(self.settings, stored, stored)
+
+    async def _check(self, marks: Mapping[TP, RecordFingerprint | None]) -> None:
+        await check_marks(self.settings, {tp: mark for tp, mark in marks.items() if mark})
+
+    async def _seek(self, positions: Mapping[TP, int]) -> None:
+        await cast("Consumer", self.consumer).seek_to(positions)
+
+    async def _check_group(self) -> None:
+        await cast("Consumer", self.consumer).check_group()
+
+
+def create_app(settings: Settings) -> WorkerApp:
+    """Return the app with its agents; it connects to nothing until it is started."""
+    app = WorkerApp(settings)
+
+    async def take_all(batches: AsyncIterable[RecordBatch]) -> None:
+        async for batch in batches:
+            app.take(batch)
+
+    for name, topics in _topics_of_agents(settings).items():
+        if topics:
+            app.agent(app.topic(*topics, schema=RecordBatchSchema()), name=name)(take_all)
+    return app
+
+
+def _topics_of_agents(settings: Settings) -> dict[str, list[str]]:
+    """Return the topics that each agent reads; an agent without any is not made."""
+    every = pipelines(settings).values()
+    return {
+        "intake": list(settings.event_topics),
+        "histories": [pipeline.interactions_topic for pipeline in every],
+        "neighbours": [pipeline.deltas_topic for pipeline in every],
+        "catalogue": [settings.catalogue_topic] if settings.catalogue_topic else [],
+    }
+
+
+def _context(settings: Settings) -> StageContext:
+    redis = connect(settings)
+    lists = lists_of(redis, settings.list_prefix, settings.state_prefix, settings.redis_cluster)
+    return StageContext(
+        settings,
+        main_pipeline(settings),
+        redis,
+        lists,
+        ItemListCache(lists),
+        Producer(settings),
+        Failpoints(settings.failpoint),
+    )

@@ -1,0 +1,47 @@
+"""What a worker checks and prepares before it joins the consumer group."""
+
+import gc
+import logging
+
+from redis.asyncio import Redis
+
+from streamapp.config.settings import Settings
+from streamapp.store.redis.connection import opened
+from streamapp.store.redis.health import check_policy, read_masters
+from streamapp.store.slot.manifest import check_layout
+from streamapp.transport.topics import administration, ensure_topics
+from streamapp.worker.log_dedup import deduplicate_logs
+from streamapp.worker.warm import warm
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_process(settings: Settings) -> None:
+    """Compile the kernels, and adapt logging and the garbage collector to a worker."""
+    deduplicate_logs("aiokafka")
+    warm(settings.decay, content=settings.content_neighbours)
+    # All objects so far live as long as the process. Batches make many objects and few cycles, so
+    # the collector runs seldom.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
+async def check_servers(settings: Settings, redis: Redis) -> None:
+    """Check Kafka and Redis, make missing topics, and compare the state with the settings.
+
+    Args:
+        settings: What the operator set.
+        redis: The worker's client, which waits for a Redis that does not answer.
+
+    Raises:
+        StreamappError: Kafka or Redis cannot be reached or used, or the state does not fit.
+    """
+    async with opened(settings) as once:
+        check_policy(await read_masters(once))
+    async with administration(settings) as admin:
+        topics = await ensure_topics(admin, settings)
+    # From here on the worker waits for conditions that pass, such as a Redis that is full.
+    await check_layout(redis, settings, {topic.name: count for topic, count, _ in topics})
+    for topic, count, is_new in topics:
+        if is_new:
+            logger.info("made the topic %s with %d partitions", topic.name, count)

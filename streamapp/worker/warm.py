@@ -1,0 +1,86 @@
+"""Compiles the kernels ahead of the first event: `python -m streamapp.worker.warm`.
+
+The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the second run takes no time.
+"""
+
+import numpy as np
+
+from streamapp.core.arrays.digest import digests
+from streamapp.core.content.neighbours import Match, Matches
+from streamapp.core.content.tfidf import Texts
+from streamapp.core.counts.decayed_norms import DecayedNorms
+from streamapp.core.counts.norms import Norms
+from streamapp.core.events.catalogue_record import Product
+from streamapp.core.histories.decay import Decay
+from streamapp.core.histories.history import Interactions, revise
+from streamapp.core.histories.profiles import Profiles
+from streamapp.core.histories.role_items import BOUGHT, VIEWED, RoleRegistry, directed
+from streamapp.core.ids.partitioner import partitions_of
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.blending import Blend, NeighbourLists, blend
+from streamapp.core.lists.list_format import encode_item_lists, encode_user_lists
+from streamapp.core.lists.ranking import Rule
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
+from streamapp.core.shard.shard import Shard
+
+
+def warm(decay: Decay | None = None, *, content: bool = False) -> None:
+    """Run every kernel once on two users and three items, one of which is evicted.
+
+    Args:
+        decay: How interactions fade, which takes other kernels; None: not at all.
+        content: Whether products have content neighbours, which takes more of them.
+    """
+    registry = Registry()
+    norms: Norms = DecayedNorms.unpack(b"") if decay else Norms.unpack(b"")
+    shard = Shard(0, 1, Rule(top_n=2), "", 0, Registry(), norms, AppliedOffsets())
+    histories = [b"", b""]
+    for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
+        interactions = Interactions(
+            starts=np.array([0, 2, 4], np.int64),
+            item=registry.number(names),
+            weight=np.ones(4),
+            ts=np.zeros(4),
+        )
+        revisions = revise(histories, interactions, registry, cap=2, decay=decay)
+        histories = revisions.histories()
+        for _, value in encode_deltas(revisions, registry, 1, Origin("", 0, offset)):
+            blocks = shard.admit(decode_delta(value))
+            if blocks is None:
+                raise RuntimeError("a new delta was taken for an old one")
+            absent = shard.absent([blocks])
+            shard.load(absent, [None] * len(absent))
+            shard.apply(blocks, offset)
+        numbers = np.flatnonzero(shard.rows.present).astype(np.int32)
+        ranking = shard.rank(numbers)
+        encode_item_lists(numbers, ranking, 1, shard.rows.as_of, shard.registry)
+        shard.remember(numbers, ranking)
+        shard.outdated(shard.norms.moved, shard.norms.fell)
+        shard.norms.packed_changes(0)
+    partitions_of([b"key"], 1)
+    roles = RoleRegistry((f"{VIEWED}a", f"{BOUGHT}a", f"{BOUGHT}b"))
+    seen = Interactions(
+        np.array([0, len(roles)], np.int64), roles.number(roles.ids), np.ones(3), np.zeros(3)
+    )
+    directed(revise([b""], seen, roles, cap=3), roles)
+    lists = NeighbourLists(
+        np.zeros(len(registry), np.int32), np.array([0]), np.array([1]), np.array([0], np.int32),
+        np.ones(1),
+    )  # fmt: skip
+    tastes = Profiles.unpack(histories, registry, decay)
+    blended = blend(tastes, lists, registry, Blend(top_n=1, depth=1))
+    digests(*blended)
+    encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)
+    if content:
+        product = Product(available=True, title="new", category="")
+        Texts({"d": product, "e": product}).nearest(["d"], 1)
+        shard.match(Matches("", 1, [("d", [Match("e", 1.0)])]), 2)
+        number = np.array([shard.registry.find("d")], np.int32)
+        shard.load(number, [None])
+        shard.rank(number)
+
+
+if __name__ == "__main__":
+    warm(content=True)
+    warm(Decay(86_400.0))

@@ -1,0 +1,1 @@
+"""One stage against a real Redis and a fake broker."""

@@ -1,0 +1,1 @@
+"""Stages and slots, ready to be driven by a test."""

@@ -1,0 +1,169 @@
+"""A shop with categories, whoever owns its shards, and a broker that keeps what it gets."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from streamapp.agents.shard.checkpoint import Checkpoint, Pending
+from streamapp.agents.shard.trending_job import TrendingJob
+from streamapp.config.settings import Settings
+from streamapp.core.shard.shard import Shard
+from streamapp.failpoints import Failpoints
+from streamapp.pipelines import main_pipeline
+from streamapp.store.lists import lists_of
+from streamapp.store.slot.keys import SlotKeys, rows_tag
+from streamapp.store.slot.slot import Slot
+from tests.support.trends import HALF_LIFE_S, Shop
+
+SHARDS = 2
+TOP_N = 2
+WITHIN_S = 20.0
+ITEMS = "abcdefgh"
+
+
+class Broker:
+    """In place of the publisher: keeps the last value of each key."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, bytes] = {}
+        self.taken: list[str] = []
+
+    async def partitions(self, _: str) -> int:
+        """Return how many there are."""
+        return 1
+
+    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
+        """Take what comes."""
+        for one in (one for some in messages.values() for one in some):
+            name = one.key.decode()
+            self.taken.append(name)
+            self.last.pop(name, None)
+            if one.value is not None:
+                self.last[name] = one.value
+
+
+class MortalSlot(Slot):
+    """A slot whose owner dies before one of its writes; `writes` is how many come through."""
+
+    writes = 1_000_000
+
+    async def put_by(self, *arguments: Any) -> int:
+        """Write, or die."""
+        self.writes -= 1
+        if self.writes < 0:
+            raise RuntimeError("the owner is dead")
+        return await super().put_by(*arguments)
+
+
+class Owner:
+    """Whoever owns all shards: their checkpoints, and the lists of what is trending."""
+
+    def __init__(self, redis: Redis, broker: Broker, failpoint: str = "") -> None:
+        self.settings = Settings(
+            _env_file=None, state_prefix="s:", list_prefix="l:", catalogue_topic="goods",
+            trending_half_life=HALF_LIFE_S, top_n=TOP_N, publish_interval=0.001,
+        )  # fmt: skip
+        outside: Any = SimpleNamespace(
+            settings=self.settings,
+            redis=redis,
+            lists=lists_of(redis, "l:", "s:", cluster=False),
+            publisher=broker,
+            failpoints=Failpoints(failpoint),
+            pipeline=main_pipeline(self.settings),
+        )
+        self.outside = outside
+        keys = [SlotKeys("s:", rows_tag(shard)) for shard in range(SHARDS)]
+        self.slots = [MortalSlot(redis, one, "g") for one in keys]
+        self.trending = TrendingJob(self.outside, self.slots[0])
+        self.shards: list[Shard] = []
+        self.checkpoints: list[Checkpoint] = []
+
+    async def open(self, *, lost: bool = False) -> "Owner":
+        """Read everything, and claim the first shard."""
+        heads = []
+        for number, slot in enumerate(self.slots):
+            await slot.create(0, {})
+            head = await slot.head()
+            assert head is not None
+            heads.append(head)
+            checkpoint = Checkpoint(self.outside, slot, head)
+            self.checkpoints.append(checkpoint)
+            self.shards.append(await checkpoint.load(number, SHARDS, self.outside))
+        await self.slots[0].claim("me")
+        await self.trending.open("me", SHARDS, heads[0], lost=lost)
+        return self
+
+    async def store(self, number: int) -> None:
+        """Store a shard."""
+        checkpoint, shard = self.checkpoints[number], self.shards[number]
+        if taken := checkpoint.take(shard, Pending(), {}):
+            await checkpoint.write(shard, taken)
+
+
+class Desk:
+    """A shop, and what stands for its readers."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis, self.broker, self.shop = redis, Broker(), Shop(SHARDS)
+        self.lists = lists_of(redis, "l:", "s:", cluster=False)
+
+    async def owner(self, failpoint: str = "", *, lost: bool = False) -> Owner:
+        """Return another owner."""
+        return await Owner(self.redis, self.broker, failpoint).open(lost=lost)
+
+    async def drained(self, owner: Owner) -> None:
+        """Let an owner do all there is to do."""
+        for number in range(SHARDS):
+            self.shop.read(owner.shards[number])
+            await owner.store(number)
+        await owner.trending.finish()
+
+    async def merged(self, owner: Owner) -> None:
+        """Let an owner work until its lists are of all that shards have stored."""
+        expected = ",".join(str(one.position) for one in owner.checkpoints).encode()
+        deadline = time.monotonic() + WITHIN_S
+        while await self.redis.hget("s:{i0}:head", "merged") != expected:
+            assert time.monotonic() < deadline
+            await owner.trending.step()
+            await asyncio.sleep(0)
+
+    async def standing(self) -> dict[str, bytes]:
+        """Return all lists in Redis by their names on the topic."""
+        names = [key.decode()[2:] async for key in self.redis.scan_iter("l:*")]
+        categories = [name.partition(":")[2] for name in names]
+        values = await self.lists.standing("trending", categories)
+        return dict(zip(names, values, strict=True))
+
+    async def shown(self) -> dict[str, list[str]]:
+        """Return the items of the list of each category."""
+        return {
+            name.removeprefix("trending:"): [one["id"] for one in orjson.loads(content)["items"]]
+            for name, content in (await self.standing()).items()
+            if name != "trending"
+        }
+
+    async def right(self) -> None:
+        """Check every list against the truth, and the topic against the keys."""
+        standing = await self.standing()
+        assert self.broker.last == standing
+        standing.pop("trending", None)
+        truth = self.shop.trends(TOP_N)
+        assert set(standing) == {f"trending:{category}" for category in truth}
+        newest = max((act.ts for act in self.shop.acts), default=0.0)
+        for category, expected in truth.items():
+            value = orjson.loads(standing[f"trending:{category}"])
+            assert (value["v"], value["kind"], value["id"]) == (1, "trending", category)
+            behind = {
+                act.ts for act in self.shop.acts
+                if act.item not in self.shop.hidden
+                and self.shop.category_of.get(act.item) == category
+            }  # fmt: skip
+            assert max(behind) <= value["as_of"] <= newest
+            faded = 2 ** ((value["as_of"] - newest) / HALF_LIFE_S)
+            found = [(one["id"], one["score"] * faded) for one in value["items"]]
+            assert found == expected

@@ -1,0 +1,67 @@
+"""Stages without a lane: a real Redis, and a broker that keeps what it is given."""
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from redis.asyncio import Redis
+
+from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.runtime.item_list_cache import ItemListCache
+from streamapp.config.settings import Settings
+from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
+from streamapp.failpoints import Failpoints
+from streamapp.pipelines import main_pipeline
+from streamapp.store.lists import lists_of
+
+GENERATION = "g"
+
+
+class Broker:
+    """In place of the publisher: what was sent, by topic and partition."""
+
+    def __init__(self) -> None:
+        self.taken: dict[tuple[str, int], list[Any]] = {}
+
+    async def partitions(self, _: str) -> int:
+        """Return how many there are."""
+        return 1
+
+    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
+        """Take what comes."""
+        for target, some in messages.items():
+            self.taken.setdefault(target, []).extend(some)
+
+
+async def outside(redis: Redis, broker: Broker, **chosen: Any) -> StageContext:
+    """Return what is around a stage, of a state that is begun, with a partition of each topic."""
+    settings = Settings(_env_file=None, state_prefix="s:", list_prefix="l:", **chosen)
+    topics = settings.interactions_topic, settings.deltas_topic
+    begun: Mapping[Any, Any] = {":generation": GENERATION, **dict.fromkeys(topics, 1)}
+    await redis.hset("s:layout", mapping=begun)
+    lists = lists_of(redis, "l:", "s:", cluster=False)
+    publisher: Any = broker
+    return StageContext(
+        settings,
+        main_pipeline(settings),
+        redis,
+        lists,
+        ItemListCache(lists),
+        publisher,
+        Failpoints(),
+    )
+
+
+def record(offset: int, value: bytes, **more: Any) -> Any:
+    """Return a record as Kafka hands it over."""
+    about = {"key": None, "timestamp": 1_700_000_000_000, "headers": [], **more}
+    return SimpleNamespace(offset=offset, value=value, **about)
+
+
+def cut(end: int, *said: tuple[int, str, str, float]) -> bytes:
+    """Return a cut up to `end` of clicks, each at an offset, of a user, an item and a time."""
+    builder = InteractionBatchBuilder()
+    builder.begin(Source("clicks", 0, end))
+    for offset, user, item, ts in said:
+        builder.add(offset, user, item, "click", ts)
+    return builder.encode(GENERATION, 1)[0]

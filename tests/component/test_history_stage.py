@@ -1,0 +1,141 @@
+"""The history stage without its lane: users are forgotten, and a dead worker left blobs ahead."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+
+from streamapp.agents.histories.stage import HistoryStage
+from streamapp.core.messages.interaction_batch import encode_idle
+from streamapp.store.slot.slot import Head, Slot
+from streamapp.transport.records import TP, Offsets, RecordBatch
+from tests.component.harness.stages import GENERATION, Broker, cut, outside, record
+
+TS = 1.7e9
+WITHIN_S = 20.0
+
+
+async def opened(redis: Redis, broker: Broker, **chosen: Any) -> tuple[HistoryStage, TP]:
+    """Return a stage that has opened its partition."""
+    around = await outside(redis, broker, **chosen)
+    tp = TP(around.settings.interactions_topic, 0)
+    stage = HistoryStage(around, 0)
+    await stage.open({tp: Offsets(0, 9, None)}, doubt=False)
+    return stage, tp
+
+
+async def until(stage: HistoryStage, condition: Callable[[], Awaitable[Any]]) -> None:
+    """Let a stage work until something is so."""
+    deadline = time.monotonic() + WITHIN_S
+    while not await condition():
+        assert time.monotonic() < deadline
+        await stage.work(busy=False)
+        await asyncio.sleep(0.002)
+
+
+async def test_a_history_that_is_ahead_is_not_forgotten_again(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user came back behind the cut that forgets, with a record of the very same time."""
+    broker = Broker()
+    stage, tp = await opened(redis, broker, forget_after=100.0)
+    await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)])
+    behind = [
+        record(1, encode_idle(GENERATION, [("u", TS)])),
+        record(2, cut(2, (1, "u", "a", TS))),
+    ]
+
+    async def die(_: Slot, expected: int, head: Head, items: int = 0) -> None:
+        raise RuntimeError(expected, head, items)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Slot, "commit", die)
+        with pytest.raises(RuntimeError):
+            await stage.apply([RecordBatch(tp, behind, 0)])
+    await stage.close()
+    ahead = await redis.get("s:{u0}:b:u")
+    assert ahead is not None
+    assert len(ahead) > 8
+
+    stage, tp = await opened(redis, broker, forget_after=100.0)
+    await stage.apply([RecordBatch(tp, behind, 0)])
+    assert await redis.get("s:{u0}:b:u") == ahead
+    await stage.close()
+
+
+async def trends(redis: Redis) -> None:
+    """Let an item be what is trending."""
+    trending = {"v": 1, "kind": "trending", "id": "", "seq": 1, "as_of": TS}
+    await redis.set("l:trending", orjson.dumps({**trending, "items": [{"id": "t", "score": 1.0}]}))
+
+
+async def shown(redis: Redis) -> Sequence[str]:
+    """Return what the list of the user shows."""
+    value = await redis.get("l:user:u")
+    return [] if value is None else [one["id"] for one in orjson.loads(value)["items"]]
+
+
+async def test_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
+    """A user who was long gone is no reason to publish what is trending."""
+    await trends(redis)
+    stage, tp = await opened(redis, Broker(), forget_after=100.0, user_list_ttl=1)
+
+    async def gone() -> bool:
+        return not await redis.hlen("s:{u0}:audience")
+
+    await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)])
+    await until(stage, lambda: shown(redis))
+    await until(stage, gone)
+    await stage.apply([RecordBatch(tp, [record(1, encode_idle(GENERATION, [("u", TS)]))], 0)])
+    assert await gone()
+    await stage.finish()
+    assert not await shown(redis)
+    await stage.close()
+
+
+async def test_who_is_forgotten_with_a_list_has_it_no_longer_for_that(redis: Redis) -> None:
+    """It ends when it was to end after what the user did last."""
+    await trends(redis)
+    stage, tp = await opened(redis, Broker(), forget_after=100.0, user_list_ttl=1_000)
+    await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "t", TS)))], 0)])
+    await stage.finish()
+    assert not await shown(redis)
+    # As if that had been a while ago.
+    ends = int(time.time()) + 500
+    await redis.hset("s:{u0}:audience", "u", ends)
+    await stage.open({tp: Offsets(0, 9, None)}, doubt=False)
+
+    await stage.apply([RecordBatch(tp, [record(1, encode_idle(GENERATION, [("u", TS)]))], 0)])
+    await stage.finish()
+    assert await shown(redis) == ["t"]
+    assert await redis.hget("s:{u0}:audience", "u") == str(ends).encode()
+    assert ends <= await redis.expiretime("l:user:u") < ends + 400
+    await stage.close()
+
+
+async def test_histories_are_not_read_while_the_position_moves(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would be ahead of it, and left out, or the position would seem to be somebody else's."""
+    stage, tp = await opened(redis, Broker())
+    held, go_on, commit = asyncio.Event(), asyncio.Event(), Slot.commit
+
+    async def hold(slot: Slot, *args: Any) -> None:
+        held.set()
+        await go_on.wait()
+        await commit(slot, *args)
+
+    monkeypatch.setattr(Slot, "commit", hold)
+    batch = RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)
+    applying = asyncio.create_task(stage.apply([batch]))
+    await held.wait()
+    reading = asyncio.create_task(stage._stored(["u"]))
+    assert not (await asyncio.wait([reading], timeout=0.05))[0]
+    go_on.set()
+    await applying
+    assert set(await reading) == {"u"}
+    await stage.close()

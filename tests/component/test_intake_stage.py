@@ -1,0 +1,131 @@
+"""IntakeStage without its lane: positions follow what was sent, and nothing waits for them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+
+from streamapp.agents.intake.stage import IntakeStage
+from streamapp.errors import PositionMovedError
+from streamapp.store.slot.slot import Slot
+from streamapp.transport.records import TP, Offsets, RecordBatch
+from tests.component.harness.stages import Broker, outside, record
+
+WITHIN_S = 20.0
+FIRST, SECOND = TP("clicks", 0), TP("clicks", 1)
+KNOWN = {tp: Offsets(0, 9, None) for tp in (FIRST, SECOND)}
+
+
+class Gate:
+    """Holds back the moves of a partition's position."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tp: TP) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        commit = Slot.commit
+
+        async def held(slot: Slot, *args: Any) -> None:
+            if f"{tp.topic}:{tp.partition}" in slot.keys.head:
+                await self.open.wait()
+            await commit(slot, *args)
+
+        monkeypatch.setattr(Slot, "commit", held)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """The gate of the second partition, which is open."""
+    return Gate(monkeypatch, SECOND)
+
+
+@pytest.fixture
+async def intake(redis: Redis, gate: Gate) -> AsyncIterator[IntakeStage]:
+    """An intake that has opened both partitions."""
+    made = IntakeStage(await outside(redis, Broker()))
+    await redis.hset("s:layout", "clicks", "2")
+    await made.open(KNOWN, doubt=False)
+    yield made
+    gate.open.set()
+    await made.close()
+
+
+def clicks(tp: TP, *offsets: int, **about: Any) -> RecordBatch:
+    """Return a batch of clicks."""
+    value = orjson.dumps({"user_id": "u", "item_id": "a", "type": "click", "ts": 1.7e9, **about})
+    return RecordBatch(tp, [record(offset, value, key=b"u") for offset in offsets], 0)
+
+
+async def position(redis: Redis, tp: TP) -> int:
+    """Return the position that is stored."""
+    return int(await redis.hget(f"s:{{e:{tp.topic}:{tp.partition}}}:head", "position") or 0)
+
+
+async def test_a_cut_does_not_wait_for_the_position_of_the_one_before(
+    intake: IntakeStage, redis: Redis, gate: Gate
+) -> None:
+    """The next is made meanwhile; what counts as stored is what is stored."""
+    gate.open.clear()
+    await intake.apply([clicks(SECOND, 0, 1)])
+    assert (intake.position(SECOND), intake.fence(SECOND)) == (2, 0)
+    sending = asyncio.create_task(intake.apply([clicks(SECOND, 2)]))
+    deadline = time.monotonic() + WITHIN_S
+    while intake.position(SECOND) < 3:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.001)
+    assert (sending.done(), intake.fence(SECOND), await position(redis, SECOND)) == (False, 0, 0)
+
+    gate.open.set()
+    await sending
+    await intake.finish()
+    assert (intake.fence(SECOND), await position(redis, SECOND)) == (3, 3)
+
+
+async def test_a_position_that_somebody_else_moved_is_found(
+    intake: IntakeStage, redis: Redis
+) -> None:
+    """By the next cut, or when nothing comes."""
+    await redis.hset(f"s:{{e:{FIRST.topic}:0}}:head", "position", 7)
+    await intake.apply([clicks(FIRST, 0)])
+    with pytest.raises(PositionMovedError):
+        await intake.apply([clicks(FIRST, 1)])
+    assert await intake.open(KNOWN, doubt=False) == {FIRST: 7, SECOND: 0}
+
+    await redis.hset(f"s:{{e:{FIRST.topic}:0}}:head", "position", 8)
+    with pytest.raises(PositionMovedError):
+        await intake.verify()
+
+
+async def test_nothing_of_before_moves_a_position_that_was_read_anew(
+    intake: IntakeStage, redis: Redis, gate: Gate
+) -> None:
+    """An error of one partition is told when no other is still under way."""
+    gate.open.clear()
+    await redis.hset(f"s:{{e:{FIRST.topic}:0}}:head", "position", 7)
+    await intake.apply([clicks(FIRST, 0), clicks(SECOND, *range(5))])
+    verifying = asyncio.create_task(intake.verify())
+    assert not (await asyncio.wait([verifying], timeout=0.05))[0]
+    gate.open.set()
+    with pytest.raises(PositionMovedError):
+        await verifying
+    assert await intake.open(KNOWN, doubt=False) == {FIRST: 7, SECOND: 5}
+    assert await position(redis, SECOND) == intake.fence(SECOND) == 5
+
+
+async def test_a_dead_letter_that_was_one_before_names_the_reason_of_now(redis: Redis) -> None:
+    """Whoever reads the first header of a name reads the only one."""
+    broker = Broker()
+    intake = IntakeStage(await outside(redis, broker))
+    await redis.hset("s:layout", "clicks", "2")
+    await intake.open(KNOWN, doubt=False)
+    headers = [("error.code", b"not_json"), ("trace", b"t"), ("error.code", b"older")]
+    again = record(0, b"null", key=b"u", headers=headers)
+    await intake.apply([RecordBatch(FIRST, [again], 0)])
+    await intake.finish()
+    ((letter,),) = [some for (topic, _), some in broker.taken.items() if topic == "clicks.dlq"]
+    assert [name for name, _ in letter.headers].count("error.code") == 1
+    assert dict(letter.headers)["error.code"] == b"not_an_event"
+    assert dict(letter.headers)["trace"] == b"t"

@@ -1,0 +1,42 @@
+"""Comparing what shards hide with what is known of the catalogue."""
+
+import pytest
+
+from streamapp.audit.availability import compare_availability
+from streamapp.core.events.catalogue_record import Product
+from streamapp.store.values.products import Hidden
+
+PRODUCTS = {
+    "here": Product(available=True, title="", category=""),
+    "sold": Product(available=False, title="", category=""),
+}
+
+
+def test_what_is_sold_or_was_deleted_is_hidden() -> None:
+    """A deleted item is no product any more."""
+    found = compare_availability(PRODUCTS, Hidden({"sold", "deleted"}, set()))
+    assert (found.compared, found.different, found.examples) == (2, 0, [])
+
+
+def test_what_is_hidden_in_lists_is_what_is_bought() -> None:
+    """Where items have roles, shards are told of the one that lists show."""
+    assert compare_availability(PRODUCTS, Hidden({"b:sold"}, set()), "b:").different == 0
+    for wrong in ({"v:sold"}, {"sold"}, {"b:sold", "b:here"}):
+        assert compare_availability(PRODUCTS, Hidden(wrong, set()), "b:").different > 0
+
+
+@pytest.mark.parametrize(
+    ("hidden", "found", "expected"),
+    [
+        (Hidden(set(), set()), "shown", "hidden"),
+        (Hidden({"sold", "here"}, set()), "hidden", "shown"),
+        (Hidden({"sold"}, {"sold"}), "hidden (not in all shards)", "hidden"),
+        (Hidden({"sold", "deleted"}, {"deleted"}), "hidden (not in all shards)", "hidden"),
+    ],
+)
+def test_a_shard_that_does_otherwise_is_found(hidden: Hidden, found: str, expected: str) -> None:
+    """One item differs, and it is said how."""
+    result = compare_availability(PRODUCTS, hidden)
+    assert result.different == 1
+    (difference,) = result.examples
+    assert (difference.found, difference.expected) == (found, expected)

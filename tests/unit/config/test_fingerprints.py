@@ -1,0 +1,52 @@
+"""Fingerprints: the texts by which stored state is recognised stay the same to the byte."""
+
+from streamapp.config.fingerprints import reading_text, rule_text
+from streamapp.config.settings import Settings
+from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
+from streamapp.core.lists.ranking import Rule
+from streamapp.pipelines import pipelines
+
+
+def test_the_rule_text_has_every_setting_of_a_list() -> None:
+    """Another value is another text, so every list is published again."""
+    settings = Settings(_env_file=None, top_n=7, damping=2.5, min_support=3, measure="jaccard")
+    assert settings.rule == Rule(7, 2.5, 3, "jaccard")
+    assert rule_text(settings) == '{"damping":2.5,"measure":"jaccard","min_support":3,"top_n":7}'
+
+
+def test_the_results_of_each_pipeline_are_the_stored_texts() -> None:
+    """A worker refuses state whose text differs from its own."""
+    settings = Settings(_env_file=None, bought_together=True, bought_after_view=True)
+    texts = {kind: pipeline.results for kind, pipeline in pipelines(settings).items()}
+    assert texts == {
+        ITEM: '{"event_weights":{"add_to_cart":3.0,"click":1.0,"purchase":5.0},'
+        '"forget_after":0.0,"history_cap":100,"trending_half_life":86400.0}',
+        BOUGHT_TOGETHER: '{"event_weights":{"purchase":1.0},'
+        '"forget_after":0.0,"history_cap":100,"trending_half_life":0.0}',
+        BOUGHT_AFTER_VIEW: '{"event_weights":{"add_to_cart":1.0,"click":1.0,"purchase":1.0},'
+        '"forget_after":0.0,"history_cap":200,"trending_half_life":0.0}',
+    }
+
+
+def test_a_feature_that_is_off_is_not_in_the_results() -> None:
+    """State from before the feature still fits."""
+    settings = Settings(
+        _env_file=None,
+        half_life=3600.0,
+        catalogue_topic="goods",
+        content_neighbours=True,
+        bought_together=True,
+    )
+    main, baskets = pipelines(settings).values()
+    assert '"content_neighbours":true,' in main.results
+    assert "content_neighbours" not in baskets.results
+    assert all('"half_life":3600.0,' in one.results for one in (main, baskets))
+
+
+def test_the_reading_text_names_the_type_that_the_topic_implies() -> None:
+    """The text of another topic differs."""
+    text = reading_text(Settings(_env_file=None, event_aliases={"view": "click"}), "clicks")
+    assert text == (
+        '{"earliest_ts":631152000.0,"event_aliases":{"view":"click"},"key_mismatch":"refuse",'
+        '"max_ahead_s":86400.0,"max_record_bytes":1048576,"topic_types":"click"}'
+    )

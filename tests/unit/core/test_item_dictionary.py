@@ -1,0 +1,87 @@
+"""Item ids in a message are looked up once, and mean the same whoever numbers them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.counts.norms import Norms
+from streamapp.core.events.event import MAX_ID_BYTES
+from streamapp.core.histories.history import Interactions, revise
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.ranking import Rule
+from streamapp.core.messages import item_dictionary as spelling
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
+from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
+from streamapp.core.shard.shard import Shard
+
+IDS = st.text(min_size=1, max_size=6) | st.sampled_from(["a", "b", "é", "x" * MAX_ID_BYTES])
+
+
+def ints(*numbers: int) -> Ints:
+    """Return numbers as arrays have them."""
+    return np.array(numbers, np.int32)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.lists(IDS, unique=True)), max_size=8))
+def test_numbers_are_those_that_a_look_at_every_id_gives(
+    messages: list[tuple[int, list[str]]],
+) -> None:
+    """Of several senders, each with numbers of its own, whatever came before."""
+    senders = [Registry(), Registry(["q"]), Registry(["b", "a"])]
+    reader, registry, plain = IdTranslator(), Registry(), Registry()
+    for sender, ids in messages:
+        spelled = encode_items(senders[sender].number(ids), senders[sender])
+        numbers = reader.numbers(spelled, sender, registry)
+        assert numbers.tolist() == plain.number(ids).tolist()
+    assert registry.ids == plain.ids
+
+
+def test_an_id_is_looked_up_once() -> None:
+    """What was met is known by its number: the text is not read again."""
+    sender = Registry(["a", "b", "c"])
+    reader, registry = IdTranslator(), Registry(["c"])
+    assert reader.numbers(encode_items(ints(0, 2), sender), 0, registry).tolist() == [1, 0]
+    spelled = encode_items(ints(2, 1, 0), sender)
+    blurred = EncodedItems(spelled.numbers, spelled.sizes, spelled.text.replace(b"a", b"?"))
+    assert reader.numbers(blurred, 0, registry).tolist() == [0, 2, 1]
+    assert registry.ids == ["c", "a", "b"]
+
+
+def test_items_are_spelled_by_machine_code() -> None:
+    """And not by Python, as where compilers are switched off."""
+    encode_items(ints(), Registry())
+    kernel: Any = spelling._encode_items
+    assert kernel.dispatcher.signatures
+
+
+@pytest.mark.parametrize("other", ["", "an older one"])
+def test_numbers_of_another_generation_mean_nothing(other: str) -> None:
+    """What is still in the log of a state that was counted anew has other items by them."""
+    shard = Shard(0, 1, Rule(top_n=3), "g", 0, Registry(), Norms.unpack(b""), AppliedOffsets())
+
+    def admitted(generation: str, place: int, *ids: str) -> bool:
+        registry = Registry(ids)
+        numbers = registry.number(ids)
+        interactions = Interactions(
+            np.array([0, len(ids)], np.int64), numbers, np.ones(len(ids)), np.ones(len(ids))
+        )
+        revisions = revise([b""], interactions, registry, cap=9)
+        origin = Origin(generation, 0, place)
+        ((_, message),) = encode_deltas(revisions, registry, 1, origin)
+        blocks = shard.admit(decode_delta(message))
+        if blocks is not None:
+            shard.apply(blocks, place)
+        return blocks is not None
+
+    assert not admitted(other, 0, "x", "y")
+    assert admitted("g", 1, "a", "b")
+    assert not admitted(other, 2, "x", "y")
+    assert admitted("g", 3, "a", "b", "c")
+    assert shard.registry.ids == ["x", "y", "a", "b", "c"]
+    users = shard.norms.users[: len(shard.registry)]
+    assert users.tolist() == [0, 0, 2, 2, 1]

@@ -1,0 +1,90 @@
+"""A shard knows which lists may have changed, and which rows it may let go."""
+
+import numpy as np
+
+from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.row_kernels import neighbouring
+from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.ranking import Rule
+from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.shard.shard import Shard
+from streamapp.core.shard.visibility import AVAILABILITY, Visibility
+from tests.support.oracle import Act
+from tests.support.pipeline import Pipeline
+
+
+def settled(acts: list[Act], cap: int) -> Pipeline:
+    """Return a pipeline of one shard whose lists of one entry are published and remembered."""
+    pipeline = Pipeline(1, cap, Rule(top_n=1))
+    pipeline.take(acts)
+    pipeline.drain(0)
+    shard = pipeline.rows[0]
+    rows = shard.alive()
+    pipeline.load(0, rows[~shard.rows.present[rows]])
+    shard.remember(rows, shard.rank(rows))
+    for flags in (shard.dirty, shard.norms.moved, shard.norms.fell):
+        flags[:] = False
+    return pipeline
+
+
+def outdated(pipeline: Pipeline, acts: list[Act]) -> set[str]:
+    """Apply more acts; return the items whose list may differ though their row did not change."""
+    pipeline.take(acts)
+    pipeline.drain(0)
+    shard = pipeline.rows[0]
+    rows = shard.outdated(shard.norms.moved, shard.norms.fell)
+    return {shard.registry.ids[row] for row in rows if not shard.dirty[row]}
+
+
+def test_an_item_whose_norm_falls_may_enter_a_list_that_did_not_hold_it() -> None:
+    """`i` has j and k in its row and k in its list; when others forget j, j comes first."""
+    acts = [Act("u1", "i", 1, 1), Act("u1", "j", 1, 1), Act("u2", "i", 1, 1), Act("u2", "k", 1, 1),
+            Act("u3", "j", 1, 1), Act("u4", "j", 1, 1)]  # fmt: skip
+    pipeline = settled(acts, cap=2)
+    assert pipeline.lists()["i"][0][0] == "k"
+    later = [Act(user, item, 1, 9) for user in ("u3", "u4") for item in ("x", "y")]
+    assert "i" in outdated(pipeline, later)
+    assert pipeline.lists()["i"][0][0] == "j"
+
+
+def test_a_user_with_a_single_item_moves_the_list_of_that_item() -> None:
+    """The row does not change, but its own norm does."""
+    pipeline = settled([Act("u1", "a", 1, 1), Act("u1", "b", 1, 1)], cap=2)
+    assert outdated(pipeline, [Act("u2", "a", 1, 1)]) == {"a", "b"}
+
+
+def test_a_row_that_was_stored_ahead_may_name_items_that_are_still_to_come() -> None:
+    """None of them moved, whatever lies in memory behind those that are known."""
+    memory = np.ones(8, np.bool_)
+    known = memory[:4]
+    known[:] = False
+    row, start, size = np.zeros(1, np.int32), np.zeros(1, np.int64), np.ones(1, np.int32)
+    for item, moved in ((6, False), (3, False), (2, True)):
+        known[2] = moved
+        touched = neighbouring(row, start, size, np.full(1, item, np.int32), known)
+        assert touched.tolist() == [moved]
+
+
+def test_no_list_is_right_until_the_log_was_read_as_far_as_what_is_hidden_was_stored() -> None:
+    """Lists of one position would differ, as one owner had stored it and another had not."""
+    stored = Visibility.unpack(np.array([(7, True)], AVAILABILITY).tobytes())
+    shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), Norms.unpack(b""), AppliedOffsets(),
+                  availability=stored)  # fmt: skip
+    assert shard.catches_up
+    shard.position = 7
+    assert not shard.catches_up
+
+
+def test_the_rows_that_were_idle_longest_leave_memory_first_and_unsaved_ones_stay() -> None:
+    """A shard over its limit drops clean rows only."""
+    pipeline = settled([Act("u1", "a", 1, 1), Act("u1", "b", 1, 1)], cap=9)
+    pipeline.store(0, forget=False)
+    pipeline.take([Act("u2", "c", 1, 1), Act("u2", "d", 1, 1)])
+    pipeline.drain(0)
+    shard = pipeline.rows[0]
+    shard.dirty[:] = False
+    shard.shrink(limit_bytes=0)
+    assert {shard.registry.ids[row] for row in np.flatnonzero(shard.rows.present)} == {"c", "d"}
+    pipeline.store(0, forget=False)
+    shard.shrink(limit_bytes=0)
+    assert not shard.rows.present.any()

@@ -1,0 +1,197 @@
+"""Messages of several callers on their way to one partition: together, in order, without holes."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaError
+
+from streamapp.config.settings import Settings
+from streamapp.transport import producer as module
+from streamapp.transport.producer import Outgoing, Producer
+
+TARGET = "deltas", 1
+
+
+class Batch:
+    """In place of aiokafka's: a message of more than 9 bytes does not fit."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+
+    def append(self, *, value: bytes, **_: Any) -> object | None:
+        """Take a message, unless it is too large."""
+        if len(value) > 9:
+            return None
+        self.values.append(value)
+        return object()
+
+    def close(self) -> None:
+        """Take no more."""
+
+
+class Broker:
+    """In place of a producer: it acknowledges a batch when it is told to.
+
+    Attributes:
+        batches: The acknowledgements of what was sent.
+    """
+
+    def __init__(self) -> None:
+        self.batches: list[asyncio.Future[None]] = []
+        self._values: asyncio.Queue[list[bytes]] = asyncio.Queue()
+
+    def create_batch(self) -> Batch:
+        """Return an empty one."""
+        return Batch()
+
+    async def send_batch(self, batch: Batch, *_: object, **__: object) -> asyncio.Future[None]:
+        """Take a batch."""
+        self.batches.append(asyncio.get_running_loop().create_future())
+        self._values.put_nowait(batch.values)
+        return self.batches[-1]
+
+    async def next(self) -> list[bytes]:
+        """Return the values of the next batch, when it is there."""
+        return await asyncio.wait_for(self._values.get(), 5)
+
+    def acknowledge(self) -> None:
+        """Acknowledge the last batch."""
+        self.batches[-1].set_result(None)
+
+
+class Harness(Producer):
+    """A publisher that is connected to this broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__(Settings(_env_file=None))
+        self._producer: Any = broker
+
+    def bring(self, *values: bytes) -> asyncio.Task[None]:
+        """Begin to deliver messages to one partition."""
+        messages: Sequence[Outgoing] = [Outgoing(value) for value in values]
+        return asyncio.create_task(self.deliver({TARGET: messages}))
+
+
+async def test_what_comes_in_meanwhile_goes_out_together_and_in_order() -> None:
+    """A slow broker gets one batch for all who wait, not one for each."""
+    broker = Broker()
+    publisher = Harness(broker)
+    first = publisher.bring(b"a")
+    assert await broker.next() == [b"a"]
+    later = [publisher.bring(b"b", b"c"), publisher.bring(b"d")]
+    await asyncio.sleep(0)
+    assert len(broker.batches) == 1
+
+    broker.acknowledge()
+    await first
+    assert await broker.next() == [b"b", b"c", b"d"]
+    assert not any(one.done() for one in later)
+    broker.acknowledge()
+    await asyncio.gather(*later)
+
+
+async def test_a_partition_is_sent_to_again_after_it_had_nothing_to_wait_for() -> None:
+    """Whoever sends for a partition ends with the last message, and another begins."""
+    broker = Broker()
+    publisher = Harness(broker)
+    for number in (1, 2):
+        one = publisher.bring(b"%d" % number)
+        assert await broker.next() == [b"%d" % number]
+        broker.acknowledge()
+        await one
+
+
+async def test_who_is_cancelled_before_it_is_sent_sends_nothing() -> None:
+    """A stage that lost its partition leaves the rest to the next owner."""
+    broker = Broker()
+    publisher = Harness(broker)
+    first = publisher.bring(b"a")
+    await broker.next()
+    gone, stays = publisher.bring(b"b"), publisher.bring(b"c")
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait([gone])
+
+    broker.acknowledge()
+    assert await broker.next() == [b"c"]
+    broker.acknowledge()
+    await asyncio.gather(first, stays)
+
+
+async def test_a_cancelled_caller_takes_nobody_else_with_it() -> None:
+    """What is on its way stays there, for those who wait for the same batch."""
+    broker = Broker()
+    publisher = Harness(broker)
+    gone, stays = publisher.bring(b"a"), publisher.bring(b"b")
+    assert await broker.next() == [b"a", b"b"]
+    gone.cancel()
+    await asyncio.wait([gone])
+    assert not stays.done()
+    broker.acknowledge()
+    await stays
+
+
+async def test_it_is_settled_when_the_broker_has_what_was_on_its_way() -> None:
+    """Also what nobody waits for any more, as its partition was given up."""
+    broker = Broker()
+    publisher = Harness(broker)
+    assert await publisher.settled(0)
+    gone = publisher.bring(b"a")
+    await broker.next()
+    gone.cancel()
+    await asyncio.wait([gone])
+    assert not await publisher.settled(0.01)
+    broker.acknowledge()
+    assert await publisher.settled(5)
+
+
+async def test_nothing_overtakes_what_the_broker_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same messages are sent again, whole, and only then what came in behind them."""
+    monkeypatch.setattr(module, "_RETRY_S", 0.0)
+    broker = Broker()
+    publisher = Harness(broker)
+    first = publisher.bring(b"a", b"b")
+    await broker.next()
+    behind = publisher.bring(b"c")
+    broker.batches[0].set_exception(KafkaError())
+    assert await broker.next() == [b"a", b"b"]
+    broker.acknowledge()
+    await first
+    assert await broker.next() == [b"c"]
+    broker.acknowledge()
+    await behind
+
+
+async def test_who_waits_is_told_what_cannot_be_sent() -> None:
+    """The process ends with it; nobody waits for ever, and nothing is left out silently."""
+    broker = Broker()
+    publisher = Harness(broker)
+    first = publisher.bring(b"a")
+    await broker.next()
+    too_large, beside = publisher.bring(b"b" * 10), publisher.bring(b"c")
+    await asyncio.sleep(0)
+    broker.acknowledge()
+    await first
+    for one in (too_large, beside):
+        with pytest.raises(ValueError, match="a message of 10 bytes is too large"):
+            await one
+
+
+async def test_what_was_refused_is_not_sent_again_when_nobody_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its partition moved on to another worker, who sends it."""
+    monkeypatch.setattr(module, "_RETRY_S", 0.0)
+    broker = Broker()
+    publisher = Harness(broker)
+    gone = publisher.bring(b"a")
+    await broker.next()
+    behind = publisher.bring(b"b")
+    gone.cancel()
+    await asyncio.wait([gone])
+    broker.batches[0].set_exception(KafkaError())
+    assert await broker.next() == [b"b"]
+    broker.acknowledge()
+    await behind
