@@ -13,7 +13,7 @@ from tests.mutants.definitions import Definitions
 from tests.mutants.process import run
 from tests.mutants.reach import Reach
 
-QUICK = ("tests/unit", "tests/property")
+QUICK = ("tests/unit", "tests/component", "tests/property")
 CHILD = ("-P", str(Path(__file__).with_name("child.py")))
 PYTEST = ("-p", "no:randomly", "-p", "no:cacheprovider", "-q", "-m", "not servers and not alone")
 
