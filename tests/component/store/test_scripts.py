@@ -1,6 +1,7 @@
 """Scripts: who may write, that a call may be repeated, and that one that fails writes nothing."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -134,7 +135,7 @@ async def test_tops_replace_none_that_are_newer_and_are_touched_by_position(
     assert await redis.hgetall(KEYS.tops) == {
         b"a": top(20, b"1"), b"b": top(20, b"5"), b"c": top(15, b"4"), b"d": top(20, b"6"),
     }  # fmt: skip
-    touched = await redis.zrange(KEYS.touched, 0, -1, withscores=True)
+    touched: Any = await redis.zrange(KEYS.touched, 0, -1, withscores=True)
     assert dict(touched) == {b"a": 20, b"b": 20, b"c": 15}
     assert await placed(30, 1, "b", top(30, b"7")) == 0
     assert await redis.zscore(KEYS.touched, "b") == 30
@@ -218,7 +219,7 @@ async def test_users_are_due_by_their_round_until_it_is_over(redis: Redis, slot:
     await slot.claim("me")
     keys = [KEYS.head, KEYS.audience, KEYS.due]
 
-    async def fields() -> list[dict[bytes, bytes]]:
+    async def fields() -> list[dict[Any, Any]]:
         return [await redis.hgetall(key) for key in (KEYS.audience, KEYS.due)]
 
     assert await run(redis, "note-due", keys, ["me", 2, "[]", 300, 1, '["u","v"]']) == 0
