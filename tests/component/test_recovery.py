@@ -142,7 +142,7 @@ async def test_a_slot_of_another_state_is_refused(
         ),
         (
             '{"half_life":60.0,"old":1}',
-            "CAP was null, is 100, STREAMAPP_HALF_LIFE was 60.0, is 0.0, STREAMAPP_OLD was 1, is null",
+            "CAP was null, is 100, STREAMAPP_HALF_LIFE was 60.0, is 0.0, STREAMAPP_OLD was 1, is",
         ),
     ],
 )
