@@ -22,6 +22,7 @@ from streamapp.cli.console import progress
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.errors import StreamappError
 from streamapp.eventlog import LoggedEvent
+from streamapp.store.slot.head import HistoriesHead
 from streamapp.transport.producer import Producer
 
 _DRAINED_S = 120.0
@@ -78,7 +79,10 @@ class Acts:
 
             def tell(standing: Standing) -> None:
                 self.stage.check()
-                step(standing.number(settings.interactions_topic, "applied"), total)
+                applied = (
+                    head.applied for head in standing.of(HistoriesHead, settings.interactions_topic)
+                )
+                step(sum(applied), total)
 
             await wait_until_drained(self.redis, settings, self.layout, _DRAINED_S, tell)
         return time.monotonic() - began

@@ -15,6 +15,7 @@ from loadtest.evaluation.similarities import neighbours_of
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import Rows
 from streamapp.core.histories.history import Interactions, revise
@@ -63,30 +64,30 @@ class Counts(NamedTuple):
     norms: Norms
     registry: Registry
 
-    def lists(self, tastes: Profiles, variant: Variant) -> Ints:
+    def lists(self, profiles: Profiles, variant: Variant) -> Ints:
         """Return item numbers, int32, shape (users, top_n), best first; -1 beyond the end.
 
         Cost: that of the lists of those items which are among the newest of some user.
         """
         rule = variant.blend
-        position = np.arange(len(tastes.item)) - np.repeat(
-            tastes.starts[:-1], np.diff(tastes.starts)
+        position = np.arange(len(profiles.item)) - np.repeat(
+            profiles.starts[:-1], np.diff(profiles.starts)
         )
-        newest = tastes.item[position < rule.depth]
+        newest = profiles.item[position < rule.depth]
         neighbours = neighbours_of(newest, self.rows, self.norms, self.registry, variant.similarity)
-        return blend(tastes, neighbours, self.registry, rule).item
+        return blend(profiles, neighbours, self.registry, rule).item
 
-    def popular(self, tastes: Profiles, rule: Blend) -> Ints:
+    def popular(self, profiles: Profiles, rule: Blend) -> Ints:
         """Return the items with most users, likewise, without those that `rule` excludes."""
         users = self.norms.users[: len(self.registry)]
         best = sorted(
             np.flatnonzero(users).tolist(),
             key=lambda number: (-users[number], self.registry.ids[number].encode()),
         )
-        lists = np.full((len(tastes.starts) - 1, rule.top_n), -1, np.int32)
+        lists = np.full((len(profiles.starts) - 1, rule.top_n), -1, np.int32)
         for user in range(len(lists)):
-            held = slice(tastes.starts[user], tastes.starts[user + 1])
-            excluded = set(tastes.item[held][tastes.rating[held] >= rule.exclude_from].tolist())
+            held = slice(profiles.starts[user], profiles.starts[user + 1])
+            excluded = set(profiles.item[held][profiles.rating[held] >= rule.exclude_from].tolist())
             head = [item for item in best[: rule.top_n + len(excluded)] if item not in excluded]
             lists[user, : len(head[: rule.top_n])] = head[: rule.top_n]
         return lists
@@ -104,7 +105,7 @@ class Engine:
         self.histories: dict[str, bytes] = {}
         registry = Registry()
         self._counting, self._fences = counting, AppliedOffsets()
-        self._shard = Shard(0, 1, Rule(1), "", 0, registry, Norms.unpack(b""), AppliedOffsets())
+        self._shard = Shard(0, 1, Rule(1), "", 0, registry, ItemCounts.unpack(), AppliedOffsets())
         self.counts = Counts(self._shard.rows, self._shard.norms, registry)
         self._taken = self._offset = 0
 
@@ -156,7 +157,7 @@ class Engine:
         """Return the counts of this moment, which no later interaction changes."""
         return Counts(*deepcopy((self.counts.rows, self.counts.norms)), self.counts.registry)
 
-    def tastes(self, users: Sequence[str]) -> Profiles:
+    def profiles(self, users: Sequence[str]) -> Profiles:
         """Return what these users have in their histories now; nothing for an unknown user."""
         histories = [self.histories.get(user, b"") for user in users]
         return Profiles.unpack(histories, self.counts.registry)

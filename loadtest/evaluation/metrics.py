@@ -17,12 +17,12 @@ class Questions(NamedTuple):
     """What lists are asked for.
 
     Attributes:
-        tastes: Whose lists; one line a question.
+        profiles: Whose lists; one line a question.
         answers: Numbers of the items that the list should hold, of those that have one.
         relevant: How many items it should hold, also those that nobody knows; > 0.
     """
 
-    tastes: Profiles
+    profiles: Profiles
     answers: Sequence[set[int]]
     relevant: Sequence[int]
 

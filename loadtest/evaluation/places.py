@@ -28,31 +28,31 @@ class Places:
         self._squares: Floats = np.zeros(0)
         self._powers: Floats = np.zeros(0)
 
-    def place(self, tastes: Profiles, item: int) -> int:
+    def place(self, profiles: Profiles, item: int) -> int:
         """Return the place of an item in the list of one user, from 1; 0 if it is not there.
 
         Args:
-            tastes: What the user has, one line.
+            profiles: What the user has, one line.
             item: Number of the item; -1 for one that nobody knows.
 
         Cost: O(items known + cells of the rows used), the latter mostly for the newest items only.
         """
         similar, rule = self._variant.similarity, self._variant.blend
-        if item < 0 or not len(tastes.item):
+        if item < 0 or not len(profiles.item):
             return 0
         if similar.neighbours is not None:
-            line = self._counts.lists(tastes, self._variant)[0].tolist()
+            line = self._counts.lists(profiles, self._variant)[0].tolist()
             return line.index(item) + 1 if item in line else 0
         rows, norms, registry = self._counts
         starts, sizes, others, supports, dots = rows.cells
         squares = norms.users if similar.binary else norms.sum_sq
-        weights = rule.weights(len(tastes.item))
+        weights = rule.weights(len(profiles.item))
         if rule.rated:
-            weights = weights * tastes.rating[: len(weights)]
+            weights = weights * profiles.rating[: len(weights)]
         return _place(
             item,
-            tastes.item,
-            tastes.rating,
+            profiles.item,
+            profiles.rating,
             weights,
             starts,
             sizes,

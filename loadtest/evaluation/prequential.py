@@ -101,15 +101,15 @@ def _days(
             day = Day(_date(numbers[place]))
             frozen, histories = _places(engine.frozen(), variants), dict(engine.histories)
         name, number = log.users[user], registry.find(log.items[item])
-        now = engine.tastes([name])
+        now = engine.profiles([name])
         then = Profiles.unpack([histories.get(name, b"")], registry)
         day.events += 1
         day.asked += bool(len(now.item)) and number not in now.item
-        for kind, places, tastes in (
+        for kind, places, profiles in (
             (FRESH, fresh, now), (COUNTS, frozen, now), (WHOLE, frozen, then)
         ):  # fmt: skip
             for variant, found in places.items():
-                day.tallies[variant, kind].note(found.place(tastes, number))
+                day.tallies[variant, kind].count(found.place(profiles, number))
         engine.learn(name, log.items[item], weight, ts)
         if place % _TOLD == 0:
             step(place, len(log.user))

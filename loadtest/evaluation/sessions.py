@@ -75,7 +75,7 @@ def next_items(log: LogInteractions, registry: Registry) -> Questions:
             starts.append(len(items))
             answers.append({int(numbers[item])} - {-1})
         session[item] = max(session.get(item, 0.0), weight)
-    tastes = Profiles(
+    profiles = Profiles(
         np.array(starts, np.int64), numbers[np.array(items, np.int64)], np.array(ratings)
     )
-    return Questions(tastes, answers, [1] * len(answers))
+    return Questions(profiles, answers, [1] * len(answers))

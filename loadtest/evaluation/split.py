@@ -81,7 +81,7 @@ def unseen(rest: LogInteractions, engine: Engine) -> Questions:
     users = [user for user in truth if user in engine.histories]
     find = engine.counts.registry.find
     return Questions(
-        engine.tastes(users),
+        engine.profiles(users),
         [{find(item) for item in truth[user]} - {-1} for user in users],
         [len(truth[user]) for user in users],
     )

@@ -38,8 +38,8 @@ def compared(
     """
     first = next(iter(variants.values())).blend
     users = counts.norms.users
-    lists = {POPULAR: counts.popular(questions.tastes, first)}
-    lists |= {name: counts.lists(questions.tastes, one) for name, one in variants.items()}
+    lists = {POPULAR: counts.popular(questions.profiles, first)}
+    lists |= {name: counts.lists(questions.profiles, one) for name, one in variants.items()}
     measured = {name: measure(some, questions, users) for name, some in lists.items()}
     asked, top_n = len(questions.relevant), first.top_n
     return Result(

@@ -139,7 +139,7 @@ def tune(
                 "to tune by"
             )
         for choice in [choice for choice in choices if choice.history_cap == cap]:
-            lists = engine.counts.lists(asked.tastes, choice.variant(settings))
+            lists = engine.counts.lists(asked.profiles, choice.variant(settings))
             found[choice] = measure(lists, asked, engine.counts.norms.users)
             step(len(found), len(choices))
     best = sorted(found, key=lambda choice: -found[choice][metric])
@@ -154,14 +154,14 @@ def _grid() -> Iterator[Choice]:
 
 def _sample(questions: Questions) -> Questions:
     """Return at most `MOST_QUESTIONS`, evenly spaced."""
-    tastes, every = questions.tastes, len(questions.relevant)
+    profiles, every = questions.profiles, len(questions.relevant)
     chosen = np.unique(np.linspace(0, every - 1, min(every, MOST_QUESTIONS)).astype(np.int64))
-    sizes = np.diff(tastes.starts)[chosen]
+    sizes = np.diff(profiles.starts)[chosen]
     starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
     # Where each entry lies: its place in its own line, from where that line began.
-    entries = np.arange(starts[-1]) + np.repeat(tastes.starts[chosen] - starts[:-1], sizes)
+    entries = np.arange(starts[-1]) + np.repeat(profiles.starts[chosen] - starts[:-1], sizes)
     return Questions(
-        Profiles(starts, tastes.item[entries], tastes.rating[entries]),
+        Profiles(starts, profiles.item[entries], profiles.rating[entries]),
         [questions.answers[number] for number in chosen.tolist()],
         [questions.relevant[number] for number in chosen.tolist()],
     )

@@ -7,8 +7,9 @@ position moves, so positions at or beyond ends that were read later leave nothin
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from redis.asyncio import Redis
 
@@ -17,6 +18,7 @@ from streamapp.core.arrays.bitmap import flagged
 from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
 from streamapp.pipelines import Pipeline, followers
+from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, IntakeHead, ShardHead
 from streamapp.store.slot.keys import (
     SlotKeys,
     catalogue_tag,
@@ -25,12 +27,14 @@ from streamapp.store.slot.keys import (
     list_name,
     rows_tag,
 )
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.versions import matched_text, positions_text, published_text
 from streamapp.transport.offsets import pass_gaps, read_offsets
 from streamapp.transport.records import TP
 
 _POLL_INTERVAL_S = 0.2
+
+H = TypeVar("H", bound=Head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +66,17 @@ class Standing:
     @property
     def pending_lists(self) -> int:
         """Lists that are still to be published for a row that changed."""
-        return self._numbers("dirty")
+        return sum(len(flagged(head.dirty)) for head in self.of(ShardHead))
 
     @property
     def moved_items(self) -> int:
         """Items whose norm moved and is not yet in all lists; each shard counts its own."""
-        return self._numbers("moved")
+        return sum(len(flagged(head.moved)) for head in self.of(ShardHead))
 
     @property
     def due_users(self) -> int:
         """Users whose list is still to be brought to its readers."""
-        return self.total("due_users")
+        return sum(head.due_users for head in self.of(HistoriesHead))
 
     @property
     def drained(self) -> bool:
@@ -81,21 +85,13 @@ class Standing:
         others = self.unmerged or self.unmatched or self.due_users or self.unswept
         return not (items or others)
 
-    def number(self, topic: str, field: str) -> int:
-        """Return the sum of a counter over the partitions of a topic."""
-        return sum(head.number(field) for head in self.of(topic))
-
-    def total(self, field: str) -> int:
-        """Return the sum of a counter over all partitions."""
-        return sum(head.number(field) for head in self.heads.values() if head)
-
-    def of(self, topic: str) -> list[Head]:
-        """Return the heads of a topic's partitions, as far as there are any."""
-        return [head for tp, head in self.heads.items() if tp.topic == topic and head]
-
-    def _numbers(self, field: str) -> int:
-        heads = [head for head in self.heads.values() if head]
-        return sum(len(flagged(head.fields.get(field, b""))) for head in heads)
+    def of(self, kind: type[H], topic: str | None = None) -> list[H]:
+        """Return the heads of a kind that exist, of one topic or of all."""
+        return [
+            head
+            for tp, head in self.heads.items()
+            if isinstance(head, kind) and topic in {None, tp.topic}
+        ]
 
 
 async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, int]) -> Standing:
@@ -114,8 +110,9 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
     for topic, pipeline in followers(settings).items():
         for partition in range(layout[topic]):
             keys = SlotKeys(pipeline.state_prefix, tag_of(pipeline, topic, partition))
-            heads[TP(topic, partition)] = await Slot(redis, keys).head()
-    _check_content(heads[TP(settings.deltas_topic, 0)], settings)
+            heads[TP(topic, partition)] = await Slot(redis, keys).head(_kind_of(pipeline, topic))
+    shards = _partitions(heads, ShardHead, settings.deltas_topic)
+    _check_content(shards[0], settings)
     offsets = await read_offsets(settings, heads, {})
     behind = {
         tp: head.position
@@ -131,7 +128,7 @@ async def read_standing(redis: Redis, settings: Settings, layout: Mapping[str, i
         },
         {tp: offsets[tp].end for tp in heads},
         await _unswept(redis, heads, settings) if settings.user_list_ttl else 0,
-        _unmerged([head for tp, head in heads.items() if tp.topic == settings.deltas_topic]),
+        shards[0] is not None and shards[0].trending_version != positions_text(shards),
         settings.content_neighbours and _unmatched(heads, settings),
     )
 
@@ -141,21 +138,11 @@ async def _unswept(redis: Redis, heads: Mapping[TP, Head | None], settings: Sett
 
     Their heads were read first, so they cannot know more than is seen here.
     """
-    shards = [head for tp, head in heads.items() if tp.topic == settings.deltas_topic]
+    shards = _partitions(heads, ShardHead, settings.deltas_topic)
     trending: bytes | None = await redis.get(settings.list_prefix + list_name(TRENDING, ""))  # type: ignore[assignment]
-    published = published_text(
-        ((head.position, head.fields.get("published")) if head else None for head in shards),
-        trending or b"",
-    )
-    users = [head for tp, head in heads.items() if tp.topic == settings.interactions_topic]
-    return sum(head.fields.get("seen", b"").decode() != published for head in users if head)
-
-
-def _unmerged(shards: Sequence[Head | None]) -> bool:
-    """Say whether the list of what is trending does not know of all that shards have stored."""
-    positions = positions_text(head.position if head else None for head in shards)
-    first = shards[0]
-    return first is not None and first.fields.get("merged", b"").decode() != positions
+    published = published_text(shards, trending or b"")
+    users = _partitions(heads, HistoriesHead, settings.interactions_topic)
+    return sum(head.user_lists_version != published for head in users if head)
 
 
 def _check_content(head: Head | None, settings: Settings) -> None:
@@ -164,7 +151,7 @@ def _check_content(head: Head | None, settings: Settings) -> None:
     Raises:
         StateError: it is.
     """
-    made_with = head and b"content_neighbours" in head.fields.get("results", b"")
+    made_with = head and "content_neighbours" in head.results
     if head and made_with != settings.content_neighbours:
         raise StateError(
             f"STREAMAPP_CONTENT_NEIGHBOURS is {json.dumps(settings.content_neighbours)}, which is "
@@ -174,15 +161,27 @@ def _check_content(head: Head | None, settings: Settings) -> None:
 
 def _unmatched(heads: Mapping[TP, Head | None], settings: Settings) -> bool:
     """Say whether something changed since nothing was missing of content neighbours."""
-    catalogue, shards = (
-        [head for tp, head in heads.items() if tp.topic == topic]
-        for topic in (settings.catalogue_topic, settings.deltas_topic)
-    )
-    text = matched_text(
-        (head.position if head else None for head in catalogue),
-        ((head.position, head.fields.get("published")) if head else None for head in shards),
-    )
-    return shards[0] is not None and shards[0].fields.get("matched", b"").decode() != text
+    catalogue = _partitions(heads, CatalogueHead, settings.catalogue_topic)
+    shards = _partitions(heads, ShardHead, settings.deltas_topic)
+    text = matched_text(catalogue, shards)
+    return shards[0] is not None and shards[0].content_version != text
+
+
+def _partitions(heads: Mapping[TP, Head | None], kind: type[H], topic: str) -> list[H | None]:
+    """Return the head of every partition of a topic; None where there is none yet."""
+    return [
+        head if isinstance(head, kind) else None for tp, head in heads.items() if tp.topic == topic
+    ]
+
+
+def _kind_of(pipeline: Pipeline, topic: str) -> type[Head]:
+    """Return the kind of the heads of a pipeline that follow a topic."""
+    kinds: dict[str, type[Head]] = {
+        pipeline.catalogue_topic: CatalogueHead,
+        pipeline.interactions_topic: HistoriesHead,
+        pipeline.deltas_topic: ShardHead,
+    }
+    return kinds.get(topic, IntakeHead)
 
 
 async def wait_until_drained(

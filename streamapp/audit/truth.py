@@ -15,11 +15,11 @@ from scipy.sparse import csr_array
 
 from streamapp.audit.log import LogInteractions
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
-from streamapp.core.histories.decay import AGE_WIDTH, Decay
+from streamapp.core.histories.decay import ERA_WIDTH, Decay
 from streamapp.core.histories.role_items import NO_ROLES, Roles
 from streamapp.inspection.counts_merge import Counts
 
-_STEP = AGE_WIDTH // 2
+_STEP = ERA_WIDTH // 2
 _SMALLEST = -500.0
 
 

@@ -20,8 +20,9 @@ from streamapp.core.lists.ranking import MEASURES, Measure, share, similarity
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.inspection.snapshot import read_layout
 from streamapp.pipelines import Pipeline, pipelines
+from streamapp.store.slot.head import HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norms import read_norms
 
 _AS_OF_BYTES = 8
@@ -141,7 +142,7 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
                 how = f"that {did} item" if roles.row else "with item"
                 raise StreamappError(f"no interaction {how} {item} was ever applied")
         (row,) = await slot.read([numbers[0]])
-        norms = await read_norms(slot, await slot.head() or Head(0), pipeline.decay)
+        norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), pipeline.decay)
         users, as_of = await _users(
             redis, pipeline.state_prefix, layout[pipeline.interactions_topic]
         )
@@ -149,7 +150,7 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
     norms.reserve(max(len(registry), len(norms.users)))
     if isinstance(norms, DecayedNorms):
         # A row may be a checkpoint ahead of the norms.
-        cells = cells[cells["item"] < norms.ages.size]
+        cells = cells[cells["item"] < norms.eras.size]
         _, cells = by_item(norms, np.full(len(cells), numbers[0], np.int32), cells)
     cell = cells[cells["item"] == numbers[1]]
     dot, support = (float(cell["dot"][0]), int(cell["support"][0])) if len(cell) else (0.0, 0)
@@ -192,6 +193,6 @@ async def _users(redis: Redis, state_prefix: str, partitions: int) -> tuple[int,
     slots = [
         Slot(redis, SlotKeys(state_prefix, histories_tag(number))) for number in range(partitions)
     ]
-    heads = [await slot.head() or Head(0) for slot in slots]
-    newest = max(float(head.fields.get("newest_ts", "-inf")) for head in heads)
-    return sum(head.number("blobs") for head in heads), newest
+    heads = [await slot.head(HistoriesHead) or HistoriesHead() for slot in slots]
+    newest = max(head.newest_ts for head in heads)
+    return sum(head.blobs for head in heads), newest

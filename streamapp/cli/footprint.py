@@ -12,7 +12,7 @@ from streamapp.core.histories.history import entry_of
 from streamapp.inspection.footprint import KeyClass, Size, predict
 from streamapp.inspection.snapshot import read_layout, slots_of
 from streamapp.pipelines import Pipeline, pipelines
-from streamapp.store.slot.slot import Head
+from streamapp.store.slot.head import Head
 from streamapp.store.values.category_tops import known_categories
 from streamapp.store.values.user_list_index import UserListIndex
 
@@ -57,14 +57,14 @@ async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int
     async with redis_session(settings) as redis:
         layout = await read_layout(redis, pipeline)
         slots = slots_of(redis, pipeline, layout)
-        heads = [[await slot.head() or Head(0) for slot in some] for some in slots]
+        heads = [[await slot.head(Head) or Head() for slot in some] for some in slots]
         known = len(await slots[1][0].packed(slots[1][0].keys.norms)) // NORM.itemsize
         live = [await UserListIndex(redis, slot.keys).size() for slot in slots[0]]
         categories = await known_categories(redis, pipeline.state_prefix, len(slots[1]))
-    blobs = [sum(head.number("blobs") for head in some) for some in heads]
+    blobs = [sum(head.blobs for head in some) for some in heads]
     sizes = entry_of(pipeline.decay).itemsize, CELL.itemsize
     entries, cells = (
-        (sum(head.number("blob_bytes") for head in some) - header * count) // itemsize
+        (sum(head.blob_bytes for head in some) - header * count) // itemsize
         for some, count, header, itemsize in zip(
             heads, blobs, _BLOB_HEADER_BYTES.values(), sizes, strict=True
         )

@@ -17,6 +17,7 @@ from streamapp.core.lists.list_format import is_content
 from streamapp.errors import StateError
 from streamapp.inspection.reset import begin_at, remove_all, remove_keys
 from streamapp.pipelines import extra_kinds, followers
+from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys, list_name, pattern_of, rows_tag
 from streamapp.store.slot.manifest import check_layout
 from streamapp.store.slot.slot import Slot
@@ -84,10 +85,10 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
 async def _may_have_content(redis: Redis, settings: Settings) -> bool:
     """Say whether the state does not deny that lists may be of content neighbours."""
     try:
-        head = await Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0))).head()
+        head = await Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0))).head(Head)
     except StateError:
         return True
-    return head is None or b"content_neighbours" in head.fields.get("results", b"")
+    return head is None or "content_neighbours" in head.results
 
 
 def _prefix(settings: Settings, kind: str) -> str:

@@ -2,19 +2,20 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.audit.lag import Standing, read_standing
+from streamapp.audit.lag import read_standing
 from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.config.settings import Settings, load_settings
 from streamapp.core.counts.rows import CELL
 from streamapp.core.evaluation.online import OnlineMetrics
-from streamapp.core.messages.interaction_batch import SKIPPED
+from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import known_categories
 from streamapp.store.values.norms import read_norms
 from streamapp.store.values.products import hidden_in
@@ -51,33 +52,34 @@ async def _status(settings: Settings) -> dict[str, Any]:
         hidden = await hidden_in(redis, settings.state_prefix, 0)
         shards = layout[settings.deltas_topic]
         categories = await known_categories(redis, settings.state_prefix, shards)
-    histories, rows = settings.interactions_topic, settings.deltas_topic
-    catalogue = settings.catalogue_topic
-    again = [standing.number(topic, "replayed") for topic in (histories, rows)]
-    row_bytes, row_count = standing.number(rows, "blob_bytes"), standing.number(rows, "blobs")
+    histories = standing.of(HistoriesHead, settings.interactions_topic)
+    rows = standing.of(ShardHead, settings.deltas_topic)
+    catalogue = standing.of(CatalogueHead, settings.catalogue_topic)
+    replayed = sum(head.replayed for head in histories), sum(head.replayed for head in rows)
+    row_bytes, row_count = _blob_bytes(rows), _blobs(rows)
     return {
         "lag_events": standing.lag_events,
-        "applied_events": standing.number(histories, "applied"),
-        "dead_letters": standing.number(histories, "dead") + standing.number(catalogue, "dead"),
-        "users": standing.number(histories, "blobs"),
+        "applied_events": sum(head.applied for head in histories),
+        "dead_letters": sum(head.dead for head in histories) + sum(head.dead for head in catalogue),
+        "users": _blobs(histories),
         "items": items,
-        "catalogue_items": standing.number(catalogue, "blobs"),
+        "catalogue_items": _blobs(catalogue),
         "hidden_items": len(hidden),
         "categories": len(categories),
         "pairs": (row_bytes - _ROW_HEADER_BYTES * row_count) // CELL.itemsize // 2,
         "rows": row_count,
-        "history_bytes": standing.number(histories, "blob_bytes"),
+        "history_bytes": _blob_bytes(histories),
         "row_bytes": row_bytes,
         "pending_lists": standing.pending_lists,
         "moved_items": standing.moved_items,
         "due_users": standing.due_users,
-        "replayed_interactions": again[0],
-        "replayed_deltas": again[1],
-        "deduplicated": sum(again),
-        "rolled_back": standing.total("rolled_back"),
-        "rolled_back_offsets": standing.total("rolled_back_offsets"),
-        **_served(standing, histories),
-        "skipped": _skipped(standing, histories),
+        "replayed_interactions": replayed[0],
+        "replayed_deltas": replayed[1],
+        "deduplicated": sum(replayed),
+        "rolled_back": sum(head.rolled_back for head in standing.of(Head)),
+        "rolled_back_offsets": sum(head.rolled_back_offsets for head in standing.of(Head)),
+        **_served([head.online_metrics for head in histories]),
+        "skipped": _skipped(histories),
         "partitions": [
             {
                 "topic": tp.topic,
@@ -91,9 +93,16 @@ async def _status(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _served(standing: Standing, topic: str) -> dict[str, float | None]:
+def _blobs(heads: Sequence[Head]) -> int:
+    return sum(head.blobs for head in heads)
+
+
+def _blob_bytes(heads: Sequence[Head]) -> int:
+    return sum(head.blob_bytes for head in heads)
+
+
+def _served(parts: Sequence[OnlineMetrics]) -> dict[str, float | None]:
     """Return how good the lists were that users of the sample had; None where none was judged."""
-    parts = [OnlineMetrics.read(head.fields) for head in standing.of(topic)]
     served = OnlineMetrics(
         hits=sum(part.hits for part in parts),
         reciprocal_ranks=math.fsum(part.reciprocal_ranks for part in parts),
@@ -108,18 +117,14 @@ def _served(standing: Standing, topic: str) -> dict[str, float | None]:
     }
 
 
-def _skipped(standing: Standing, topic: str) -> dict[str, int]:
+def _skipped(histories: Sequence[HistoriesHead]) -> dict[str, int]:
     """Return the number of events of each unknown type."""
-    names = {name for head in standing.of(topic) for name in head.fields}
-    return {
-        name.removeprefix(SKIPPED): standing.number(topic, name)
-        for name in sorted(names)
-        if name.startswith(SKIPPED)
-    }
+    names = sorted({name for head in histories for name in head.skipped})
+    return {name: sum(head.skipped.get(name, 0) for head in histories) for name in names}
 
 
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = await read_norms(slot, await slot.head() or Head(0), settings.decay)
+    norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), settings.decay)
     return int((norms.users > 0).sum())

@@ -120,7 +120,7 @@ class CountsMerge:
         self.rows += len(packed)
         cells, own = np.frombuffer(b"".join(packed), CELL).copy(), np.repeat(rows, sizes)
         if isinstance(self._own, DecayedNorms):
-            if not _all_below(self._own.ages.size, cells["item"]):
+            if not _all_below(self._own.eras.size, cells["item"]):
                 raise StateError(f"{slot.keys.norms} lacks what a row of its shard holds")
             own, cells = by_item(self._own, own, cells)
         if not _all_below(len(self._places), cells["item"]):

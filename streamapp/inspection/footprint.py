@@ -12,7 +12,7 @@ from streamapp.core.counts.decayed_norms import DECAYED_NORM
 from streamapp.core.counts.norms import NORM
 from streamapp.core.counts.rows import CELL
 from streamapp.core.histories.history import entry_of
-from streamapp.core.shard.visibility import AVAILABILITY
+from streamapp.core.shard.visibility import VISIBILITY
 from streamapp.core.trending.categories import CATEGORY
 from streamapp.core.trending.popularity import POPULARITY
 from streamapp.pipelines import Pipeline
@@ -124,7 +124,7 @@ def predict(
     product_key = SlotKeys(pipeline.state_prefix, catalogue_tag(partitions)).blob(name)
     catalogue = [
         KeyClass("products", items, items * string_bytes(len(product_key), _PRODUCT_BYTES)),
-        KeyClass("availability", shards, shards * items * AVAILABILITY.itemsize),
+        KeyClass("availability", shards, shards * items * VISIBILITY.itemsize),
     ]
     return [
         KeyClass("histories", users, users * string_bytes(len(history_key), history_bytes)),

@@ -35,7 +35,7 @@ async def begin_at(
         reading = (
             reading_text(settings, rest.rpartition(":")[0]) if kind == "e" else pipeline.results
         )
-        await slot.create(position, {"results": reading})
+        await slot.create(position, reading)
 
 
 async def remove_all(redis: Redis, keys: Sequence[bytes] | Sequence[str]) -> int:

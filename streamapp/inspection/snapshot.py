@@ -17,9 +17,10 @@ from streamapp.core.messages.interaction_batch import partition_of
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
 from streamapp.pipelines import Pipeline
+from streamapp.store.slot.head import Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, pattern_of, rows_tag
 from streamapp.store.slot.manifest import layout_key
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norms import read_norms
 
 Advance = Callable[[int, int], None]
@@ -96,10 +97,11 @@ async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> S
     Cost: 24 bytes of memory a cell, three times that at the end.
     """
     layout = await read_layout(redis, pipeline)
-    slots = slots_of(redis, pipeline, layout)
-    users, shards = [[await slot.head() or Head(0) for slot in some] for some in slots]
-    total, collection = sum(head.number("blobs") for head in shards), CountsMerge(len(shards))
-    for shard, (slot, head) in enumerate(zip(slots[1], shards, strict=True)):
+    histories, rows = slots_of(redis, pipeline, layout)
+    users = [await slot.head(HistoriesHead) or HistoriesHead() for slot in histories]
+    shards = [await slot.head(ShardHead) or ShardHead() for slot in rows]
+    total, collection = sum(head.blobs for head in shards), CountsMerge(len(shards))
+    for shard, (slot, head) in enumerate(zip(rows, shards, strict=True)):
         norms = await read_norms(slot, head, pipeline.decay)
         registry = await slot.registry()
         owned = _owned(registry, shard, len(shards))
@@ -113,10 +115,10 @@ async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> S
     return Snapshot(
         counts,
         disputed,
-        histories=sum(head.number("blobs") for head in users),
-        applied=sum(head.number("applied") for head in users),
+        histories=sum(head.blobs for head in users),
+        applied=sum(head.applied for head in users),
         positions=[head.position for head in shards],
-        as_of=max(float(head.fields.get("newest_ts", "-inf")) for head in users),
+        as_of=max(head.newest_ts for head in users),
     )
 
 
@@ -127,7 +129,7 @@ async def check_still(redis: Redis, pipeline: Pipeline, positions: Sequence[int]
         StateError: a shard moved.
     """
     _, slots = slots_of(redis, pipeline, await read_layout(redis, pipeline))
-    heads = [await slot.head() or Head(0) for slot in slots]
+    heads = [await slot.head(Head) or Head() for slot in slots]
     if [head.position for head in heads] != list(positions):
         raise StateError(
             "the state moved while it was read: events are still coming in; "
@@ -169,7 +171,7 @@ async def holds_histories(
 
 def _portions(numbers: Ints, head: Head) -> Iterator[Ints]:
     """Split the rows of a slot so that each portion is about `_BYTES_AT_ONCE`."""
-    mean_bytes = head.number("blob_bytes") / max(1, head.number("blobs"))
+    mean_bytes = head.blob_bytes / max(1, head.blobs)
     size = max(1, min(_ROWS_AT_ONCE, int(_BYTES_AT_ONCE / max(1.0, mean_bytes))))
     for start in range(0, len(numbers), size):
         yield numbers[start : start + size]

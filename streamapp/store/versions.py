@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
 import msgspec
 from redis.asyncio import Redis
 
+from streamapp.store.slot.head import Head, ShardHead, offset_name, stored_names
+
 _CALLS = 32
+
+H = TypeVar("H", bound=Head)
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -22,49 +26,70 @@ class _Ids(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Ids).decode
 
 
-async def read_heads(redis: Redis, heads: Sequence[str], fields: list[str]) -> list[Any]:
-    """Return these fields of every head, some calls at a time: each takes a connection."""
-    found: list[Any] = []
-    for start in range(0, len(heads), _CALLS):
-        some = heads[start : start + _CALLS]
-        found += await asyncio.gather(*(redis.hmget(head, fields) for head in some))
+async def read_heads(
+    redis: Redis, keys: Sequence[str], kind: type[H], *attributes: str, source: str = ""
+) -> list[H | None]:
+    """Return heads of which some attributes are read; the others have their defaults.
+
+    Args:
+        redis: A client that answers in bytes.
+        keys: The keys of the heads.
+        kind: The kind of these heads.
+        attributes: The attributes to read beside the position.
+        source: A source whose applied offset is read too; "" for none.
+
+    Cost: a call a head, some calls at a time: each takes a connection.
+    """
+    names = stored_names(kind, ("position", *attributes))
+    names += [offset_name(source)] if source else []
+    found: list[H | None] = []
+    for start in range(0, len(keys), _CALLS):
+        some: list[Any] = await asyncio.gather(
+            *(redis.hmget(key, names) for key in keys[start : start + _CALLS])
+        )
+        found += (
+            kind.decode(
+                {
+                    name: value
+                    for name, value in zip(names, values, strict=True)
+                    if value is not None
+                }
+            )
+            for values in some
+        )
     return found
 
 
-def positions_text(positions: Iterable[int | bytes | None]) -> str:
-    """Return the positions of all shards."""
-    return ",".join(_text(position) for position in positions)
+def positions_text(heads: Iterable[Head | None]) -> str:
+    """Return the positions of heads; nothing where there is no head."""
+    return ",".join("" if head is None else str(head.position) for head in heads)
 
 
-def positions_of(text: bytes) -> list[int]:
-    """Return the positions of all shards from what `positions_text` made of them."""
-    return [int(position or 0) for position in text.split(b",")]
+def positions_of(text: str) -> list[int]:
+    """Return the positions that `positions_text` wrote; 0 where there was no head."""
+    return [int(position or 0) for position in text.split(",")]
 
 
-def published_text(
-    shards: Iterable[tuple[int | bytes | None, bytes | None] | None], trending: bytes
-) -> str:
+def published_text(shards: Iterable[ShardHead | None], trending: bytes) -> str:
     """Return what changes whenever a list has changed that lists for users are made of.
 
     Args:
-        shards: The position of each, and how many lists it has published; None without a head.
+        shards: The head of each: its position, and how many lists it has published.
         trending: The list of what is trending, of which only the order of its entries counts; b""
             for none.
     """
-    heads = ((None, None) if shard is None else shard for shard in shards)
-    counts = ",".join(":".join(_text(value) for value in head) for head in heads)
+    counts = ",".join(
+        ":" if head is None else f"{head.position}:{_text(head.published)}" for head in shards
+    )
     return f"{counts}/{crc32(' '.join(ids_of(trending)).encode())}"
 
 
-def matched_text(
-    catalogue: Iterable[int | bytes | None],
-    shards: Iterable[tuple[int | bytes | None, bytes | None] | None],
-) -> str:
+def matched_text(catalogue: Iterable[Head | None], shards: Iterable[ShardHead | None]) -> str:
     """Return what changes whenever content neighbours may be others than they were.
 
     Args:
-        catalogue: The position of each of its partitions.
-        shards: The position of each, and how many lists it has published; None without a head.
+        catalogue: The head of each of its partitions: its position.
+        shards: The head of each: its position, and how many lists it has published.
     """
     return f"{positions_text(catalogue)}/{published_text(shards, b'')}"
 
@@ -78,5 +103,5 @@ def ids_of(content: bytes) -> list[str]:
     return [entry.id for entry in _decode(content).items] if content else []
 
 
-def _text(value: int | bytes | None) -> str:
-    return value.decode() if isinstance(value, bytes) else "" if value is None else str(value)
+def _text(count: int | None) -> str:
+    return "" if count is None else str(count)

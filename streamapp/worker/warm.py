@@ -1,6 +1,6 @@
 """Compiles the kernels ahead of the first event: `python -m streamapp.worker.warm`.
 
-The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the second run takes no time.
+The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the second run only loads it.
 """
 
 import numpy as np
@@ -8,8 +8,7 @@ import numpy as np
 from streamapp.core.arrays.digest import digests
 from streamapp.core.content.neighbours import Match, Matches
 from streamapp.core.content.tfidf import Texts
-from streamapp.core.counts.decayed_norms import DecayedNorms
-from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.history import Interactions, revise
@@ -23,6 +22,7 @@ from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.shard.shard import Shard
+from streamapp.worker.kernel_cache import remove_stale
 
 
 def warm(decay: Decay | None = None, *, content: bool = False) -> None:
@@ -33,8 +33,8 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
         content: Whether products have content neighbours, which takes more of them.
     """
     registry = Registry()
-    norms: Norms = DecayedNorms.unpack(b"") if decay else Norms.unpack(b"")
-    shard = Shard(0, 1, Rule(top_n=2), "", 0, Registry(), norms, AppliedOffsets())
+    counts = ItemCounts.unpack(decayed=decay is not None)
+    shard = Shard(0, 1, Rule(top_n=2), "", 0, Registry(), counts, AppliedOffsets())
     histories = [b"", b""]
     for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
         interactions = Interactions(
@@ -55,8 +55,8 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
         numbers = np.flatnonzero(shard.rows.present).astype(np.int32)
         ranking = shard.rank(numbers)
         encode_item_lists(numbers, ranking, 1, shard.rows.as_of, shard.registry)
-        shard.remember(numbers, ranking)
-        shard.outdated(shard.norms.moved, shard.norms.fell)
+        shard.lists.acknowledge(numbers, ranking)
+        shard.outdated(shard.norms.changed, shard.norms.decreased)
         shard.norms.packed_changes(0)
     partitions_of([b"key"], 1)
     roles = RoleRegistry((f"{VIEWED}a", f"{BOUGHT}a", f"{BOUGHT}b"))
@@ -68,14 +68,14 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
         np.zeros(len(registry), np.int32), np.array([0]), np.array([1]), np.array([0], np.int32),
         np.ones(1),
     )  # fmt: skip
-    tastes = Profiles.unpack(histories, registry, decay)
-    blended = blend(tastes, lists, registry, Blend(top_n=1, depth=1))
+    profiles = Profiles.unpack(histories, registry, decay)
+    blended = blend(profiles, lists, registry, Blend(top_n=1, depth=1))
     digests(*blended)
     encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)
     if content:
         product = Product(available=True, title="new", category="")
         Texts({"d": product, "e": product}).nearest(["d"], 1)
-        shard.match(Matches("", 1, [("d", [Match("e", 1.0)])]), 2)
+        shard.apply_matches(Matches("", 1, [("d", [Match("e", 1.0)])]), 2)
         number = np.array([shard.registry.find("d")], np.int32)
         shard.load(number, [None])
         shard.rank(number)
@@ -84,3 +84,4 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
 if __name__ == "__main__":
     warm(content=True)
     warm(Decay(86_400.0))
+    remove_stale()

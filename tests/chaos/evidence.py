@@ -1,6 +1,8 @@
 """Chaos. The evidence: what topics and heads hold after a run that failed, for whoever asks why."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
 
 import orjson
 
@@ -29,12 +31,11 @@ async def keep_evidence(deployment: Deployment, topics: Iterable[str]) -> None:
         layout = await existing_partitions(settings, state_topics(settings))
         standing = await read_standing(redis, settings, layout)
     heads = {
-        f"{tp.topic}/{tp.partition}": {
-            "position": head.position,
-            "fences": head.fences,
-            "fields": {name: value.decode(errors="replace") for name, value in head.fields.items()},
-        }
-        for tp, head in standing.heads.items()
-        if head
+        f"{tp.topic}/{tp.partition}": asdict(head) for tp, head in standing.heads.items() if head
     }
-    (deployment.folder / "heads.json").write_bytes(orjson.dumps(heads))
+    (deployment.folder / "heads.json").write_bytes(orjson.dumps(heads, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has for bytes and named tuples."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else list(value)

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from streamapp.agents.catalogue.stage import CatalogueStage
 from streamapp.agents.runtime.context import StageContext
 from streamapp.config.settings import Settings
-from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.events.catalogue_record import Product, decode_product
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.ids.registry import Registry
@@ -76,16 +76,16 @@ class Desk:
     def heard(self, shard: int, deltas: str = DELTAS) -> dict[str, bool]:
         """Return what a shard makes of its notices: whether each item is hidden."""
         made = self.shard(shard, deltas)
-        hidden = made.availability.hidden.tolist()
+        hidden = made.visibility.hidden.tolist()
         return dict(zip(made.registry.ids, hidden, strict=False))
 
     def shard(self, shard: int, deltas: str = DELTAS) -> Shard:
         """Return a shard that has heard its notices."""
         made = Shard(
-            shard, SHARDS, Rule(3), "g", 0, Registry(), Norms.unpack(b""), AppliedOffsets()
+            shard, SHARDS, Rule(3), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets()
         )
         for offset, one in enumerate(self.broker.taken.get((deltas, shard), [])):
-            made.hear(decode_update(one.value), offset)
+            made.apply_update(decode_update(one.value), offset)
         return made
 
     def categories(self, deltas: str = DELTAS) -> dict[str, str]:

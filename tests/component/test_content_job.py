@@ -22,8 +22,9 @@ from streamapp.errors import ClaimLostError, PositionMovedError
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import lists_of
+from streamapp.store.slot.head import CatalogueHead, Head, ShardHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.content import put_content, read_content
 from streamapp.store.versions import matched_text
 
@@ -62,7 +63,7 @@ class Shop:
         """Make the slots."""
         await self.redis.hset("s:layout", mapping={":generation": "g", "goods": 1, DELTAS: SHARDS})
         for tag in (catalogue_tag(0), *map(rows_tag, range(SHARDS))):
-            await self.slot(tag).create(0, {})
+            await self.slot(tag).create(0)
 
     def slot(self, tag: str) -> Slot:
         """Return a slot."""
@@ -97,7 +98,7 @@ class Shop:
     async def say(self, **products: Product | None) -> None:
         """Change the catalogue."""
         slot = self.slot(catalogue_tag(0))
-        head = await slot.head()
+        head = await slot.head(Head)
         assert head is not None
         blobs = {item: encode_product(one) if one else b"" for item, one in products.items()}
         await slot.put(head.position + 1, blobs.items())
@@ -115,11 +116,11 @@ class Shop:
         """Let shards apply and store what was sent."""
         taken, self.taken = self.taken, []
         for shard, matches in taken:
-            assert matches.admitted(self.fences[shard])
+            assert matches.admit(self.fences[shard])
             self.content[shard].apply(matches, self.position[shard], Registry())
             self.position[shard] += 1
         for shard, slot in enumerate(map(self.slot, map(rows_tag, range(SHARDS)))):
-            head = await slot.head()
+            head = await slot.head(Head)
             assert head is not None
             fields = self.content[shard].packed_changes()
             await put_content(slot, self.position[shard], fields)
@@ -141,10 +142,10 @@ class Shop:
 
     async def at_rest(self) -> bool:
         """Say whether it is noted that nothing is missing of what is there now."""
-        heads = [await self.slot(tag).head() for tag in (catalogue_tag(0), "i0", "i1")]
-        about = [(head.position, head.fields.get("published")) for head in heads if head]
-        noted = heads[1].fields.get("matched", b"").decode() if heads[1] else ""
-        return noted == matched_text([about[0][0]], about[1:])
+        catalogue = [await self.slot(catalogue_tag(0)).head(CatalogueHead)]
+        shards = [await self.slot(tag).head(ShardHead) for tag in ("i0", "i1")]
+        assert shards[0] is not None
+        return shards[0].content_version == matched_text(catalogue, shards)
 
 
 async def looked(owner: ContentJob, times: int = 6) -> None:
@@ -283,6 +284,6 @@ async def test_fields_are_written_and_removed_and_know_how_far_they_are(shop: Sh
     with pytest.raises(PositionMovedError):
         await put_content(slot, 9, [("b", b"")])
     many = [(f"i{number}", b"x") for number in range(1_201)]
-    await (again := shop.slot("i0")).head()
+    await (again := shop.slot("i0")).head(Head)
     await put_content(again, 8, many)
     assert len((await read_content(shop.redis, slot.keys)).lists) == 1_203

@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from streamapp.agents.histories.stage import HistoryStage
 from streamapp.core.messages.interaction_batch import encode_idle
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.head import Head
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
 from tests.component.harness.stages import GENERATION, Broker, cut, outside, record
 

@@ -97,7 +97,7 @@ async def test_rows_are_on_the_way_until_the_topic_has_their_lists() -> None:
     desk = Desk()
     await desk.publication.open(desk.shard, 0)
     await desk.publish(desk.rows)
-    assert not desk.shard.dirty.any()
+    assert not desk.shard.lists.dirty.any()
     assert desk.publication.on_the_way.tolist() == [0, 1, 2]
     assert desk.publication.under_way
     assert not desk.publication.arrived
@@ -116,7 +116,7 @@ async def test_a_row_whose_list_is_older_than_the_key_stays_dirty() -> None:
     desk.broker.open.set()
     await desk.publication.open(desk.shard, 0)
     await desk.publish(desk.rows)
-    assert np.flatnonzero(desk.shard.dirty).tolist() == [1]
+    assert np.flatnonzero(desk.shard.lists.dirty).tolist() == [1]
     assert desk.publication.on_the_way.tolist() == [0, 2]
     await desk.publication.settle()
 
@@ -214,7 +214,7 @@ async def test_a_sweep_and_new_lists_take_turns_where_both_always_have_something
     stage._publish, stage._refresh = publish, SimpleNamespace(step=sweep)
     stage._publishing, stage._sweeps_first = DutyCycle(0.0, 0), False
     for _ in range(6):
-        desk.shard.dirty[:] = True
+        desk.shard.lists.dirty[:] = True
         await stage._bring(busy=False)
         await desk.publication.settle()
     assert turns == ["sweep", "lists"] * 3

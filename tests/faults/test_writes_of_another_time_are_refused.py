@@ -8,8 +8,9 @@ from redis.asyncio import Redis
 
 from streamapp.errors import PositionMovedError, StateError
 from streamapp.store.lists import lists_of
+from streamapp.store.slot.head import Head, HistoriesHead
 from streamapp.store.slot.keys import SlotKeys
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from tests.servers.node import RedisNode
 
 
@@ -24,7 +25,7 @@ async def redis(node: RedisNode) -> AsyncIterator[Redis]:
 async def slot(redis: Redis) -> Slot:
     """A slot at position 10 that holds a blob of position 20."""
     made = Slot(redis, SlotKeys("s:", "u0"), "g")
-    await made.create(10, {})
+    await made.create(10)
     await made.put(20, [("a", b"new")])
     return made
 
@@ -38,14 +39,14 @@ async def test_an_older_blob_does_not_replace_a_newer_one(slot: Slot) -> None:
 async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -> None:
     """Twice the same move is one, so a lost reply is harmless; another one is refused."""
     for _ in range(2):
-        await slot.commit(10, Head(20, {"t/0": 5}, {"applied": b"3"}))
+        await slot.commit(10, HistoriesHead(20, {"t/0": 5}, applied=3))
     with pytest.raises(PositionMovedError):
         await slot.commit(10, Head(30))
     with pytest.raises(PositionMovedError):
         await slot.read_at(10, ["a"])
-    head = await slot.head()
+    head = await slot.head(HistoriesHead)
     assert head is not None
-    assert (head.position, head.fences, head.number("applied")) == (20, {"t/0": 5}, 3)
+    assert (head.position, head.applied_offsets, head.applied) == (20, {"t/0": 5}, 3)
 
 
 async def test_items_that_a_dead_worker_put_are_there_once(redis: Redis, slot: Slot) -> None:
@@ -53,7 +54,7 @@ async def test_items_that_a_dead_worker_put_are_there_once(redis: Redis, slot: S
     ids = [f"i{number}" for number in range(3_000)]
     await slot.put_items(20, 0, ids[:2_500])
     taken_over = Slot(redis, slot.keys, slot.generation)
-    await taken_over.head()
+    await taken_over.head(Head)
     await taken_over.put_items(30, 0, ids[:1_700])
     with pytest.raises(PositionMovedError):
         await slot.put_items(20, 2_500, ids[2_500:])
@@ -69,7 +70,7 @@ async def test_items_of_another_log_are_refused(slot: Slot) -> None:
     await slot.put_items(20, 0, ["a", "b"])
     with pytest.raises(StateError, match="holds other items than the log"):
         await slot.put_items(20, 1, ["c"])
-    await slot.head()
+    await slot.head(Head)
     with pytest.raises(StateError, match="shorter than the fence says"):
         await slot.put_items(20, 3, ["c"])
     assert (await slot.registry()).ids == ["a", "b"]
@@ -80,13 +81,13 @@ async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
 ) -> None:
     """The same keys and places, another generation: neither blobs nor the position change."""
     stranger = Slot(redis, slot.keys, "another")
-    await stranger.head()
+    await stranger.head(Head)
     with pytest.raises(PositionMovedError):
         await stranger.put(30, [("a", b"theirs")])
-    await stranger.head()
+    await stranger.head(Head)
     with pytest.raises(PositionMovedError):
         await stranger.put_items(30, 0, ["theirs"])
-    await stranger.head()
+    await stranger.head(Head)
     with pytest.raises(PositionMovedError):
         await stranger.commit(10, Head(30))
     assert await slot.read(["a"]) == [(20, b"new")]
@@ -111,7 +112,7 @@ async def test_a_position_does_not_move_where_what_was_put_for_it_is_lost(
                 await slot.commit(10, Head(30))
             with pytest.raises(PositionMovedError):
                 await slot.put(30, [("b", b"more")])
-            head = await slot.head()
+            head = await slot.head(Head)
             assert head is not None
             assert head.position == 10
             await slot.commit(10, Head(20))

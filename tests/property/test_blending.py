@@ -72,12 +72,12 @@ def blended(shop: Shop, rule: Blend) -> list[list[tuple[str, float, str]]]:
     """Return the list of each history: (item, score, because)."""
     registry = Registry(shop.items)
     entries = [entry for history in shop.histories for entry in history]
-    tastes = Profiles(
+    profiles = Profiles(
         np.cumsum([0, *map(len, shop.histories)], dtype=np.int64),
         np.array([registry.find(item) for item, _ in entries], np.int32),
         np.array([rating for _, rating in entries], np.float64),
     )
-    result = blend(tastes, neighbours(shop.lists, registry), registry, rule)
+    result = blend(profiles, neighbours(shop.lists, registry), registry, rule)
     assert not registry.scratch.any()
     for line, size in enumerate(result.size):
         assert (result.item[line, size:] == -1).all()
@@ -127,11 +127,13 @@ def test_histories_are_unpacked_newest_first(acts: list[Act]) -> None:
     pipeline = Pipeline(1, CAP, Rule(top_n=ALL))
     pipeline.take(acts)
     registry, kept = pipeline.registry, histories(acts, CAP)
-    tastes = Profiles.unpack([pipeline.histories[user] for user in kept], registry)
-    for start, end, history in zip(tastes.starts, tastes.starts[1:], kept.values(), strict=False):
+    profiles = Profiles.unpack([pipeline.histories[user] for user in kept], registry)
+    for start, end, history in zip(
+        profiles.starts, profiles.starts[1:], kept.values(), strict=False
+    ):
         newest = sorted(history, key=lambda item: (history[item][1], item.encode()), reverse=True)
-        assert [registry.ids[item] for item in tastes.item[start:end]] == newest
-        assert tastes.rating[start:end].tolist() == [history[item][0] for item in newest]
+        assert [registry.ids[item] for item in profiles.item[start:end]] == newest
+        assert profiles.rating[start:end].tolist() == [history[item][0] for item in newest]
 
 
 @given(streams())
@@ -166,8 +168,8 @@ def test_the_newest_of_those_that_add_as_much_is_the_reason() -> None:
 def test_an_item_without_a_list_holds_its_position(unknown: int) -> None:
     """What is behind it weighs as much as if it had one."""
     registry = Registry(["a", "b"])
-    tastes = Profiles(np.array([0, 2]), np.array([unknown, 0], np.int32), np.ones(2))
+    profiles = Profiles(np.array([0, 2]), np.array([unknown, 0], np.int32), np.ones(2))
     rule = Blend(2, depth=2, fading=0.5, exclude_from=math.inf)
-    result = blend(tastes, neighbours({"a": {"b": 1.0}}, registry), registry, rule)
+    result = blend(profiles, neighbours({"a": {"b": 1.0}}, registry), registry, rule)
     assert result.size.tolist() == [1]
     assert result.score[0, 0] == 0.5

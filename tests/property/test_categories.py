@@ -7,19 +7,19 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
-from streamapp.core.shard.visibility import AVAILABILITY, Visibility
+from streamapp.core.shard.visibility import VISIBILITY, Visibility
 from streamapp.core.trending.categories import CATEGORY, Categories, CategoryTop
 from streamapp.core.trending.popularity import POPULARITY, Popular, Popularity, most_popular
 from tests.support.trends import Shop
 
 ITEMS = [f"i{number}" for number in range(4)]
 CATEGORIES = ["", "tents", "lamps"]
-TYPES = {"popularity": POPULARITY, "availability": AVAILABILITY, "categories": CATEGORY}
+TYPES = {"popularity": POPULARITY, "visibility": VISIBILITY, "categories": CATEGORY}
 
 items = st.sampled_from(ITEMS)
 happenings = st.one_of(
@@ -52,14 +52,14 @@ class Slot:
                 array[place] = np.frombuffer(record, dtype)[0]
             packed[name] = array.tobytes()
         registry = Registry(self.ids)
-        hidden = Visibility.unpack(packed["availability"])
+        hidden = Visibility(packed["visibility"])
         hidden.reserve(len(registry))
         return Shard(
-            number, shards, Rule(top_n), "g", self.position, registry, Norms.unpack(b""),
+            number, shards, Rule(top_n), "g", self.position, registry, ItemCounts.unpack(),
             AppliedOffsets(self.fences),
             Popularity.unpack(packed["popularity"], top_n, registry, hidden.mask),
             hidden,
-            Categories.unpack(
+            Categories(
                 packed["categories"], {name: top.number for name, (_, top) in self.tops.items()}
             ),
         )  # fmt: skip
@@ -67,11 +67,11 @@ class Slot:
     def writes(self, shard: Shard) -> Iterator[Callable[[], None]]:
         """Yield every write of a checkpoint, in order."""
         at, categories = shard.position, shard.categories
-        tops = categories.tops(shard.popularity, shard.registry, shard.availability.mask)
-        for some, touched in ((categories.new(), False), (tops, True)):
+        tops = categories.dirty_tops(shard.popularity, shard.registry, shard.visibility.mask)
+        for some, touched in ((categories.unstored(), False), (tops, True)):
             for top in some:
                 yield lambda top=top, touched=touched: self._put_top(at, top, touched)  # type: ignore[misc]
-        categories.settle()
+        categories.mark_stored()
         for name in TYPES:
             for number, record in getattr(shard, name).packed_changes(at):
                 yield lambda args=(name, number, record): self._put(at, *args)  # type: ignore[misc]
@@ -91,7 +91,7 @@ class Slot:
 
     def _commit(self, shard: Shard) -> None:
         self.position, self.ids = shard.position, list(shard.registry.ids)
-        self.fences = shard.fences.as_dict()
+        self.fences = shard.applied_offsets.as_dict()
 
 
 class Lists:

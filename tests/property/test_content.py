@@ -135,7 +135,7 @@ def test_a_hidden_neighbour_leaves_its_lists_at_once_and_the_rows_are_due() -> N
     shard = pipeline.rows[0]
     due = [due_in(pipeline)]
     for hidden in (True, False):
-        shard.dirty[:] = False
+        shard.lists.dirty[:] = False
         pipeline.tell({"x": hidden, "nothing": True})
         pipeline.drain(0)
         due.append(due_in(pipeline))
@@ -149,10 +149,10 @@ def test_a_copy_changes_nothing_and_a_list_of_nothing_takes_it_back() -> None:
     shard = pipeline.rows[0]
     due = []
     for version, near in ((5, ["x"]), (5, ["x"]), (6, ["x"]), (4, ["y"]), (7, [])):
-        shard.dirty[:] = False
+        shard.lists.dirty[:] = False
         pipeline.match(version, {"new": by_text(near)})
         pipeline.drain(0)
-        due.append(bool(shard.dirty.any()))
+        due.append(bool(shard.lists.dirty.any()))
     assert due == [True, False, False, False, True]
     assert (shard.content.lists, shard.alive().tolist()) == ({}, [])
 
@@ -161,12 +161,12 @@ def test_nothing_is_published_while_content_is_stored_ahead() -> None:
     """A list at a position is of the state at that position."""
     pipeline = Pipeline(1, 9, Rule(2))
     shard = pipeline.rows[0]
-    shard.content = Content({"new": encode_list(by_text(["x"]))}, furthest=2)
-    assert shard.catches_up
+    shard.content = Content({"new": encode_list(by_text(["x"]))}, max_stored_position=2)
+    assert shard.is_replaying
     pipeline.match(1, {"new": by_text(["x"])})
     pipeline.match(1, {"new": by_text(["x"])})
     pipeline.drain(0)
-    assert not shard.catches_up
+    assert not shard.is_replaying
     assert due_in(pipeline) == ["new"]
 
 
@@ -177,7 +177,7 @@ def test_what_readers_get_says_what_it_rests_on() -> None:
     pipeline.match(1, {"new": [Match("a", 0.5)], "a": [Match("new", 0.5)]})
     pipeline.drain(0)
     shard = pipeline.rows[0]
-    assert not shard.match(Matches("before", 9, [("new", [Match("b", 1.0)])]), 9)
+    assert not shard.apply_matches(Matches("before", 9, [("new", [Match("b", 1.0)])]), 9)
     numbers = shard.registry.number(["new", "a"])
     pipeline.load(0, numbers[~shard.rows.present[numbers]])
     lists = dict(
@@ -194,4 +194,6 @@ def test_what_readers_get_says_what_it_rests_on() -> None:
 def due_in(pipeline: Pipeline) -> list[str]:
     """Return the items whose rows are due, in the order of their ids."""
     shard = pipeline.rows[0]
-    return sorted(shard.registry.ids[number] for number in np.flatnonzero(shard.dirty).tolist())
+    return sorted(
+        shard.registry.ids[number] for number in np.flatnonzero(shard.lists.dirty).tolist()
+    )

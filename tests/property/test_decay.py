@@ -7,6 +7,7 @@ from hypothesis import given
 
 from streamapp.core.counts.decayed_norms import DECAYED_NORM, DecayedNorms
 from streamapp.core.counts.era_index import EraIndex
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.histories.decay import Decay
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import MEASURES, Measure, Rule
@@ -64,7 +65,7 @@ def ages_of(pipeline: Pipeline) -> EraIndex:
     """Return the aged items of the only shard."""
     norms = pipeline.rows[0].norms
     assert isinstance(norms, DecayedNorms)
-    return norms.ages
+    return norms.eras
 
 
 def drain(pipeline: Pipeline) -> None:
@@ -126,7 +127,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     fence = data.draw(st.integers(0, len(pipeline.log[0])))
     whole = pipeline.store_at(0, fence)
     shard = pipeline.rows[0]
-    names, fences = list(shard.registry.ids), shard.fences.as_dict()
+    names, fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
     stored = dict(shard.norms.packed_changes(fence))
     ahead = data.draw(st.integers(fence, len(whole)))
     pipeline.log[0] = whole[:ahead]
@@ -138,21 +139,22 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     reborn = Pipeline(1, cap, Rule(100), decay=decay)
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
     packed = b"".join(stored[number] for number in range(len(stored)))
-    norms = DecayedNorms.unpack(packed)
+    counts = ItemCounts.unpack(packed, decayed=True)
     reborn.rows[0] = Shard(
-        0, 1, Rule(100), "g", fence, Registry(names), norms, AppliedOffsets(fences)
+        0, 1, Rule(100), "g", fence, Registry(names), counts, AppliedOffsets(fences)
     )
     reborn.load(0, np.array([row for row in pipeline.stored[0] if row < len(names)], np.int32))
-    moved = np.ones(len(reborn.rows[0].owned), np.bool_)
-    reborn.rows[0].touching(np.flatnonzero(reborn.rows[0].rows.present).astype(np.int32), moved)
+    shard = reborn.rows[0]
+    present = np.flatnonzero(shard.rows.present).astype(np.int32)
+    shard.rows.with_neighbours(present, np.ones(len(shard.owned), np.bool_))
     reborn.drain(0)
 
-    assert not reborn.rows[0].catches_up
+    assert not reborn.rows[0].is_replaying
     assert_as_defined(reborn, oracle.faded(acts, cap, half_life_s, 100), 100)
     straight = Pipeline(1, cap, Rule(100), decay=decay)
     straight.log[0] = whole
     straight.drain(0)
-    for name in ("item", "age"):
+    for name in ("item", "era"):
         found, wanted = (getattr(ages_of(one), name) for one in (reborn, straight))
         np.testing.assert_array_equal(found, wanted)
 

@@ -20,8 +20,8 @@ def publish(pipeline: Pipeline, number: int, rows: np.ndarray, published: Publis
     shard = pipeline.rows[number]
     pipeline.load(number, rows[~shard.rows.present[rows]])
     ranking = shard.rank(rows)
-    changed = shard.differs(rows, ranking)
-    ids = shard.registry.names
+    changed = shard.lists.differs(rows, ranking)
+    ids = shard.registry.public_ids
     for line in np.flatnonzero(changed).tolist():
         entries = [
             (ids[ranking.item[line, place]], float(ranking.score[line, place]),
@@ -31,22 +31,22 @@ def publish(pipeline: Pipeline, number: int, rows: np.ndarray, published: Publis
         published.pop(ids[rows[line]], None)
         if entries:
             published[ids[rows[line]]] = entries
-    shard.remember(rows, ranking)
+    shard.lists.acknowledge(rows, ranking)
 
 
 def publish_dirty(pipeline: Pipeline, number: int, published: Published) -> None:
     """Publish the rows of a shard that changed."""
     shard = pipeline.rows[number]
-    dirty = np.flatnonzero(shard.dirty).astype(np.int32)
-    shard.dirty[:] = False
+    dirty = np.flatnonzero(shard.lists.dirty).astype(np.int32)
+    shard.lists.dirty[:] = False
     publish(pipeline, number, dirty, published)
 
 
 def sweep(pipeline: Pipeline, number: int, published: Published) -> None:
     """Publish the rows of a shard whose list may differ because norms moved."""
     norms = pipeline.rows[number].norms
-    outdated = pipeline.rows[number].outdated(norms.moved, norms.fell)
-    norms.moved[:] = norms.fell[:] = False
+    outdated = pipeline.rows[number].outdated(norms.changed, norms.decreased)
+    norms.changed[:] = norms.decreased[:] = False
     publish(pipeline, number, outdated, published)
 
 

@@ -47,7 +47,7 @@ def test_a_shelf_holds_the_list_that_was_asked_for_last(
     for read_at, found in reads:
         numbers = numbers_of(found)
         old = [number for number in found if number not in model or model[number][0] <= read_at]
-        assert shelf.older(numbers, read_at).tolist() == old
+        assert shelf.stale(numbers, read_at).tolist() == old
         digests = np.array([hash(tuple(items)) for items in found.values()], np.int64)
         changed = shelf.changed(numbers, digests, read_at)
         for number, items, other in zip(found, found.values(), changed.tolist(), strict=True):
@@ -64,12 +64,12 @@ def test_a_shelf_holds_the_list_that_was_asked_for_last(
             if other
         ]
         count = int(changed.sum())
-        shelf.put(numbers[changed], digests[changed], lists, read_at, version - count)
+        shelf.store(numbers[changed], digests[changed], lists, read_at, version - count)
         for number, (_, items, made) in model.items():
             expected = [(item, float(place)) for place, item in enumerate(items)]
             assert listed(shelf, registry, number) == expected
-            assert shelf.read(number).items.tolist() == registry.number(items).tolist()
-            assert shelf.read(number).version == made
+            assert shelf.get(number).items.tolist() == registry.number(items).tolist()
+            assert shelf.get(number).version == made
             assert shelf.version[shelf.line[number]] == made
         assert shelf.size >= sum(len(items) for _, items, _ in model.values())
 
@@ -80,8 +80,8 @@ def test_a_list_that_changes_takes_no_more_room_where_it_fits() -> None:
     shelf, number = ListCache(registry), numbers_of([3])
     for turn in range(100):
         digests = np.array([turn], np.int64)
-        shelf.older(number, 0.0)
+        shelf.stale(number, 0.0)
         assert shelf.changed(number, digests, float(turn)).all()
         items = [Scored(f"{turn}-{place}", 1.0) for place in range(20)]
-        shelf.put(number, digests, [Scores(float(turn), items)], float(turn), turn)
+        shelf.store(number, digests, [Scores(float(turn), items)], float(turn), turn)
     assert shelf.size == 20

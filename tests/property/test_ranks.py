@@ -25,14 +25,14 @@ similarities = st.builds(
 )
 
 
-def everywhere(places: Places, counts: Counts, tastes: Profiles) -> list[int]:
+def everywhere(places: Places, counts: Counts, profiles: Profiles) -> list[int]:
     """Return the place of every item, and of one that nobody knows."""
-    return [places.place(tastes, item) for item in range(-1, len(counts.registry))]
+    return [places.place(profiles, item) for item in range(-1, len(counts.registry))]
 
 
-def listed(counts: Counts, tastes: Profiles, variant: Variant) -> list[int]:
+def listed(counts: Counts, profiles: Profiles, variant: Variant) -> list[int]:
     """Return the same, from the list."""
-    line = counts.lists(tastes, variant)[0].tolist()
+    line = counts.lists(profiles, variant)[0].tolist()
     known = range(len(counts.registry))
     return [0, *(line.index(item) + 1 if item in line else 0 for item in known)]
 
@@ -48,9 +48,9 @@ def test_the_place_of_an_item_is_that_in_the_list_at_every_moment(
     asleep = Places(frozen, variant)
     freeze = data.draw(st.integers(0, len(acts)))
     for number, act in enumerate(acts):
-        tastes = engine.tastes([act.user])
-        assert everywhere(places, counts, tastes) == listed(counts, tastes, variant)
-        assert everywhere(asleep, frozen, tastes) == listed(frozen, tastes, variant)
+        profiles = engine.profiles([act.user])
+        assert everywhere(places, counts, profiles) == listed(counts, profiles, variant)
+        assert everywhere(asleep, frozen, profiles) == listed(frozen, profiles, variant)
         if number == freeze:
             frozen = engine.frozen()
             asleep = Places(frozen, variant)

@@ -14,12 +14,13 @@ from streamapp.agents.shard.checkpoint import Pending
 from streamapp.agents.shard.sweep import ItemSweep
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content, Match
-from streamapp.core.counts.norms import NORM, Norms
+from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms import NORM
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import MEASURES, Measure, Ranking, Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
-from streamapp.core.shard.visibility import AVAILABILITY, Visibility
+from streamapp.core.shard.visibility import VISIBILITY, Visibility
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
@@ -46,8 +47,7 @@ class Standing:
             name = ids[numbers[line]]
             if self.lists.get(name, (0, []))[0] <= shard.position:
                 self.lists[name] = shard.position, entries
-                shard.remember(numbers[line : line + 1], ranking.only(np.array([line])))
-                shard.dirty[numbers[line]] = False
+                shard.lists.acknowledge(numbers[line : line + 1], ranking.only(np.array([line])))
 
 
 def by_text(items: list[str]) -> list[Match]:
@@ -75,14 +75,14 @@ class Owner:
     async def publish(self) -> None:
         """Publish what is dirty, as the agent does."""
         shard = self.shard
-        numbers = np.flatnonzero(shard.dirty).astype(np.int32)
-        if not len(numbers) or shard.catches_up:
+        numbers = np.flatnonzero(shard.lists.dirty).astype(np.int32)
+        if not len(numbers) or shard.is_replaying:
             return
         await self.load(numbers[~shard.rows.present[numbers]])
         numbers = numbers[~shard.ahead(numbers)]
         ranking = shard.rank(numbers)
-        changed = shard.differs(numbers, ranking)
-        shard.dirty[numbers[~changed]] = False
+        changed = shard.lists.differs(numbers, ranking)
+        shard.lists.mark_clean(numbers[~changed])
         await self.standing.publish(shard, numbers, ranking, changed)
 
     def save(self) -> None:
@@ -94,21 +94,21 @@ class Owner:
         norms["sum_sq"] = shard.norms.sum_sq[: len(norms)]
         norms["users"] = shard.norms.users[: len(norms)]
         self.norms = norms.tobytes()
-        hidden = np.zeros(len(shard.registry), AVAILABILITY)
+        hidden = np.zeros(len(shard.registry), VISIBILITY)
         hidden["position"] = shard.position
-        hidden["hidden"] = shard.availability.hidden[: len(hidden)]
+        hidden["hidden"] = shard.visibility.hidden[: len(hidden)]
         self.hidden = hidden.tobytes()
         self.content = dict(shard.content.lists)
-        self.ids, self.fences = list(shard.registry.ids), shard.fences.as_dict()
+        self.ids, self.fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
         self.position = shard.position
-        self.pending = Pending.of(shard.dirty, self.refresh.pending, None)
+        self.pending = Pending.of(shard.lists.dirty, self.refresh.pending, None)
 
     def kill(self) -> None:
         """Start again from what is stored."""
         self.pipeline.rows[0] = Shard(
             0, 1, self.pipeline.rule, "g", self.position, Registry(self.ids),
-            Norms.unpack(self.norms), AppliedOffsets(self.fences),
-            availability=Visibility.unpack(self.hidden),
+            ItemCounts.unpack(self.norms), AppliedOffsets(self.fences),
+            visibility=Visibility(self.hidden),
             content=Content(dict(self.content), self.position),
         )  # fmt: skip
         self.pipeline.read[0] = self.position
@@ -118,7 +118,7 @@ class Owner:
     async def settle(self) -> None:
         """Publish and sweep until nothing is left to do."""
         self.pipeline.drain(0)
-        while self.shard.dirty.any() or self.refresh.pending.any():
+        while self.shard.lists.dirty.any() or self.refresh.pending.any():
             await self.publish()
             await self.refresh.step()
 

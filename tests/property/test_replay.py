@@ -4,7 +4,8 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from streamapp.core.counts.norms import NORM, Norms
+from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms import NORM
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -46,7 +47,7 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     fence = data.draw(st.integers(0, len(pipeline.log[0])))
     whole = pipeline.store_at(0, fence)
     shard = pipeline.rows[0]
-    ids, fences = list(shard.registry.ids), shard.fences.as_dict()
+    ids, fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
     norms = dict(shard.norms.packed_changes(fence))
     ahead = data.draw(st.integers(fence, len(whole)))
     pipeline.log[0] = whole[:ahead]
@@ -65,12 +66,12 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
         "g",
         fence,
         Registry(ids),
-        Norms.unpack(stored.tobytes()),
+        ItemCounts.unpack(stored.tobytes()),
         AppliedOffsets(fences),
     )
-    assert reborn.rows[0].catches_up == any(stored["position"] > fence)
+    assert reborn.rows[0].is_replaying == any(stored["position"] > fence)
     reborn.drain(0)
-    assert not reborn.rows[0].catches_up
+    assert not reborn.rows[0].is_replaying
 
     straight = Pipeline(1, cap, Rule(5))
     straight.log[0] = whole
@@ -89,9 +90,9 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
     fence = data.draw(st.integers(0, len(pipeline.log[0])))
     whole = pipeline.store_at(0, fence)
     shard = pipeline.rows[0]
-    ids, fences = list(shard.registry.ids), shard.fences.as_dict()
-    norms = pipeline.norms.unpack(norm_records(dict(shard.norms.packed_changes(fence))))
-    shard.dirty[:] = False
+    ids, fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
+    packed = norm_records(dict(shard.norms.packed_changes(fence)))
+    shard.lists.dirty[:] = False
     while pipeline.read[0] < len(whole):
         pipeline.log[0] = whole[: data.draw(st.integers(pipeline.read[0] + 1, len(whole)))]
         pipeline.drain(0)
@@ -101,10 +102,12 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
 
     reborn = Pipeline(1, cap, Rule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
-    reborn.rows[0] = Shard(0, 1, Rule(5), "g", fence, Registry(ids), norms, AppliedOffsets(fences))
+    reborn.rows[0] = Shard(
+        0, 1, Rule(5), "g", fence, Registry(ids), ItemCounts.unpack(packed), AppliedOffsets(fences)
+    )
     reborn.drain(0)
     assert reborn.counts() == pipeline.counts()
-    assert set(np.flatnonzero(shard.dirty)) <= set(np.flatnonzero(reborn.rows[0].dirty))
+    assert set(np.flatnonzero(shard.lists.dirty)) <= set(np.flatnonzero(reborn.rows[0].lists.dirty))
 
 
 def norm_records(changes: dict[int, bytes]) -> bytes:

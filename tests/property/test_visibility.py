@@ -12,7 +12,7 @@ from streamapp.core.messages.popularity_increments import (
     PopularityIncrements,
     popularity_increments,
 )
-from streamapp.core.shard.visibility import AVAILABILITY, Visibility
+from streamapp.core.shard.visibility import VISIBILITY, Visibility
 from streamapp.core.trending.popularity import Popular, Popularity
 
 ITEMS = 6
@@ -43,9 +43,9 @@ def test_copies_and_other_cuts_of_the_same_changes_hide_the_same(
         start = data.draw(st.integers(0, sent))
         end = data.draw(st.integers(start, len(whole)))
         sent = max(sent, end)
-        news = CatalogueUpdate("g", 0, whole[start:end]).news(fences)
+        news = CatalogueUpdate("g", 0, whole[start:end]).new_changes(fences)
         found.apply(news, offset, registry)
-    found.apply(CatalogueUpdate("g", 0, whole[sent:]).news(fences), 99, registry)
+    found.apply(CatalogueUpdate("g", 0, whole[sent:]).new_changes(fences), 99, registry)
     found.reserve(ITEMS)
     assert hidden_of(found, registry) == dict.fromkeys(NAMES, False) | dict(some)
     assert found.count == found.hidden.sum()
@@ -60,7 +60,7 @@ def test_what_is_stored_ahead_is_right_in_the_end_and_all_that_may_differ_is_nam
     fence = data.draw(st.integers(0, len(whole)))
     ahead = data.draw(st.integers(fence, len(whole)))
     before.reserve(ITEMS)
-    packed = np.zeros(ITEMS, AVAILABILITY)
+    packed = np.zeros(ITEMS, VISIBILITY)
     for change in whole[:fence]:
         before.apply([change], change.offset, registry)
     written, then = before.packed_changes(fence), before.hidden.copy()
@@ -69,9 +69,9 @@ def test_what_is_stored_ahead_is_right_in_the_end_and_all_that_may_differ_is_nam
     further = before.packed_changes(ahead)
     written += further[: data.draw(st.integers(0, len(further)))]
     for number, record in written:
-        packed[number] = np.frombuffer(record, AVAILABILITY)[0]
+        packed[number] = np.frombuffer(record, VISIBILITY)[0]
 
-    after, concerned = Visibility.unpack(packed.tobytes()), set[int]()
+    after, concerned = Visibility(packed.tobytes()), set[int]()
     for change in whole[fence:]:
         concerned |= set(after.apply([change], change.offset, registry).tolist())
     assert hidden_of(after, registry) == dict.fromkeys(NAMES, False) | dict(some)
@@ -110,7 +110,7 @@ def test_what_is_most_popular_leaves_out_what_is_hidden_and_is_refilled(
         numbers = np.array([item], np.int32)
         if isinstance(step, bool):
             hidden[item] = step
-            found.turn(numbers, registry, hidden if hidden.any() else NOTHING)
+            found.refresh_top(numbers, registry, hidden if hidden.any() else NOTHING)
         else:
             total[item] += step
             found.add(_mass(numbers, step), offset, registry, hidden)
@@ -129,7 +129,7 @@ def test_an_item_that_is_hidden_makes_room_for_the_next() -> None:
         found.add(_mass(np.array([item], np.int32), weight), item, registry)
     tops = [names(found.top)]
     for hidden in ([True, False, False], [True, True, True], [False, False, True]):
-        found.turn(np.arange(3, dtype=np.int32), registry, np.array(hidden))
+        found.refresh_top(np.arange(3, dtype=np.int32), registry, np.array(hidden))
         tops.append(names(found.top))
     assert tops == [["a", "b"], ["b", "c"], [], ["a", "b"]]
 

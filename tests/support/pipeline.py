@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streamapp.core.content.neighbours import Match, Matches, decode_matches, encode_matches
-from streamapp.core.counts.decayed_norms import DecayedNorms
-from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.history import Revisions, revise
 from streamapp.core.histories.role_items import RoleRegistry, directed, registry_of, roles_of
@@ -55,15 +54,10 @@ class Pipeline:
         self.read = [0] * self.shards
         self.rows: list[Shard] = [
             Shard(number, self.shards, self.rule, "g", 0, registry_of(self.kind),
-                  self.norms.unpack(b""), AppliedOffsets())
+                  ItemCounts.unpack(decayed=self.decay is not None), AppliedOffsets())
             for number in range(self.shards)
         ]  # fmt: skip
         self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]
-
-    @property
-    def norms(self) -> type[Norms]:
-        """What shards keep norms as."""
-        return DecayedNorms if self.decay else Norms
 
     def take(self, acts: list[Act]) -> None:
         """Apply one cut."""
@@ -132,9 +126,9 @@ class Pipeline:
         admitted = []
         for offset, message in enumerate(log[self.read[number] :], self.read[number]):
             if isinstance(message, CatalogueUpdate):
-                shard.hear(message, offset)
+                shard.apply_update(message, offset)
             elif isinstance(message, Matches):
-                shard.match(message, offset)
+                shard.apply_matches(message, offset)
             else:
                 admitted.append((offset, shard.admit(decode_delta(message))))
         some = [(offset, blocks) for offset, blocks in admitted if blocks is not None]
@@ -193,7 +187,7 @@ class Pipeline:
             owned = np.flatnonzero(shard.owned).astype(np.int32)
             self.load(number, owned[~shard.rows.present[owned]])
             ranking = shard.rank(owned)
-            ids = shard.registry.names
+            ids = shard.registry.public_ids
             for line, row in enumerate(owned.tolist()):
                 if size := int(ranking.size[line]):
                     result[ids[row]] = [

@@ -78,7 +78,7 @@ class Shop:
         log, admitted = self.logs[shard.number][:end], []
         for offset, message in enumerate(log[shard.position :], shard.position):
             if isinstance(message, CatalogueUpdate):
-                shard.hear(message, offset)
+                shard.apply_update(message, offset)
             elif blocks := shard.admit(decode_delta(message)):
                 admitted.append((offset, blocks))
         absent = shard.absent([blocks for _, blocks in admitted])

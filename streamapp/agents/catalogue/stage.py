@@ -20,15 +20,13 @@ from streamapp.core.messages.catalogue_update import UPDATE_KEY, VisibilityChang
 from streamapp.core.trending.categories import NO_CATEGORY
 from streamapp.errors import StateError
 from streamapp.pipelines import pipelines
+from streamapp.store.slot.head import CatalogueHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag
 from streamapp.store.slot.manifest import partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.products import product_in
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
-
-_TOLD = "categories_told"
-"""The field of a head that says that shards were told of categories all along."""
 
 
 @dataclass(slots=True)
@@ -73,10 +71,12 @@ class CatalogueStage:
             )
             for kind, one in pipelines(self._settings).items()
         }
-        head = await open_slot(self._outside, self._slot, tp, known, self._outside.pipeline.results)
-        self._position, self._dead = head.position, head.number("dead")
-        self._mark = RecordFingerprint.decode(head.fields.get("mark", b""))
-        if self._mark is not None and _TOLD not in head.fields:
+        head = await open_slot(
+            self._outside, self._slot, CatalogueHead, tp, known, self._outside.pipeline.results
+        )
+        self._position, self._dead = head.position, head.dead
+        self._mark = RecordFingerprint.decode(head.last_record or b"")
+        if self._mark is not None and not head.categories_told:
             raise StateError(
                 f"{tp.topic}[{tp.partition}]: the catalogue was read by a version that told shards "
                 "of no categories; count again from the first event with `streamapp rebuild`"
@@ -98,8 +98,8 @@ class CatalogueStage:
         await self._slot.put(end, news.known.items())
         self._failpoints.reach("catalogue.blobs-put")
         dead = self._dead + len(refusals)
-        fields = {"mark": mark.encode(), "dead": str(dead).encode(), _TOLD: b"1"}
-        await self._slot.commit(self._position, Head(end, fields=fields))
+        head = CatalogueHead(end, last_record=mark.encode(), dead=dead, categories_told=True)
+        await self._slot.commit(self._position, head)
         self._position, self._dead = end, dead
         self._failpoints.reach("catalogue.position-moved")
 

@@ -48,7 +48,7 @@ class OnlineEvaluation:
         sample = UserSample(self._share, now - self._within_s, now + self._within_s, self._decay)
         asked: dict[str, Probe] = {}
         for news in some:
-            for question in sample.questions(news, histories, registry, asked):
+            for question in sample.probes(news, histories, registry, asked):
                 asked[question.user] = question
         if not asked:
             return

@@ -17,42 +17,38 @@ from streamapp.agents.runtime.background import AWAKE_S, BackgroundTask, gather_
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import decoded, open_slot, went_back
 from streamapp.agents.user_lists.user_lists import UserLists
-from streamapp.core.evaluation.online import OnlineMetrics
 from streamapp.core.histories.history import Interactions, Revisions, newest_ts, revise
 from streamapp.core.histories.role_items import RoleRegistry, directed, registry_of
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.delta import Origin, encode_deltas
 from streamapp.core.messages.interaction_batch import (
-    SKIPPED,
     Admitted,
     InteractionBatch,
     admit,
+    counted_type,
     decode_interactions,
-    skipped_field,
 )
 from streamapp.core.messages.popularity_increments import (
     NO_INCREMENTS,
     PopularityIncrements,
     popularity_increments,
 )
+from streamapp.store.slot.head import HistoriesHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag
 from streamapp.store.slot.manifest import partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
 @dataclass(slots=True)
 class _State:
-    """What the stage knows of its slot: all of it is stored there at `position`."""
+    """What the stage knows of its slot: all of it is stored there at `head.position`."""
 
-    position: int
+    head: HistoriesHead
     fences: AppliedOffsets
     registry: Registry
-    counters: dict[str, int]
-    newest_ts: float
-    served: OnlineMetrics
 
 
 class HistoryStage:
@@ -84,23 +80,12 @@ class HistoryStage:
             self._outside.redis, self._pipeline.state_prefix, self._pipeline.deltas_topic
         )
         ((tp, known),) = offsets.items()
-        head = await open_slot(self._outside, self._slot, tp, known, self._pipeline.results)
-        counters = {
-            name: int(value)
-            for name, value in head.fields.items()
-            if name in {"applied", "dead", "replayed"} or name.startswith(SKIPPED)
-        }
-        self._mark = RecordFingerprint.decode(head.fields.get("mark", b""))
-        registry = await self._slot.registry(registry_of(self._pipeline.kind))
-        newest_ts = float(head.fields.get("newest_ts", "-inf"))
-        self._state = _State(
-            head.position,
-            AppliedOffsets(head.fences),
-            registry,
-            counters,
-            newest_ts,
-            OnlineMetrics.read(head.fields),
+        head = await open_slot(
+            self._outside, self._slot, HistoriesHead, tp, known, self._pipeline.results
         )
+        self._mark = RecordFingerprint.decode(head.last_record or b"")
+        registry = await self._slot.registry(registry_of(self._pipeline.kind))
+        self._state = _State(head, AppliedOffsets(head.applied_offsets), registry)
         doubt = doubt or went_back(head, known)
         await self._user_lists.open(registry, self._shards, doubt=doubt)
         return {tp: head.position}
@@ -129,22 +114,23 @@ class HistoryStage:
             self._slot.put_items(end, known, state.registry.ids[known:]),
         )
         self._failpoints.reach("histories.deltas-sent")
-        fields = {name: str(count).encode() for name, count in state.counters.items()}
-        fields["mark"] = RecordFingerprint.of(batches[-1].records[-1]).encode()
-        fields["newest_ts"] = repr(state.newest_ts).encode()
-        fields |= state.served.stored()
-        moved = Head(end, state.fences.as_dict(), fields)
+        moved = replace(
+            state.head,
+            position=end,
+            applied_offsets=state.fences.as_dict(),
+            last_record=RecordFingerprint.of(batches[-1].records[-1]).encode(),
+        )
         async with self._moving:
             await self._slot.put(end, histories.items())
             self._failpoints.reach("histories.blobs-put")
-            await self._slot.commit(state.position, moved, len(state.registry))
-            state.position = end
+            await self._slot.commit(state.head.position, moved, len(state.registry))
+            state.head = moved
             self._user_lists.owe()
         self._failpoints.reach("histories.position-moved")
 
     async def work(self, busy: bool) -> float:
         """Bring lists to users, beside the lane, and look for idle ones."""
-        idle_in_s = await self._forgetting.step(self._state.newest_ts)
+        idle_in_s = await self._forgetting.step(self._state.head.newest_ts)
         self._aside.ended()
         if self._aside.under_way:
             return AWAKE_S
@@ -155,7 +141,7 @@ class HistoryStage:
 
     async def verify(self) -> None:
         """Compare the position."""
-        await self._slot.check(self._state.position)
+        await self._slot.check(self._state.head.position)
 
     async def finish(self) -> None:
         """Everything that was applied is already stored; bring lists to users."""
@@ -168,7 +154,7 @@ class HistoryStage:
 
     def position(self, tp: TP) -> int:
         """Return the first offset that is not applied."""
-        return self._state.position
+        return self._state.head.position
 
     def mark(self, tp: TP) -> RecordFingerprint | None:
         """Return the last record that is stored, as of `open`."""
@@ -176,7 +162,7 @@ class HistoryStage:
 
     def fence(self, tp: TP) -> int:
         """Return the first offset that is not stored."""
-        return self._state.position
+        return self._state.head.position
 
     async def _stored(self, users: Sequence[str]) -> dict[str, bytes]:
         """Return the histories that are stored; one that is ahead of the position is left out.
@@ -184,20 +170,21 @@ class HistoryStage:
         It is used beside the lane, so the position is not to move meanwhile.
         """
         async with self._moving:
-            position = self._state.position
+            position = self._state.head.position
             blobs = await self._slot.read_at(position, users)
         found = zip(users, (blob or (0, b"") for blob in blobs), strict=True)
         return {user: history for user, (at, history) in found if at <= position}
 
     def _admit(self, cut: InteractionBatch, state: _State) -> Admitted:
         news = admit(cut, state.fences, state.registry, self._pipeline.event_weights)
-        found = {"applied": news.applied, "dead": news.dead, "replayed": news.replayed}
-        for name, count in found.items():
-            state.counters[name] = state.counters.get(name, 0) + count
+        head = state.head
+        head.applied += news.applied
+        head.dead += news.dead
+        head.replayed += news.replayed
         for name, count in news.skipped.items():
-            field = skipped_field(name, state.counters)
-            state.counters[field] = state.counters.get(field, 0) + count
-        state.newest_ts = max(state.newest_ts, news.newest_ts)
+            counted = counted_type(name, head.skipped)
+            head.skipped[counted] = head.skipped.get(counted, 0) + count
+        head.newest_ts = max(head.newest_ts, news.newest_ts)
         return news
 
     async def _revise(
@@ -205,7 +192,7 @@ class HistoryStage:
     ) -> tuple[dict[tuple[str, int], list[Outgoing]], dict[str, bytes]]:
         """Return the deltas of the cuts, and the histories that they leave."""
         users = list({user: None for _, news in admitted for user in (*news.users, *news.idle)})
-        stored = await self._slot.read_at(state.position, users)
+        stored = await self._slot.read_at(state.head.position, users)
         ahead = {user: blob[0] for user, blob in zip(users, stored, strict=True) if blob}
         histories = {
             user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)
@@ -215,7 +202,7 @@ class HistoryStage:
             for offset, news in admitted
         ]
         await self._judging.ask(
-            [todo for _, todo in todos], histories, state.registry, state.served
+            [todo for _, todo in todos], histories, state.registry, state.head.online_metrics
         )
         decay = self._pipeline.decay
         deltas: dict[tuple[str, int], list[Outgoing]] = {}

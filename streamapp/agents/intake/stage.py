@@ -22,9 +22,10 @@ from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
 from streamapp.pipelines import extra_kinds, pipelines
+from streamapp.store.slot.head import IntakeHead
 from streamapp.store.slot.keys import SlotKeys, intake_tag
 from streamapp.store.slot.manifest import check_kinds, partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
@@ -80,11 +81,11 @@ class IntakeStage:
             keys = SlotKeys(self._outside.pipeline.state_prefix, intake_tag(tp.topic, tp.partition))
             self._slots[tp] = Slot(self._redis, keys)
             reading = reading_text(self._settings, tp.topic)
-            head = await open_slot(self._outside, self._slots[tp], tp, known, reading)
+            head = await open_slot(self._outside, self._slots[tp], IntakeHead, tp, known, reading)
             self._generation = self._slots[tp].generation
             check_kinds(self._generation, self._settings)
             self._positions[tp] = self._fences[tp] = head.position
-            self._marks[tp] = RecordFingerprint.decode(head.fields.get("mark", b""))
+            self._marks[tp] = RecordFingerprint.decode(head.last_record or b"")
         return dict(self._positions)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
@@ -143,7 +144,7 @@ class IntakeStage:
         latest_ts = time.time() + self._settings.max_ahead_s
         main, reader = cut.builders[ITEM], self._readers[tp.topic]
         for refusal in reader.read(records, latest_ts, main, cut.projections):
-            main.bury(refusal.record.offset)
+            main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
             cut.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
         return sum(len(record.value or b"") for record in records)
@@ -171,7 +172,7 @@ class IntakeStage:
         self._failpoints.reach("intake.position-moved")
 
     async def _store(self, tp: TP, mark: RecordFingerprint) -> None:
-        head = Head(mark.offset + 1, fields={"mark": mark.encode()})
+        head = IntakeHead(mark.offset + 1, last_record=mark.encode())
         await self._slots[tp].commit(self._fences[tp], head)
         self._fences[tp] = head.position
 

@@ -69,10 +69,10 @@ class ItemListCache:
             items: Their numbers, each once.
             since: Monotonic time in seconds.
         """
-        await self._read(ITEM, shelf, shelf.older(items, since))
+        await self._read(ITEM, shelf, shelf.stale(items, since))
         # What is trending goes by no name.
-        await self._read(TRENDING, self._trending, self._trending.older(_ALL, since))
-        return Standing(self._trending.read(0), self._version)
+        await self._read(TRENDING, self._trending, self._trending.stale(_ALL, since))
+        return Standing(self._trending.get(0), self._version)
 
     async def _read(self, kind: str, shelf: ListCache, numbers: Ints) -> None:
         if not len(numbers):
@@ -84,7 +84,7 @@ class ItemListCache:
         changed = np.flatnonzero(shelf.changed(numbers, digests, now))
         if len(changed):
             lists = [self._decoded(kind, names[at], contents[at]) for at in changed.tolist()]
-            shelf.put(numbers[changed], digests[changed], lists, now, self._version)
+            shelf.store(numbers[changed], digests[changed], lists, now, self._version)
             self._version += len(changed)
 
     def _decoded(self, kind: str, name: str, content: bytes) -> Scores:

@@ -9,11 +9,13 @@ import msgspec
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.errors import StateError
+from streamapp.store.slot.head import Head
 from streamapp.store.slot.manifest import check_partitions, partition_count, read_generation
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, KafkaRecord, Offsets
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Head)
 
 logger = logging.getLogger(__name__)
 
@@ -54,13 +56,14 @@ def _changes(before: str, now: str) -> str:
 
 
 async def open_slot(
-    outside: StageContext, slot: Slot, tp: TP, offsets: Offsets, results: str
-) -> Head:
+    outside: StageContext, slot: Slot, kind: type[H], tp: TP, offsets: Offsets, results: str
+) -> H:
     """Return the head of the slot that follows `tp`; make the slot if the group is new.
 
     Args:
         outside: Settings and connections.
         slot: The slot; it is told its generation.
+        kind: The kind of its head.
         tp: The partition whose records it applies.
         offsets: What Kafka says of the partition.
         results: The settings that change counts.
@@ -75,7 +78,7 @@ async def open_slot(
     if 0 < begun <= tp.partition:
         check_partitions(tp.topic, tp.partition + 1, begun)
     slot.generation = await read_generation(outside.redis, outside.pipeline.state_prefix)
-    head = await slot.head()
+    head = await slot.head(kind)
     where = f"{tp.topic}[{tp.partition}]"
     if head is None:
         if offsets.committed:
@@ -85,18 +88,18 @@ async def open_slot(
                 "count again from the first event with `streamapp rebuild`; where that was just "
                 "done, start the worker again"
             )
-        await slot.create(offsets.beginning, {"results": results})
-        head = await slot.head()
+        await slot.create(offsets.beginning, results)
+        head = await slot.head(kind)
         if head is None:
             raise StateError(f"{where}: Redis lost {slot.keys.head} right after it was made")
-    if head.fields.get("generation", b"").decode() != slot.generation:
+    if head.state_id != slot.generation:
         raise StateError(
             f"{where}: {slot.keys.head} belongs to another state than the rest under "
             f"{outside.pipeline.state_prefix}; count again with `streamapp rebuild`"
         )
-    if (made_under := head.fields.get("results", b"").decode()) != results:
+    if head.results != results:
         raise StateError(
-            f"{where}: the state was made under other settings: {_changes(made_under, results)}; "
+            f"{where}: the state was made under other settings: {_changes(head.results, results)}; "
             "set them back, or count again from the first event with `streamapp rebuild`"
         )
     if head.position > offsets.end:

@@ -9,10 +9,9 @@ to, and a row is packed when it is written, and may be complete for a later one 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
@@ -20,15 +19,15 @@ from streamapp.config.fingerprints import rule_text
 from streamapp.core.arrays.bitmap import flagged, packed_flags
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content
-from streamapp.core.counts.decayed_norms import DecayedNorms
-from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.histories.role_items import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories, CategoryTop
 from streamapp.core.trending.popularity import Popularity
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops, put_tops
 from streamapp.store.values.content import put_content, read_content
 
@@ -43,34 +42,28 @@ class Pending:
         dirty: Rows whose list changed, by number, as `packed_flags` says.
         moved: Likewise items whose norm moved, or that were hidden or shown again, where that is
             not yet in all lists.
-        republish: Position from which every list is to be published again; b"" for none.
+        republish_at: Position from which every list is to be published again; None for none.
     """
 
     dirty: bytes = b""
     moved: bytes = b""
-    republish: bytes = b""
+    republish_at: int | None = None
 
     @classmethod
     def of(cls, dirty: Bools, moved: Bools, republish_at: int | None) -> "Pending":
         """Return what is pending; `dirty` and `moved` are bool by number."""
-        republish = b"" if republish_at is None else str(republish_at).encode()
-        return cls(packed_flags(dirty), packed_flags(moved), republish)
+        return cls(packed_flags(dirty), packed_flags(moved), republish_at)
 
     @classmethod
-    def from_head(cls, head: Head) -> "Pending":
+    def from_head(cls, head: ShardHead) -> "Pending":
         """Return what a head says is pending."""
-        return cls(*(head.fields.get(name, b"") for name in ("dirty", "moved", "republish")))
+        return cls(head.dirty, head.moved, head.republish_at)
 
     def restore(self, shard: Shard) -> None:
         """Note on a shard that was just read what is pending."""
-        shard.dirty[flagged(self.dirty)] = True
+        shard.lists.mark_dirty(flagged(self.dirty))
         moved = flagged(self.moved)
-        shard.norms.moved[moved] = shard.norms.fell[moved] = True
-
-    @property
-    def republish_at(self) -> int | None:
-        """Position from which every list is to be published again."""
-        return int(self.republish) if self.republish else None
+        shard.norms.mark_changed(moved, decreased=moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,7 @@ class Taken:
         items: Ids of items that the slot lacks.
     """
 
-    head: Head
+    head: ShardHead
     pending: Pending
     rows: Ints
     tops: tuple[list[CategoryTop], list[CategoryTop]]
@@ -103,10 +96,10 @@ class Checkpoint:
         position: The position that is stored.
     """
 
-    def __init__(self, outside: StageContext, slot: Slot, head: Head) -> None:
+    def __init__(self, outside: StageContext, slot: Slot, head: ShardHead) -> None:
         self.position = head.position
         self._failpoints = outside.failpoints
-        self._rule = rule_text(outside.settings).encode()
+        self._rule = rule_text(outside.settings)
         self._slot = slot
         self._head = head
         self._items = 0
@@ -117,25 +110,26 @@ class Checkpoint:
         """Return the shard as it is stored; its rows are absent."""
         registry = await self._slot.registry(registry_of(outside.pipeline.kind))
         self._items = len(registry)
-        kept: type[Norms] = DecayedNorms if outside.pipeline.decay else Norms
-        norms = kept.unpack(await self._slot.packed(self._slot.keys.norms))
-        availability = Visibility.unpack(await self._slot.packed(self._slot.keys.availability))
-        availability.reserve(len(registry))
+        norms = await self._slot.packed(self._slot.keys.norms)
+        counts = ItemCounts.unpack(norms, decayed=outside.pipeline.decay is not None)
+        visibility = Visibility(
+            await self._slot.packed(self._slot.keys.availability), self._head.last_update_offset
+        )
+        visibility.reserve(len(registry))
         rule = outside.settings.rule
         popularity = Popularity.unpack(
             await self._slot.packed(self._slot.keys.popularity),
             rule.top_n,
             registry,
-            availability.mask,
+            visibility.mask,
         )
         content = Content()
         if outside.pipeline.makes_content_lists:
             content = await read_content(outside.redis, self._slot.keys)
-        availability.heard = self._head.number("heard")
-        popularity.newest_ts = float(self._head.fields.get("popular_ts", "-inf"))
+        popularity.newest_ts = self._head.popular_ts
         shard = Shard(
-            number, count, rule, self._slot.generation, self.position, registry, norms,
-            AppliedOffsets(self._head.fences), popularity, availability,
+            number, count, rule, self._slot.generation, self.position, registry, counts,
+            AppliedOffsets(self._head.applied_offsets), popularity, visibility,
             await self._categories(outside),
             content,
         )  # fmt: skip
@@ -147,9 +141,7 @@ class Checkpoint:
         if not outside.pipeline.catalogue_topic:
             return Categories()
         packed = await self._slot.packed(self._slot.keys.categories)
-        return Categories.unpack(
-            packed, await CategoryTops(outside.redis, self._slot.keys).numbers()
-        )
+        return Categories(packed, await CategoryTops(outside.redis, self._slot.keys).numbers())
 
     def is_complete(self, position: int) -> bool:
         """Say whether `position` is stored, and with all lists of it out."""
@@ -173,7 +165,7 @@ class Checkpoint:
         async with self._moving:
             await self._slot.check(self.position)
 
-    def take(self, shard: Shard, pending: Pending, about: Mapping[str, bytes]) -> Taken | None:
+    def take(self, shard: Shard, pending: Pending, about: ShardHead) -> Taken | None:
         """Return what is to be stored of a shard as it is now; None if nothing of it changed.
 
         Whatever is taken counts as stored from here on, and a row from when it is packed.
@@ -181,34 +173,39 @@ class Checkpoint:
         Args:
             shard: What to store.
             pending: What readers do not have yet.
-            about: More fields of the head.
+            about: A head with what the shard and `pending` do not say.
         """
         if (shard.position, pending) == (self.position, self._pending):
             return None
-        fields = {
-            "dirty": pending.dirty,
-            "moved": pending.moved,
-            "republish": pending.republish,
-            "rule": self._rule,
-            "popular": msgspec.msgpack.encode(shard.popularity.top),
-            "popular_ts": repr(shard.popularity.newest_ts).encode(),
-            "heard": str(shard.availability.heard).encode(),
-            **about,
-        }
+        head = replace(
+            about,
+            position=shard.position,
+            applied_offsets=shard.applied_offsets.as_dict(),
+            dirty=pending.dirty,
+            moved=pending.moved,
+            republish_at=pending.republish_at,
+            rule=self._rule,
+            popular=list(shard.popularity.top),
+            popular_ts=shard.popularity.newest_ts,
+            last_update_offset=shard.visibility.last_update_offset,
+        )
         keys, position, categories = self._slot.keys, shard.position, shard.categories
         tops: tuple[list[CategoryTop], list[CategoryTop]] = [], []
         if categories.known:
-            hidden = shard.availability.mask
-            tops = categories.new(), categories.tops(shard.popularity, shard.registry, hidden)
-            categories.settle()
+            hidden = shard.visibility.mask
+            tops = (
+                categories.unstored(),
+                categories.dirty_tops(shard.popularity, shard.registry, hidden),
+            )
+            categories.mark_stored()
         records = {
             keys.norms: shard.norms.packed_changes(position),
             keys.popularity: shard.popularity.packed_changes(position),
-            keys.availability: shard.availability.packed_changes(position),
+            keys.availability: shard.visibility.packed_changes(position),
             keys.categories: categories.packed_changes(position),
         }
         return Taken(
-            Head(position, shard.fences.as_dict(), fields),
+            head,
             pending,
             np.flatnonzero(shard.unsaved).astype(np.int32),
             tops,
@@ -226,10 +223,8 @@ class Checkpoint:
         position, items = taken.head.position, self._items + len(taken.items)
         for start in range(0, len(taken.rows), _ROWS_AT_ONCE):
             some = taken.rows[start : start + _ROWS_AT_ONCE]
-            packed = [(row, shard.packed(row)) for row in some.tolist()]
-            # What changes from here on is for the next checkpoint.
-            shard.unsaved[some] = False
-            await self._slot.put(shard.position, packed)
+            # A later change of these rows is for the next checkpoint.
+            await self._slot.put(shard.position, shard.pack_rows(some))
         if any(taken.tops):
             await self._put_tops(position, *taken.tops)
         for key, records in taken.records.items():

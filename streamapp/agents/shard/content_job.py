@@ -9,7 +9,6 @@ it looked at, so that others know when there is nothing to wait for (ADR-0015).
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
@@ -28,6 +27,7 @@ from streamapp.core.events.catalogue_record import Product
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.lists.list_format import is_content
+from streamapp.store.slot.head import CatalogueHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
@@ -77,7 +77,7 @@ class ContentJob:
     def _begin_anew(self) -> None:
         self._seen = self._matched = ""
         self._awaited: dict[int, int] = {}
-        self._read_at: list[Any] = []
+        self._read_at: list[CatalogueHead | None] = []
         self._products: dict[str, Product] = {}
         self._texts = Texts({})
         self._nearest: dict[str, bytes] = {}
@@ -117,18 +117,18 @@ class ContentJob:
     async def _look(self) -> None:
         """Send what is missing if there is time for it, or note that nothing is."""
         redis = self._outside.redis
-        catalogue = await read_heads(redis, self._catalogue, ["position"])
-        shards = await read_heads(redis, self._shards, ["position", "published", f"fence:{SOURCE}"])
-        text = matched_text((head[0] for head in catalogue), ((one[0], one[1]) for one in shards))
+        catalogue = await read_heads(redis, self._catalogue, CatalogueHead)
+        shards = await read_heads(redis, self._shards, ShardHead, "published", source=SOURCE)
+        text = matched_text(catalogue, shards)
         at_rest, self._seen = text == self._seen, text
-        heard = [int(head[2] or 0) for head in shards]
+        heard = [head.applied_offsets.get(SOURCE, 0) if head else 0 for head in shards]
         if text != self._matched and self._may_look(heard, at_rest=at_rest):
             with self._pace.measured():
                 missing = await self._missing(catalogue)
                 if missing:
                     await self._send(missing)
                 else:
-                    await self._slot.note(self._owner, "matched", text)
+                    await self._slot.set_field(self._owner, ShardHead, "content_version", text)
                     self._matched = text
             self._looked_at = time.monotonic()
         self._due_at = time.monotonic() + self._interval_s / _POLLS
@@ -143,7 +143,7 @@ class ContentJob:
         patient = time.monotonic() < self._looked_at + _PATIENCE * self._interval_s
         return self._pace.due_in_s(busy=not at_rest) <= 0 and (at_rest or not patient)
 
-    async def _missing(self, catalogue: list[Any]) -> dict[str, bytes]:
+    async def _missing(self, catalogue: list[CatalogueHead | None]) -> dict[str, bytes]:
         """Return the lists that shards do not hold as they should, by item; b"" is none."""
         redis, prefix = self._outside.redis, self._pipeline.state_prefix
         if catalogue != self._read_at:

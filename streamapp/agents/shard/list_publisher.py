@@ -96,8 +96,7 @@ class ItemListPublisher:
             if content is not None
         }
         done = np.flatnonzero([content is not None for content in standing])
-        shard.remember(rows[done], some.only(done))
-        shard.dirty[rows[done]] = False
+        shard.lists.acknowledge(rows[done], some.only(done))
         self._times(rows)[rows] = time.monotonic()
         self._rows = rows[done]
         self.published += len(done)

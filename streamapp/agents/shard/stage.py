@@ -10,8 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-import numpy as np
-
 from streamapp.agents.runtime.background import AWAKE_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import decoded, open_slot, went_back
@@ -28,9 +26,10 @@ from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
 from streamapp.core.messages.delta import decode_delta, encode_noop
 from streamapp.core.shard.shard import Shard
 from streamapp.errors import PositionMovedError
+from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.manifest import partition_count
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
@@ -81,16 +80,22 @@ class ShardStage:
         await self._aside.close()
         ((tp, known),) = offsets.items()
         head = await self._read(tp, known)
-        await self._publication.open(self._shard, head.number("published"))
+        await self._publication.open(self._shard, head.published or 0)
         if self._trending is not None:
             lost = doubt or went_back(head, known)
             await self._trending.open(self._publication.owner, self._shard.count, head, lost=lost)
         if self._matching is not None:
             await self._matching.open(self._publication.owner, self._shard.count)
-        self._refresh = ItemSweep(self._shard, self._publication, self._load, self._outside.leisure,
-                                self._settings.refresh_interval, head.number("turned"))  # fmt: skip
-        self._replayed = head.number("replayed")
-        self._mark = RecordFingerprint.decode(head.fields.get("mark", b""))
+        self._refresh = ItemSweep(
+            self._shard,
+            self._publication,
+            self._load,
+            self._outside.leisure,
+            self._settings.refresh_interval,
+            head.listed_update_offset,
+        )
+        self._replayed = head.replayed
+        self._mark = RecordFingerprint.decode(head.last_record or b"")
         self._republish_at = Pending.from_head(head).republish_at
         await self._doubt_lists(tp, known, head, doubt=doubt)
         return {tp: head.position}
@@ -104,11 +109,11 @@ class ShardStage:
             for record in batch.records:
                 if record.key == UPDATE_KEY:
                     notice = decoded(decode_update, batch.tp, record)
-                    self._replayed += not shard.hear(notice, record.offset)
+                    self._replayed += not shard.apply_update(notice, record.offset)
                     continue
                 if record.key == CONTENT_KEY:
                     matches = decoded(decode_matches, batch.tp, record)
-                    self._replayed += not shard.match(matches, record.offset)
+                    self._replayed += not shard.apply_matches(matches, record.offset)
                     continue
                 blocks = shard.admit(decoded(decode_delta, batch.tp, record))
                 if blocks is None:
@@ -134,7 +139,7 @@ class ShardStage:
         if self._trending is not None:
             due_in_s.append(await self._trending.step())
         if self._matching is not None:
-            due_in_s.append(await self._matching.step(busy=busy or self._shard.catches_up))
+            due_in_s.append(await self._matching.step(busy=busy or self._shard.is_replaying))
         return max(0.0, min(due_in_s))
 
     async def verify(self) -> None:
@@ -189,15 +194,14 @@ class ShardStage:
         lists_due_in_s = float(self._publication.due_in_s(dirty).min())
         return min(refresh_in_s, max(self._publishing.due_in_s(busy=busy), lists_due_in_s))
 
-    async def _doubt_lists(self, tp: TP, known: Offsets, head: Head, *, doubt: bool) -> None:
+    async def _doubt_lists(self, tp: TP, known: Offsets, head: ShardHead, *, doubt: bool) -> None:
         """Note from where on every list is to be published again, if at all.
 
         Lists may have been lost with other writes, and the output topic may hold records of a later
         `seq` than the keys; at the end of the log `seq` is above them all. Where another rule makes
         the lists, they need a `seq` that no list of the old rule has: a message of its own.
         """
-        rule = head.fields.get("rule")
-        if rule is not None and rule.decode() != rule_text(self._settings):
+        if head.rule is not None and head.rule != rule_text(self._settings):
             message = Outgoing(encode_noop(self._slot.generation, known.end))
             await self._outside.publisher.deliver({(tp.topic, tp.partition): [message]})
             self._republish_at = known.end + 1
@@ -210,18 +214,19 @@ class ShardStage:
         """Publish every list again, if the shard has come so far."""
         shard = self._shard
         if self._republish_at is not None and shard.position >= self._republish_at:
-            shard.dirty[shard.alive()] = True
-            shard.known[:] = False
-            shard.categories.touch_all(len(shard.registry))
+            shard.lists.invalidate(shard.alive())
+            shard.categories.mark_all_dirty(len(shard.registry))
             self._republish_at = None
 
-    async def _read(self, tp: TP, known: Offsets) -> Head:
+    async def _read(self, tp: TP, known: Offsets) -> ShardHead:
         """Read checkpoint and shard, again if another owner wrote to the slot in between."""
         count = await partition_count(
             self._outside.redis, self._pipeline.state_prefix, self._pipeline.deltas_topic
         )
         while True:
-            head = await open_slot(self._outside, self._slot, tp, known, self._pipeline.results)
+            head = await open_slot(
+                self._outside, self._slot, ShardHead, tp, known, self._pipeline.results
+            )
             self._checkpoint = Checkpoint(self._outside, self._slot, head)
             self._shard = await self._checkpoint.load(self._number, count, self._outside)
             with suppress(PositionMovedError):
@@ -233,7 +238,7 @@ class ShardStage:
             self._shard.load(numbers, await self._checkpoint.rows(numbers))
 
     def _store_in_s(self, *, busy: bool) -> float:
-        out = not self._shard.dirty.any() and not len(self._publication.on_the_way)
+        out = not self._shard.lists.dirty.any() and not len(self._publication.on_the_way)
         stored = self._checkpoint.is_complete(self._shard.position)
         if busy or stored or not out:
             return self._storing.due_in_s(busy=busy)
@@ -241,18 +246,18 @@ class ShardStage:
         return min(self._storing.due_in_s(busy=busy), at_rest_in_s)
 
     def _dirty(self) -> Ints:
-        return np.flatnonzero(self._shard.dirty).astype(np.int32)
+        return self._shard.lists.dirty_numbers()
 
     async def _publish(self, numbers: Ints) -> None:
         shard = self._shard
-        if not len(numbers) or shard.catches_up:
+        if not len(numbers) or shard.is_replaying:
             return
         with self._publishing.measured():
             await self._load(numbers[~shard.rows.present[numbers]])
             numbers = numbers[~shard.ahead(numbers)]
             ranking = shard.rank(numbers)
-            changed = shard.differs(numbers, ranking)
-            shard.dirty[numbers[~changed]] = False
+            changed = shard.lists.differs(numbers, ranking)
+            shard.lists.mark_clean(numbers[~changed])
             await self._publication.publish(shard, numbers, ranking, changed)
 
     def _store(self, due_in_s: float) -> float:
@@ -276,15 +281,14 @@ class ShardStage:
 
     def _taken(self) -> Taken | None:
         shard = self._shard
-        dirty = shard.dirty | shard.mask(self._publication.on_the_way)
+        dirty = shard.lists.dirty | shard.mask(self._publication.on_the_way)
         pending = Pending.of(dirty, self._refresh.pending, self._republish_at)
-        about = {
-            "replayed": str(self._replayed).encode(),
-            "published": str(self._publication.published).encode(),
-            "turned": str(self._refresh.turned).encode(),
-        }
-        if self._mark is not None:
-            about["mark"] = self._mark.encode()
+        about = ShardHead(
+            last_record=None if self._mark is None else self._mark.encode(),
+            replayed=self._replayed,
+            published=self._publication.published,
+            listed_update_offset=self._refresh.turned,
+        )
         return self._checkpoint.take(shard, pending, about)
 
     async def _write(self, taken: Taken) -> None:

@@ -57,17 +57,17 @@ class ItemSweep:
     @property
     def pending(self) -> Bools:
         """The items whose move is not yet in all lists, bool by number."""
-        pending = self._shard.norms.moved.copy()
+        pending = self._shard.norms.changed.copy()
         if len(self._queue):
             pending[: len(self._moved)] |= self._moved
         return pending
 
     async def step(self) -> float:
         """Look at some rows if it is time; return the seconds until the next step."""
-        if self._shard.catches_up:
+        if self._shard.is_replaying:
             return self._interval_s
         if not len(self._queue):
-            if time.monotonic() < self._due_at or not self._shard.norms.moved.any():
+            if time.monotonic() < self._due_at or not self._shard.norms.changed.any():
                 return max(self._due_at - time.monotonic(), 0.001) if self._waits else 3600.0
             self._begin()
         elif not self._urgent and (rest_s := self._leisure.due_in_s(self._pace)) > 0:
@@ -85,40 +85,37 @@ class ItemSweep:
     @property
     def _urgent(self) -> bool:
         """Whether something was hidden or came back that lists do not say yet."""
-        return self._shard.availability.heard > self.turned
+        return self._shard.visibility.last_update_offset > self.turned
 
     @property
     def _waits(self) -> bool:
-        return bool(self._shard.norms.moved.any())
+        return bool(self._shard.norms.changed.any())
 
     def _begin(self) -> None:
         self._leisure.begin(self._pace)
-        norms = self._shard.norms
-        self._moved = norms.moved.copy()
-        self._queue = self._shard.outdated(norms.moved, norms.fell)
-        self._turning = self._shard.availability.heard
-        norms.moved[:] = False
-        norms.fell[:] = False
+        self._moved, decreased = self._shard.norms.take_changes()
+        self._queue = self._shard.outdated(self._moved, decreased)
+        self._turning = self._shard.visibility.last_update_offset
 
     async def _look(self, numbers: Ints) -> None:
         shard = self._shard
-        numbers = numbers[~shard.dirty[numbers]]
+        numbers = numbers[~shard.lists.dirty[numbers]]
         if not len(numbers):
             return
         await self._load(numbers[~shard.rows.present[numbers]])
         ahead = shard.ahead(numbers)
-        shard.dirty[numbers[ahead]] = True
+        shard.lists.mark_dirty(numbers[ahead])
         numbers = numbers[~ahead]
         ranking = shard.rank(numbers)
-        fresh = shard.known[numbers]
+        fresh = shard.lists.known[numbers]
         # What moved since the sweep began counts too: a list that was never compared is taken for
         # published only if nothing of it moved since the checkpoint.
-        moved = self._resized(self._moved) | self._resized(shard.norms.moved)
-        unseen = ~fresh & ~moved[numbers] & ~shard.touching(numbers, moved)
-        changed = shard.differs(numbers, ranking) & ~unseen
+        moved = self._resized(self._moved) | self._resized(shard.norms.changed)
+        unseen = ~fresh & ~moved[numbers] & ~shard.rows.with_neighbours(numbers, moved)
+        changed = shard.lists.differs(numbers, ranking) & ~unseen
         if unseen.any():
             lines = np.flatnonzero(unseen)
-            shard.remember(numbers[lines], ranking.only(lines))
+            shard.lists.acknowledge(numbers[lines], ranking.only(lines))
         if changed.any():
             await self._publication.publish(shard, numbers, ranking, changed)
 

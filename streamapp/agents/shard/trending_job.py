@@ -10,17 +10,15 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
-from typing import Any
-
-import msgspec
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.core.list_kinds import TRENDING
 from streamapp.core.lists.list_format import encode_trending
 from streamapp.core.trending.popularity import Popular, most_popular
+from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops
 from streamapp.store.versions import positions_of, positions_text, read_heads
 
@@ -31,8 +29,6 @@ _AT_ONCE = 500
 
 _PART = ""
 """What is noted when lists are on the topic that are not the last ones of a round."""
-
-_decode = msgspec.msgpack.Decoder(list[tuple[str, float, int]]).decode
 
 
 class TrendingJob:
@@ -52,17 +48,17 @@ class TrendingJob:
         self._delivery = ListSender(outside, slot, KIND, "trending.sent")
         self._heads: list[str] = []
         self._tops: list[CategoryTops] = []
-        self._merged: list[Any] = []
+        self._merged: list[ShardHead | None] = []
         self._standing: tuple[list[Popular], float] | None = None
         self._lost = False
         self._since: list[int] = []
-        self._began: list[Any] = []
+        self._began: list[ShardHead | None] = []
         self._round = ""
         self._queue: list[str] = []
         self._on_the_way: str | None = None
         self._due_at = 0.0
 
-    async def open(self, owner: str, shards: int, head: Head, *, lost: bool) -> None:
+    async def open(self, owner: str, shards: int, head: ShardHead, *, lost: bool) -> None:
         """Begin anew; the list of all is published in any case, for the topic may not have it.
 
         Args:
@@ -76,7 +72,7 @@ class TrendingJob:
         self._heads = [one.head for one in keys]
         self._tops = [CategoryTops(self._redis, one) for one in keys] if self._in_categories else []
         self._merged, self._standing, self._lost = [], None, lost
-        merged = positions_of(head.fields.get("merged", b""))
+        merged = positions_of(head.trending_version)
         self._since = merged if len(merged) == shards and not lost else [0] * shards
         self._began, self._round, self._queue = [], "", []
         self._on_the_way, self._due_at = None, 0.0
@@ -110,12 +106,14 @@ class TrendingJob:
         await self._delivery.settle()
         on_the_way, self._on_the_way = self._on_the_way, None
         if on_the_way:
-            await self._slot.note(self._delivery.owner, "merged", on_the_way)
-            self._since = positions_of(on_the_way.encode())
+            await self._slot.set_field(
+                self._delivery.owner, ShardHead, "trending_version", on_the_way
+            )
+            self._since = positions_of(on_the_way)
 
-    async def _read(self) -> list[Any]:
+    async def _read(self) -> list[ShardHead | None]:
         """Return position, most popular items and newest event time of every shard."""
-        return await read_heads(self._redis, self._heads, ["position", "popular", "popular_ts"])
+        return await read_heads(self._redis, self._heads, ShardHead, "popular", "popular_ts")
 
     async def _merge(self) -> bool:
         """Publish the list of all if it changed, and some of the categories that are queued.
@@ -127,10 +125,10 @@ class TrendingJob:
         found = await self._read()
         shown = self._shown(found)
         if not self._queue:
-            self._began, self._round = found, positions_text(at for at, _, _ in found)
+            self._began, self._round = found, positions_text(found)
             # Categories are stored ahead of their first event, and have no time without any.
             if shown[1] > -math.inf:
-                self._queue = await self._touched(positions_of(self._round.encode()))
+                self._queue = await self._touched(positions_of(self._round))
         some = self._queue[:_AT_ONCE]
         content = encode_trending(*shown, seq, self._half_life_s)
         lists: dict[str, bytes] = {}
@@ -154,10 +152,11 @@ class TrendingJob:
         """Say whether there may be a list of all, in Redis or on the topic."""
         return self._lost or bool((await self._lists.standing(KIND, [""]))[0])
 
-    def _shown(self, found: list[Any]) -> tuple[list[Popular], float]:
+    def _shown(self, found: Sequence[ShardHead | None]) -> tuple[list[Popular], float]:
         """Return what the list shows, and its time; nothing where there is to be no list."""
-        popular = [Popular(*one) for _, top, _ in found if top for one in _decode(top)]
-        newest_ts = max((float(ts) for _, _, ts in found if ts), default=-math.inf)
+        heads = [head for head in found if head]
+        popular = [one for head in heads for one in head.popular]
+        newest_ts = max((head.popular_ts for head in heads), default=-math.inf)
         if not self._half_life_s:
             return [], newest_ts
         return most_popular(popular, self._top_n), newest_ts

@@ -60,13 +60,13 @@ class UserListBlender:
             since: Monotonic time in seconds; lists of items that were read later are new enough.
         """
         shelf, registry = self._items.shelf, self._items.registry
-        tastes = self._tastes(histories)
-        used = self._used(tastes)
-        standing = await self._items.read(shelf, np.unique(tastes.item[used]), since)
-        blended = blend(tastes, shelf.neighbours, registry, self._rule)
-        as_of = _newest(tastes, used, shelf.as_of[shelf.line[tastes.item[used]]])
+        profiles = self._tastes(histories)
+        used = self._used(profiles)
+        standing = await self._items.read(shelf, np.unique(profiles.item[used]), since)
+        blended = blend(profiles, shelf.neighbours, registry, self._rule)
+        as_of = _newest(profiles, used, shelf.as_of[shelf.line[profiles.item[used]]])
         short = blended.size < self._rule.top_n
-        filled = self._filled(tastes, blended, short, standing.trending, as_of)
+        filled = self._filled(profiles, blended, short, standing.trending, as_of)
         return Made(filled, as_of, digests(*filled), short, standing.version)
 
     def encoded(
@@ -98,33 +98,38 @@ class UserListBlender:
         Cost: O(entries that lists are made of), and nothing for what a list shows.
         """
         shelf = self._items.shelf
-        tastes = self._tastes(histories)
-        used = self._used(tastes)
-        standing = await self._items.read(shelf, np.unique(tastes.item[used]), since)
-        newest = _newest(tastes, used, shelf.version[shelf.line[tastes.item[used]]])
+        profiles = self._tastes(histories)
+        used = self._used(profiles)
+        standing = await self._items.read(shelf, np.unique(profiles.item[used]), since)
+        newest = _newest(profiles, used, shelf.version[shelf.line[profiles.item[used]]])
         outdated: Bools = (newest > made_of) | short & (standing.trending.version > made_of)
         return outdated
 
     def _tastes(self, histories: Sequence[bytes]) -> Profiles:
         """Return what the histories say, by the numbers that items have in all lists."""
-        tastes = Profiles.unpack(histories, self._registry, self._decay)
+        profiles = Profiles.unpack(histories, self._registry, self._decay)
         if len(self._registry) > len(self._numbers):
             known = self._numbers
             self._numbers = np.full(2 * len(self._registry), -1, np.int32)
             self._numbers[: len(known)] = known
-        new = np.unique(tastes.item[self._numbers[tastes.item] < 0])
+        new = np.unique(profiles.item[self._numbers[profiles.item] < 0])
         ids = self._registry.ids
         self._numbers[new] = self._items.registry.number([ids[number] for number in new.tolist()])
-        return replace(tastes, item=self._numbers[tastes.item])
+        return replace(profiles, item=self._numbers[profiles.item])
 
-    def _used(self, tastes: Profiles) -> Longs:
+    def _used(self, profiles: Profiles) -> Longs:
         """Return where the entries are whose items' lists are used."""
-        sizes = np.diff(tastes.starts)
-        position = np.arange(len(tastes.item)) - np.repeat(tastes.starts[:-1], sizes)
+        sizes = np.diff(profiles.starts)
+        position = np.arange(len(profiles.item)) - np.repeat(profiles.starts[:-1], sizes)
         return np.flatnonzero(position < self._rule.depth)
 
     def _filled(
-        self, tastes: Profiles, blended: Blended, short: Bools, trending: CachedList, as_of: Floats
+        self,
+        profiles: Profiles,
+        blended: Blended,
+        short: Bools,
+        trending: CachedList,
+        as_of: Floats,
     ) -> Blended:
         """Return the lists with what is trending behind their own entries, where they are short.
 
@@ -132,11 +137,11 @@ class UserListBlender:
         """
         size, item = blended.size.copy(), blended.item.copy()
         popular = trending.items.tolist()
-        excluded = np.where(tastes.rating >= self._rule.exclude_from, tastes.item, -1)
+        excluded = np.where(profiles.rating >= self._rule.exclude_from, profiles.item, -1)
         for line in np.flatnonzero(short).tolist():
             first, room = int(size[line]), self._rule.top_n
             out = set(item[line, :first].tolist())
-            out.update(excluded[tastes.starts[line] : tastes.starts[line + 1]].tolist())
+            out.update(excluded[profiles.starts[line] : profiles.starts[line + 1]].tolist())
             some = [number for number in popular if number not in out][: room - first]
             size[line] += len(some)
             item[line, first : first + len(some)] = some
@@ -145,9 +150,9 @@ class UserListBlender:
         return blended._replace(size=size, item=item)
 
 
-def _newest(tastes: Profiles, used: Longs, times: Floats | Longs) -> Floats:
+def _newest(profiles: Profiles, used: Longs, times: Floats | Longs) -> Floats:
     """Return the largest of the times, of the used entries, for each user."""
-    users = np.repeat(np.arange(len(tastes.starts) - 1), np.diff(tastes.starts))
-    newest = np.full(len(tastes.starts) - 1, -np.inf)
+    users = np.repeat(np.arange(len(profiles.starts) - 1), np.diff(profiles.starts))
+    newest = np.full(len(profiles.starts) - 1, -np.inf)
     np.maximum.at(newest, users[used], times)
     return newest

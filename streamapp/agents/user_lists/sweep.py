@@ -10,11 +10,11 @@ sweep is urgent, others take what records that come in leave of the worker's tim
 import time
 from collections.abc import Iterable, Sequence
 from operator import ge
-from typing import Any
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.throttle import DutyCycle
 from streamapp.core.list_kinds import TRENDING
+from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.versions import positions_of, published_text, read_heads
 
@@ -108,20 +108,25 @@ class UserSweep:
         return self._seen
 
     async def _published(self) -> str:
-        fields = ["position", "published", "turned", "merged"]
-        heads = await read_heads(self._redis, self._heads, fields)
+        heads = await read_heads(
+            self._redis,
+            self._heads,
+            ShardHead,
+            "published",
+            "listed_update_offset",
+            "trending_version",
+        )
         (trending,) = await self._lists.standing(TRENDING, [""])
         self._turned = _turned(heads) or self._turned
-        return published_text(((head[0], head[1]) for head in heads), trending)
+        return published_text(heads, trending)
 
 
-def _turned(heads: Sequence[Any]) -> list[int]:
-    """Return up to where lists of each shard follow its notices; nothing until trending does too.
+def _turned(heads: Sequence[ShardHead | None]) -> list[int]:
+    """Return up to which offset the lists of each shard follow catalogue updates.
 
-    Args:
-        heads: Position, lists published, `turned` and `merged` of each shard.
+    Nothing until the trending lists follow them too.
     """
-    turned = [int(head[2] or 0) for head in heads]
-    merged = positions_of(heads[0][3] or b"")
+    turned = [head.listed_update_offset if head else 0 for head in heads]
+    merged = positions_of(heads[0].trending_version if heads[0] else "")
     known = len(merged) == len(turned) and all(map(ge, merged, turned))
     return turned if known else []

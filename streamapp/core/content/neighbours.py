@@ -49,7 +49,7 @@ class Matches(msgspec.Struct, array_like=True, frozen=True):
     version: int
     lists: list[tuple[str, list[Match]]]
 
-    def admitted(self, fences: AppliedOffsets) -> bool:
+    def admit(self, fences: AppliedOffsets) -> bool:
         """Say whether this is not older than what was heard before, and move the fence to it."""
         if self.version < fences[SOURCE]:
             return False
@@ -78,12 +78,13 @@ class Content:
 
     Attributes:
         lists: By item id, packed; no item has an empty one.
-        furthest: Position at which the store was last written; it may be ahead of what is applied.
+        max_stored_position: Position at which the store was last written. It may be ahead of what
+            is applied.
         unsaved: Lists that changed since `packed_changes`; b"" of one that is gone.
     """
 
     lists: dict[str, bytes] = field(default_factory=dict)
-    furthest: int = 0
+    max_stored_position: int = 0
     unsaved: dict[str, bytes] = field(default_factory=dict)
 
     def apply(self, matches: Matches, offset: int, registry: Registry) -> Ints:
@@ -103,7 +104,7 @@ class Content:
             # Numbers are a function of the log, whatever is stored ahead.
             registry.number([item, *(match.item for match in some)])
             packed = encode_list(some)
-            if offset < self.furthest or self.lists.get(item, b"") != packed:
+            if offset < self.max_stored_position or self.lists.get(item, b"") != packed:
                 self.unsaved[item] = packed
                 concerned.append(item)
             if packed:

@@ -1,107 +1,123 @@
-"""Norms where interactions fade: sums of squares by age, and what they come to by item."""
+"""Norms with decay: sums of squares by item era, and their totals by item."""
 
 from math import ldexp
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from streamapp.core.arrays.columns import Columns
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, column, records, resized
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, column
+from streamapp.core.arrays.packed_table import PackedTable
 from streamapp.core.counts.era_index import EraIndex
 from streamapp.core.counts.norms import Norms
-from streamapp.core.histories.decay import AGE_BITS, AGE_WIDTH, product, split
+from streamapp.core.histories.decay import ERA_BITS, ERA_WIDTH, product, split
 from streamapp.core.messages.delta import Blocks
 
 DECAYED_NORM = np.dtype(
-    [("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8"), ("item", "<i4"), ("age", "<i4")]
+    [("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8"), ("item", "<i4"), ("era", "<i4")]
 )
-"""One stored norm at an age, 32 bytes; its place in the array is the number of the aged item."""
+"""The stored norm of an item era, 32 bytes; its index in the stored array is the era's number."""
 
 
 class DecayedNorms(Norms):
-    """What the norm of every item rests on, where interactions fade.
+    """The norm of every item, where ratings decay.
 
-    `users`, `moved` and `fell` are by item, and so is `sum_sq`, in units of
-    `2 ** (AGE_WIDTH * age)`. `position` and `unsaved` are by aged item: every one is stored, that
-    which only a row names too, so that the numbers which rows use are those of the table.
+    The inherited arrays by item have the totals. `sum_sq` of an item is in units of
+    `2 ** (ERA_WIDTH * era)`. `position` and `unsaved` are by number
+    of the item era. Every item era is stored, even one that only a row refers to, because rows
+    refer to item eras by these numbers.
+
+    Args:
+        packed: An array of `DECAYED_NORM`, as a slot stores it.
 
     Attributes:
-        ages: The aged items.
-        age: int32 by item. The newest age at which an item has users.
+        eras: The item eras.
     """
 
-    __slots__ = ("_aged_sum_sq", "_aged_users", "age", "ages")
-
-    def __init__(self, ages: EraIndex, position: Longs, sum_sq: Floats, users: Longs) -> None:
-        items = len(ages.chains[0])
-        super().__init__(
-            position, int(position.max(initial=0)), np.zeros(items), np.zeros(items, np.int64),
-            np.zeros(items, np.bool_), np.zeros(items, np.bool_), np.zeros(ages.size, np.bool_),
-        )  # fmt: skip
-        self.ages = ages
-        self.age: Ints = np.zeros(items, np.int32)
-        self._aged_sum_sq, self._aged_users = sum_sq, users
-        self._total(np.arange(items, dtype=np.int32))
-
-    @classmethod
-    def unpack(cls, packed: bytes) -> "DecayedNorms":
-        """Return the norms that `packed`, an array of `DECAYED_NORM`, holds."""
+    def __init__(self, packed: bytes = b"") -> None:
+        PackedTable.__init__(self, DECAYED_NORM, packed, computed=("item", "era"))
         stored = np.frombuffer(packed, DECAYED_NORM)
-        ages = EraIndex(column(stored, "item"), column(stored, "age"))
-        position = stored["position"].astype(np.int64)
-        return cls(ages, position, stored["sum_sq"].copy(), stored["users"].copy())
+        self.eras = EraIndex(column(stored, "item"), column(stored, "era"))
+        self._items = Columns(
+            {"sum_sq": np.float64, "users": np.int64, "era": np.int32,
+             "changed": np.bool_, "decreased": np.bool_},
+            len(self.eras.chains[0]),
+        )  # fmt: skip
+        self._total(np.arange(len(self._items), dtype=np.int32))
+
+    @property
+    def sum_sq(self) -> Floats:
+        """float64 by item. See the class for the unit."""
+        return self._items["sum_sq"]
+
+    @property
+    def users(self) -> Longs:
+        """int64 by item. Users whose history holds the item."""
+        return self._items["users"]
+
+    @property
+    def era(self) -> Ints:
+        """int32 by item. The newest era in which the item has users."""
+        return self._items["era"]
+
+    @property
+    def changed(self) -> Bools:
+        """Bool by item, as in `Norms`."""
+        return self._items["changed"]
+
+    @property
+    def decreased(self) -> Bools:
+        """Bool by item, as in `Norms`."""
+        return self._items["decreased"]
 
     @property
     def exponent(self) -> Longs:
-        """int64 by item: `sum_sq` is in units of 2 to the power of twice this."""
-        exponent: Longs = AGE_WIDTH // 2 * self.age.astype(np.int64)
+        """int64 by item. `sum_sq` is in units of 2 to the power of twice this."""
+        exponent: Longs = ERA_WIDTH // 2 * self.era.astype(np.int64)
         return exponent
 
-    def reserve(self, items: int) -> None:
-        """Make room for the items below `items`."""
-        for name in ("sum_sq", "users", "moved", "fell", "age"):
-            setattr(self, name, resized(getattr(self, name), items))
-        self.ages.reserve(items)
+    def reserve(self, size: int) -> None:
+        """Make the items below `size` valid."""
+        self._items.reserve(size)
+        self.eras.reserve(size)
 
     def apply(self, blocks: Blocks, offset: int) -> None:
-        """Add the changes of `blocks`, the delta at `offset`; norms beyond it stay."""
+        """Add the rating changes of the delta at `offset`; norms that include it stay.
+
+        Args:
+            blocks: The delta's rating changes.
+            offset: Of the delta in the shard's log.
+
+        Cost: O(changed ratings + eras of the changed items).
+        """
         columns = [split(levels) for levels in (blocks.before, blocks.after)]
         item = np.concatenate((blocks.changed, blocks.changed))
         whole, rest = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-        there = rest > 0
+        rated = rest > 0
         gained = np.repeat(np.array([-1, 1], np.int64), len(blocks.changed))
-        numbers = self.ages.number(item[there], 2 * whole[there] >> AGE_BITS)
-        self.fit()
-        _add(numbers, whole[there], rest[there], gained[there], self.position, offset,
-             self._aged_sum_sq, self._aged_users, self.unsaved)  # fmt: skip
-        self.moved[blocks.changed] = True
-        self.fell[blocks.changed[blocks.after < blocks.before]] = True
+        numbers = self.eras.number(item[rated], 2 * whole[rated] >> ERA_BITS)
+        self.add_new_eras()
+        _add(numbers, whole[rated], rest[rated], gained[rated], self.position, offset,
+             self._columns["sum_sq"], self._columns["users"], self.unsaved)  # fmt: skip
+        self.mark_changed(blocks.changed, decreased=blocks.changed[blocks.after < blocks.before])
         self._total(np.unique(blocks.changed))
 
-    def fit(self) -> None:
-        """Make room for aged items that are new; they are to be stored."""
-        known, room = len(self.unsaved), self.ages.size
-        for name in ("position", "_aged_sum_sq", "_aged_users", "unsaved"):
-            setattr(self, name, resized(getattr(self, name), room))
+    def add_new_eras(self) -> None:
+        """Add a record for each item era that is new in `eras`."""
+        known = len(self.unsaved)
+        self._columns.reserve(self.eras.size)
         self.unsaved[known:] = True
 
-    def packed_changes(self, position: int) -> list[tuple[int, bytes]]:
-        """Return (number, packed `DECAYED_NORM`) of each that changed, and forget which did.
-
-        Args:
-            position: What they are complete for.
-        """
-        numbers = np.flatnonzero(self.unsaved)
-        packed = np.empty(len(numbers), DECAYED_NORM)
-        packed["position"] = position
-        packed["sum_sq"], packed["users"] = self._aged_sum_sq[numbers], self._aged_users[numbers]
-        packed["item"], packed["age"] = self.ages.item[numbers], self.ages.age[numbers]
-        self.unsaved[numbers] = False
-        return records(numbers, packed)
+    def _pack(self, numbers: Longs, packed: npt.NDArray[Any]) -> None:
+        super()._pack(numbers, packed)
+        packed["item"], packed["era"] = self.eras.item[numbers], self.eras.era[numbers]
 
     def _total(self, items: Ints) -> None:
-        """Sum up what items have at their ages. Cost: O(ages of these items)."""
-        _sum_up(items, *self.ages.chains, self.ages.age, self._aged_sum_sq, self._aged_users,
-                self.sum_sq, self.users, self.age)  # fmt: skip
+        """Sum up the eras of each of `items`. Cost: O(their eras)."""
+        _sum_up(items, *self.eras.chains, self.eras.era, self._columns["sum_sq"],
+                self._columns["users"], self.sum_sq, self.users, self.era)  # fmt: skip
 
 
 @compiled
@@ -131,24 +147,24 @@ def _sum_up(
     items: Ints,
     last: Ints,
     before: Ints,
-    ages: Ints,
-    aged_sum_sq: Floats,
-    aged_users: Longs,
+    eras: Ints,
+    era_sum_sq: Floats,
+    era_users: Longs,
     sum_sq: Floats,
     users: Longs,
-    age: Ints,
+    era: Ints,
 ) -> None:
     for item in items:
         newest, held = -1, 0
         number = last[item] - 1
         while number >= 0:
-            if aged_users[number] > 0:
-                newest = max(newest, ages[number])
-                held += aged_users[number]
+            if era_users[number] > 0:
+                newest = max(newest, eras[number])
+                held += era_users[number]
             number = before[number] - 1
         total, number = 0.0, last[item] - 1
         while number >= 0:
-            if aged_users[number] > 0:
-                total += ldexp(aged_sum_sq[number], AGE_WIDTH * (ages[number] - newest))
+            if era_users[number] > 0:
+                total += ldexp(era_sum_sq[number], ERA_WIDTH * (eras[number] - newest))
             number = before[number] - 1
-        sum_sq[item], users[item], age[item] = total, held, max(newest, 0)
+        sum_sq[item], users[item], era[item] = total, held, max(newest, 0)

@@ -1,91 +1,91 @@
-"""Sums of squares and user counts of every item, and which of them moved."""
-
-from dataclasses import dataclass
+"""Sums of squares and user counts by item."""
 
 import numpy as np
 
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, records, resized
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.packed_table import PackedTable
 from streamapp.core.messages.delta import Blocks
 
 NORM = np.dtype([("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8")])
-"""One stored norm, 24 bytes; its place in the array is the item's number."""
+"""The stored norm of an item, 24 bytes; its index in the stored array is the item's number."""
 
 
-@dataclass(slots=True)
-class Norms:
-    """What the norm of every item rests on.
+class Norms(PackedTable):
+    """The norm of every item that the shard knows, its own or not.
 
-    Attributes:
-        position: int64, shape (>= items,). Where each norm was stored: it holds every delta of its
-            shard's log below this offset, and may be ahead of what is applied.
-        furthest: The largest of these positions; 0 without any.
-        sum_sq: float64, shape (>= items,). Sum over users of rating squared; 0 without users.
-        users: int64, shape (>= items,). Users whose history holds the item.
-        moved: bool. Items whose `sum_sq` changed since `settle`.
-        fell: bool. Those of them whose `sum_sq` became smaller at least once.
-        unsaved: bool. Items that changed since `packed`.
+    The arrays have at least as many entries as the shard knows items.
+
+    Args:
+        packed: An array of `NORM`, as a slot stores it.
     """
 
-    position: Longs
-    furthest: int
-    sum_sq: Floats
-    users: Longs
-    moved: Bools
-    fell: Bools
-    unsaved: Bools
+    def __init__(self, packed: bytes = b"") -> None:
+        super().__init__(NORM, packed, flags=("changed", "decreased"))
 
-    @classmethod
-    def unpack(cls, packed: bytes) -> "Norms":
-        """Return the norms that `packed`, an array of `NORM`, holds."""
-        stored = np.frombuffer(packed, NORM)
-        flags = [np.zeros(len(stored), np.bool_) for _ in range(3)]
-        position = stored["position"].astype(np.int64)
-        furthest = int(position.max(initial=0))
-        return cls(position, furthest, stored["sum_sq"].copy(), stored["users"].copy(), *flags)
+    @property
+    def sum_sq(self) -> Floats:
+        """float64 by item. Sum over users of the squared rating; 0 for an item without users."""
+        return self._columns["sum_sq"]
 
-    def reserve(self, items: int) -> None:
-        """Make room for the numbers below `items`."""
-        for name in ("position", "sum_sq", "users", "moved", "fell", "unsaved"):
-            setattr(self, name, resized(getattr(self, name), items))
+    @property
+    def users(self) -> Longs:
+        """int64 by item. Users whose history holds the item."""
+        return self._columns["users"]
+
+    @property
+    def changed(self) -> Bools:
+        """Bool by item. Items whose `sum_sq` or visibility changed since `take_changes`."""
+        return self._columns["changed"]
+
+    @property
+    def decreased(self) -> Bools:
+        """Bool by item. Those of them whose `sum_sq` fell, or that are shown again."""
+        return self._columns["decreased"]
+
+    def mark_changed(self, items: Ints, *, decreased: Ints) -> None:
+        """Mark items as changed, and some of them also as decreased."""
+        self.changed[items] = True
+        self.decreased[decreased] = True
+
+    def take_changes(self) -> tuple[Bools, Bools]:
+        """Return copies of `changed` and `decreased`, and clear both."""
+        taken = self.changed.copy(), self.decreased.copy()
+        self.changed[:] = False
+        self.decreased[:] = False
+        return taken
 
     def apply(self, blocks: Blocks, offset: int) -> None:
-        """Add the rating changes of `blocks`, the delta at `offset`; norms beyond it stay."""
-        _apply(blocks.changed, blocks.before, blocks.after, self.position, offset,
-               self.sum_sq, self.users, self.moved, self.fell, self.unsaved)  # fmt: skip
-
-    def packed_changes(self, position: int) -> list[tuple[int, bytes]]:
-        """Return (item number, packed `NORM`) of every item that changed, and forget which did.
+        """Add the rating changes of the delta at `offset`; norms that include it stay.
 
         Args:
-            position: What they are complete for.
+            blocks: The delta's rating changes.
+            offset: Of the delta in the shard's log.
+
+        Cost: O(changed ratings).
         """
-        numbers = np.flatnonzero(self.unsaved)
-        packed = np.empty(len(numbers), NORM)
-        packed["position"] = position
-        packed["sum_sq"], packed["users"] = self.sum_sq[numbers], self.users[numbers]
-        self.unsaved[numbers] = False
-        return records(numbers, packed)
+        _apply(blocks.changed, blocks.before, blocks.after, self.position, offset,
+               self.sum_sq, self.users, self.changed, self.decreased, self.unsaved)  # fmt: skip
 
 
 @compiled
 def _apply(
-    changed: Ints,
+    items: Ints,
     before: Floats,
     after: Floats,
     position: Longs,
     offset: int,
     sum_sq: Floats,
     users: Longs,
-    moved: Bools,
-    fell: Bools,
+    changed: Bools,
+    decreased: Bools,
     unsaved: Bools,
 ) -> None:
-    for entry in range(len(changed)):
-        item = changed[entry]
-        moved[item] = True
+    for entry in range(len(items)):
+        item = items[entry]
+        changed[item] = True
         if after[entry] < before[entry]:
-            fell[item] = True
+            decreased[item] = True
         if position[item] > offset:
             continue
         unsaved[item] = True

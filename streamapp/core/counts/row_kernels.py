@@ -1,4 +1,4 @@
-"""The loops over cells: from blocks of ratings to cells, and from cells into rows."""
+"""Loops over cells: blocks of ratings become changes of cells, and these are merged into rows."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 def move(
     source: npt.NDArray[Any], target: npt.NDArray[Any], old: Longs, new: Longs, sizes: Ints
 ) -> None:
-    """Copy `sizes` entries from each of the places `old` in `source` to `new` in `target`."""
+    """Copy `sizes` entries from each of the offsets `old` in `source` to `new` in `target`."""
     for row in range(len(old)):
         for cell in range(sizes[row]):
             target[new[row] + cell] = source[old[row] + cell]
@@ -33,19 +33,19 @@ def expand(
     offset: int,
     count: Longs,
 ) -> tuple[Ints, Longs, Ints, Ints, Floats]:
-    """Spell blocks out as cells, grouped by row.
+    """Return the changes of cells that blocks make, grouped by row.
 
     Within a block, the dot of two changed items goes from the product of their ratings before to
-    that of their ratings after; the dot of a changed and a kept item moves by the change of the one
-    times the rating of the other. Rows that are not owned or are beyond `offset` get no cells.
-    `count`, by item number, is zero before and after.
+    the product of their ratings after. The dot of a changed and a kept item changes by the change
+    of the one times the rating of the other. Rows that are not owned or include `offset` get no
+    cells. `count`, by item number, is zero before and after.
 
     Returns:
         (rows, starts, item, support, dot): int32 rows in order of first appearance; those of
         rows[k] lie at starts[k]:starts[k + 1] of the int32 items, int32 changes of support and
         float64 changes of dot. An item may occur several times in a group.
 
-    Cost: O(cells), twice over the blocks.
+    Cost: O(cells), two passes over the blocks.
     """
     rows = np.empty(len(changed) + len(kept), np.int32)
     found = 0
@@ -68,9 +68,9 @@ def expand(
                 count[row] += changes
         first, lead = changed_ends[block], kept_ends[block]
     starts = np.zeros(found + 1, np.int64)
-    for place in range(found):
-        starts[place + 1] = starts[place] + count[rows[place]]
-        count[rows[place]] = starts[place]
+    for line in range(found):
+        starts[line + 1] = starts[line] + count[rows[line]]
+        count[rows[line]] = starts[line]
     item, support = np.empty(starts[found], np.int32), np.empty(starts[found], np.int32)
     dot = np.empty(starts[found])
     first, lead = 0, 0
@@ -120,29 +120,34 @@ def merge(
     row_dot: Floats,
     sum_dot: Floats,
     sum_support: Ints,
-    mark: Longs,
+    seen: Longs,
 ) -> Longs:
-    """Add grouped cells to the cells their rows have; a cell whose support falls to 0 leaves.
+    """Add changes to the cells that rows have; a cell whose support falls to 0 leaves.
 
-    What a row does not have yet is summed up at the front of its group; returned is how many cells
-    that makes for each row. The sums are dense over all items and are reset by the cells that
-    touched them, so that a row costs its own cells and not all items. `mark` is 0 before and after.
+    The cells that a row does not have yet are summed up at the front of its group. The sums are
+    dense over all items, and only the entries in use are reset, so a row costs its own cells and
+    not all items. `seen` is 0 before and after.
+
+    Returns:
+        int64: the number of new cells of each row.
+
+    Cost: O(changes + cells of the rows).
     """
     new = np.zeros(len(rows), np.int64)
-    for place in range(len(rows)):
-        row = rows[place]
-        for cell in range(starts[place], starts[place + 1]):
+    for line in range(len(rows)):
+        row = rows[line]
+        for cell in range(starts[line], starts[line + 1]):
             other = item[cell]
-            if mark[other] == 0:
-                mark[other], sum_dot[other], sum_support[other] = 1, 0.0, 0
+            if seen[other] == 0:
+                seen[other], sum_dot[other], sum_support[other] = 1, 0.0, 0
             sum_dot[other] += dot[cell]
             sum_support[other] += support[cell]
         base, end = row_start[row], row_start[row] + row_size[row]
         cell = base
         while cell < end:
             other = row_item[cell]
-            if mark[other] == 1:
-                mark[other] = 2
+            if seen[other] == 1:
+                seen[other] = 2
                 row_dot[cell] += sum_dot[other]
                 row_support[cell] += sum_support[other]
                 if row_support[cell] == 0:
@@ -152,15 +157,15 @@ def merge(
                     continue
             cell += 1
         row_size[row] = end - base
-        front = starts[place]
-        for cell in range(starts[place], starts[place + 1]):
+        front = starts[line]
+        for cell in range(starts[line], starts[line + 1]):
             other = item[cell]
-            if mark[other] == 1 and sum_support[other] != 0:
+            if seen[other] == 1 and sum_support[other] != 0:
                 item[front], support[front] = other, sum_support[other]
                 dot[front] = sum_dot[other]
                 front += 1
-            mark[other] = 0
-        new[place] = front - starts[place]
+            seen[other] = 0
+        new[line] = front - starts[line]
     return new
 
 
@@ -178,13 +183,13 @@ def append(
     row_support: Ints,
     row_dot: Floats,
 ) -> None:
-    """Append to each row the `new` cells at the front of its group; there must be room."""
-    for place in range(len(rows)):
-        end = row_start[rows[place]] + row_size[rows[place]]
-        for cell in range(starts[place], starts[place] + new[place]):
+    """Append to each row the `new` cells at the front of its group; the row must have space."""
+    for line in range(len(rows)):
+        end = row_start[rows[line]] + row_size[rows[line]]
+        for cell in range(starts[line], starts[line] + new[line]):
             row_item[end], row_support[end], row_dot[end] = item[cell], support[cell], dot[cell]
             end += 1
-        row_size[rows[place]] += new[place]
+        row_size[rows[line]] += new[line]
 
 
 @compiled
@@ -199,9 +204,9 @@ def advance(
     as_of: Floats,
     offset: int,
 ) -> None:
-    """Note on every owned row of the blocks that it holds the delta at `offset`, and how new it is.
+    """Set the position of every owned row of the blocks behind `offset`, and update its `as_of`.
 
-    A row that is beyond `offset` already keeps what it has.
+    A row that includes `offset` already stays as it is.
     """
     first, lead = 0, 0
     for block in range(len(changed_ends)):
@@ -221,16 +226,16 @@ def advance(
 
 
 @compiled
-def neighbouring(numbers: Ints, starts: Longs, sizes: Ints, items: Ints, moved: Bools) -> Bools:
-    """Say of each row in `numbers` whether one of its cells is an item that moved.
+def neighbouring(numbers: Ints, starts: Longs, sizes: Ints, items: Ints, chosen: Bools) -> Bools:
+    """Say of each row in `numbers` whether one of its cells is a chosen item.
 
-    A row that was stored ahead may name items that are still to come: none of them moved.
+    A row that was stored ahead may refer to items that are not known yet: none of them is chosen.
     """
     found = np.zeros(len(numbers), np.bool_)
     for line in range(len(numbers)):
         row = numbers[line]
         for cell in range(starts[row], starts[row] + sizes[row]):
-            if items[cell] < len(moved) and moved[items[cell]]:
+            if items[cell] < len(chosen) and chosen[items[cell]]:
                 found[line] = True
                 break
     return found

@@ -1,8 +1,7 @@
-"""The rows of one shard: the dots and supports of its items with all others.
+"""The rows of one shard: the dots and supports of its items with all other items.
 
-Rows lie one behind the other in an arena. A row that outgrows its place moves to the end, and the
-arena is packed anew when more than half of it is holes. Which rows are here is a matter of memory:
-a row that is absent lives in the store.
+Rows lie one behind the other in an arena. A row that outgrows its space moves to the end. The arena
+is copied without holes when it is full. A row that is absent from memory is in the store.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, column, resized
+from streamapp.core.arrays.columns import Columns
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, column
+from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.row_kernels import advance, append, expand, merge, move, neighbouring
 from streamapp.core.messages.delta import Blocks
 
@@ -18,13 +19,13 @@ CELL = np.dtype([("item", "<i4"), ("support", "<i4"), ("dot", "<f8")])
 """One cell of a stored row, 16 bytes."""
 
 
-class Cells(NamedTuple):
+class CellChanges(NamedTuple):
     """Changes of cells, grouped by row.
 
     Attributes:
         rows: int32, in order of first appearance.
         starts: int64, shape (rows + 1,). Those of rows[k] lie at starts[k]:starts[k + 1].
-        item: int32. May occur several times in a group.
+        item: int32. An item may occur several times in a group.
         support: int32. Change of the users behind the pair.
         dot: float64. Change of the dot.
     """
@@ -36,139 +37,195 @@ class Cells(NamedTuple):
     dot: Floats
 
 
-class Rows:
-    """Rows by item number.
+class ScoredCells(NamedTuple):
+    """Cells of rows with the sums of squares that normalize them, one cell for each other item.
 
     Attributes:
-        size: int32. Cells of each row; 0 for a row that is absent or empty.
-        present: bool. Rows that are here.
-        position: int64. A row holds every delta of its shard's log below this offset.
-        as_of: float64. Newest event time behind each row in seconds.
+        starts: int64 by item. Where the cells of each row start.
+        size: int32 by item. Cells of each row.
+        item: int32. Item numbers.
+        support: int32. Users behind the pair.
+        dot: float64. Divided by the root of both items' `sum_sq` it is the cosine.
+        sum_sq: float64 by item.
     """
 
+    starts: Longs
+    size: Ints
+    item: Ints
+    support: Ints
+    dot: Floats
+    sum_sq: Floats
+
+
+class _Arena(NamedTuple):
+    """The cells of all rows."""
+
+    item: Ints
+    support: Ints
+    dot: Floats
+
+    @classmethod
+    def of(cls, cells: int) -> "_Arena":
+        """Return an arena for so many cells, not initialized."""
+        return cls(np.empty(cells, np.int32), np.empty(cells, np.int32), np.empty(cells))
+
+
+class Rows:
+    """Rows by item number."""
+
     def __init__(self) -> None:
-        self.size: Ints = np.zeros(0, np.int32)
-        self.present: Bools = np.zeros(0, np.bool_)
-        self.position: Longs = np.zeros(0, np.int64)
-        self.as_of: Floats = np.zeros(0)
-        self._start: Longs = np.zeros(0, np.int64)
-        self._room: Ints = np.zeros(0, np.int32)
-        self._item: Ints = np.zeros(0, np.int32)
-        self._support: Ints = np.zeros(0, np.int32)
-        self._dot: Floats = np.zeros(0)
+        self._rows = Columns(
+            {"size": np.int32, "present": np.bool_, "position": np.int64, "as_of": np.float64,
+             "start": np.int64, "space": np.int32, "scratch": np.int64}
+        )  # fmt: skip
+        self._arena = _Arena.of(0)
         self._end = 0
-        self._scratch_dot: Floats = np.zeros(0)
-        self._scratch_support: Ints = np.zeros(0, np.int32)
-        self._scratch_mark: Longs = np.zeros(0, np.int64)
-        self._scratch_count: Longs = np.zeros(0, np.int64)
+        self._sums = Columns({"dot": np.float64, "support": np.int32, "seen": np.int64})
 
-    def reserve(self, items: int) -> None:
-        """Make room for the numbers below `items`."""
-        self._reserve_rows(items)
-        self._reserve_sums(items)
+    @property
+    def size(self) -> Ints:
+        """int32 by item. Cells of each row; 0 for a row that is absent or empty."""
+        return self._rows["size"]
 
-    def _reserve_rows(self, items: int) -> None:
-        for name in ("size", "present", "position", "as_of", "_start", "_room", "_scratch_count"):
-            setattr(self, name, resized(getattr(self, name), items))
+    @property
+    def present(self) -> Bools:
+        """Bool by item. Rows that are in memory."""
+        return self._rows["present"]
 
-    def _reserve_sums(self, numbers: int) -> None:
-        """Make room to sum up cells that name numbers below `numbers`."""
-        for name in ("_scratch_dot", "_scratch_support", "_scratch_mark"):
-            setattr(self, name, resized(getattr(self, name), numbers))
+    @property
+    def position(self) -> Longs:
+        """int64 by item. A row includes every delta of its shard's log below this offset."""
+        return self._rows["position"]
+
+    @property
+    def as_of(self) -> Floats:
+        """float64 by item. Newest event time behind each row in seconds."""
+        return self._rows["as_of"]
 
     @property
     def cells(self) -> tuple[Longs, Ints, Ints, Ints, Floats]:
-        """Where each row starts, its size, and the arena: items, supports, dots."""
-        return self._start, self.size, self._item, self._support, self._dot
+        """Start and size of each row by item, and the arena: items, supports, dots."""
+        return self._rows["start"], self.size, *self._arena
+
+    def reserve(self, items: int) -> None:
+        """Make the numbers below `items` valid."""
+        self._rows.reserve(items)
+        self._sums.reserve(items)
 
     def load(self, numbers: Ints, positions: Longs, as_of: Floats, packed: Sequence[bytes]) -> None:
-        """Put stored rows here; each of `packed` holds a row's `CELL` records."""
+        """Take rows into memory.
+
+        Args:
+            numbers: int32. Whose rows.
+            positions: int64. The position of each.
+            as_of: float64. Newest event time behind each in seconds.
+            packed: The `CELL` records of each.
+
+        Cost: O(cells).
+        """
         cells = np.frombuffer(b"".join(packed), CELL)
         sizes = np.array([len(row) // CELL.itemsize for row in packed], np.int64)
-        self._place(numbers, sizes)
+        self._make_space(numbers, sizes)
         self.size[numbers], self.present[numbers] = sizes, True
         source = np.cumsum(sizes) - sizes
-        for name, array in (("item", self._item), ("support", self._support), ("dot", self._dot)):
+        for name, array in self._arena._asdict().items():
             move(column(cells, name), array, source,
-                  self._start[numbers], self.size[numbers])  # fmt: skip
+                 self._rows["start"][numbers], self.size[numbers])  # fmt: skip
         self.position[numbers], self.as_of[numbers] = positions, as_of
 
     def pack(self, number: int) -> bytes:
         """Return the row as `CELL` records."""
-        start = int(self._start[number])
-        place = slice(start, start + int(self.size[number]))
-        cells = np.empty(place.stop - start, CELL)
-        cells["item"], cells["support"] = self._item[place], self._support[place]
-        cells["dot"] = self._dot[place]
+        start = int(self._rows["start"][number])
+        span = slice(start, start + int(self.size[number]))
+        cells = np.empty(span.stop - start, CELL)
+        cells["item"], cells["support"] = self._arena.item[span], self._arena.support[span]
+        cells["dot"] = self._arena.dot[span]
         return cells.tobytes()
 
     def drop(self, numbers: Ints | Longs) -> None:
-        """Let go of rows; their memory is reclaimed when the arena is packed."""
+        """Remove rows from memory; the next copy of the arena reclaims their space."""
         self.present[numbers] = False
         self.size[numbers] = 0
-        self._room[numbers] = 0
+        self._rows["space"][numbers] = 0
 
     def apply(self, blocks: Blocks, offset: int, owned: Bools) -> Ints:
-        """Add what `blocks` change to the owned rows, all of which must be present.
+        """Add the changes of `blocks` to the owned rows, all of which must be present.
 
         Args:
             blocks: Rating changes; a pair of items occurs once in a block.
-            offset: The delta's offset in the shard's log; rows beyond it stay as they are.
-            owned: bool by item number. Whose rows belong to this shard.
+            offset: Of the delta in the shard's log; rows that include it stay.
+            owned: Bool by item. Items whose rows belong to this shard.
 
         Returns:
             int32: the rows that changed.
 
-        Cost: O(pairs + cells of the touched rows).
+        Cost: O(pairs + cells of the changed rows).
         """
-        touched, starts, item, support, dot = self._expand(blocks, offset, owned)
-        new = merge(touched, starts, item, support, dot, self._start, self.size,
-                     self._item, self._support, self._dot,
-                     self._scratch_dot, self._scratch_support, self._scratch_mark)  # fmt: skip
-        self._place(touched, self.size[touched] + new)
-        append(touched, starts, new, item, support, dot, self._start, self.size,
-                self._item, self._support, self._dot)  # fmt: skip
+        rows, starts, item, support, dot = self._expand(blocks, offset, owned)
+        sums = self._sums
+        new = merge(rows, starts, item, support, dot, self._rows["start"], self.size, *self._arena,
+                    sums["dot"], sums["support"], sums["seen"])  # fmt: skip
+        self._make_space(rows, self.size[rows] + new)
+        append(rows, starts, new, item, support, dot, self._rows["start"], self.size,
+               *self._arena)  # fmt: skip
         advance(blocks.changed_ends, blocks.changed, blocks.kept_ends, blocks.kept,
-                 blocks.as_of, owned, self.position, self.as_of, offset)  # fmt: skip
-        return touched
+                blocks.as_of, owned, self.position, self.as_of, offset)  # fmt: skip
+        return rows
 
-    def touching(self, numbers: Ints, moved: Bools) -> Bools:
-        """Say of each row that is present whether one of its cells is of what moved."""
-        return neighbouring(numbers, self._start, self.size, self._item, moved)
+    def with_neighbours(self, numbers: Ints, items: Bools) -> Bools:
+        """Say of each row, all present, whether one of its cells is for an item of `items`.
 
-    def _expand(self, blocks: Blocks, offset: int, owned: Bools) -> Cells:
-        """Return what `blocks` change in the owned rows that are not beyond `offset`."""
-        return Cells(*expand(
+        Args:
+            numbers: int32. Whose rows.
+            items: Bool by item.
+
+        Cost: O(cells).
+        """
+        return neighbouring(numbers, self._rows["start"], self.size, self._arena.item, items)
+
+    def scored(self, numbers: Ints, norms: Norms) -> ScoredCells:
+        """Return the cells of present rows as `rank` scores them.
+
+        Args:
+            numbers: int32. Whose rows.
+            norms: Of all items.
+        """
+        return ScoredCells(*self.cells, norms.sum_sq)
+
+    def _expand(self, blocks: Blocks, offset: int, owned: Bools) -> CellChanges:
+        """Return the changes of the owned rows that do not include `offset`."""
+        return CellChanges(*expand(
             blocks.changed_ends, blocks.changed, blocks.before, blocks.after,
             blocks.kept_ends, blocks.kept, blocks.rating, owned, self.position, offset,
-            self._scratch_count,
+            self._rows["scratch"],
         ))  # fmt: skip
 
-    def _place(self, numbers: Ints, needed: Longs) -> None:
-        """Give every row room for `needed` cells, moving those that lack it to the arena's end."""
-        if self._end + int(_room_for(needed).sum()) > len(self._item):
-            self._renew(int(_room_for(needed).sum()))
-        tight = needed > self._room[numbers]
-        numbers, room = numbers[tight], _room_for(needed[tight])
-        starts = self._end + np.cumsum(room) - room
-        for array in (self._item, self._support, self._dot):
-            move(array, array, self._start[numbers], starts, self.size[numbers])
-        self._start[numbers], self._room[numbers] = starts, room
-        self._end += int(room.sum())
+    def _make_space(self, numbers: Ints, needed: Longs) -> None:
+        """Give each row space for `needed` cells; a row without it moves to the arena's end."""
+        if self._end + int(_space_for(needed).sum()) > len(self._arena.item):
+            self._copy(int(_space_for(needed).sum()))
+        start, space = self._rows["start"], self._rows["space"]
+        tight = needed > space[numbers]
+        numbers, wanted = numbers[tight], _space_for(needed[tight])
+        starts = self._end + np.cumsum(wanted) - wanted
+        for array in self._arena:
+            move(array, array, start[numbers], starts, self.size[numbers])
+        start[numbers], space[numbers] = starts, wanted
+        self._end += int(wanted.sum())
 
-    def _renew(self, extra: int) -> None:
-        """Copy the rows into a new arena, without holes, half as large again as it must be."""
+    def _copy(self, extra: int) -> None:
+        """Copy the rows without holes into a new arena, half as large again as they need."""
         numbers = np.flatnonzero(self.size)
-        room = _room_for(self.size[numbers].astype(np.int64))
-        starts, end = np.cumsum(room) - room, int(room.sum())
-        for name in ("_item", "_support", "_dot"):
-            old = getattr(self, name)
-            new = np.empty((end + extra) * 3 // 2, old.dtype)
-            move(old, new, self._start[numbers], starts, self.size[numbers])
-            setattr(self, name, new)
-        self._room[:] = 0
-        self._start[numbers], self._room[numbers], self._end = starts, room, end
+        wanted = _space_for(self.size[numbers].astype(np.int64))
+        starts, end = np.cumsum(wanted) - wanted, int(wanted.sum())
+        start, space = self._rows["start"], self._rows["space"]
+        arena = _Arena.of((end + extra) * 3 // 2)
+        for name, old in self._arena._asdict().items():
+            move(old, getattr(arena, name), start[numbers], starts, self.size[numbers])
+        self._arena = arena
+        space[:] = 0
+        start[numbers], space[numbers], self._end = starts, wanted, end
 
 
-def _room_for(cells: Longs) -> Longs:
+def _space_for(cells: Longs) -> Longs:
     return cells + cells // 4 + 4

@@ -1,8 +1,8 @@
-"""Judges the lists of users by what these choose next: hit rate and mean reciprocal rank.
+"""Prequential evaluation of user lists: hit rate and mean reciprocal rank of the served lists.
 
-An event is asked about before it is learnt (prequential: test, then learn): did the list that stood
-hold its item, and at which place? Asked about are items that are new to their user, since lists
-leave out what was seen. Source: Dawid 1984; Vinagre, Jorge and Gama 2014, for recommenders.
+An event is first tested and then learnt: did the stored list hold its item, and at which rank? Only
+items that are new to their user count, since lists leave out items that the user has. Source: Dawid
+1984; Vinagre, Jorge and Gama 2014, for recommenders.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -24,35 +24,35 @@ _LARGEST = (1 << 32) - 1
 
 @dataclass(slots=True)
 class HitStats:
-    """At which places lists held what was chosen next.
+    """Ranks at which lists held the items that users chose next.
 
     Attributes:
         hits: Events whose item the list held.
-        reciprocal_ranks: Sum of 1 / place over those.
+        reciprocal_ranks: Sum of 1 / rank over those.
     """
 
     hits: int = 0
     reciprocal_ranks: float = 0.0
 
-    def note(self, place: int) -> None:
-        """Count the place of an item in a list, from 1; 0 where it is not there."""
-        if place:
+    def count(self, rank: int) -> None:
+        """Count the rank of an item in a list, from 1; 0 where the list does not hold it."""
+        if rank:
             self.hits += 1
-            self.reciprocal_ranks += 1 / place
+            self.reciprocal_ranks += 1 / rank
 
     def rates(self, events: int) -> dict[str, float]:
-        """Return HR and MRR over so many events; > 0."""
+        """Return HR and MRR over `events`, which is > 0."""
         return {"hr": self.hits / events, "mrr": self.reciprocal_ranks / events}
 
 
 @dataclass(slots=True)
 class OnlineMetrics(HitStats):
-    """What came of the lists that were served.
+    """Results of the lists that were served.
 
     Attributes:
-        judged: Events that were asked about: HR and MRR are over these.
-        unserved: Events of users for whom no list stood; they are neither hits nor misses.
-        overtaken: Events that the list which stood may know already, or that it is newer than.
+        judged: Events that were tested: HR and MRR are over these.
+        unserved: Events of users without a stored list; they are neither hits nor misses.
+        overtaken: Events that the stored list may include already: its `as_of` is not older.
     """
 
     judged: int = 0
@@ -61,36 +61,33 @@ class OnlineMetrics(HitStats):
 
     @classmethod
     def read(cls, stored: Mapping[str, bytes]) -> "OnlineMetrics":
-        """Return what the fields of a head say; 0 where one is missing."""
+        """Return the results in the fields of a head; 0 where a field is missing."""
         values = {field.name: stored.get(field.name, b"0") for field in fields(cls)}
         ranks = float(values.pop("reciprocal_ranks"))
         return cls(reciprocal_ranks=ranks, **{name: int(value) for name, value in values.items()})
 
     def stored(self) -> dict[str, bytes]:
-        """Return the fields of a head; what is read back is equal to the last bit."""
+        """Return the fields of a head; `read` returns equal numbers to the last bit."""
         return {field.name: repr(getattr(self, field.name)).encode() for field in fields(self)}
 
-    def judge(self, question: "Probe", content: bytes) -> None:
-        """Ask the list that stands.
+    def judge(self, probe: "Probe", content: bytes) -> None:
+        """Test a stored list.
 
         Args:
-            question: What was chosen, when.
-            content: The list as frontends read it; b"" where none stands, and what is no list is
-                none.
-
-        A list that knows of the event carries its time, or a later one: it is not asked.
+            probe: The event.
+            content: The list as frontends read it; b"" or invalid JSON where there is none.
         """
         try:
-            standing = _decode(content)
+            stored = _decode(content)
         except msgspec.DecodeError:
             self.unserved += 1
             return
-        if standing.as_of >= question.ts:
+        if stored.as_of >= probe.ts:
             self.overtaken += 1
             return
         self.judged += 1
-        places = (place for place, one in enumerate(standing.items, 1) if one.id == question.item)
-        self.note(next(places, 0))
+        ranks = (rank for rank, one in enumerate(stored.items, 1) if one.id == probe.item)
+        self.count(next(ranks, 0))
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -106,12 +103,12 @@ _decode = msgspec.json.Decoder(_List).decode
 
 
 class Probe(NamedTuple):
-    """What a list is asked about.
+    """An event for which a list is tested.
 
     Attributes:
         user: Whose list.
-        item: What the user chose.
-        ts: When, event time in seconds.
+        item: The item that the user chose.
+        ts: Event time in seconds.
     """
 
     user: str
@@ -120,13 +117,13 @@ class Probe(NamedTuple):
 
 
 class UserSample(NamedTuple):
-    """Which events are asked about.
+    """Which events are tested.
 
     Attributes:
-        share: Of the users, 0 to 1; it is always the same users, whoever asks.
+        share: Share of the users, 0 to 1; every worker chooses the same users.
         earliest_ts: Oldest event time in seconds.
         latest_ts: Newest event time in seconds.
-        decay: How interactions fade; None: not at all.
+        decay: How ratings decay; None: not at all.
     """
 
     share: float
@@ -134,30 +131,30 @@ class UserSample(NamedTuple):
     latest_ts: float
     decay: Decay | None = None
 
-    def questions(
+    def probes(
         self,
-        news: Admitted,
+        admitted: Admitted,
         histories: Mapping[str, bytes],
         registry: Registry,
-        asked: Collection[str],
+        probed: Collection[str],
     ) -> Iterator[Probe]:
-        """Yield the first event of each user of the sample on an item that is new to the user.
+        """Yield the first event of each sampled user on an item that is new to the user.
 
         Args:
-            news: What is about to be applied.
-            histories: Of all its users, packed by `entry_of`, before anything of it.
+            admitted: The interactions that are about to be applied.
+            histories: Of all their users, packed by `entry_of`, before these interactions.
             registry: The items' ids.
-            asked: Users who are left out, because an earlier event is asked about.
+            probed: Users who are left out, because an earlier event is tested.
 
-        Cost: O(users), and O(history) for each user of the sample.
+        Cost: O(users), and O(history) for each sampled user.
         """
-        some = news.interactions
+        some = admitted.interactions
         recent = (some.ts >= self.earliest_ts) & (some.ts <= self.latest_ts)
         if not recent.any():
             return
         below = self.share * (_LARGEST + 1)
-        for line, user in enumerate(news.users):
-            if _hash(user) >= below or user in asked:
+        for line, user in enumerate(admitted.users):
+            if _hash(user) >= below or user in probed:
                 continue
             held = np.frombuffer(histories[user], entry_of(self.decay))["item"]
             for event in range(some.starts[line], some.starts[line + 1]):
@@ -167,7 +164,7 @@ class UserSample(NamedTuple):
 
 
 def _hash(user: str) -> int:
-    """Return 0 to `_LARGEST`: the checksum, whose high bits names that are alike share, spread.
+    """Return 0 to `_LARGEST`: the checksum, spread, because similar ids share its high bits.
 
     Source: Knuth, The Art of Computer Programming, 6.4, multiplicative hashing.
     """

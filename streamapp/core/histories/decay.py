@@ -20,13 +20,13 @@ BASE = 1_100.0
 """Added to every level, so that it is over 0 for every float64 weight and every time from 1970 on:
 the smallest weight has the logarithm -1,074."""
 
-AGE_BITS = 3
+ERA_BITS = 3
 """An age is the whole part of a sum of two levels without so many bits: eight doublings, or four
 half-lives. Whatever an age sums up lies within a factor of 2 ** 9, so what leaves a sum takes no
 more than rounding in the last digits with it. Stored state, and code that is compiled elsewhere and
 kept on disk, rest on this number."""
 
-AGE_WIDTH = 1 << AGE_BITS
+ERA_WIDTH = 1 << ERA_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,4 @@ def product(whole: int, left: float, right: float) -> float:
         left: What `split` returns with the one.
         right: The same of the other.
     """
-    return ldexp(left * right, whole & (AGE_WIDTH - 1))
+    return ldexp(left * right, whole & (ERA_WIDTH - 1))

@@ -22,14 +22,14 @@ from streamapp.core.ids.registry import Registry, precedes
 ENTRY = np.dtype([("item", "<i4"), ("rating", "<f8"), ("ts", "<f8")])
 """One entry of a stored history, 20 bytes."""
 
-AGED_ENTRY = np.dtype([*ENTRY.descr, ("weight", "<f8")])
+DECAYED_ENTRY = np.dtype([*ENTRY.descr, ("weight", "<f8")])
 """One entry where interactions fade, 28 bytes: its rating is a level, and beside it stands the
 largest weight since the item entered, which does not fade."""
 
 
 def entry_of(decay: Decay | None) -> np.dtype[Any]:
     """Return how entries of histories are stored."""
-    return AGED_ENTRY if decay else ENTRY
+    return DECAYED_ENTRY if decay else ENTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Revisions:
     def histories(self) -> list[bytes]:
         """Return each user's history after, packed by `entry_of`. Cost: O(entries)."""
         alive = self.after > 0
-        packed = np.empty(int(alive.sum()), ENTRY if self.weight is None else AGED_ENTRY)
+        packed = np.empty(int(alive.sum()), ENTRY if self.weight is None else DECAYED_ENTRY)
         packed["item"], packed["rating"] = self.item[alive], self.after[alive]
         packed["ts"] = self.ts[alive]
         if self.weight is not None:

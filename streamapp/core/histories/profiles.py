@@ -1,4 +1,4 @@
-"""Profiles: what users have in their histories, as arrays that `blend` takes as they are."""
+"""User profiles: decoded histories, as the arrays that `blend` takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,28 +14,35 @@ from streamapp.core.ids.registry import Registry, precedes
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """What users have in their histories, newest first.
+    """The histories of some users, newest entry first.
 
     Attributes:
         starts: int64, shape (users + 1,). Those of user u lie at starts[u]:starts[u + 1].
-        item: int32. Item numbers; one without a list, or -1, only holds its position.
-        rating: float64, > 0. Before it fades.
-        faded: float64. Where interactions fade, the rating as a share of the largest in the
-            history; 0 where that is none of a float64.
+        item: int32. Item numbers; an item without a list, or -1, only takes up its position.
+        rating: float64, > 0. Without decay.
+        decayed: float64. Where ratings decay, the rating as a share of the largest in the history;
+            0 where the share is too small for a float64.
     """
 
     starts: Longs
     item: Ints
     rating: Floats
-    faded: Floats | None = None
+    decayed: Floats | None = None
 
     @classmethod
     def unpack(
         cls, histories: Sequence[bytes], registry: Registry, decay: Decay | None = None
     ) -> "Profiles":
-        """Return the tastes that histories, packed by `entry_of`, hold.
+        """Return the profiles of histories that are packed by `entry_of`.
 
         The newest entry is the one that would be evicted last: by time, then by item id.
+
+        Args:
+            histories: Packed histories; b"" of a user without one.
+            registry: The items' ids.
+            decay: How ratings decay; None: not at all.
+
+        Cost: O(entries), and O(moves) where entries are not sorted.
         """
         entry = entry_of(decay)
         stored = np.frombuffer(b"".join(histories), entry)
@@ -46,10 +53,10 @@ class Profiles:
         rating = stored["rating"][order]
         if decay is None:
             return cls(starts, item[order], rating)
-        return cls(starts, item[order], stored["weight"][order], _faded(starts, rating))
+        return cls(starts, item[order], stored["weight"][order], _shares(starts, rating))
 
 
-def _faded(starts: Longs, levels: Floats) -> Floats:
+def _shares(starts: Longs, levels: Floats) -> Floats:
     """Return each rating as a share of the largest in its history."""
     sizes = np.diff(starts)
     if not len(levels):
@@ -61,20 +68,20 @@ def _faded(starts: Longs, levels: Floats) -> Floats:
 
 @compiled
 def _newest_first(starts: Longs, item: Ints, ts: Floats, text: Bytes, ends: Longs) -> Longs:
-    """Return the order of each history by insertion, from its end: most are sorted already."""
+    """Return the order of each history, int64, by insertion from its end: most are sorted."""
     order = np.empty(len(item), np.int64)
     for user in range(len(starts) - 1):
         first, last = starts[user], starts[user + 1]
         for taken in range(last - first):
-            entry, place = last - 1 - taken, first + taken
-            while place > first and (
-                ts[entry] > ts[order[place - 1]]
+            entry, rank = last - 1 - taken, first + taken
+            while rank > first and (
+                ts[entry] > ts[order[rank - 1]]
                 or (
-                    ts[entry] == ts[order[place - 1]]
-                    and precedes(text, ends, item[order[place - 1]], item[entry])
+                    ts[entry] == ts[order[rank - 1]]
+                    and precedes(text, ends, item[order[rank - 1]], item[entry])
                 )
             ):
-                order[place] = order[place - 1]
-                place -= 1
-            order[place] = entry
+                order[rank] = order[rank - 1]
+                rank -= 1
+            order[rank] = entry
     return order

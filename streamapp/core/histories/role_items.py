@@ -22,7 +22,7 @@ VIEWED = "v:"
 BOUGHT = "b:"
 """Before the id of an item that a user bought: what is in rows."""
 
-_LETTERS = len(VIEWED)
+_PREFIX_BYTES = len(VIEWED)
 _VIEWED, _BOUGHT = ord(VIEWED[0]), ord(BOUGHT[0])
 
 
@@ -54,17 +54,17 @@ def registry_of(kind: str) -> Registry:
 class RoleRegistry(Registry):
     """Items whose ids begin with a role; no shard owns one that was bought: it has no row."""
 
-    letters = _LETTERS
+    prefix_bytes = _PREFIX_BYTES
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
-        self._names: list[str] = []
+        self._public_ids: list[str] = []
         super().__init__(ids)
 
     @property
-    def names(self) -> list[str]:
-        """What readers call the items, by number."""
-        self._names += [item[_LETTERS:] for item in self.ids[len(self._names) :]]
-        return self._names
+    def public_ids(self) -> list[str]:
+        """The ids that readers see, by number."""
+        self._public_ids += [item[_PREFIX_BYTES:] for item in self.ids[len(self._public_ids) :]]
+        return self._public_ids
 
     def shards(self, count: int, numbers: Ints) -> Ints:
         """Return the shard of `count` that owns each of the items `numbers`, int32; -1 for none."""
@@ -149,7 +149,7 @@ def _makes_a_pair(text: Bytes, ends: Longs, left: int, right: int) -> bool:
     size = ends[left + 1] - left_start
     if size != ends[right + 1] - right_start:
         return True
-    for offset in range(_LETTERS, size):
+    for offset in range(_PREFIX_BYTES, size):
         if text[left_start + offset] != text[right_start + offset]:
             return True
     return False

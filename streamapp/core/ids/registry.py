@@ -21,10 +21,10 @@ class Registry:
     Attributes:
         ids: Item ids; the position of an id is its number.
         scratch: int32 by number, all zero; who writes to it leaves it so.
-        letters: Bytes of every id that are no part of what readers call the item.
+        prefix_bytes: Bytes at the start of every id that are not part of the public id.
     """
 
-    letters = 0
+    prefix_bytes = 0
     ids: list[str]
     scratch: Ints
 
@@ -62,8 +62,8 @@ class Registry:
         return self._text, self._ends
 
     @property
-    def names(self) -> list[str]:
-        """What readers call the items, by number."""
+    def public_ids(self) -> list[str]:
+        """The ids that readers see, by number."""
         return self.ids
 
     def shards(self, count: int, numbers: Ints) -> Ints:

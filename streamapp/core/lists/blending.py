@@ -86,7 +86,9 @@ class Blended(NamedTuple):
         return Blended(self.size[lines], self.item[lines], self.score[lines], self.because[lines])
 
 
-def blend(tastes: Profiles, neighbours: NeighbourLists, registry: Registry, rule: Blend) -> Blended:
+def blend(
+    profiles: Profiles, neighbours: NeighbourLists, registry: Registry, rule: Blend
+) -> Blended:
     """Return the list of each user.
 
     Scores are summed from the newest item on, so equal input gives equal bits.
@@ -95,11 +97,11 @@ def blend(tastes: Profiles, neighbours: NeighbourLists, registry: Registry, rule
     """
     return Blended(
         *_blend(
-            tastes.starts,
-            tastes.item,
-            tastes.rating,
-            tastes.rating if tastes.faded is None else tastes.faded,
-            rule.weights(int(np.diff(tastes.starts).max(initial=0))),
+            profiles.starts,
+            profiles.item,
+            profiles.rating,
+            profiles.rating if profiles.decayed is None else profiles.decayed,
+            rule.weights(int(np.diff(profiles.starts).max(initial=0))),
             neighbours.row,
             neighbours.starts,
             neighbours.ends,

@@ -59,11 +59,11 @@ def encode_item_lists(
         registry: The items' names.
         kind: Of the lists.
     """
-    items = Names(*registry.text, registry.letters)
+    items = Names(*registry.text, registry.prefix_bytes)
     lines = Lines(ranking.size, ranking.item, ranking.score, ranking.support)
     owner = Owners(items, numbers.astype(np.int64), as_of[numbers])
     contents = write_lists(VERSION, kind, seq, owner, lines, items, for_users=False)
-    names = registry.names
+    names = registry.public_ids
     return [
         (names[number], content) for number, content in zip(numbers.tolist(), contents, strict=True)
     ]

@@ -14,7 +14,6 @@ import numpy as np
 from streamapp.core.arrays.compiled import compiled
 from streamapp.core.arrays.digest import digest_of
 from streamapp.core.arrays.dtypes import NOTHING, Bools, Bytes, Floats, Ints, Longs
-from streamapp.core.counts.decayed_rows import DecayedRows
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import Rows
 from streamapp.core.ids.registry import Registry, precedes
@@ -99,16 +98,10 @@ def rank(
         rule: What makes a list.
         hidden: bool by number. Items that no list shows; empty where there are none.
     """
-    cells, sum_sq = rows.cells, norms.sum_sq
-    if isinstance(rows, DecayedRows):
-        # Of cosines, the cosine is themselves.
-        cells = rows.similarities(numbers)
-        sum_sq = np.ones(len(norms.users))
     return Ranking(
         *_rank(
             numbers,
-            *cells,
-            sum_sq,
+            *rows.scored(numbers, norms),
             norms.users,
             *registry.text,
             hidden,

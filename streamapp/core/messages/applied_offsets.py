@@ -1,27 +1,31 @@
-"""AppliedOffsets: the first place of each source that is not yet applied.
+"""The first sequence number of each source that is not applied yet.
 
-A log may hold a message twice, when a producer sent it again or when a worker that lost its
-partition woke up. The fences that travel with the state tell such a copy from news: within a
-source, places rise, so what lies below the fence was applied before (ADR-0002).
+A log may hold a message twice: a producer sent it again, or a worker that lost its partition woke
+up. The offsets that are stored with the state tell such a copy from a new message. Sequence numbers
+rise within a source, so a message below the offset of its source was applied before (ADR-0002).
 """
 
 from collections.abc import Mapping
 
 
 class AppliedOffsets:
-    """AppliedOffsets by source; a source never heard of has the fence 0."""
+    """Offsets by name of the source; 0 for an unknown source.
 
-    def __init__(self, fences: Mapping[str, int] | None = None) -> None:
-        self._fences = dict(fences or {})
+    Args:
+        offsets: By source, as they were stored.
+    """
+
+    def __init__(self, offsets: Mapping[str, int] | None = None) -> None:
+        self._offsets = dict(offsets or {})
 
     def __getitem__(self, source: str) -> int:
-        return self._fences.get(source, 0)
+        return self._offsets.get(source, 0)
 
-    def advance(self, source: str, place: int) -> None:
-        """Raise the fence of `source` to `place`; a lower place leaves it where it is."""
-        if place > self[source]:
-            self._fences[source] = place
+    def advance(self, source: str, offset: int) -> None:
+        """Raise the offset of `source` to `offset`; a lower one changes nothing."""
+        if offset > self[source]:
+            self._offsets[source] = offset
 
     def as_dict(self) -> dict[str, int]:
-        """Return a copy of the fences by source."""
-        return dict(self._fences)
+        """Return a copy of the offsets by source."""
+        return dict(self._offsets)

@@ -1,4 +1,4 @@
-"""The message that tells a shard what one partition of the catalogue changed."""
+"""The message that tells a shard which records of one catalogue partition changed something."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -8,20 +8,20 @@ import msgspec
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 
 UPDATE_KEY = b"notice"
-"""The key of a notice in the log of a shard; a delta has none."""
+"""The key of a catalogue update in the log of a shard; a delta has no key."""
 
-_AT_ONCE = 10_000
-"""Most entries of one notice, so that the longest ids fit into a message."""
+_CHANGES_PER_UPDATE = 10_000
+"""Most changes of one update, so that the longest ids fit into a message."""
 
 
 class VisibilityChange(NamedTuple):
-    """What one record of a catalogue changes.
+    """What one record of the catalogue changes.
 
     Attributes:
-        offset: Of the record, in its partition.
-        item: Which item.
-        hidden: Whether it is hidden from there on.
-        category: Where it belongs from there on; "" for none.
+        offset: Of the record in its partition.
+        item: The item's id.
+        hidden: Whether the item is hidden from there on.
+        category: The item's category from there on; "" for none.
     """
 
     offset: int
@@ -31,10 +31,10 @@ class VisibilityChange(NamedTuple):
 
 
 class CatalogueUpdate(msgspec.Struct, array_like=True, frozen=True):
-    """Changes of one partition of a catalogue, on the wire.
+    """Changes of one partition of the catalogue, on the wire.
 
     Attributes:
-        generation: Of the state that it is for; a rebuilt state ignores older notices.
+        generation: The id of the state that it is for; a rebuilt state ignores older updates.
         partition: Of the catalogue.
         changes: In the order of their offsets.
     """
@@ -43,17 +43,17 @@ class CatalogueUpdate(msgspec.Struct, array_like=True, frozen=True):
     partition: int
     changes: list[VisibilityChange]
 
-    def news(self, fences: AppliedOffsets) -> list[VisibilityChange]:
-        """Return the changes that were not heard of before, and move the fence behind them."""
+    def new_changes(self, applied: AppliedOffsets) -> list[VisibilityChange]:
+        """Return the changes that were not applied before, and advance `applied` behind them."""
         source = f"c{self.partition}"
-        news = [change for change in self.changes if change.offset >= fences[source]]
-        if news:
-            fences.advance(source, news[-1].offset + 1)
-        return news
+        changes = [change for change in self.changes if change.offset >= applied[source]]
+        if changes:
+            applied.advance(source, changes[-1].offset + 1)
+        return changes
 
 
 decode_update = msgspec.msgpack.Decoder(CatalogueUpdate).decode
-"""Return the notice that bytes hold; raises `msgspec.DecodeError` if they hold none."""
+"""Return the update in `bytes`; raises `msgspec.DecodeError` if there is none."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -61,8 +61,7 @@ _encode = msgspec.msgpack.Encoder().encode
 def encode_updates(
     generation: str, partition: int, changes: Sequence[VisibilityChange]
 ) -> Iterator[bytes]:
-    """Yield notices of these changes, in order, each of a bounded size."""
-    for start in range(0, len(changes), _AT_ONCE):
-        yield _encode(
-            CatalogueUpdate(generation, partition, list(changes[start : start + _AT_ONCE]))
-        )
+    """Yield updates with these changes, in order, each of a bounded size."""
+    for start in range(0, len(changes), _CHANGES_PER_UPDATE):
+        some = list(changes[start : start + _CHANGES_PER_UPDATE])
+        yield _encode(CatalogueUpdate(generation, partition, some))

@@ -1,8 +1,8 @@
-"""Turns revisions of histories into deltas: what changes in the rows of one shard.
+"""Deltas: the messages by which changes of histories reach the rows of a shard.
 
-A delta says of each user which ratings changed and which stayed, so that whoever owns a row can
-add `R_new^T R_new - R_old^T R_old` to it. Sending ratings and not pairs keeps a delta as small as
-the histories it tells of (ADR-0003).
+A delta says of each user which ratings changed and which stayed. So the owner of a row can add
+`R_new^T R_new - R_old^T R_old` to it. A message with ratings instead of pairs is as small as the
+histories behind it (ADR-0003).
 """
 
 import math
@@ -21,10 +21,10 @@ from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, 
 from streamapp.core.messages.popularity_increments import NO_INCREMENTS, PopularityIncrements
 
 PART_BITS = 20
-"""A delta's place in its source: the offset, shifted by this, plus the number of the part."""
+"""The sequence number of a delta is the offset of its interactions << PART_BITS, plus its part."""
 
 _NO_SOURCE = -1
-"""The source of a delta that no interactions caused."""
+"""The partition of a delta that no interactions caused."""
 
 PART_ENTRIES = 40_000
 """Most entries of one delta message (a single user's block may be larger)."""
@@ -36,14 +36,14 @@ class Blocks:
 
     Attributes:
         changed_ends: int64, shape (blocks,). Where each block's changed entries end.
-        changed: int32. Item numbers; their rating went from `before` to `after`, never equal.
+        changed: int32. Item numbers; their rating changed from `before` to `after`.
         before: float64, >= 0.
         after: float64, >= 0.
         kept_ends: int64, shape (blocks,). Where each block's kept entries end.
         kept: int32. Item numbers of the history whose `rating` did not change.
         rating: float64, > 0.
         as_of: float64, shape (blocks,). Newest event time behind the block in seconds.
-        masses: What the interactions behind the blocks add to the popularity of items.
+        increments: What the interactions behind the blocks add to the popularity of items.
     """
 
     changed_ends: Longs
@@ -54,40 +54,44 @@ class Blocks:
     kept: Ints
     rating: Floats
     as_of: Floats
-    masses: PopularityIncrements = NO_INCREMENTS
+    increments: PopularityIncrements = NO_INCREMENTS
 
 
 _DTYPES = ("<i8", "<i4", "<f8", "<f8", "<i8", "<i4", "<f8", "<f8", "<i4", "<f8", "<i4")
 
 _ITEMS = (1, 5, 8)
-"""Which of them name items."""
+"""The columns that refer to items."""
 
 
 class Delta(msgspec.Struct, array_like=True, frozen=True):
     """A delta on the wire.
 
     Attributes:
-        generation: Of the state that it is for; a rebuilt state ignores older deltas.
+        generation: The id of the state that it is for; a rebuilt state ignores older deltas.
         partition: Partition of the interactions that caused it.
-        place: Offset of the interactions << PART_BITS, plus the part.
-        items: The items; the columns name them by their position here.
-        columns: The arrays of `Blocks`, those of its masses last, little endian, in order.
-        newest_ts: Of the masses.
+        sequence: See `PART_BITS`.
+        items: The items; a column refers to an item by its index here.
+        columns: The arrays of `Blocks` in order, little endian; the arrays of its increments last.
+        newest_ts: Of the increments.
     """
 
     generation: str
     partition: int
-    place: int
+    sequence: int
     items: EncodedItems
     columns: list[bytes]
     newest_ts: float
 
-    def blocks(self, registry: Registry, reader: IdTranslator) -> Blocks:
-        """Return the blocks with items numbered by `registry`, which learns the new ones.
+    def blocks(self, registry: Registry, translator: IdTranslator) -> Blocks:
+        """Return the blocks with the item numbers of a registry.
 
-        `reader` is one of the generation.
+        Args:
+            registry: Learns the items that it does not know.
+            translator: For messages of this generation.
+
+        Cost: O(entries + ids that the translator has not seen).
         """
-        numbers = reader.numbers(self.items, self.partition, registry)
+        numbers = translator.numbers(self.items, self.partition, registry)
         arrays: list[Any] = [
             np.frombuffer(column, dtype).copy()
             for column, dtype in zip(self.columns, _DTYPES, strict=True)
@@ -95,9 +99,8 @@ class Delta(msgspec.Struct, array_like=True, frozen=True):
         for column in _ITEMS:
             arrays[column] = numbers[arrays[column]]
         item, mass, exponent = arrays[8:]
-        return replace(
-            Blocks(*arrays[:8]), masses=PopularityIncrements(item, mass, exponent, self.newest_ts)
-        )
+        increments = PopularityIncrements(item, mass, exponent, self.newest_ts)
+        return replace(Blocks(*arrays[:8]), increments=increments)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -105,15 +108,15 @@ _decode = msgspec.msgpack.Decoder(Delta).decode
 
 
 def decode_delta(value: bytes) -> Delta:
-    """Return the delta that `value` holds; raises `msgspec.DecodeError` if it holds none."""
+    """Return the delta in `value`; raises `msgspec.DecodeError` if there is none."""
     return _decode(value)
 
 
 class Origin(NamedTuple):
-    """Where a delta comes from.
+    """The source of a delta.
 
     Attributes:
-        generation: Of the state.
+        generation: The id of the state.
         partition: Partition of the interactions that caused it.
         offset: Their offset.
     """
@@ -128,34 +131,40 @@ def encode_deltas(
     registry: Registry,
     shards: int,
     origin: Origin,
-    masses: PopularityIncrements = NO_INCREMENTS,
+    increments: PopularityIncrements = NO_INCREMENTS,
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield (shard, message) for every shard that `revisions` or `masses` concern, parts in order.
+    """Yield (shard, message) for every shard that the changes concern, parts in order.
 
-    Every shard learns of every changed rating, because the norm of an item moves it in the lists
-    of all shards. What was kept goes where it is needed: all of it to the owners of changed items,
-    and to other shards only their own items. PopularityIncrements go to the owner of their item.
+    Every shard gets every changed rating, because the norm of an item changes its score in the
+    lists of all shards. A kept rating goes where it is needed: to the owners of changed items, and
+    to the owner of its item. An increment goes to the owner of its item.
+
+    Args:
+        revisions: Of histories.
+        registry: Of the sender.
+        shards: How many shards there are.
+        origin: The source of the deltas.
+        increments: What the same interactions add to the popularity of items.
+
+    Cost: O(shards * entries).
     """
-    owner, popular = registry.shards(shards, revisions.item), registry.shards(shards, masses.item)
+    owner = registry.shards(shards, revisions.item)
+    popular = registry.shards(shards, increments.item)
     for shard in range(shards):
         whole = Blocks(*_select(revisions.starts, revisions.item, revisions.before,
                                 revisions.after, revisions.as_of, owner == shard))  # fmt: skip
-        mine = popular == shard
-        some = PopularityIncrements(
-            masses.item[mine], masses.mass[mine], masses.exponent[mine], masses.newest_ts
-        )
-        for part, blocks in enumerate(_parts(whole, some)):
+        for part, blocks in enumerate(_parts(whole, increments.only(popular == shard))):
             yield shard, _encoded(blocks, registry, origin, part)
 
 
 def _encoded(blocks: Blocks, registry: Registry, origin: Origin, part: int) -> bytes:
-    masses = blocks.masses
+    increments = blocks.increments
     used, changed, kept, popular = _compact(
-        blocks.changed, blocks.kept, masses.item, registry.scratch
+        blocks.changed, blocks.kept, increments.item, registry.scratch
     )
     columns: list[Any] = [blocks.changed_ends, changed, blocks.before, blocks.after,
                           blocks.kept_ends, kept, blocks.rating, blocks.as_of,
-                          popular, masses.mass, masses.exponent]  # fmt: skip
+                          popular, increments.mass, increments.exponent]  # fmt: skip
     return _encode(
         Delta(
             origin.generation,
@@ -166,22 +175,22 @@ def _encoded(blocks: Blocks, registry: Registry, origin: Origin, part: int) -> b
                 column.astype(dtype, copy=False).tobytes()
                 for column, dtype in zip(columns, _DTYPES, strict=True)
             ],
-            masses.newest_ts,
+            increments.newest_ts,
         )
     )
 
 
-def encode_noop(generation: str, place: int) -> bytes:
-    """Return a delta that changes nothing but the position of its shard; `place` must rise."""
+def encode_noop(generation: str, sequence: int) -> bytes:
+    """Return a delta that changes only the position of its shard; `sequence` must rise."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
-    return _encode(Delta(generation, _NO_SOURCE, place, EncodedItems(), columns, -math.inf))
+    return _encode(Delta(generation, _NO_SOURCE, sequence, EncodedItems(), columns, -math.inf))
 
 
-def _parts(whole: Blocks, masses: PopularityIncrements) -> Iterator[Blocks]:
-    """Yield blocks of a bounded size; the masses go with the first, if need be alone."""
+def _parts(whole: Blocks, increments: PopularityIncrements) -> Iterator[Blocks]:
+    """Yield blocks of a bounded size; the increments are in the first part."""
     blocks, start = len(whole.as_of), 0
-    if not blocks and len(masses.item):
-        yield replace(whole, masses=masses)
+    if not blocks and len(increments.item):
+        yield replace(whole, increments=increments)
     sizes = whole.changed_ends + whole.kept_ends
     while start < blocks:
         base = sizes[start - 1] if start else 0
@@ -199,7 +208,7 @@ def _parts(whole: Blocks, masses: PopularityIncrements) -> Iterator[Blocks]:
             whole.kept[kept],
             whole.rating[kept],
             whole.as_of[start:end],
-            NO_INCREMENTS if start else masses,
+            NO_INCREMENTS if start else increments,
         )
         start = end
 

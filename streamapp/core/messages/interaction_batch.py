@@ -1,8 +1,8 @@
 """Interactions on their way from the event topics to the partition of their user.
 
-One message is one cut through the event topics: what a worker read of them in one go and what of it
-belongs to one partition. Its boundaries are fixed once it is in the log, which is what makes every
-later step repeatable (ADR-0002).
+A worker reads the event topics in cuts. One message has the part of one cut that belongs to one
+partition. Its boundaries are fixed once it is in the log, which makes every later step repeatable
+(ADR-0002).
 """
 
 from collections.abc import Collection, Sequence
@@ -20,15 +20,12 @@ from streamapp.core.messages.applied_offsets import AppliedOffsets
 
 _DTYPES = ("<i4", "<i8", "<i4", "<i4", "<i4", "<f8")
 
-SKIPPED = "skipped:"
-"""What the names of fields begin with that count events of unknown types."""
-
 _SKIPPED_TYPES = 100
 _SKIPPED_CHARACTERS = 100
 
 
 class Source(msgspec.Struct, array_like=True, frozen=True):
-    """A partition of an event topic, and where the cut through it ends."""
+    """A partition of an event topic, and the end of the cut in it."""
 
     topic: str
     partition: int
@@ -36,7 +33,7 @@ class Source(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def name(self) -> str:
-        """The source as fences call it."""
+        """The name of the source in `AppliedOffsets`."""
         return f"{self.topic}/{self.partition}"
 
 
@@ -44,16 +41,16 @@ class InteractionBatch(msgspec.Struct, array_like=True, frozen=True):
     """Interactions on the wire.
 
     Attributes:
-        generation: Of the state that they are for; a rebuilt state ignores older cuts.
-        sources: Where they came from.
-        users: User ids; columns name users by their position here.
+        generation: The id of the state that they are for; a rebuilt state ignores older batches.
+        sources: The partitions of the event topics.
+        users: User ids; a column refers to a user by its index here.
         items: Item ids, likewise.
         types: Event types, likewise.
         columns: Little-endian arrays of one length: source, offset, user, item, type, ts.
         dead: (source, offset) of every dead letter.
         skipped: (source, offset, type) of every event of an unknown type.
-        idle: (user, newest time) of histories to forget, if that is still their newest time. A cut
-            with any of them holds no interactions.
+        idle: (user, newest time) of histories to forget, if that is still their newest time. A
+            batch with any of these has no interactions.
     """
 
     generation: str
@@ -72,12 +69,12 @@ _decode = msgspec.msgpack.Decoder(InteractionBatch).decode
 
 
 def decode_interactions(value: bytes) -> InteractionBatch:
-    """Return the cut that `value` holds; raises `msgspec.DecodeError` if it holds none."""
+    """Return the batch in `value`; raises `msgspec.DecodeError` if there is none."""
     return _decode(value)
 
 
 def encode_idle(generation: str, idle: list[tuple[str, float]]) -> bytes:
-    """Return a cut that forgets users: (user, newest time of the history)."""
+    """Return a batch that forgets users, given (user, newest time of the history)."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
     return _encode(InteractionBatch(generation, [], [], [], [], columns, [], [], idle))
 
@@ -87,23 +84,25 @@ def partition_of(user: str, partitions: int) -> int:
     return crc32(user.encode()) % partitions
 
 
-def skipped_field(kind: str, fields: Collection[str]) -> str:
-    """Return the field that counts events of an unknown type, given the fields that there are.
+def counted_type(event_type: str, counted: Collection[str]) -> str:
+    """Return the name under which an event of an unknown type is counted.
 
-    Trackers write there what they like and fields stay for ever, so the first types have fields of
-    their own, and all others share one.
+    Trackers write any text there and counters stay for ever, so the first types are counted by
+    name, and all others share one name.
+
+    Args:
+        event_type: The unknown type.
+        counted: The names that are in use.
     """
-    field = SKIPPED + kind
-    if field in fields:
-        return field
-    known = sum(name.startswith(SKIPPED) for name in fields)
-    if known < _SKIPPED_TYPES and len(kind) <= _SKIPPED_CHARACTERS:
-        return field
-    return f"{SKIPPED}(other)"
+    if event_type in counted:
+        return event_type
+    if len(counted) < _SKIPPED_TYPES and len(event_type) <= _SKIPPED_CHARACTERS:
+        return event_type
+    return "(other)"
 
 
 class InteractionBatchBuilder:
-    """Collects what was read of the event topics, and splits it by the partition of the user."""
+    """Collects the interactions of one cut, and splits them by the partition of the user."""
 
     def __init__(self) -> None:
         self._sources: list[Source] = []
@@ -115,68 +114,75 @@ class InteractionBatchBuilder:
         self._skipped: list[tuple[int, int, str, int]] = []
 
     def begin(self, source: Source) -> None:
-        """Say where what comes next is from, and where the cut through it ends."""
+        """Set the source of what is added from here on."""
         self._sources.append(source)
 
-    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
-        """Take an interaction."""
+    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
+        """Add an interaction."""
         users, items, types = self._users, self._items, self._types
         sources, offsets, user_column, item_column, type_column, ts_column = self._columns
         sources.append(len(self._sources) - 1)
         offsets.append(offset)
         user_column.append(users.setdefault(user, len(users)))
         item_column.append(items.setdefault(item, len(items)))
-        type_column.append(types.setdefault(kind, len(types)))
+        type_column.append(types.setdefault(event_type, len(types)))
         ts_column.append(ts)
 
-    def skip(self, offset: int, user: str, kind: str) -> None:
-        """Count an event of a type that nobody knows."""
+    def skip(self, offset: int, user: str, event_type: str) -> None:
+        """Count an event of an unknown type."""
         number = self._users.setdefault(user, len(self._users))
-        self._skipped.append((len(self._sources) - 1, offset, kind, number))
+        self._skipped.append((len(self._sources) - 1, offset, event_type, number))
 
-    def bury(self, offset: int) -> None:
+    def count_dead_letter(self, offset: int) -> None:
         """Count a dead letter."""
         self._dead.append((len(self._sources) - 1, offset))
 
     def encode(self, generation: str, partitions: int) -> dict[int, bytes]:
-        """Return the message of each partition that gets anything.
+        """Return the message of each partition that gets any.
 
         A dead letter is counted in the partition with the number of its source.
+
+        Args:
+            generation: The id of the state.
+            partitions: Of the interactions topic.
+
+        Cost: O(n log n + partitions * n) for n interactions.
         """
-        homes = np.array([partition_of(user, partitions) for user in self._users], np.int32)
+        partition_by_user = np.array([partition_of(user, partitions) for user in self._users], int)
         columns = [
             np.array(column, dtype) for column, dtype in zip(self._columns, _DTYPES, strict=True)
         ]
-        home = homes[columns[2]]
+        target = partition_by_user[columns[2]]
         dead: dict[int, list[tuple[int, int]]] = {}
-        for place, offset in self._dead:
-            target = self._sources[place].partition % partitions
-            dead.setdefault(target, []).append((place, offset))
+        for source, offset in self._dead:
+            number = self._sources[source].partition % partitions
+            dead.setdefault(number, []).append((source, offset))
         skipped: dict[int, list[tuple[int, int, str]]] = {}
-        for place, offset, kind, user in self._skipped:
-            skipped.setdefault(int(homes[user]), []).append((place, offset, kind))
+        for source, offset, event_type, user in self._skipped:
+            number = int(partition_by_user[user])
+            skipped.setdefault(number, []).append((source, offset, event_type))
         names = list(self._users), list(self._items), list(self._types)
         return {
             partition: _encode(
                 InteractionBatch(
                     generation,
                     self._sources,
-                    *_compacted(names, [column[home == partition] for column in columns]),
+                    *_compacted(names, [column[target == partition] for column in columns]),
                     dead.get(partition, []),
                     skipped.get(partition, []),
                 )
             )
-            for partition in sorted({*np.unique(home).tolist(), *dead, *skipped})
+            for partition in sorted({*np.unique(target).tolist(), *dead, *skipped})
         }
 
 
 def _compacted(
     names: Sequence[list[str]], columns: list[Any]
 ) -> tuple[list[str], list[str], list[str], list[bytes]]:
-    """Return the users, items and types that columns use, and the columns renumbered to them."""
+    """Return the users, items and types in use, and the columns renumbered to these."""
     used: list[list[str]] = []
-    for place, every in zip((2, 3, 4), names, strict=True):
-        numbers, columns[place] = np.unique(columns[place], return_inverse=True)
+    for index, every in zip((2, 3, 4), names, strict=True):
+        numbers, columns[index] = np.unique(columns[index], return_inverse=True)
         used.append([every[number] for number in numbers.tolist()])
     packed = [
         column.astype(dtype, copy=False).tobytes()
@@ -187,17 +193,17 @@ def _compacted(
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What a cut brings that was not applied before.
+    """The part of a batch that was not applied before.
 
     Attributes:
         users: User ids, distinct.
         interactions: Grouped by user, in the order of `users`.
-        applied: How many interactions that is.
-        replayed: How many interactions lay below the fence.
+        applied: How many interactions there are.
+        replayed: How many other interactions were applied before.
         dead: How many dead letters.
         skipped: Events of unknown type, by type.
         newest_ts: Newest time of an interaction in seconds; -inf without any.
-        idle: Newest time by user whose history is to be forgotten if it is that old.
+        idle: Users whose history is to be forgotten, with the newest time of that history.
     """
 
     users: list[str]
@@ -211,45 +217,57 @@ class Admitted:
 
 
 def admit(
-    cut: InteractionBatch, fences: AppliedOffsets, registry: Registry, weights: dict[str, float]
+    batch: InteractionBatch,
+    applied: AppliedOffsets,
+    registry: Registry,
+    weights: dict[str, float],
 ) -> Admitted:
-    """Return what of `cut` lies beyond the fences, and raise them to its end.
+    """Return the part of `batch` that was not applied before.
+
+    Args:
+        batch: As it was received.
+        applied: By source of the batch; advanced to the end of the batch.
+        registry: Learns the items.
+        weights: By event type.
 
     Raises:
-        KeyError: the cut holds a type that has no weight.
+        KeyError: the batch has a type without a weight.
+
+    Cost: O(n log n).
     """
-    source, offset, user, item, kind, ts = _columns(cut)
-    below = [fences[one.name] for one in cut.sources]
+    source, offset, user, item, event_type, ts = _columns(batch)
+    below = [applied[one.name] for one in batch.sources]
     fresh = offset >= np.array(below, np.int64)[source]
     order = np.flatnonzero(fresh)[np.argsort(user[fresh], kind="stable")]
-    numbers = registry.number(cut.items)
-    weight = np.array([weights[name] for name in cut.types], np.float64)
+    numbers = registry.number(batch.items)
+    weight = np.array([weights[name] for name in batch.types], np.float64)
     present, counts = np.unique(user[order], return_counts=True)
     skipped: dict[str, int] = {}
-    for place, at, name in cut.skipped:
-        if at >= below[place]:
+    for number, at, name in batch.skipped:
+        if at >= below[number]:
             skipped[name] = skipped.get(name, 0) + 1
-    for one in cut.sources:
-        fences.advance(one.name, one.end)
+    dead = sum(at >= below[number] for number, at in batch.dead)
+    for one in batch.sources:
+        applied.advance(one.name, one.end)
     return Admitted(
-        users=[cut.users[place] for place in present.tolist()],
+        users=[batch.users[number] for number in present.tolist()],
         interactions=Interactions(
             starts=np.concatenate((np.zeros(1, np.int64), np.cumsum(counts))),
             item=numbers[item[order]],
-            weight=weight[kind[order]],
+            weight=weight[event_type[order]],
             ts=ts[order],
         ),
         applied=len(order),
         replayed=len(offset) - len(order),
-        dead=sum(at >= below[place] for place, at in cut.dead),
+        dead=dead,
         skipped=skipped,
         newest_ts=float(ts[order].max(initial=-np.inf)),
-        idle=dict(cut.idle),
+        idle=dict(batch.idle),
     )
 
 
-def _columns(cut: InteractionBatch) -> tuple[Ints, Longs, Ints, Ints, Ints, Floats]:
+def _columns(batch: InteractionBatch) -> tuple[Ints, Longs, Ints, Ints, Ints, Floats]:
     arrays = [
-        np.frombuffer(column, dtype) for column, dtype in zip(cut.columns, _DTYPES, strict=True)
+        np.frombuffer(column, dtype) for column, dtype in zip(batch.columns, _DTYPES, strict=True)
     ]
     return arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], arrays[5]

@@ -1,8 +1,8 @@
-"""EncodedItems items: ids in a message, beside the numbers that its sender has for them.
+"""Dictionary encoding of item ids: a message has each id once, beside the number of its sender.
 
-To look up an id takes several misses of the cache where a shop has many items, a number takes one.
-So whoever reads looks up the ids that it meets for the first time, and remembers what it calls the
-items of each sender. It may: within a generation a number names one item for ever (ADR-0002).
+In a large registry, a look-up of an id costs several cache misses, and a look-up of a number costs
+one. So a receiver looks up an id when it meets it for the first time, and then remembers its own
+number for each number of a sender. Within a generation a number means one item for ever (ADR-0002).
 """
 
 import msgspec
@@ -17,8 +17,8 @@ class EncodedItems(msgspec.Struct, array_like=True, frozen=True):
     """Items on the wire.
 
     Attributes:
-        numbers: Their numbers, distinct; little-endian int32.
-        sizes: Bytes of each id, little-endian uint16: an id has 512 at most.
+        numbers: The sender's numbers, distinct; little-endian int32.
+        sizes: Bytes of each id, 512 at most; little-endian uint16.
         text: The ids as UTF-8, one behind the other.
     """
 
@@ -28,7 +28,7 @@ class EncodedItems(msgspec.Struct, array_like=True, frozen=True):
 
 
 def encode_items(numbers: Ints, registry: Registry) -> EncodedItems:
-    """Return items by their numbers, which are distinct."""
+    """Return items as they are sent; `numbers` are distinct. Cost: O(bytes of the ids)."""
     sizes, text = _encode_items(numbers, *registry.text)
     return EncodedItems(
         numbers.astype("<i4", copy=False).tobytes(),
@@ -38,26 +38,31 @@ def encode_items(numbers: Ints, registry: Registry) -> EncodedItems:
 
 
 class IdTranslator:
-    """Reads spelled items of several senders, all of one generation."""
+    """Translates the item numbers of several senders, all of one generation."""
 
     def __init__(self) -> None:
-        # One more than the number here, by the number there; 0 for what was never met.
+        # By sender: the number here plus 1, by the number there; 0 for an unknown item.
         self._met: dict[int, Ints] = {}
 
-    def numbers(self, spelled: EncodedItems, sender: int, registry: Registry) -> Ints:
-        """Return the numbers in `registry` of items that `sender` has spelled, int32, in order.
+    def numbers(self, encoded: EncodedItems, sender: int, registry: Registry) -> Ints:
+        """Return the numbers of received items in a registry, int32, in order.
 
-        Items that it does not know get the next free numbers, in order.
+        Args:
+            encoded: The items.
+            sender: The partition that sent them.
+            registry: Gives the next free numbers to items that it does not know.
+
+        Cost: O(items + bytes of ids that are new).
         """
-        theirs = np.frombuffer(spelled.numbers, "<i4")
+        theirs = np.frombuffer(encoded.numbers, "<i4")
         met = self._met.get(sender, np.zeros(0, np.int32))
         self._met[sender] = met = grown(met, int(theirs.max(initial=-1)) + 1)
         numbers: Ints = met[theirs] - 1
         if len(new := np.flatnonzero(numbers < 0)):
-            ends = np.cumsum(np.frombuffer(spelled.sizes, "<u2"), dtype=np.int64)
+            ends = np.cumsum(np.frombuffer(encoded.sizes, "<u2"), dtype=np.int64)
             starts = np.concatenate((np.zeros(1, np.int64), ends))
             spans = zip(starts[new].tolist(), ends[new].tolist(), strict=True)
-            numbers[new] = registry.number([spelled.text[a:b].decode() for a, b in spans])
+            numbers[new] = registry.number([encoded.text[a:b].decode() for a, b in spans])
             met[theirs[new]] = numbers[new] + 1
         return numbers
 
@@ -65,11 +70,11 @@ class IdTranslator:
 @compiled
 def _encode_items(numbers: Ints, text: Bytes, ends: Longs) -> tuple[Longs, Bytes]:
     sizes = np.empty(len(numbers), np.int64)
-    for place, number in enumerate(numbers):
-        sizes[place] = ends[number + 1] - ends[number]
-    spelled, at = np.empty(sizes.sum(), np.uint8), 0
+    for line, number in enumerate(numbers):
+        sizes[line] = ends[number + 1] - ends[number]
+    packed, at = np.empty(sizes.sum(), np.uint8), 0
     for number in numbers:
         for byte in range(ends[number], ends[number + 1]):
-            spelled[at] = text[byte]
+            packed[at] = text[byte]
             at += 1
-    return sizes, spelled
+    return sizes, packed

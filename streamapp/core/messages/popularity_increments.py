@@ -6,18 +6,18 @@ from typing import NamedTuple
 import numpy as np
 
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Floats, Ints
+from streamapp.core.arrays.dtypes import Bools, Floats, Ints
 
 _NEVER = -(1 << 30)
 
 
 class PopularityIncrements(NamedTuple):
-    """What some interactions add to the popularity of items.
+    """Popularity by item, `mass * 2 ** exponent` as of time 0.
 
     Attributes:
         item: int32. Item numbers, each once.
         mass: float64, > 0.
-        exponent: int32. Each adds `mass * 2 ** exponent`, as of time 0.
+        exponent: int32.
         newest_ts: Newest event time of the interactions in seconds.
     """
 
@@ -25,6 +25,12 @@ class PopularityIncrements(NamedTuple):
     mass: Floats
     exponent: Ints
     newest_ts: float
+
+    def only(self, chosen: Bools) -> "PopularityIncrements":
+        """Return the increments of some items; `chosen` has one entry for each."""
+        return PopularityIncrements(
+            self.item[chosen], self.mass[chosen], self.exponent[chosen], self.newest_ts
+        )
 
 
 NO_INCREMENTS = PopularityIncrements(
@@ -35,7 +41,7 @@ NO_INCREMENTS = PopularityIncrements(
 def popularity_increments(
     item: Ints, weight: Floats, ts: Floats, half_life_s: float, items: int
 ) -> PopularityIncrements:
-    """Return what interactions add.
+    """Return the increments of some interactions.
 
     Args:
         item: int32, shape (interactions,). Item numbers.
@@ -49,18 +55,20 @@ def popularity_increments(
     if not len(item):
         return NO_INCREMENTS
     distinct = np.unique(item)
-    place = np.zeros(items, np.int32)
-    place[distinct] = np.arange(len(distinct), dtype=np.int32)
+    index = np.zeros(items, np.int32)
+    index[distinct] = np.arange(len(distinct), dtype=np.int32)
     mass, exponent = np.zeros(len(distinct)), np.full(len(distinct), _NEVER, np.int32)
-    age = ts / half_life_s
-    whole = np.floor(age)
-    add_masses(place[item], weight * np.exp2(age - whole), whole.astype(np.int32), mass, exponent)
+    half_lives = ts / half_life_s
+    whole = np.floor(half_lives)
+    add_masses(
+        index[item], weight * np.exp2(half_lives - whole), whole.astype(np.int32), mass, exponent
+    )
     return PopularityIncrements(distinct, mass, exponent, float(ts.max()))
 
 
 @compiled
 def add_masses(item: Ints, mass: Floats, exponent: Ints, masses: Floats, exponents: Ints) -> None:
-    """Add to `masses * 2 ** exponents`, of which the larger exponent of both stays."""
+    """Add each `mass * 2 ** exponent` to that of its item, which keeps the larger exponent."""
     for entry in range(len(item)):
         number, shift = item[entry], exponent[entry] - exponents[item[entry]]
         if masses[number] == 0.0 or shift >= 1_100:

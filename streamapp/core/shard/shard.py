@@ -1,8 +1,8 @@
-"""A shard: the rows, norms and lists of the items that one deltas partition owns.
+"""A shard: the counts and the lists of the items that one partition of the deltas topic owns.
 
-A shard is a function of its log: after the same messages, two shards are equal, whoever ran them
-and however the messages were grouped. Rows may be absent, in which case the caller loads them
-before `apply` or `rank` needs them.
+A shard is a function of its log. Two shards are equal after the same messages, whoever applied them
+and however the messages were grouped. Rows may be absent from memory; the caller loads them before
+`apply` or `rank` needs them.
 """
 
 from collections.abc import Sequence
@@ -10,21 +10,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Bools, Ints, Longs, resized
+from streamapp.core.arrays.columns import Columns
+from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content, Matches
-from streamapp.core.counts.decayed_norms import DecayedNorms
-from streamapp.core.counts.decayed_rows import DecayedRows
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL, Rows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Ranking, Rule, holding, rank
+from streamapp.core.lists.ranking import Ranking, Rule, rank
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
 from streamapp.core.messages.delta import Blocks, Delta
 from streamapp.core.messages.item_dictionary import IdTranslator
+from streamapp.core.shard.published_lists import PublishedLists
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
 from streamapp.core.trending.popularity import Popularity
+
+AS_OF_BYTES = 8
+"""A stored row begins with its newest event time, a float64; its cells follow."""
 
 
 @dataclass(slots=True)
@@ -32,24 +36,19 @@ class Shard:
     """One shard in memory.
 
     Attributes:
-        number: Which shard.
-        count: Of how many.
-        rule: What makes a list.
-        generation: Which state this is; deltas of another are not for it.
+        number: The number of this shard.
+        count: How many shards there are.
+        rule: How lists are made.
+        generation: The id of the state; a message for another state is not applied.
         position: First offset of the shard's log that is not applied.
         registry: Items by number.
-        norms: Sums of squares and user counts of all items; `DecayedNorms` where interactions fade.
-        fences: First place not applied of each interactions partition.
-        popularity: How popular each item of the shard is.
-        availability: Which items no list shows.
-        categories: Where the items of the shard belong, and what is popular there.
-        content: What lists show of which counts have nothing.
-        owned: bool by number. Items whose row is here.
-        dirty: bool by number. Rows that changed since their list was published.
-        unsaved: bool by number. Rows that changed since they were stored.
-        known: bool by number. Rows whose published list is remembered in `listed` and `digest`.
-        listed: int32, shape (items, top_n). Items of the published list; -1 beyond its end.
-        digest: int64 by number. Digest of the published list.
+        counts: Norms of all items, and rows of the items that the shard owns.
+        applied_offsets: First sequence number that is not applied, by source of the messages.
+        popularity: How popular each owned item is.
+        visibility: Which items no list shows.
+        categories: The categories of the owned items, and what is popular in each.
+        content: Content neighbours, for lists that have no entry from counts.
+        lists: What is known of the published lists.
     """
 
     number: int
@@ -58,72 +57,87 @@ class Shard:
     generation: str
     position: int
     registry: Registry
-    norms: Norms
-    fences: AppliedOffsets
+    counts: ItemCounts
+    applied_offsets: AppliedOffsets
     popularity: Popularity = field(default_factory=Popularity)
-    availability: Visibility = field(default_factory=Visibility)
+    visibility: Visibility = field(default_factory=Visibility)
     categories: Categories = field(default_factory=Categories)
     content: Content = field(default_factory=Content)
-    rows: Rows = field(default_factory=Rows)
-    owned: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
-    dirty: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
-    unsaved: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
-    known: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
-    listed: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int32))
-    digest: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
-    _numbered: int = 0
-    _reader: IdTranslator = field(default_factory=IdTranslator)
+    lists: PublishedLists = field(init=False)
+    _items: Columns = field(init=False)
+    _numbered: int = field(init=False, default=0)
+    _translator: IdTranslator = field(init=False, default_factory=IdTranslator)
 
     def __post_init__(self) -> None:
-        self.listed = np.zeros((0, self.rule.top_n), np.int32)
-        if isinstance(self.norms, DecayedNorms):
-            self.rows = DecayedRows(self.norms)
+        self.lists = PublishedLists(self.rule.top_n)
+        self._items = Columns({"owned": np.bool_, "unsaved": np.bool_})
         self._reserve()
+
+    @property
+    def norms(self) -> Norms:
+        """The norms of all items."""
+        return self.counts.norms
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of the owned items."""
+        return self.counts.rows
+
+    @property
+    def owned(self) -> Bools:
+        """Bool by number. Items whose rows belong to this shard."""
+        return self._items["owned"]
+
+    @property
+    def unsaved(self) -> Bools:
+        """Bool by number. Rows that changed since they were packed for the store."""
+        return self._items["unsaved"]
 
     def admit(self, delta: Delta) -> Blocks | None:
-        """Return the blocks of a delta that was not applied before, or None; learn its items."""
+        """Learn the items of a delta; return its blocks, or None if it was applied before."""
         ours, source = delta.generation == self.generation, str(delta.partition)
-        blocks = delta.blocks(self.registry, self._reader if ours else IdTranslator())
+        blocks = delta.blocks(self.registry, self._translator if ours else IdTranslator())
         self._reserve()
-        if not ours or delta.place < self.fences[source]:
+        if not ours or delta.sequence < self.applied_offsets[source]:
             return None
-        self.fences.advance(source, delta.place + 1)
+        self.applied_offsets.advance(source, delta.sequence + 1)
         return blocks
 
-    def hear(self, notice: CatalogueUpdate, offset: int) -> bool:
-        """Apply the notice at `offset` of the shard's log; say whether it was not applied before.
+    def apply_update(self, update: CatalogueUpdate, offset: int) -> bool:
+        """Apply the catalogue update at `offset` of the shard's log; say whether it is new.
 
-        A hidden item leaves the lists that hold it, as if its norm had risen without end, and one
+        A hidden item leaves the lists that hold it, as if its norm had risen without end. An item
         that is shown again may enter every list whose row holds it, as if its norm had fallen.
         """
-        news = notice.news(self.fences) if notice.generation == self.generation else []
-        if not news:
+        if update.generation != self.generation:
             return False
-        items = self.availability.apply(news, offset, self.registry)
-        mine = self.categories.mine(news, self.number, self.count)
-        self.registry.number([item for item, category in mine.items() if category])
+        changes = update.new_changes(self.applied_offsets)
+        if not changes:
+            return False
+        items = self.visibility.apply(changes, offset, self.registry)
+        owned = self.categories.owned_changes(changes, self.number, self.count)
+        self.registry.number([item for item, category in owned.items() if category])
         self._reserve()
-        self.categories.apply(mine, self.registry)
-        self.categories.touch(items)
-        self.norms.moved[items] = True
-        self.norms.fell[items[~self.availability.hidden[items]]] = True
-        self.popularity.turn(items, self.registry, self.availability.mask)
+        self.categories.apply(owned, self.registry)
+        self.categories.mark_dirty(items)
+        self.norms.mark_changed(items, decreased=items[~self.visibility.hidden[items]])
+        self.popularity.refresh_top(items, self.registry, self.visibility.mask)
         if self.content.lists:
-            names = {self.registry.ids[number] for number in items.tolist()}
-            self.dirty[self.content.holding(names, self.registry)] = True
+            ids = {self.registry.ids[number] for number in items.tolist()}
+            self.lists.mark_dirty(self.content.holding(ids, self.registry))
         return True
 
-    def match(self, matches: Matches, offset: int) -> bool:
-        """Apply the message at `offset` of the shard's log; say whether it is not an older one."""
-        if matches.generation != self.generation or not matches.admitted(self.fences):
+    def apply_matches(self, matches: Matches, offset: int) -> bool:
+        """Apply the content neighbours at `offset` of the shard's log; say whether they are new."""
+        if matches.generation != self.generation or not matches.admit(self.applied_offsets):
             return False
         items = self.content.apply(matches, offset, self.registry)
         self._reserve()
-        self.dirty[items] = True
+        self.lists.mark_dirty(items)
         return True
 
     def absent(self, blocks: Sequence[Blocks]) -> Ints:
-        """Return the rows that `apply` of these blocks needs and that are not here."""
+        """Return the rows, int32, that `apply` of these blocks needs and that are not in memory."""
         items = [items for some in blocks for items in (some.changed, some.kept)]
         needed = np.concatenate([np.zeros(0, np.int32), *items])
         return np.unique(needed[self.owned[needed] & ~self.rows.present[needed]])
@@ -131,96 +145,95 @@ class Shard:
     def apply(self, blocks: Blocks, offset: int) -> None:
         """Apply the delta at `offset` of the shard's log; its rows must be present."""
         self.norms.apply(blocks, offset)
-        hidden = self.availability.mask
-        self.popularity.add(blocks.masses, offset, self.registry, hidden)
-        self.categories.touch(blocks.masses.item, hidden)
-        touched = self.rows.apply(blocks, offset, self.owned)
-        self.dirty[touched] = True
-        self.unsaved[touched] = True
+        hidden = self.visibility.mask
+        self.popularity.add(blocks.increments, offset, self.registry, hidden)
+        self.categories.mark_dirty(blocks.increments.item, hidden)
+        changed = self.rows.apply(blocks, offset, self.owned)
+        self.lists.mark_dirty(changed)
+        self.unsaved[changed] = True
 
     def load(self, numbers: Ints, stored: Sequence[tuple[int, bytes] | None]) -> None:
-        """Put rows here as the store returned them: position, then what `packed` gave.
+        """Take rows into memory.
 
-        A row that is ahead holds changes that nobody may have published, and that no delta makes
-        again.
+        Args:
+            numbers: int32. Whose rows.
+            stored: Of each the position and the packed row; None for a row that was never stored.
+
+        A row that is ahead has changes that perhaps nobody published. No delta makes these changes
+        again, so its list is dirty.
         """
-        found = [row or (0, bytes(8)) for row in stored]
+        found = [row or (0, bytes(AS_OF_BYTES)) for row in stored]
         self.rows.load(
             numbers,
             np.array([position for position, _ in found], np.int64),
             np.array([np.frombuffer(packed, "<f8", 1)[0] for _, packed in found], np.float64),
-            [packed[8:] for _, packed in found],
+            [packed[AS_OF_BYTES:] for _, packed in found],
         )
-        self.dirty[numbers[self.ahead(numbers)]] = True
+        self.lists.mark_dirty(numbers[self.ahead(numbers)])
 
     def packed(self, number: int) -> bytes:
         """Return a row as the store keeps it: newest event time, then cells."""
         return np.float64(self.rows.as_of[number]).tobytes() + self.rows.pack(number)
 
+    def pack_rows(self, numbers: Ints) -> list[tuple[int, bytes]]:
+        """Return (number, packed row) of present rows, which count as saved from here on."""
+        self.unsaved[numbers] = False
+        return [(number, self.packed(number)) for number in numbers.tolist()]
+
     def rank(self, numbers: Ints) -> Ranking:
-        """Return the lists of rows that are present, as of now."""
-        hidden = self.availability.mask
+        """Return the lists of present rows at the shard's position."""
+        hidden = self.visibility.mask
         ranking = rank(numbers, self.rows, self.norms, self.registry, self.rule, hidden)
         return self.content.fill(numbers, ranking, self.registry, hidden)
 
-    def remember(self, numbers: Ints, ranking: Ranking) -> None:
-        """Note that these lists stand for their rows in the store and on the output topic."""
-        self.listed[numbers], self.digest[numbers] = ranking.item, ranking.digest
-        self.known[numbers] = True
-
-    def differs(self, numbers: Ints, ranking: Ranking) -> Bools:
-        """Say of each line whether it is another list than the one remembered, or none is."""
-        changed: Bools = ~self.known[numbers] | (self.digest[numbers] != ranking.digest)
-        return changed
-
     def ahead(self, numbers: Ints) -> Bools:
-        """Say of each row that is present whether it was stored at a later position than this one.
+        """Say of each present row whether it was stored at a later position than the shard's.
 
-        Such a row was written by an owner that came further. It has no list until this shard has
-        come as far, because its cells and the norms here belong to different positions.
+        An earlier owner that came further stored such a row. Its cells and the norms in memory
+        belong to different positions, so it has no list until this shard is at its position.
         """
         ahead: Bools = self.rows.position[numbers] > self.position
         return ahead
 
     @property
-    def catches_up(self) -> bool:
-        """Whether something was stored at a later position than this one: no list is right yet."""
+    def is_replaying(self) -> bool:
+        """Whether any state was stored at a later position than the shard's: no list is right."""
         parts = (
-            self.norms, self.popularity, self.availability, self.categories, self.content,
+            self.norms, self.popularity, self.visibility, self.categories, self.content,
         )  # fmt: skip
-        return max(part.furthest for part in parts) > self.position
+        return max(part.max_stored_position for part in parts) > self.position
 
     def alive(self) -> Ints:
-        """Return the items of this shard that are in someone's history, or have neighbours."""
+        """Return the owned items, int32, that are in a history or have content neighbours."""
         alive = self.owned & (self.norms.users[: len(self.owned)] > 0)
         alive[self.content.numbers(self.registry)] = True
         return np.flatnonzero(alive).astype(np.int32)
 
-    def outdated(self, moved: Bools, fell: Bools) -> Ints:
-        """Return the rows whose list may differ because norms moved, and those not remembered.
+    def outdated(self, changed: Bools, decreased: Bools) -> Ints:
+        """Return the rows, int32, whose list may differ because norms changed, or is not known.
 
-        An item's own norm moves all scores of its list. An item whose norm rises falls in every
-        list, so only the lists that hold it can change. An item whose norm falls may enter any list
-        whose row holds it.
+        The norm of an item changes all scores of its own list. An item whose norm rises sinks in
+        every list, so only the lists that hold it can change. An item whose norm falls may enter
+        every list whose row holds it.
+
+        Args:
+            changed: Bool by number. Items whose norm changed.
+            decreased: Bool by number. Those of them whose norm fell.
         """
         alive = self.alive()
-        outdated = ~self.known[alive] | moved[alive] | holding(self.listed[alive], moved)
-        if fell.any():
+        outdated = changed[alive] | self.lists.holding(alive, changed)
+        if decreased.any():
             outdated |= ~self.rows.present[alive]
-            outdated |= self.touching(alive, fell)
+            outdated |= self.rows.with_neighbours(alive, decreased)
         return alive[outdated]
 
-    def touching(self, numbers: Ints, moved: Bools) -> Bools:
-        """Say of each row that is present whether it holds an item that moved."""
-        return self.rows.touching(numbers, moved)
-
     def shrink(self, limit_bytes: int) -> None:
-        """Drop the rows that were idle longest, until the rest fits into `limit_bytes`."""
+        """Drop the rows that were idle longest, until the other rows fit into `limit_bytes`."""
         cells = int(self.rows.size.sum())
         excess = cells - limit_bytes // CELL.itemsize
         if excess <= 0:
             return
-        clean = np.flatnonzero(self.rows.present & ~self.unsaved & ~self.dirty)
+        clean = np.flatnonzero(self.rows.present & ~self.unsaved & ~self.lists.dirty)
         oldest = clean[np.argsort(self.rows.position[clean], kind="stable")]
         enough = int(np.searchsorted(np.cumsum(self.rows.size[oldest]), excess)) + 1
         self.rows.drop(oldest[:enough])
@@ -232,16 +245,12 @@ class Shard:
         return chosen
 
     def _reserve(self) -> None:
-        """Make room for new items in every array by number, and say which of them are owned."""
+        """Make the numbers of new items valid everywhere, and decide which of them are owned."""
         needed = max(len(self.registry), len(self.norms.users))
         if needed > len(self.owned):
-            room = max(needed, 2 * len(self.owned))
-            self.rows.reserve(room)
-            self.norms.reserve(room)
-            self.popularity.reserve(room)
-            self.availability.reserve(room)
-            for name in ("owned", "dirty", "unsaved", "known", "listed", "digest"):
-                setattr(self, name, resized(getattr(self, name), room))
+            size = max(needed, 2 * len(self.owned))
+            for part in (self._items, *self.counts, self.popularity, self.visibility, self.lists):
+                part.reserve(size)
         self.categories.reserve(len(self.owned))
         new = np.arange(self._numbered, len(self.registry), dtype=np.int32)
         self.owned[new] = self.registry.shards(self.count, new) == self.number

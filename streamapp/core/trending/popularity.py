@@ -1,29 +1,26 @@
-"""How popular items are now: the weights of their interactions, which fade with time.
+"""How popular items are now: the weights of their interactions, which decay with time.
 
 The popularity of an item at time T is the sum over its interactions of `weight * 2 ** ((ts - T) /
-half_life)`. It is kept relative to a time that never moves, the beginning of unix time, as
-`mass * 2 ** exponent`: so nothing has to be recomputed while time passes, late interactions add
-what they should, and nothing overflows in any number of years. Source: Cormode et al. 2009,
-forward decay.
+half_life)`. It is kept relative to the beginning of unix time, as `mass * 2 ** exponent`. So
+nothing changes while time passes, late interactions add what they should, and nothing overflows in
+any number of years. Source: Cormode et al. 2009, forward decay.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import NOTHING, Bools, Floats, Ints, Longs, records, resized
+from streamapp.core.arrays.dtypes import NOTHING, Bools, Floats, Ints
+from streamapp.core.arrays.packed_table import PackedTable
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.popularity_increments import PopularityIncrements, add_masses
 
 POPULARITY = np.dtype([("position", ">u8"), ("mass", "<f8"), ("exponent", "<i4")])
-"""The stored popularity of an item, 20 bytes; its place in the array is the item's number."""
+"""The stored popularity of an item, 20 bytes; its index in the array is the item's number."""
 
 FADED = 2.0**-100
-"""A popularity that is no longer shown: that of one click a hundred half-lives ago."""
-
-_NEVER = -(1 << 30)
+"""A popularity below this is not shown: it is less than one click a hundred half-lives ago."""
 
 
 class Popular(NamedTuple):
@@ -35,40 +32,35 @@ class Popular(NamedTuple):
 
     @property
     def order(self) -> tuple[int, float, bytes]:
-        """What items are sorted by: popularity down, then item id up in byte order."""
+        """The sort key: popularity down, then item id up in byte order."""
         return -self.exponent, -self.mass, self.item.encode()
 
     def at(self, ts: float, half_life_s: float) -> float:
-        """Return the popularity at a time in seconds."""
+        """Return the popularity at `ts`, a time in seconds."""
         age = ts / half_life_s
         whole = int(np.floor(age))
         faded = np.ldexp(self.mass, max(self.exponent - whole, -2_000))
         return float(faded / np.exp2(age - whole))
 
 
-@dataclass(slots=True)
-class Popularity:
+class Popularity(PackedTable):
     """The popularity of the items of one shard.
 
+    Args:
+        top_n: How many of the most popular items `top` has; > 0.
+        packed: An array of `POPULARITY`, as a slot stores it.
+
     Attributes:
-        top_n: How many of the most popular are known; > 0.
-        position: int64 by number. Where each was stored: it holds every delta below this offset.
-        furthest: The largest of these positions; 0 without any.
-        mass: float64 by number.
-        exponent: int32 by number.
-        unsaved: bool by number. Items that changed since `packed_changes`.
-        top: The most popular items of those that are shown, best first.
+        top_n: As above.
+        top: The most popular items that are not hidden, best first.
         newest_ts: Newest event time of what was added, in seconds.
     """
 
-    top_n: int = 20
-    position: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
-    furthest: int = 0
-    mass: Floats = field(default_factory=lambda: np.zeros(0))
-    exponent: Ints = field(default_factory=lambda: np.zeros(0, np.int32))
-    unsaved: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
-    top: list[Popular] = field(default_factory=list)
-    newest_ts: float = -np.inf
+    def __init__(self, top_n: int = 20, packed: bytes = b"") -> None:
+        super().__init__(POPULARITY, packed)
+        self.top_n = top_n
+        self.top: list[Popular] = []
+        self.newest_ts = -np.inf
 
     @classmethod
     def unpack(
@@ -78,54 +70,60 @@ class Popularity:
 
         Args:
             packed: The array.
-            top_n: How many of the most popular are to be known.
+            top_n: How many of the most popular items `top` has.
             registry: The items' ids.
-            hidden: bool by number. Items that are not shown; empty where there are none.
+            hidden: Bool by number. Hidden items; empty without any.
         """
-        stored = np.frombuffer(packed, POPULARITY)
-        position = stored["position"].astype(np.int64)
-        popularity = cls(
-            top_n,
-            position,
-            int(position.max(initial=0)),
-            stored["mass"].copy(),
-            stored["exponent"].copy(),
-            np.zeros(len(stored), np.bool_),
-        )
+        popularity = cls(top_n, packed)
         popularity.reserve(len(registry))
         popularity._rank_all(registry, hidden)
         return popularity
 
-    def reserve(self, items: int) -> None:
-        """Make room for the numbers below `items`."""
-        for name in ("position", "mass", "exponent", "unsaved"):
-            array = getattr(self, name)
-            setattr(self, name, resized(array, max(items, len(array))))
+    @property
+    def mass(self) -> Floats:
+        """float64 by number."""
+        return self._columns["mass"]
+
+    @property
+    def exponent(self) -> Ints:
+        """int32 by number."""
+        return self._columns["exponent"]
 
     def add(
-        self, masses: PopularityIncrements, offset: int, registry: Registry, hidden: Bools = NOTHING
+        self,
+        increments: PopularityIncrements,
+        offset: int,
+        registry: Registry,
+        hidden: Bools = NOTHING,
     ) -> None:
-        """Add what the delta at `offset` says; items that are stored beyond it stay.
+        """Add the increments of the delta at `offset`; records that include it stay.
 
-        Because nothing is ever taken away and all fade alike, the most popular are among those that
-        were and those that get something. A hidden item gets it too, for when it is shown again.
-
-        Cost: O(items of `masses`).
-        """
-        self.newest_ts = max(self.newest_ts, masses.newest_ts)
-        new = self.position[masses.item] <= offset
-        items = masses.item[new]
-        add_masses(items, masses.mass[new], masses.exponent[new], self.mass, self.exponent)
-        self.unsaved[items] = True
-        self._rank(masses.item, registry, hidden)
-
-    def turn(self, items: Ints, registry: Registry, hidden: Bools) -> None:
-        """Bring `top` up to date with items that are hidden or shown from now on.
+        Nothing is ever taken away and all popularity decays alike. So the most popular items are
+        among those that were and those that get something. A hidden item gets it too, for the time
+        when it is shown again.
 
         Args:
-            items: Which ones.
+            increments: Of the delta.
+            offset: Of the delta in the shard's log.
             registry: The items' ids.
-            hidden: bool by number, as it is now; empty where nothing is hidden.
+            hidden: Bool by number. Hidden items; empty without any.
+
+        Cost: O(items of `increments`).
+        """
+        self.newest_ts = max(self.newest_ts, increments.newest_ts)
+        new = self.position[increments.item] <= offset
+        items = increments.item[new]
+        add_masses(items, increments.mass[new], increments.exponent[new], self.mass, self.exponent)
+        self.unsaved[items] = True
+        self._rank(increments.item, registry, hidden)
+
+    def refresh_top(self, items: Ints, registry: Registry, hidden: Bools) -> None:
+        """Bring `top` up to date with items whose visibility changed.
+
+        Args:
+            items: int32. Their numbers.
+            registry: The items' ids.
+            hidden: Bool by number, as it is now; empty where no item is hidden.
 
         Cost: O(items of the shard) where one was among the most popular, else O(these items).
         """
@@ -136,25 +134,17 @@ class Popularity:
         else:
             self._rank(items[self.mass[items] > 0], registry, hidden)
 
-    def packed_changes(self, position: int) -> list[tuple[int, bytes]]:
-        """Return (item number, packed `POPULARITY`) of items that changed, and forget which did."""
-        numbers = np.flatnonzero(self.unsaved)
-        packed = np.empty(len(numbers), POPULARITY)
-        packed["position"] = position
-        packed["mass"], packed["exponent"] = self.mass[numbers], self.exponent[numbers]
-        self.unsaved[numbers] = False
-        return records(numbers, packed)
-
     def _rank_all(self, registry: Registry, hidden: Bools) -> None:
-        """Bring `top` up to date with all items that have a name.
+        """Bring `top` up to date with all items that the registry knows.
 
-        What died may have stored more than it could name: those are ranked when they are known.
+        An owner that died may have stored more items than ids. Such an item is ranked when its id
+        is known.
         """
         known = self.mass[: len(registry)]
         self._rank(np.flatnonzero(known > 0).astype(np.int32), registry, hidden)
 
     def _rank(self, items: Ints, registry: Registry, hidden: Bools) -> None:
-        """Bring `top` up to date with these items, as far as they are shown."""
+        """Bring `top` up to date with those of `items` that are not hidden."""
         if len(hidden):
             items = items[~hidden[items]]
         mass, shift = np.frexp(self.mass[items])

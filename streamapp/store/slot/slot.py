@@ -11,11 +11,10 @@ believe to own the slot write the same things, and the slower one only finds tha
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from functools import partial
 from secrets import token_hex
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
@@ -23,6 +22,7 @@ from redis.asyncio.cluster import RedisCluster
 from streamapp.core.ids.registry import Registry
 from streamapp.errors import ClaimLostError, PositionMovedError
 from streamapp.store.redis.scripts import Value, readable, run
+from streamapp.store.slot.head import Head, stored_names
 from streamapp.store.slot.keys import GONE_LIFETIME_S, SlotKeys, pattern_of
 
 _POSITION = struct.Struct(">Q")
@@ -30,28 +30,9 @@ _PUT_BYTES = 500_000
 _PUT_KEYS = 250
 _PUT_ITEMS = 1_000
 _READ_KEYS = 500
-_FENCE = "fence:"
 _OWNER = "owner"
-_WRITTEN = "written"
 
-
-@dataclass(slots=True)
-class Head:
-    """What a slot says of itself.
-
-    Attributes:
-        position: First offset of the slot's log that is not applied.
-        fences: First place not applied of each source in that log.
-        fields: Everything else, by name.
-    """
-
-    position: int
-    fences: dict[str, int] = field(default_factory=dict)
-    fields: dict[str, bytes] = field(default_factory=dict)
-
-    def number(self, name: str) -> int:
-        """Return a counter; 0 if it was never set."""
-        return int(self.fields.get(name, 0))
+H = TypeVar("H", bound=Head)
 
 
 class Slot:
@@ -68,24 +49,29 @@ class Slot:
         self.generation = generation
         self._written = b""
 
-    async def create(self, position: int, fields: Mapping[str, Value]) -> None:
-        """Make the slot at `position` if it does not exist."""
-        first = {**fields, "generation": self.generation, "position": position}
+    async def create(self, position: int, results: str = "") -> None:
+        """Make the slot at `position` if it does not exist.
+
+        Args:
+            position: First offset of the slot's log that is to be applied.
+            results: The settings that change counts.
+        """
+        # A head without a position does not exist, so the position comes last.
+        first: dict[str, Value] = {
+            "results": results,
+            "generation": self.generation,
+            "position": position,
+        }
         for name, value in first.items():
             await self._redis.hsetnx(self.keys.head, name, value)
 
-    async def head(self) -> Head | None:
-        """Return the head, or None if the slot does not exist."""
+    async def head(self, kind: type[H]) -> H | None:
+        """Return the head of a slot of this kind, or None if the slot does not exist."""
         with readable(f"to read {self.keys.head}"):
             stored: Any = await self._redis.hgetall(self.keys.head)
-        if b"position" not in stored:
-            return None
-        fields = {name.decode(): value for name, value in stored.items()}
-        head = Head(int(fields.pop("position")))
-        for name in [name for name in fields if name.startswith(_FENCE)]:
-            head.fences[name.removeprefix(_FENCE)] = int(fields.pop(name))
-        head.fields = fields
-        self._written = fields.get(_WRITTEN, b"")
+        head = kind.decode({name.decode(): value for name, value in stored.items()})
+        if head is not None:
+            self._written = head.write_token
         return head
 
     async def note_rollback(self, offsets: int) -> None:
@@ -124,12 +110,21 @@ class Slot:
             raise ClaimLostError
         return tick
 
-    async def note(self, owner: str, name: str, value: str) -> None:
+    async def set_field(
+        self, owner: str, kind: type[Head], attribute: str, value: str | int
+    ) -> None:
         """Set a field of the head.
+
+        Args:
+            owner: The worker that claimed the slot.
+            kind: The kind of head.
+            attribute: Of the head; it is kept in one field.
+            value: As it is stored.
 
         Raises:
             ClaimLostError: somebody else has claimed the slot.
         """
+        (name,) = stored_names(kind, (attribute,))
         if await run(self._redis, "note", [self.keys.head], [owner, name, value]) < 0:
             raise ClaimLostError
 
@@ -273,9 +268,7 @@ class Slot:
                 was put is not what this process put or found; nothing is written.
         """
         fields: list[Value] = []
-        for source, place in head.fences.items():
-            fields += [_FENCE + source, place]
-        for name, value in head.fields.items():
+        for name, value in head.encode().items():
             fields += [name, value]
         arguments: list[Value] = [self.generation, expected, head.position, self._written]
         arguments += [len(fields) // 2, *fields, items]

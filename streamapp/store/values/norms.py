@@ -2,11 +2,12 @@
 
 import json
 
-from streamapp.core.counts.decayed_norms import DecayedNorms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import Norms
 from streamapp.core.histories.decay import Decay
 from streamapp.errors import StateError
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.head import Head
+from streamapp.store.slot.slot import Slot
 
 
 async def read_norms(slot: Slot, head: Head, decay: Decay | None) -> Norms:
@@ -15,12 +16,12 @@ async def read_norms(slot: Slot, head: Head, decay: Decay | None) -> Norms:
     Raises:
         StateError: the state was made with another half-life, so that it reads otherwise.
     """
-    made_under = json.loads(head.fields.get("results", b"{}")).get("half_life", 0.0)
+    made_under = json.loads(head.results or "{}").get("half_life", 0.0)
     half_life_s = decay.half_life_s if decay else 0.0
-    if head.fields and made_under != half_life_s:
+    if head.state_id and made_under != half_life_s:
         raise StateError(
             f"the state was made under STREAMAPP_HALF_LIFE={made_under:g}, which is "
             f"{half_life_s:g} here; set it to {made_under:g}"
         )
-    kept: type[Norms] = DecayedNorms if decay else Norms
-    return kept.unpack(await slot.packed(slot.keys.norms))
+    packed = await slot.packed(slot.keys.norms)
+    return ItemCounts.unpack(packed, decayed=decay is not None).norms

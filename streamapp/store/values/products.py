@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from streamapp.config.settings import Settings
 from streamapp.core.events.catalogue_record import Product, decode_product
-from streamapp.core.shard.visibility import AVAILABILITY
+from streamapp.core.shard.visibility import VISIBILITY
 from streamapp.errors import StateError
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot.manifest import partition_count
@@ -37,7 +37,7 @@ async def read_hidden(redis: Redis, state_prefix: str, shards: int) -> Hidden:
 async def hidden_in(redis: Redis, state_prefix: str, shard: int) -> set[str]:
     """Return the items that a shard hides."""
     slot = Slot(redis, SlotKeys(state_prefix, rows_tag(shard)))
-    stored = np.frombuffer(await slot.packed(slot.keys.availability), AVAILABILITY)
+    stored = np.frombuffer(await slot.packed(slot.keys.availability), VISIBILITY)
     numbers = np.flatnonzero(stored["hidden"]).tolist()
     ids = (await slot.registry()).ids if numbers else []
     return {ids[number] for number in numbers if number < len(ids)}

@@ -17,6 +17,7 @@ from streamapp.core.counts.rows import CELL
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.delta import decode_delta
 from streamapp.core.shard.shard import Shard
+from streamapp.store.slot.head import Head, ShardHead
 from tests.component.harness.shards import ITEMS, SHARDS, TOP_N, WITHIN_S, Desk, MortalSlot, Owner
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
@@ -37,7 +38,7 @@ async def held(
         return await call(self, *arguments)
 
     writer, shard = owner.checkpoints[number], owner.shards[number]
-    taken = writer.take(shard, Pending(), {})
+    taken = writer.take(shard, Pending(), ShardHead())
     assert taken is not None
     with monkeypatch.context() as patch:
         patch.setattr(MortalSlot, method, slow)
@@ -53,7 +54,7 @@ def said(shard: Shard) -> dict[str, Any]:
     numbers = np.flatnonzero(shard.norms.users)
     norms = {shard.registry.ids[number]: float(shard.norms.sum_sq[number]) for number in numbers}
     mass = shard.popularity.mass[: len(shard.registry)]
-    return {"norms": norms, "fences": shard.fences.as_dict(), "mass": mass.tolist()}
+    return {"norms": norms, "fences": shard.applied_offsets.as_dict(), "mass": mass.tolist()}
 
 
 @pytest.mark.parametrize("method", ["put_packed", "put_items", "commit"])
@@ -160,7 +161,7 @@ async def test_rows_are_read_and_positions_compared_before_the_fence_moves_or_be
         asyncio.create_task(writer.rows(np.zeros(1, np.int32))),
     ]
     desk.shop.act("a")
-    await owner.slots[number].head()
+    await owner.slots[number].head(Head)
     assert not any(one.done() for one in others)
     go_on.set()
     await asyncio.gather(storing, *others)

@@ -65,7 +65,7 @@ async def test_other_entries_are_found_when_all_lists_are_to_be_made_again(desk:
     await desk.drained(owner)
     desk.broker.taken.clear()
     for shard in owner.shards:
-        shard.categories.touch_all(len(shard.registry))
+        shard.categories.mark_all_dirty(len(shard.registry))
     desk.shop.say("zzz", hidden=True)
     await desk.drained(owner)
     assert "trending:tents" in desk.broker.taken

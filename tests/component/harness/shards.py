@@ -16,6 +16,7 @@ from streamapp.core.shard.shard import Shard
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import lists_of
+from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 from tests.support.trends import HALF_LIFE_S, Shop
@@ -87,8 +88,8 @@ class Owner:
         """Read everything, and claim the first shard."""
         heads = []
         for number, slot in enumerate(self.slots):
-            await slot.create(0, {})
-            head = await slot.head()
+            await slot.create(0)
+            head = await slot.head(ShardHead)
             assert head is not None
             heads.append(head)
             checkpoint = Checkpoint(self.outside, slot, head)
@@ -101,7 +102,7 @@ class Owner:
     async def store(self, number: int) -> None:
         """Store a shard."""
         checkpoint, shard = self.checkpoints[number], self.shards[number]
-        if taken := checkpoint.take(shard, Pending(), {}):
+        if taken := checkpoint.take(shard, Pending(), ShardHead()):
             await checkpoint.write(shard, taken)
 
 

@@ -18,8 +18,9 @@ from streamapp.core.ids.registry import Registry
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import Lists, lists_of
+from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.store.values.user_list_index import UserListIndex
 
 ITEMS = ["a", "b", "c", "x", "y"]
@@ -76,8 +77,9 @@ class Desk:
         self.position = 0
 
     async def begin(self) -> None:
-        """Make the slot, and publish the lists of the items."""
-        await self.slot.create(0, {})
+        """Make the slot and that of the only shard, and publish the lists of the items."""
+        await self.slot.create(0)
+        await Slot(self.redis, SlotKeys("s:", "i0"), "g").create(0)
         for item, neighbours in NEIGHBOURS.items():
             await self.item_list(item, neighbours)
 
@@ -153,8 +155,8 @@ class Desk:
         due: Any = await self.redis.hget(KEYS.head, "due_users")
         seen: Any = await self.redis.hget(KEYS.head, "seen")
         published: Any = await self.redis.hget("s:{i0}:head", "published")
-        # The only shard has no position, and nothing is trending.
-        return not int(due or 0) and seen == b":" + published + b"/0"
+        # The only shard is at position 0, and nothing is trending.
+        return not int(due or 0) and seen == b"0:" + published + b"/0"
 
     async def drain(self) -> None:
         """Let the owner work until everything is done."""

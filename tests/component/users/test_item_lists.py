@@ -70,13 +70,13 @@ async def read(
 
 def shown(lists: ItemListCache, shelf: ListCache, *items: str) -> list[list[str]]:
     """Return the items of the list of each item."""
-    found = [shelf.read(lists.registry.find(item)).items for item in items]
+    found = [shelf.get(lists.registry.find(item)).items for item in items]
     return [[lists.registry.ids[number] for number in one.tolist()] for one in found]
 
 
 def version(lists: ItemListCache, shelf: ListCache, item: str) -> int:
     """Return the version of the list of an item."""
-    return shelf.read(lists.registry.find(item)).version
+    return shelf.get(lists.registry.find(item)).version
 
 
 async def test_what_one_partition_has_read_another_does_not_read_again(

@@ -180,7 +180,7 @@ async def test_a_list_that_waited_for_its_turn_is_made_of_what_a_sweep_saw(desk:
     published = int(await desk.redis.hget("s:{i0}:head", "published") or 0)
 
     async def swept() -> bool:
-        return bool(await desk.redis.hget(KEYS.head, "seen") == f":{published}/0".encode())
+        return bool(await desk.redis.hget(KEYS.head, "seen") == f"0:{published}/0".encode())
 
     await desk.until(swept, "all others are compared")
     assert len(await desk.due()) == 131

@@ -18,7 +18,7 @@ from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.era_index import EraIndex
 from streamapp.core.histories.decay import BASE, Decay, product, split
 from streamapp.core.histories.history import (
-    AGED_ENTRY,
+    DECAYED_ENTRY,
     ENTRY,
     Interactions,
     entry_of,
@@ -75,7 +75,7 @@ def test_a_level_is_split_and_two_are_multiplied_without_loss() -> None:
 def test_a_purchase_stays_one_however_much_later_a_click_counts_more() -> None:
     """The rating is the level of the click, the weight that of the purchase."""
     early = applied([b""], [("a", 5.0, NOW)], cap=2)
-    entry = np.frombuffer(applied([early], [("a", 1.0, NOW + 9 * DAY_S)], 2), AGED_ENTRY)[0]
+    entry = np.frombuffer(applied([early], [("a", 1.0, NOW + 9 * DAY_S)], 2), DECAYED_ENTRY)[0]
     assert entry["weight"] == 5
     assert entry["rating"] == DAY.levels(np.ones(1), np.array([NOW + 9 * DAY_S]))[0]
     assert newest_ts(entry.tobytes(), DAY) == NOW + 9 * DAY_S
@@ -85,9 +85,9 @@ def test_an_item_that_was_evicted_and_comes_back_has_no_past() -> None:
     """Neither its level nor its weight."""
     acts = [("a", 5.0, NOW), ("b", 1.0, NOW + 1), ("a", 1.0, NOW - DAY_S)]
     history = applied([applied([b""], acts[:2], cap=1)], [("c", 1.0, NOW - 9)], cap=1)
-    assert np.frombuffer(history, AGED_ENTRY)["item"].tolist() == [1]
+    assert np.frombuffer(history, DECAYED_ENTRY)["item"].tolist() == [1]
     history = applied([history], [("a", 1.0, NOW + 2)], cap=1)
-    assert np.frombuffer(history, AGED_ENTRY)["weight"].tolist() == [1]
+    assert np.frombuffer(history, DECAYED_ENTRY)["weight"].tolist() == [1]
 
 
 def test_entries_are_as_ever_where_nothing_fades() -> None:
@@ -101,34 +101,34 @@ def test_what_a_user_bought_is_left_out_and_old_interests_weigh_less() -> None:
     """Shares of the largest rating in the history; a purchase counts as one though it faded."""
     old, new = NOW - 3_000 * DAY_S, NOW
     history = applied([b""], [("a", 5.0, old), ("b", 1.0, new - DAY_S), ("c", 1.0, new)], cap=3)
-    tastes = Profiles.unpack([b"", history, b""], REGISTRY, DAY)
-    assert tastes.faded is not None
-    np.testing.assert_allclose(tastes.faded, [1, 0.5, 0], atol=1e-12)
-    assert tastes.rating.tolist() == [1, 1, 5]
+    profiles = Profiles.unpack([b"", history, b""], REGISTRY, DAY)
+    assert profiles.decayed is not None
+    np.testing.assert_allclose(profiles.decayed, [1, 0.5, 0], atol=1e-12)
+    assert profiles.rating.tolist() == [1, 1, 5]
     lists = NeighbourLists(
         np.array([-1, 0, 0], np.int32), np.array([0]), np.array([2]), np.array([0, 1], np.int32),
         np.ones(2),
     )  # fmt: skip
     rule = Blend(top_n=3, depth=3, rated=True, exclude_from=5.0)
-    shown = blend(tastes, lists, REGISTRY, rule)
+    shown = blend(profiles, lists, REGISTRY, rule)
     assert shown.item[1, : shown.size[1]].tolist() == [1]
     assert shown.score[1, 0] == pytest.approx(1.5, abs=1e-12)
 
 
 def test_numbers_of_aged_items_are_in_order_of_first_appearance() -> None:
     """Also when they are read back, and when one comes twice at once."""
-    ages = EraIndex(np.array([0, 2, 0], np.int32), np.array([7, 7, 9], np.int32))
-    item, age = np.array([0, 1, 0, 1, 2, 1], np.int32), np.array([9, 7, 8, 7, 7, 6], np.int32)
-    assert ages.number(item, age).tolist() == [2, 3, 4, 3, 1, 5]
-    assert ages.item.tolist() == [0, 2, 0, 1, 0, 1]
-    assert ages.age.tolist() == [7, 7, 9, 7, 8, 6]
+    eras = EraIndex(np.array([0, 2, 0], np.int32), np.array([7, 7, 9], np.int32))
+    item, era = np.array([0, 1, 0, 1, 2, 1], np.int32), np.array([9, 7, 8, 7, 7, 6], np.int32)
+    assert eras.number(item, era).tolist() == [2, 3, 4, 3, 1, 5]
+    assert eras.item.tolist() == [0, 2, 0, 1, 0, 1]
+    assert eras.era.tolist() == [7, 7, 9, 7, 8, 6]
 
 
 def collected(pipeline: Pipeline) -> Counts:
     """Return the counts of all shards, as a snapshot reads them from what is stored."""
     collection = CountsMerge(pipeline.shards)
     for number, shard in enumerate(pipeline.rows):
-        norms = DecayedNorms.unpack(
+        norms = DecayedNorms(
             b"".join(packed for _, packed in shard.norms.packed_changes(shard.position))
         )
         owned = np.flatnonzero(shard.owned).astype(np.int32)
@@ -197,7 +197,7 @@ def test_a_row_that_names_what_its_shard_does_not_know_is_refused() -> None:
     shard = pipeline.rows[0]
     collection = CountsMerge(1)
     owned = np.array([0, 1], np.int32)
-    collection.enter(shard.registry.ids, DecayedNorms.unpack(b""), owned)
+    collection.enter(shard.registry.ids, DecayedNorms(b""), owned)
     with pytest.raises(StateError, match="norms lacks"):
         collection.add(SLOT, owned[:1], [(1, shard.packed(0))], 1)
 

@@ -56,7 +56,7 @@ def asked(
 ) -> dict[str, str]:
     """Return the item that each user is asked about."""
     every = dict.fromkeys(news.users, b"") | histories
-    questions = list(sample.questions(news, every, registry, ()))
+    questions = list(sample.probes(news, every, registry, ()))
     assert len({question.user for question in questions}) == len(questions)
     return {question.user: question.item for question in questions}
 

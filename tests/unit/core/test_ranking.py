@@ -23,7 +23,7 @@ def ranked(
     """
     registry, users = Registry(["row", *sum_sq]), users or {}
     stored = [(0, value, users.get(name, 1)) for name, value in {"row": 1.0, **sum_sq}.items()]
-    norms = Norms.unpack(np.array(stored, NORM).tobytes())
+    norms = Norms(np.array(stored, NORM).tobytes())
     rows = Rows()
     rows.reserve(len(registry))
     packed = np.array(

@@ -101,10 +101,10 @@ def test_no_shard_owns_what_was_bought_and_readers_know_items_by_their_ids() -> 
     registry, plain = RoleRegistry(["v:a", "b:a"]), Registry(["v:a", "b:a"])
     numbers = np.arange(2, dtype=np.int32)
     assert registry.shards(5, numbers).tolist() == [plain.shards(5, numbers)[0], -1]
-    assert registry.names == ["a", "a"]
+    assert registry.public_ids == ["a", "a"]
     registry.number(["v:b:c"])
-    assert registry.names == ["a", "a", "b:c"]
-    assert plain.names == plain.ids == ["v:a", "b:a"]
+    assert registry.public_ids == ["a", "a", "b:c"]
+    assert plain.public_ids == plain.ids == ["v:a", "b:a"]
 
 
 def test_a_list_says_ids_without_roles() -> None:

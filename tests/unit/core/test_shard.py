@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.row_kernels import neighbouring
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
-from streamapp.core.shard.visibility import AVAILABILITY, Visibility
+from streamapp.core.shard.visibility import VISIBILITY, Visibility
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
 
@@ -21,8 +21,8 @@ def settled(acts: list[Act], cap: int) -> Pipeline:
     shard = pipeline.rows[0]
     rows = shard.alive()
     pipeline.load(0, rows[~shard.rows.present[rows]])
-    shard.remember(rows, shard.rank(rows))
-    for flags in (shard.dirty, shard.norms.moved, shard.norms.fell):
+    shard.lists.acknowledge(rows, shard.rank(rows))
+    for flags in (shard.lists.dirty, shard.norms.changed, shard.norms.decreased):
         flags[:] = False
     return pipeline
 
@@ -32,8 +32,8 @@ def outdated(pipeline: Pipeline, acts: list[Act]) -> set[str]:
     pipeline.take(acts)
     pipeline.drain(0)
     shard = pipeline.rows[0]
-    rows = shard.outdated(shard.norms.moved, shard.norms.fell)
-    return {shard.registry.ids[row] for row in rows if not shard.dirty[row]}
+    rows = shard.outdated(shard.norms.changed, shard.norms.decreased)
+    return {shard.registry.ids[row] for row in rows if not shard.lists.dirty[row]}
 
 
 def test_an_item_whose_norm_falls_may_enter_a_list_that_did_not_hold_it() -> None:
@@ -67,12 +67,12 @@ def test_a_row_that_was_stored_ahead_may_name_items_that_are_still_to_come() -> 
 
 def test_no_list_is_right_until_the_log_was_read_as_far_as_what_is_hidden_was_stored() -> None:
     """Lists of one position would differ, as one owner had stored it and another had not."""
-    stored = Visibility.unpack(np.array([(7, True)], AVAILABILITY).tobytes())
-    shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), Norms.unpack(b""), AppliedOffsets(),
-                  availability=stored)  # fmt: skip
-    assert shard.catches_up
+    stored = Visibility(np.array([(7, True)], VISIBILITY).tobytes())
+    shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), ItemCounts.unpack(), AppliedOffsets(),
+                  visibility=stored)  # fmt: skip
+    assert shard.is_replaying
     shard.position = 7
-    assert not shard.catches_up
+    assert not shard.is_replaying
 
 
 def test_the_rows_that_were_idle_longest_leave_memory_first_and_unsaved_ones_stay() -> None:
@@ -82,7 +82,7 @@ def test_the_rows_that_were_idle_longest_leave_memory_first_and_unsaved_ones_sta
     pipeline.take([Act("u2", "c", 1, 1), Act("u2", "d", 1, 1)])
     pipeline.drain(0)
     shard = pipeline.rows[0]
-    shard.dirty[:] = False
+    shard.lists.dirty[:] = False
     shard.shrink(limit_bytes=0)
     assert {shard.registry.ids[row] for row in np.flatnonzero(shard.rows.present)} == {"c", "d"}
     pipeline.store(0, forget=False)

@@ -80,7 +80,7 @@ def test_popular_items_come_by_users_then_by_id_without_those_of_the_history() -
     engine = Engine(Counting(100))
     log = said(("u", "b", 0), ("u", "a", 0), ("v", "a", 0), ("v", "c", 0), ("w", "a", 0))
     engine.take(log, 0, 5)
-    (line,) = engine.counts.popular(engine.tastes(["w"]), Blend(3, depth=1))
+    (line,) = engine.counts.popular(engine.profiles(["w"]), Blend(3, depth=1))
     assert [engine.counts.registry.ids[item] for item in line if item >= 0] == ["b", "c"]
 
 
@@ -91,11 +91,11 @@ def test_frozen_counts_stay_and_do_not_know_later_items() -> None:
     engine.take(log, 0, 2)
     frozen = engine.frozen()
     engine.take(log, 2, 5)
-    rule, tastes = Variant(Similarity(), Blend(3, depth=9)), engine.tastes(["v"])
+    rule, profiles = Variant(Similarity(), Blend(3, depth=9)), engine.profiles(["v"])
     names = engine.counts.registry.ids
-    assert [names[item] for item in frozen.lists(tastes, rule)[0] if item >= 0] == ["b"]
-    assert [names[item] for item in engine.counts.lists(tastes, rule)[0] if item >= 0] == ["b"]
-    assert len(engine.counts.lists(engine.tastes(["u"]), rule)[0]) == 3
+    assert [names[item] for item in frozen.lists(profiles, rule)[0] if item >= 0] == ["b"]
+    assert [names[item] for item in engine.counts.lists(profiles, rule)[0] if item >= 0] == ["b"]
+    assert len(engine.counts.lists(engine.profiles(["u"]), rule)[0]) == 3
 
 
 def test_lists_that_are_cut_know_less() -> None:
@@ -105,7 +105,7 @@ def test_lists_that_are_cut_know_less() -> None:
     names = engine.counts.registry.ids
     for neighbours, listed in ((None, ["b", "c"]), (1, ["b"])):
         variant = Variant(Similarity(neighbours=neighbours), Blend(3, depth=1))
-        (line,) = engine.counts.lists(engine.tastes(["v"]), variant)
+        (line,) = engine.counts.lists(engine.profiles(["v"]), variant)
         assert [names[item] for item in line if item >= 0] == listed
 
 
@@ -119,8 +119,8 @@ def test_every_new_item_of_a_session_is_a_question() -> None:
     )
     a, b = (engine.counts.registry.find(item) for item in "ab")
     assert asked.answers == [set(), {b}]
-    assert asked.tastes.starts.tolist() == [0, 1, 3]
-    assert asked.tastes.item.tolist() == [a, -1, a]
+    assert asked.profiles.starts.tolist() == [0, 1, 3]
+    assert asked.profiles.item.tolist() == [a, -1, a]
 
 
 def test_an_event_is_asked_for_before_it_is_learnt() -> None:
@@ -284,7 +284,7 @@ def test_questions_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune, "MOST_QUESTIONS", 5)
     some = tune._sample(every)
     assert len(some.relevant) == 5
-    assert [some.tastes.item[start] for start in some.tastes.starts[:-1]] == [0] * 5
+    assert [some.profiles.item[start] for start in some.profiles.starts[:-1]] == [0] * 5
     assert some.answers == [{1}] * 5
 
 

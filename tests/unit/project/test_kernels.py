@@ -9,10 +9,9 @@ import pytest
 from streamapp.core.arrays.dtypes import column
 from streamapp.core.counts import row_kernels as cells
 from streamapp.core.counts.rows import CELL, Rows
-from streamapp.core.histories import history
-from streamapp.core.histories import profiles as tastes
+from streamapp.core.histories import history, profiles
 from streamapp.core.histories.decay import Decay
-from streamapp.core.histories.history import AGED_ENTRY, ENTRY, Interactions, revise
+from streamapp.core.histories.history import DECAYED_ENTRY, ENTRY, Interactions, revise
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
 
@@ -43,7 +42,7 @@ def test_one_entry_takes_the_kernels_of_many(decay: Decay | None) -> None:
     """Compiling another one would stop the worker for a second or two."""
     registry = Registry(["a", "b"])
     new = Interactions(np.array([0, 1]), np.array([1], np.int32), np.ones(1), np.ones(1))
-    packed = np.ones(1, AGED_ENTRY if decay else ENTRY)
+    packed = np.ones(1, DECAYED_ENTRY if decay else ENTRY)
     packed["item"] = 0
     for stored in ([b""], [packed.tobytes()]):
         revise(stored, new, registry, 5, decay=decay)
@@ -53,5 +52,5 @@ def test_one_entry_takes_the_kernels_of_many(decay: Decay | None) -> None:
     rows.load(
         np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1), [np.ones(1, CELL).tobytes()]
     )
-    kernels = history._revise, tastes._newest_first, cells.move
+    kernels = history._revise, profiles._newest_first, cells.move
     assert [written(kernel) for kernel in kernels] == [True] * 3

@@ -1,0 +1,145 @@
+"""Heads: what is read back equals what was written, under the stored names of the past."""
+
+import pytest
+
+from streamapp.core.evaluation.online import OnlineMetrics
+from streamapp.core.trending.popularity import Popular
+from streamapp.errors import StateError
+from streamapp.store.slot.head import (
+    CatalogueHead,
+    Head,
+    HistoriesHead,
+    IntakeHead,
+    ShardHead,
+    stored_names,
+)
+
+FULL: list[tuple[Head, dict[str, bytes]]] = [
+    (IntakeHead(7, last_record=b"6:99"), {"mark": b"6:99"}),
+    (
+        HistoriesHead(
+            7,
+            {"clicks/0": 5},
+            b"6:99",
+            applied=1,
+            dead=2,
+            replayed=3,
+            skipped={"scroll": 4, "(other)": 5},
+            newest_ts=1700000000.25,
+            online_metrics=OnlineMetrics(1, 0.1, 2, 3, 4),
+        ),
+        {
+            "fence:clicks/0": b"5",
+            "mark": b"6:99",
+            "applied": b"1",
+            "dead": b"2",
+            "replayed": b"3",
+            "skipped:scroll": b"4",
+            "skipped:(other)": b"5",
+            "newest_ts": b"1700000000.25",
+            "hits": b"1",
+            "reciprocal_ranks": b"0.1",
+            "judged": b"2",
+            "unserved": b"3",
+            "overtaken": b"4",
+        },
+    ),
+    (
+        ShardHead(
+            7,
+            {"0": 3, "c0": 5},
+            dirty=b"d",
+            moved=b"m",
+            republish_at=9,
+            rule="{}",
+            published=4,
+            popular=[Popular("a", 0.5, 3)],
+            popular_ts=2.5,
+            replayed=1,
+            last_update_offset=6,
+            listed_update_offset=5,
+        ),
+        {
+            "fence:0": b"3",
+            "fence:c0": b"5",
+            "dirty": b"d",
+            "moved": b"m",
+            "republish": b"9",
+            "rule": b"{}",
+            "published": b"4",
+            "popular": b"\x91\x93\xa1a\xcb\x3f\xe0\0\0\0\0\0\0\x03",
+            "popular_ts": b"2.5",
+            "replayed": b"1",
+            "heard": b"6",
+            "turned": b"5",
+        },
+    ),
+    (
+        CatalogueHead(7, last_record=b"6:99", dead=2, categories_told=True),
+        {"mark": b"6:99", "dead": b"2", "categories_told": b"1"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("head", "stored"), FULL, ids=[type(head).__name__ for head, _ in FULL])
+def test_a_head_is_stored_under_the_names_that_workers_of_all_versions_know(
+    head: Head, stored: dict[str, bytes]
+) -> None:
+    """A renamed field would be an empty one for the state that exists."""
+    assert head.encode() == stored
+    assert type(head).decode({"position": b"7", **stored}) == head
+
+
+def test_what_scripts_write_is_read_and_not_written_back() -> None:
+    """A stage that wrote them with its position would undo what happened meanwhile."""
+    stored = {
+        "generation": b"g",
+        "results": b"{}",
+        "owner": b"me",
+        "written": b"w",
+        "tick": b"1",
+        "blobs": b"2",
+        "blob_bytes": b"3",
+        "rolled_back": b"4",
+        "rolled_back_offsets": b"5",
+    }
+    head = Head.decode({"position": b"0", **stored})
+    assert head == Head(0, {}, None, "g", "{}", "me", b"w", 1, 2, 3, 4, 5)
+    assert head.encode() == {}
+    histories = HistoriesHead.decode({"position": b"0", "due_users": b"3", "seen": b"1:2/3"})
+    assert histories == HistoriesHead(due_users=3, user_lists_version="1:2/3")
+    assert not histories.encode().keys() & {"due_users", "seen"}
+    shard = ShardHead.decode({"position": b"0", "merged": b"1,2", "matched": b"3/4"})
+    assert shard == ShardHead(trending_version="1,2", content_version="3/4")
+    assert not shard.encode().keys() & {"merged", "matched", "published", "rule", "mark"}
+
+
+def test_nothing_to_publish_again_is_written_too() -> None:
+    """It takes the place of the offset that was there."""
+    assert ShardHead().encode()["republish"] == b""
+    assert ShardHead.decode({"position": b"0", "republish": b""}) == ShardHead()
+
+
+def test_a_hash_without_a_position_is_no_head() -> None:
+    """Such a hash is what a worker leaves that claims a slot which was just removed."""
+    assert ShardHead.decode({"owner": b"me"}) is None
+
+
+def test_a_field_of_another_version_is_ignored() -> None:
+    """A newer worker may have written it."""
+    assert Head.decode({"position": b"1", "later": b"?"}) == Head(1)
+
+
+@pytest.mark.parametrize("field", ["position", "published", "popular", "fence:0"])
+def test_a_field_that_holds_something_else_is_named(field: str) -> None:
+    """In one line, with what to do."""
+    with pytest.raises(StateError, match=f"{field} is b'x y'"):
+        ShardHead.decode({"position": b"0", field: b"x y"})
+
+
+def test_attributes_have_their_stored_names() -> None:
+    """Only those that are kept in one field."""
+    names = stored_names(ShardHead, ("position", "trending_version"))
+    assert names == ["position", "merged"]
+    with pytest.raises(KeyError):
+        stored_names(ShardHead, ("applied_offsets",))

@@ -1,0 +1,32 @@
+"""Compiled code of kernels that have changed does not stay on the disk."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from streamapp.core.arrays import digest
+from streamapp.core.arrays.compiled import Kernel
+from streamapp.worker.kernel_cache import remove_stale
+
+
+def test_only_what_this_version_of_python_never_loads_again_is_removed() -> None:
+    """The code of the kernel as it is stays, and so do files of other modules."""
+    kernel = digest.digest_of
+    assert isinstance(kernel, Kernel)
+    kernel(np.zeros(1, np.int32), np.zeros(1), np.zeros(1, np.int32))
+    folder = Path(kernel.dispatcher.stats.cache_path)
+    ours = f"py{sys.version_info[0]}{sys.version_info[1]}"
+    stale = folder / f"digest.digest_of_0123456789ab-7.{ours}.1.nbc"
+    kept = [folder / "digest.digest_of_0123456789ab-7.py20.nbi", folder / f"other.a_1-7.{ours}.nbi"]
+    for path in (stale, *kept):
+        path.write_bytes(b"")
+    try:
+        assert remove_stale() >= 1
+        assert not stale.exists()
+        assert all(path.exists() for path in kept)
+        assert list(folder.glob(f"digest.digest_of_{kernel.fingerprint}-*.nbc"))
+        assert remove_stale() == 0
+    finally:
+        for path in (stale, *kept):
+            path.unlink(missing_ok=True)
