@@ -9,8 +9,9 @@ from redis.asyncio import Redis
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import decoded, open_slot, rolled_back, went_back
 from streamapp.errors import ConfigError, StateError
+from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets
 from tests.component.harness.stages import GENERATION, Broker, outside, record
 
@@ -34,14 +35,14 @@ def slot(redis: Redis) -> Slot:
 
 async def opened(context: StageContext, slot: Slot, offsets: Offsets, tp: TP = HERE) -> Head:
     """Open the slot."""
-    return await open_slot(context, slot, tp, offsets, RESULTS)
+    return await open_slot(context, slot, Head, tp, offsets, RESULTS)
 
 
 async def test_a_new_group_begins_at_the_first_record(context: StageContext, slot: Slot) -> None:
     """And notes under which settings."""
     head = await opened(context, slot, Offsets(4, 9, None))
     assert head.position == 4
-    assert head.fields == {"generation": GENERATION.encode(), "results": RESULTS.encode()}
+    assert (head.state_id, head.results) == (GENERATION, RESULTS)
     assert slot.generation == GENERATION
     assert (await opened(context, slot, Offsets(4, 9, 0))).position == 4
 
@@ -79,9 +80,9 @@ async def test_a_position_at_either_end_of_the_topic_is_fine(
     await opened(context, slot, Offsets(7, 7, None))
     head = await opened(context, slot, offsets)
     assert head.position == 7
-    again = await slot.head()
+    again = await slot.head(Head)
     assert again is not None
-    assert again.number("rolled_back") == 0
+    assert again.rolled_back == 0
 
 
 async def test_a_rollback_is_counted_and_logged(
@@ -90,9 +91,9 @@ async def test_a_rollback_is_counted_and_logged(
     """Once each time; reading goes on at the state."""
     await opened(context, slot, Offsets(7, 7, None))
     assert (await opened(context, slot, Offsets(0, 20, 12))).position == 7
-    head = await slot.head()
+    head = await slot.head(Head)
     assert head is not None
-    assert (head.number("rolled_back"), head.number("rolled_back_offsets")) == (1, 5)
+    assert (head.rolled_back, head.rolled_back_offsets) == (1, 5)
     assert caplog.messages == [
         "log[2]: offset 12 was stored once, the state is at 7; reading on from there"
     ]

@@ -1,4 +1,4 @@
-"""Which quick tests may notice a change, and which compiled code it makes stale."""
+"""Which quick tests may notice a change."""
 
 from collections.abc import Iterable
 
@@ -40,17 +40,6 @@ class Reach:
         users = self._definitions.users(around)
         lines = ((each, line) for each, name in users for line in each.mentions[name])
         return self._tests_of((each, line) for each, line in lines if each.is_plain)
-
-    def stale(self, mutant: Mutant) -> set[str]:
-        """Return the files whose compiled code holds what is changed.
-
-        numba compares a cached kernel with its own file only, and a kernel holds those it calls.
-        """
-        if not mutant.path.endswith(".py"):
-            return set()
-        around = self._definitions.at(mutant.path, mutant.line)
-        users = self._definitions.users(around) if around and not around.is_plain else []
-        return {mutant.path, *(each.path for each, _ in users if each.is_kernel)}
 
     def _tests_of(self, places: Iterable[tuple[Definition, int]]) -> set[str]:
         return {test for each, line in places for test in self._tests_at(each.path, [line])}

@@ -40,22 +40,18 @@ def copy(root: Path, target: Path) -> None:
     shutil.copytree(root, target, ignore=_IGNORED, symlinks=True)
 
 
-def link(base: Path, target: Path, path: str, text: str, stale: set[str]) -> None:
+def link(base: Path, target: Path, path: str, text: str) -> None:
     """Make a tree of hard links to `base` in which one file is another.
 
     Python, numba and pytest write files under new names and rename them, so `base` never changes.
+    Compiled kernels have a fingerprint of what they are made of (ADR-0004), so none of them is old.
 
     Args:
         base: A tree with compiled code.
         target: Where the new tree is made.
         path: The file that is another, relative to the root.
         text: Its content.
-        stale: Files whose compiled kernels are left out.
     """
     shutil.copytree(base, target, copy_function=os.link, symlinks=True)
-    for each in {path, *stale}:
-        folder, stem = (target / each).parent, Path(each).stem
-        for compiled in (folder / "__pycache__").glob(f"{stem}.*"):
-            compiled.unlink()
     (target / path).unlink()
     (target / path).write_text(text)

@@ -57,7 +57,7 @@ def tried(mutant: Mutant, base: Baseline, builds: Path) -> Verdict:
     folder.mkdir()
     try:
         root = folder / "tree"
-        tree.link(base.root, root, mutant.path, mutant.text, base.reach.stale(mutant))
+        tree.link(base.root, root, mutant.path, mutant.text)
         (folder / "tests.txt").write_text("\n".join(tests))
         cpu = _CPU_S + 3 * sum(base.seconds[test] for test in tests)
         chosen = [

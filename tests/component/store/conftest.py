@@ -16,7 +16,7 @@ KEYS = SlotKeys("s:", "u0")
 async def slot(redis: Redis) -> Slot:
     """A slot at position 10 of generation "g"."""
     made = Slot(redis, KEYS, "g")
-    await made.create(10, {})
+    await made.create(10)
     return made
 
 

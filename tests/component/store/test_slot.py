@@ -8,8 +8,9 @@ from redis.asyncio import Redis
 
 from streamapp.core.ids.registry import Registry
 from streamapp.errors import ClaimLostError, PositionMovedError, StateError
+from streamapp.store.slot.head import HistoriesHead
 from streamapp.store.slot.keys import GONE_LIFETIME_S, SlotKeys
-from streamapp.store.slot.slot import Head, Slot
+from streamapp.store.slot.slot import Slot
 from tests.component.store.conftest import KEYS
 
 Calls = Callable[[], Awaitable[int]]
@@ -18,38 +19,37 @@ Calls = Callable[[], Awaitable[int]]
 async def test_a_slot_is_made_once(redis: Redis) -> None:
     """Whoever comes second finds what the first one made."""
     slot = Slot(redis, KEYS, "g")
-    assert await slot.head() is None
-    await slot.create(10, {"results": "{}"})
-    await Slot(redis, KEYS, "h").create(20, {"results": "[]", "more": "1"})
-    head = await slot.head()
+    assert await slot.head(HistoriesHead) is None
+    await slot.create(10, "{}")
+    await Slot(redis, KEYS, "h").create(20, "[]")
+    head = await slot.head(HistoriesHead)
     assert head is not None
-    assert (head.position, head.fences) == (10, {})
-    assert head.fields == {"results": b"{}", "generation": b"g", "more": b"1"}
+    assert (head.position, head.results, head.state_id) == (10, "{}", "g")
 
 
 async def test_a_head_without_a_position_is_no_slot(redis: Redis) -> None:
     """A field may be noted before the slot is made."""
     await redis.hset(KEYS.head, "owner", "me")
-    assert await Slot(redis, KEYS).head() is None
+    assert await Slot(redis, KEYS).head(HistoriesHead) is None
 
 
-async def test_a_head_has_a_position_fences_and_fields(slot: Slot) -> None:
+async def test_a_head_has_a_position_offsets_and_fields(slot: Slot) -> None:
     """Each under its own name; a counter that was never set is 0."""
-    await slot.commit(10, Head(20, {"clicks/0": 5, "clicks/1": 7}, {"applied": b"3"}))
-    head = await slot.head()
+    offsets = {"clicks/0": 5, "clicks/1": 7}
+    await slot.commit(10, HistoriesHead(20, offsets, applied=3))
+    head = await slot.head(HistoriesHead)
     assert head is not None
-    assert (head.position, head.fences) == (20, {"clicks/0": 5, "clicks/1": 7})
-    assert head.fields == {"applied": b"3", "generation": b"g"}
-    assert (head.number("applied"), head.number("never")) == (3, 0)
+    assert (head.position, head.applied_offsets) == (20, offsets)
+    assert (head.applied, head.dead, head.state_id) == (3, 0, "g")
 
 
 async def test_a_rollback_is_counted_with_its_offsets(slot: Slot) -> None:
     """For people who look at the status."""
     await slot.note_rollback(5)
     await slot.note_rollback(7)
-    head = await slot.head()
+    head = await slot.head(HistoriesHead)
     assert head is not None
-    assert (head.number("rolled_back"), head.number("rolled_back_offsets")) == (2, 12)
+    assert (head.rolled_back, head.rolled_back_offsets) == (2, 12)
 
 
 @pytest.mark.parametrize("expected", [9, 11])
@@ -96,20 +96,29 @@ async def test_the_clock_is_one_more_than_before_and_no_more(redis: Redis, slot:
     assert await slot.tick("me") == far + 1
 
 
-async def test_only_who_has_claimed_a_slot_moves_its_clock_and_its_fields(slot: Slot) -> None:
+async def test_only_who_has_claimed_a_slot_moves_its_clock(slot: Slot) -> None:
     """Nobody does where nobody claimed it."""
     with pytest.raises(ClaimLostError):
-        await slot.note("me", "seen", "1")
+        await slot.tick("me")
     await slot.claim("me")
-    await slot.note("me", "seen", "2")
-    with pytest.raises(ClaimLostError):
-        await slot.note("you", "seen", "3")
     with pytest.raises(ClaimLostError):
         await slot.tick("you")
-    head = await slot.head()
+    head = await slot.head(HistoriesHead)
     assert head is not None
-    assert head.fields["seen"] == b"2"
-    assert "tick" not in head.fields
+    assert head.clock == 0
+
+
+async def test_only_who_has_claimed_a_slot_sets_its_fields(slot: Slot) -> None:
+    """One at a time, under the name by which it is stored."""
+    with pytest.raises(ClaimLostError):
+        await slot.set_field("me", HistoriesHead, "due_users", 1)
+    await slot.claim("me")
+    await slot.set_field("me", HistoriesHead, "user_lists_version", "7:9")
+    with pytest.raises(ClaimLostError):
+        await slot.set_field("you", HistoriesHead, "due_users", 2)
+    head = await slot.head(HistoriesHead)
+    assert head is not None
+    assert (head.user_lists_version, head.due_users) == ("7:9", 0)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4_999, 5_000, 5_001, 10_001])
@@ -136,7 +145,7 @@ async def test_a_scan_finds_the_blobs_of_its_slot_alone(redis: Redis) -> None:
     """By their names, though the prefix has signs that patterns have."""
     keys = SlotKeys("s[1]*?\\:", "u0")
     slot, names = Slot(redis, keys, "g"), {f"n{number}" for number in range(1_200)}
-    await slot.create(0, {})
+    await slot.create(0)
     await slot.put(1, [(name, b"x") for name in sorted(names)])
     for other in (SlotKeys("s1x:", "u0"), SlotKeys(keys.prefix, "u00")):
         await redis.set(other.blob("theirs"), b"y")
@@ -188,9 +197,9 @@ async def test_the_head_knows_how_many_blobs_there_are_and_how_large(slot: Slot)
     """Of those that are not gone; one that is left does not count."""
 
     async def size() -> tuple[int, int]:
-        head = await slot.head()
+        head = await slot.head(HistoriesHead)
         assert head is not None
-        return head.number("blobs"), head.number("blob_bytes")
+        return head.blobs, head.blob_bytes
 
     assert await slot.put(20, [("a", b"x" * 5), ("b", b"x" * 7)]) == 0
     assert await size() == (2, 12 + 16)
@@ -288,42 +297,41 @@ async def test_a_position_moves_only_where_all_its_items_are(slot: Slot, items: 
     """Neither fewer nor more; nothing is written where they are not."""
     await slot.put_items(20, 0, ["a", "b"])
     with pytest.raises(StateError, match="another length"):
-        await slot.commit(10, Head(20, {"clicks/0": 5}, {"applied": b"3"}), items)
-    head = await slot.head()
+        await slot.commit(10, HistoriesHead(20, {"clicks/0": 5}, applied=3), items)
+    head = await slot.head(HistoriesHead)
     assert head is not None
-    assert (head.position, head.fences) == (10, {})
-    assert "applied" not in head.fields
-    await slot.commit(10, Head(20, {"clicks/0": 5}, {"applied": b"3"}), 2)
+    assert (head.position, head.applied_offsets, head.applied) == (10, {}, 0)
+    await slot.commit(10, HistoriesHead(20, {"clicks/0": 5}, applied=3), 2)
     await slot.check(20)
 
 
 async def test_a_move_whose_reply_was_lost_is_made_again(slot: Slot) -> None:
     """It is where it should be; what is elsewhere is refused, and stays as it is."""
-    await slot.commit(10, Head(20))
-    await slot.commit(10, Head(20))
-    await slot.commit(20, Head(30))
+    await slot.commit(10, HistoriesHead(20))
+    await slot.commit(10, HistoriesHead(20))
+    await slot.commit(20, HistoriesHead(30))
     with pytest.raises(PositionMovedError) as caught:
-        await slot.commit(10, Head(20, {"clicks/0": 5}))
+        await slot.commit(10, HistoriesHead(20, {"clicks/0": 5}))
     assert (caught.value.expected, caught.value.found) == (10, 30)
-    head = await slot.head()
+    head = await slot.head(HistoriesHead)
     assert head is not None
-    assert (head.position, head.fences) == (30, {})
+    assert (head.position, head.applied_offsets) == (30, {})
 
 
 async def test_nothing_is_written_behind_what_somebody_else_put(redis: Redis, slot: Slot) -> None:
     """Who has not read the head since then neither puts more nor moves the position."""
     other = Slot(redis, KEYS, "g")
-    await other.head()
+    await other.head(HistoriesHead)
     await slot.put(20, [("a", b"mine")])
     with pytest.raises(PositionMovedError) as caught:
         await other.put(30, [("a", b"theirs")])
     assert (caught.value.expected, caught.value.found) == (30, -2)
     with pytest.raises(PositionMovedError):
-        await other.commit(10, Head(30))
+        await other.commit(10, HistoriesHead(30))
     assert await slot.read(["a"]) == [(20, b"mine")]
-    await other.head()
+    await other.head(HistoriesHead)
     await other.put(30, [("a", b"theirs")])
     with pytest.raises(PositionMovedError):
-        await slot.commit(10, Head(20))
-    await other.commit(10, Head(30))
+        await slot.commit(10, HistoriesHead(20))
+    await other.commit(10, HistoriesHead(30))
     await slot.check(30)
