@@ -14,6 +14,14 @@ from tests.mutants.process import run
 from tests.mutants.reach import Reach
 
 QUICK = ("tests/unit", "tests/component", "tests/property")
+"""Folders of quick tests."""
+
+_ASIDE = tuple(
+    f"tests/unit/{name}"
+    for name in ("cli", "config", "embedded", "loadtest", "mutants", "project", "tooling", "worker")
+)
+"""They test documents, and programs in processes of their own: coverage sees no line of these."""
+
 CHILD = ("-P", str(Path(__file__).with_name("child.py")))
 PYTEST = ("-p", "no:randomly", "-p", "no:cacheprovider", "-q", "-m", "not servers and not alone")
 
@@ -78,9 +86,10 @@ def _make(project: Path, folder: Path, processes: int) -> None:
     # Compiled ahead, so that the durations are of tests and not of the compiler.
     warmed = run(root, ["-m", "streamapp.warm"])
     chosen = [*PYTEST, "-n", str(processes), *QUICK]
+    ignored = [f"--ignore={folder}" for folder in _ASIDE]
     measured = ["--cov", f"--cov-config={folder / 'coveragerc'}", "--cov-context=test"]
     limits = ["0", "0", str(folder / "seconds.json")]
-    command = [*CHILD, *limits, *measured, "--cov-report=", *chosen]
+    command = [*CHILD, *limits, *measured, "--cov-report=", *ignored, *chosen]
     for ended in (warmed, run(root, command)):
         if ended.code != 0:
             raise BaselineError(ended.output)
