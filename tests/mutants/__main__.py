@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +23,7 @@ _PROJECT = Path(__file__).parents[2]
 
 
 def main() -> int:
-    """Return 0 if enough mutants were killed, 1 if not, 2 if the tests fail without any."""
+    """Return 0 if enough mutants were killed, 1 if not, 2 if tests fail without any."""
     options = _options()
     console = Console(width=None if sys.stdout.isatty() else 160)
     builds = _PROJECT / "build" / "mutants"
@@ -32,6 +34,10 @@ def main() -> int:
         console.print(f"{error}\nthe quick tests fail on the unchanged tree", markup=False)
         return 2
     mutants = _mutants(base.root, options)
+    controls = _verdicts(console, _controls(base, mutants), base, builds, options.processes)
+    if any(each.killed for each in controls):
+        console.print("a control was killed, which is no mutant: nothing can be said")
+        return 2
     console.print(f"{len(mutants)} mutants of seed {options.seed}")
     verdicts = _verdicts(console, mutants, base, builds, options.processes)
     write(builds / f"seed-{options.seed}.json", verdicts)
@@ -64,6 +70,16 @@ def _mutants(root: Path, options: argparse.Namespace) -> list[Mutant]:
         points = _points(group, sources)
         mutants += drawn(group.name, points, sources, count, options.seed, skipped)
     return mutants
+
+
+def _controls(base: Baseline, mutants: Sequence[Mutant]) -> list[Mutant]:
+    """Return of each group one that is the original, and that few tests reach: it must survive."""
+    cheap: dict[str, Mutant] = {}
+    for mutant in sorted(mutants, key=lambda each: len(base.reach.tests(each))):
+        if base.reach.tests(mutant):
+            text = (base.root / mutant.path).read_text()
+            cheap.setdefault(mutant.group, replace(mutant, what="none", after="", text=text))
+    return list(cheap.values())
 
 
 def _points(group: Group, sources: dict[str, str]) -> list[Point]:

@@ -1,7 +1,10 @@
 """The quick tests on the unchanged tree: what each runs, how long it takes, and that all pass."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -10,7 +13,6 @@ from coverage import CoverageData
 
 from tests.mutants import tree
 from tests.mutants.definitions import Definitions
-from tests.mutants.process import run
 from tests.mutants.reach import Reach
 
 QUICK = ("tests/unit", "tests/component", "tests/property")
@@ -22,7 +24,6 @@ _ASIDE = tuple(
 )
 """They test documents, and programs in processes of their own: coverage sees no line of these."""
 
-CHILD = ("-P", str(Path(__file__).with_name("child.py")))
 PYTEST = ("-p", "no:randomly", "-p", "no:cacheprovider", "-q", "-m", "not servers and not alone")
 
 _COVERAGE = """\
@@ -84,12 +85,29 @@ def _make(project: Path, folder: Path, processes: int) -> None:
     tree.copy(project, root)
     (folder / "coveragerc").write_text(f"{_COVERAGE}data_file = {folder / 'coverage'}\n")
     # Compiled ahead, so that the durations are of tests and not of the compiler.
-    warmed = run(root, ["-m", "streamapp.warm"])
-    chosen = [*PYTEST, "-n", str(processes), *QUICK]
-    ignored = [f"--ignore={folder}" for folder in _ASIDE]
+    _run(root, "streamapp.warm")
     measured = ["--cov", f"--cov-config={folder / 'coveragerc'}", "--cov-context=test"]
-    limits = ["0", "0", str(folder / "seconds.json")]
-    command = [*CHILD, *limits, *measured, "--cov-report=", *ignored, *chosen]
-    for ended in (warmed, run(root, command)):
-        if ended.code != 0:
-            raise BaselineError(ended.output)
+    ignored = [f"--ignore={each}" for each in _ASIDE]
+    chosen = [*PYTEST, "-n", str(processes), *ignored, *QUICK]
+    clock = str(folder / "seconds.json")
+    _run(root, "tests.mutants.timed", clock, *measured, "--cov-report=", *chosen)
+
+
+def _run(root: Path, module: str, *arguments: str) -> None:
+    """Run a module of a tree, without any setting of the machine.
+
+    Raises:
+        BaselineError: it fails.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STREAMAPP_")}
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=root,
+        env=kept | {"PYTHONPATH": str(root), "STREAMAPP_TEST_DATA": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BaselineError(done.stdout)

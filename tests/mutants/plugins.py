@@ -1,9 +1,6 @@
-"""Runs quick tests in a copy of the tree, within limits, so that no mutant harms the machine."""
+"""What pytest is told when it judges mutants."""
 
 import json
-import os
-import resource
-import sys
 from pathlib import Path
 
 import pytest
@@ -40,29 +37,3 @@ class Hasty:
             "mutants", derandomize=True, deadline=None, phases=phases, report_multiple_bugs=False
         )
         hypothesis.settings.load_profile("mutants")
-
-
-def main(arguments: list[str]) -> int:
-    """Run pytest on the tree in this folder.
-
-    Args:
-        arguments: CPU seconds, bytes of memory (0 for no limit), a file for durations or "-", and
-            what pytest gets.
-    """
-    cpu, memory, clock, *rest = arguments
-    import streamapp  # noqa: PLC0415 - of this folder, or nothing was tested
-
-    if Path.cwd() not in Path(streamapp.__file__).parents:
-        sys.exit(f"{streamapp.__file__} is not in {Path.cwd()}")
-    for limit, kind in ((cpu, resource.RLIMIT_CPU), (memory, resource.RLIMIT_AS)):
-        if int(limit):
-            resource.setrlimit(kind, (int(limit), int(limit)))
-    plugins: list[object] = [Hasty()] if clock == "-" else [Clock(Path(clock))]
-    return int(pytest.main(rest, plugins))
-
-
-if __name__ == "__main__":
-    # Whatever a mutant left behind, as threads that never end, must not hold the process.
-    code = main(sys.argv[1:])
-    sys.stdout.flush()
-    os._exit(code)
