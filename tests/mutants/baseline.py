@@ -88,7 +88,8 @@ def _make(project: Path, folder: Path, processes: int) -> None:
     _run(root, "streamapp.warm")
     measured = ["--cov", f"--cov-config={folder / 'coveragerc'}", "--cov-context=test"]
     ignored = [f"--ignore={each}" for each in _ASIDE]
-    chosen = [*PYTEST, "-n", str(processes), *ignored, *QUICK]
+    # However long they take: the machine may be busy, and traced code is slow.
+    chosen = [*PYTEST, "--timeout=0", "-n", str(processes), *ignored, *QUICK]
     clock = str(folder / "seconds.json")
     _run(root, "tests.mutants.timed", clock, *measured, "--cov-report=", *chosen)
 

@@ -17,8 +17,12 @@ from tests.mutants.mutant import Mutant
 _CPU_S = 90
 """CPU seconds for imports and compiling, on top of three times what the tests take."""
 
-_WALL_S = 600.0
 _TEST_S = 60
+"""Seconds of one test, on top of five times the longest."""
+
+_WALL_S = 600.0
+"""Seconds on top of ten times the CPU seconds, for a busy machine."""
+
 _MEMORY = 6 << 30
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
@@ -76,8 +80,9 @@ def _ran(root: Path, tests: Sequence[str], base: Baseline) -> Ended:
     files = {test.split("::")[0] for test in tests}
     known = sum(took for test, took in base.seconds.items() if test.split("::")[0] in files)
     cpu_s = int(_CPU_S + 3 * known)
-    arguments = [*PYTEST, "-x", "--tb=no", "-rfE", f"--timeout={_TEST_S}", f"@{chosen}"]
-    return forked(root, arguments, Limits(cpu_s, _WALL_S + cpu_s, _MEMORY))
+    test_s = int(_TEST_S + 5 * max(base.seconds.values()))
+    arguments = [*PYTEST, "-x", "--tb=no", "-rfE", f"--timeout={test_s}", f"@{chosen}"]
+    return forked(root, arguments, Limits(cpu_s, _WALL_S + 10 * cpu_s, _MEMORY))
 
 
 def _judged(ended: Ended) -> tuple[str, str]:
