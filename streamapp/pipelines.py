@@ -7,6 +7,7 @@ output topic.
 from dataclasses import dataclass
 
 from streamapp.config.fingerprints import results_text
+from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import PURCHASE
 from streamapp.core.events.projection import PROJECTIONS
@@ -59,10 +60,15 @@ class Pipeline:
         return self.interactions_topic, self.deltas_topic
 
     @property
+    def source_topics(self) -> tuple[str, ...]:
+        """The topics that others write to."""
+        catalogue = (self.catalogue_topic,) if self.catalogue_topic else ()
+        return *self.event_topics, *catalogue
+
+    @property
     def topics(self) -> tuple[str, ...]:
         """Every topic that its state depends on."""
-        catalogue = (self.catalogue_topic,) if self.catalogue_topic else ()
-        return *self.event_topics, *catalogue, *self.internal_topics
+        return *self.source_topics, *self.internal_topics
 
 
 def extra_kinds(settings: Settings) -> tuple[str, ...]:
@@ -115,7 +121,7 @@ def _pipeline(settings: Settings, kind: str) -> Pipeline:
         state_prefix=settings.state_prefix if is_main else f"{settings.state_prefix}{kind}:",
         event_weights=weights,
         history_cap=history_cap,
-        decay=settings.decay,
+        decay=decay_rule(settings),
         makes_user_lists=is_main and settings.user_list_ttl > 0,
         makes_trending=is_main and settings.trending_half_life > 0,
         owns_trending=is_main,

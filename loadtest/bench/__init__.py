@@ -1,1 +1,1 @@
-"""Load test. The benchmark: scenarios with permanent ids, on servers of their own."""
+"""The benchmark: scenarios with permanent ids, on servers of their own."""

@@ -1,4 +1,4 @@
-"""Load test. A run of the app: workers, what they took, and the full audit afterwards."""
+"""A run of the app: workers, what they took, and the full audit afterwards."""
 
 import subprocess
 import sys
@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.process import PROJECT, Process
-from loadtest.bench.stage import Stage
 from loadtest.bench.watch import Sample, Watch, span
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.errors import StreamappError
 
 _READY = "Worker ready"
@@ -96,14 +96,14 @@ class AppRun:
 
 
 @contextmanager
-def workers(stage: Stage, run: str, count: int = 1) -> Iterator[list[Process]]:
+def workers(env: BenchEnv, run: str, count: int = 1) -> Iterator[list[Process]]:
     """Yield workers of a run that are ready, and end them in order.
 
     Raises:
         StreamappError: one ends, or is not ready in time.
     """
     started = [
-        stage.start(run, f"worker{place}", ["streamapp", "worker"], stage.cpus.of(place))
+        env.start(run, f"worker{place}", ["streamapp", "worker"], env.cpus.of(place))
         for place in range(count)
     ]
     try:
@@ -120,12 +120,12 @@ def workers(stage: Stage, run: str, count: int = 1) -> Iterator[list[Process]]:
             worker.stop()
 
 
-def drain(stage: Stage, run: str, timeout_s: float, tell: Step) -> AppRun:
+def drain(env: BenchEnv, run: str, timeout_s: float, tell: Step) -> AppRun:
     """Let one worker work off a full event topic; samples begin before it starts."""
-    with stage.redis() as redis:
-        starting = stage.start(run, "worker0", ["streamapp", "worker"], stage.cpus.of(0))
+    with env.redis() as redis:
+        starting = env.start(run, "worker0", ["streamapp", "worker"], env.cpus.of(0))
         try:
-            with Watch(stage.settings(run), redis, [starting]) as watch:
+            with Watch(env.settings(run), redis, [starting]) as watch:
                 watch.settled(timeout_s, tell)
             return outcome(watch.samples)
         finally:
@@ -144,7 +144,7 @@ def outcome(samples: Sequence[Sample]) -> AppRun:
     )
 
 
-def audited(stage: Stage, run: str, files: Sequence[Path]) -> dict[str, Any]:
+def audited(env: BenchEnv, run: str, files: Sequence[Path]) -> dict[str, Any]:
     """Run the full audit of a run whose worker still has norms to settle; return its report.
 
     A worker is started for it, as lists that a norm moved are brought up to date while idle.
@@ -153,12 +153,12 @@ def audited(stage: Stage, run: str, files: Sequence[Path]) -> dict[str, Any]:
         StreamappError: the audit finds differences, or cannot be done.
     """
     logs = [argument for file in files for argument in ("--log", str(file))]
-    with workers(stage, run):
+    with workers(env, run):
         try:
             done = subprocess.run(  # noqa: S603 - a command of this project
                 [sys.executable, "-m", "streamapp", "audit", *logs, "--json", "--timeout", "300"],
-                cwd=stage.folder,
-                env={**stage.env(run), "PYTHONPATH": str(PROJECT)},
+                cwd=env.folder,
+                env={**env.environment(run), "PYTHONPATH": str(PROJECT)},
                 capture_output=True,
                 text=True,
                 timeout=_AUDIT_S,

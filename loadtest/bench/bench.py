@@ -1,15 +1,15 @@
-"""Load test. What the scenarios of one call have in common: options, CPUs, seeds and progress."""
+"""What the scenarios of one call have in common: options, CPUs, seeds and progress."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loadtest.bench.bench_env import BenchEnv, open_bench_env
 from loadtest.bench.cpus import available_cpus, divide
 from loadtest.bench.shop import Shop
 from loadtest.bench.source import Source, given, made_up
-from loadtest.bench.stage import Stage, open_stage
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 
 
 @dataclass(slots=True)
@@ -56,14 +56,14 @@ class Bench:
     full_rate: float | None = None
 
     @contextmanager
-    def stage(self, measured: int = 1, **settings: str) -> Iterator[Stage]:
-        """Yield a stage with CPUs for `measured` processes and `settings` for all its runs."""
+    def env(self, measured: int = 1, **settings: str) -> Iterator[BenchEnv]:
+        """Yield an environment with CPUs for `measured` processes; `settings` are for all runs."""
         common = {"partitions": str(self.partitions), **settings}
         if self.events_per_record > 1:
             common["key_mismatch"] = "accept"
         cpus = divide(available_cpus(), measured)
-        with open_stage(cpus, own_servers=self.own_servers, common=common) as stage:
-            yield stage
+        with open_bench_env(cpus, own_servers=self.own_servers, common=common) as env:
+            yield env
 
     def source(self, folder: Path) -> Source:
         """Return the log: the one that was given, else a shop of sessions of a few events."""

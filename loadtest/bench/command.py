@@ -1,4 +1,4 @@
-"""Load test. `python -m loadtest bench`: runs scenarios, shows tables, writes the reports."""
+"""`python -m loadtest bench`: runs scenarios, shows tables, writes the reports."""
 
 import re
 import signal
@@ -16,9 +16,9 @@ from loadtest.bench.cpus import available_cpus, divide
 from loadtest.bench.machine import describe
 from loadtest.bench.report import as_html
 from loadtest.bench.result import Result, as_json
-from streamapp.cli.console import print_table, progress
-from streamapp.cli.session import readable
-from streamapp.cli.target import check_target, write_target
+from streamapp.cli.session import one_line_errors
+from streamapp.cli.terminal.console import print_table, progress
+from streamapp.cli.terminal.target import check_target, write_target
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
 
@@ -65,7 +65,7 @@ def run_scenarios(
     }
     typer.echo(f"seed {options['seed']}")
     results = []
-    with readable(), progress() as begin:
+    with one_line_errors(), progress() as begin:
         bench = Bench(begin, **options)
         for name, scenario in SCENARIOS.items():
             if not names or name in names:

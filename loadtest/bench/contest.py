@@ -1,11 +1,12 @@
-"""Load test. The contest: rivals of the app, each a fresh process on the same full topic."""
+"""The contest: rivals of the app, each a fresh process on the same full topic."""
 
 from importlib.util import find_spec
 from typing import Any
 
 from loadtest.bench.bench import Bench
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.source import Source
-from loadtest.bench.stage import Stage
+from streamapp.config.rules import event_rules
 from streamapp.errors import ConfigError, StreamappError
 
 RIVALS = {
@@ -34,13 +35,13 @@ def check_rivals() -> None:
 
 
 def compete(
-    bench: Bench, stage: Stage, source: Source, records: int, name: str, number: int
+    bench: Bench, env: BenchEnv, source: Source, records: int, name: str, number: int
 ) -> dict[str, Any]:
     """Let a rival read the full event topic once; return its figures.
 
     Args:
         bench: For the options.
-        stage: Whose event topic is full.
+        env: Whose event topic is full.
         source: What it is filled with.
         records: How many records it holds.
         name: One of `RIVALS`.
@@ -52,28 +53,28 @@ def compete(
     """
     bench.begin(f"{name}, run {number + 1} of {bench.repeats}")
     run = f"{name}{number}"
-    settings = stage.settings(run)
+    settings = env.settings(run)
     asked = {
-        "broker_url": stage.broker_url,
-        "redis_url": stage.redis_url,
-        "topic": stage.topic,
-        "group": f"{stage.name}-{run}",
+        "broker_url": env.broker_url,
+        "redis_url": env.redis_url,
+        "topic": env.topic,
+        "group": f"{env.name}-{run}",
         "records": records,
         "events": min(bench.slow_events, source.events) if name in SLOW else source.events,
         "weights": {
             alias: settings.event_weights[kind]
-            for alias, kind in settings.event_rules.types.items()
+            for alias, kind in event_rules(settings).types.items()
         },
         "arrays": bench.events_per_record > 1,
         "files": [str(file.resolve()) for file in source.files],
     }
     module = f"loadtest.bench.rivals.{name.replace('-', '_')}"
-    rival = stage.program(run, module, asked, stage.cpus.of(0))
+    rival = env.program(run, module, asked, env.cpus.of(0))
     try:
         found: dict[str, Any] = rival.hear(bench.timeout_s)
     finally:
         rival.kill()
-    stage.clear(run)
+    env.clear(run)
     if name == "empty-agent":
         found["events"] = round(found["events"] * source.events / records)
     if not found["events"]:

@@ -1,4 +1,4 @@
-"""Load test. CPUs: what is measured has its own, servers and load share the rest.
+"""CPUs: what is measured has its own, servers and load share the rest.
 
 A child inherits the CPUs of the thread that starts it, with all its threads. So this process keeps
 to the rest, and moves over for the moment in which it starts what is measured.

@@ -1,4 +1,4 @@
-"""Load test. Distributions of durations, kept in an HdrHistogram: every value to three digits."""
+"""Distributions of durations, kept in an HdrHistogram: every value to three digits."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,15 +1,15 @@
-"""Load test. Scenario `flat`: bytes in Redis over a replay of ten times the history cap."""
+"""Scenario `flat`: bytes in Redis over a replay of ten times the history cap."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loadtest.bench.app_run import audited, workers
 from loadtest.bench.bench import Bench
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.footprint import CLASSES, measure
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.bench.shop import Shop
 from loadtest.bench.source import fill, made_up, split
-from loadtest.bench.stage import Stage
 from loadtest.bench.watch import Watch
 
 ID = "flat"
@@ -27,8 +27,8 @@ _MB = 1e6
 def run(bench: Bench) -> Result:
     """Bring users, time and again, as many events as a history holds; measure after each time."""
     shop = Shop(TIMES * _CAP * _USERS, _USERS, _ITEMS, seed=bench.seed)
-    with bench.stage(history_cap=str(_CAP)) as stage:
-        measured = replayed(bench, stage, shop)
+    with bench.env(history_cap=str(_CAP)) as env:
+        measured = replayed(bench, env, shop)
     case = {
         "id": f"{ID}/cap{_CAP}",
         "shop": shop.as_dict(),
@@ -46,26 +46,26 @@ def run(bench: Bench) -> Result:
     return result
 
 
-def replayed(bench: Bench, stage: Stage, shop: Shop) -> list[dict[str, Any]]:
+def replayed(bench: Bench, env: BenchEnv, shop: Shop) -> list[dict[str, Any]]:
     """Bring a tenth of a shop's log ten times to one worker; return keys and bytes after each.
 
     Raises:
         StreamappError: the worker ends, or the audit of it all finds differences.
     """
-    stage.make_topics(_RUN)
+    env.make_topics(_RUN)
     bench.begin(f"making a shop of {shop.events:,} events")
-    whole = made_up(shop, stage.folder)
-    settings, measured = stage.settings(_RUN), []
-    with stage.redis() as redis, workers(stage, _RUN) as started:
-        for times, part in enumerate(split(whole, stage.folder, TIMES), 1):
+    whole = made_up(shop, env.folder)
+    settings, measured = env.settings(_RUN), []
+    with env.redis() as redis, workers(env, _RUN) as started:
+        for times, part in enumerate(split(whole, env.folder, TIMES), 1):
             about = f"part {times} of {TIMES}"
-            fill(stage, _RUN, part, bench.events_per_record, bench.begin(f"{about}, filling"))
+            fill(env, _RUN, part, bench.events_per_record, bench.begin(f"{about}, filling"))
             with Watch(settings, redis, started) as watch:
                 watch.settled(bench.timeout_s, bench.begin(about))
-            keys = measure(redis, stage.name, settings.list_prefix, settings.state_prefix)
+            keys = measure(redis, env.name, settings.list_prefix, settings.state_prefix)
             measured.append(keys)
     bench.begin("audit")
-    audited(stage, _RUN, whole.files)
+    audited(env, _RUN, whole.files)
     return measured
 
 

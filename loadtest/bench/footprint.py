@@ -1,4 +1,4 @@
-"""Load test. The footprint: what each class of keys takes in Redis."""
+"""The footprint: what each class of keys takes in Redis."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

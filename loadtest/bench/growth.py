@@ -1,4 +1,4 @@
-"""Load test. Scenario `growth`: memory and CPU as items and users grow, and pairs do not."""
+"""Scenario `growth`: memory and CPU as items and users grow, and pairs do not."""
 
 from typing import Any
 
@@ -29,20 +29,20 @@ def run(bench: Bench) -> Result:
 
 def _run(bench: Bench, name: str, items: int, users: int) -> tuple[AppRun, dict[str, Any]]:
     shop = Shop(users * _EVENTS_PER_USER, users, items, seed=bench.seed)
-    with bench.stage() as stage:
-        stage.make_topics(_RUN)
+    with bench.env() as env:
+        env.make_topics(_RUN)
         bench.begin(f"{name}, making a shop of {shop.events:,} events")
-        source = made_up(shop, stage.folder)
-        fill(stage, _RUN, source, bench.events_per_record, bench.begin(f"{name}, filling"))
+        source = made_up(shop, env.folder)
+        fill(env, _RUN, source, bench.events_per_record, bench.begin(f"{name}, filling"))
         step = bench.begin(name)
-        with stage.redis() as redis, slow_calls(redis) as slow:
-            found = drain(stage, _RUN, bench.timeout_s, step)
+        with env.redis() as redis, slow_calls(redis) as slow:
+            found = drain(env, _RUN, bench.timeout_s, step)
         bench.begin(f"{name}, audit")
-        audited(stage, _RUN, source.files)
+        audited(env, _RUN, source.files)
         bench.begin(f"{name}, memory of keys")
-        settings = stage.settings(_RUN)
-        with stage.redis() as redis:
-            keys = measure(redis, stage.name, settings.list_prefix, settings.state_prefix)
+        settings = env.settings(_RUN)
+        with env.redis() as redis:
+            keys = measure(redis, env.name, settings.list_prefix, settings.state_prefix)
             used: Any = redis.info("memory")
     case = {
         "shop": shop.as_dict(),

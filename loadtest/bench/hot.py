@@ -1,4 +1,4 @@
-"""Load test. Scenario `hot`: one item with very many partners and a tenth of the traffic."""
+"""Scenario `hot`: one item with very many partners and a tenth of the traffic."""
 
 from collections.abc import Iterator
 from random import Random
@@ -28,13 +28,13 @@ def run(bench: Bench) -> Result:
         rate = asked if asked > 1 else asked * measured_rate(bench)
         name = f"rate{asked:g}" if asked > 1 else f"share{round(asked * 100)}"
         duration_s = WARM_UP_S + bench.duration_s
-        with bench.stage() as stage:
-            stage.make_topics(name)
-            past, path = stage.folder / "past.csv", stage.folder / "traffic.csv"
+        with bench.env() as env:
+            env.make_topics(name)
+            past, path = env.folder / "past.csv", env.folder / "traffic.csv"
             before = Source([past], write_log(past, _partners(bench.hot_partners)), {})
-            fill(stage, name, before, bench.events_per_record, bench.begin(f"{name}, partners"))
+            fill(env, name, before, bench.events_per_record, bench.begin(f"{name}, partners"))
             step = bench.begin(f"{name}, making the item hot")
-            made = drain(stage, name, bench.timeout_s, step)
+            made = drain(env, name, bench.timeout_s, step)
             events = round(rate * duration_s) + 1
             write_log(path, traffic(bench.shop(events), bench.hot_partners))
             probes = spread(
@@ -48,7 +48,7 @@ def run(bench: Bench) -> Result:
             )
             bench.begin(f"{name}, {rate:,.0f} events a second")
             runs[name] = open_run(
-                bench, stage, name, Load(rate, duration_s, [path]), probes, list(before.files)
+                bench, env, name, Load(rate, duration_s, [path]), probes, list(before.files)
             )
             runs[name].figures["making_hot"] = made.as_dict()
     show(result, runs)

@@ -1,4 +1,4 @@
-"""Load test. A program that watches keys: when each probe shows in Redis, as a frontend would see.
+"""A program that watches keys: when each probe shows in Redis, as a frontend would see.
 
 It asks for all lists that are due in one call, a few milliseconds after the last answer. A duration
 is up to the answer, so it is too long by at most one round trip and that pause: more looks would
@@ -12,7 +12,7 @@ from redis import Redis
 
 from loadtest.bench.program import heard, say
 from loadtest.bench.sighting import Sightings
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
 
 _PAUSE_S = 0.004
 

@@ -1,11 +1,11 @@
-"""Load test. Scenario `latency`: from when an event was due to when others can see it."""
+"""Scenario `latency`: from when an event was due to when others can see it."""
 
 from loadtest.bench.bench import Bench
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.open_run import Load, OpenRun, open_run
 from loadtest.bench.probes import spread
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.bench.source import made_up
-from loadtest.bench.stage import Stage
 from loadtest.bench.throughput import measured_rate
 
 ID = "latency"
@@ -21,14 +21,14 @@ def run(bench: Bench) -> Result:
     result = Result(ID)
     runs = {}
     idle_s = WARM_UP_S + bench.duration_s
-    with bench.stage() as stage:
-        runs["idle"] = _run(bench, stage, "idle", 0.0, idle_s, _IDLE_EVERY_S)
+    with bench.env() as env:
+        runs["idle"] = _run(bench, env, "idle", 0.0, idle_s, _IDLE_EVERY_S)
     for asked in bench.rates:
         rate = asked if asked > 1 else asked * measured_rate(bench)
         name = f"rate{asked:g}" if asked > 1 else f"share{round(asked * 100)}"
         bench.begin(f"{name}, {rate:,.0f} events a second")
-        with bench.stage() as stage:
-            runs[name] = _run(bench, stage, name, rate, idle_s, 1 / PROBES_EACH_S)
+        with bench.env() as env:
+            runs[name] = _run(bench, env, name, rate, idle_s, 1 / PROBES_EACH_S)
     show(result, runs)
     result.notes += [
         (
@@ -53,9 +53,9 @@ def run(bench: Bench) -> Result:
 
 
 def _run(
-    bench: Bench, stage: Stage, run: str, rate: float, duration_s: float, every_s: float
+    bench: Bench, env: BenchEnv, run: str, rate: float, duration_s: float, every_s: float
 ) -> OpenRun:
-    stage.make_topics(run)
+    env.make_topics(run)
     probes = spread(
         f"{run}-probe",
         count=round((duration_s - WARM_UP_S) / every_s),
@@ -68,8 +68,8 @@ def _run(
     files = bench.files
     if rate and not files:
         events = round(rate * duration_s) + 1
-        files = list(made_up(bench.shop(events), stage.folder).files)
-    return open_run(bench, stage, run, Load(rate, duration_s, files), probes, [])
+        files = list(made_up(bench.shop(events), env.folder).files)
+    return open_run(bench, env, run, Load(rate, duration_s, files), probes, [])
 
 
 def show(result: Result, runs: dict[str, OpenRun]) -> None:

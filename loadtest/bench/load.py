@@ -1,4 +1,4 @@
-"""Load test. Open loop: a program that sends events when they are due, whatever comes of them.
+"""Open loop: a program that sends events when they are due, whatever comes of them.
 
 Events are stamped with the moment at which they were to be sent. How late each went out is recorded
 too: a load that did not keep its own schedule says nothing about the app. The schedule is made
@@ -19,7 +19,7 @@ from loadtest.bench.distribution import Distribution
 from loadtest.bench.program import heard, say
 from loadtest.bench.source import write_log
 from loadtest.replay import bundled, encode
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
 from streamapp.eventlog import LoggedEvent, read_log
 from streamapp.transport.producer import Outgoing, Producer
 

@@ -1,4 +1,4 @@
-"""Load test. The machine and the versions behind a figure; without them it says nothing."""
+"""The machine and the versions behind a figure; without them it says nothing."""
 
 import platform
 import sys

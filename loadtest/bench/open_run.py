@@ -1,4 +1,4 @@
-"""Load test. An open-loop run: load on a schedule, and watchers of what comes of it."""
+"""An open-loop run: load on a schedule, and watchers of what comes of it."""
 
 import time
 from contextlib import ExitStack
@@ -8,10 +8,10 @@ from typing import Any
 
 from loadtest.bench.app_run import audited, workers
 from loadtest.bench.bench import Bench
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.cpus import Use
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.probes import Probes
-from loadtest.bench.stage import Stage
 
 _HEAD_START_S = 0.5
 _PATIENCE_S = 30.0
@@ -51,13 +51,13 @@ class OpenRun:
 
 
 def open_run(
-    bench: Bench, stage: Stage, run: str, load: Load, probes: Probes, before: list[Path]
+    bench: Bench, env: BenchEnv, run: str, load: Load, probes: Probes, before: list[Path]
 ) -> OpenRun:
     """Send load and probes to an app that works, and watch the probes; then audit everything.
 
     Args:
         bench: For the options.
-        stage: Whose event topic holds nothing but `before`.
+        env: Whose event topic holds nothing but `before`.
         run: What has been made there.
         load: What is sent.
         probes: What is looked for.
@@ -66,11 +66,11 @@ def open_run(
     Raises:
         StreamappError: a process ends, or the audit finds differences.
     """
-    sent, until_s = stage.folder / f"{run}-sent.csv", load.duration_s + _PATIENCE_S
+    sent, until_s = env.folder / f"{run}-sent.csv", load.duration_s + _PATIENCE_S
     with ExitStack() as stack:
-        stack.enter_context(workers(stage, run))
+        stack.enter_context(workers(env, run))
         sending = {
-            "topic": stage.topic,
+            "topic": env.topic,
             "rate": load.rate,
             "duration_s": load.duration_s,
             "files": [str(file) for file in load.files],
@@ -84,7 +84,7 @@ def open_run(
             "topic_watch": probes.watched(until_s),
         }
         started = {
-            name: stage.program(run, f"loadtest.bench.{name}", asked)
+            name: env.program(run, f"loadtest.bench.{name}", asked)
             for name, asked in programs.items()
         }
         for program in started.values():
@@ -93,13 +93,13 @@ def open_run(
         start_s = time.monotonic() + _HEAD_START_S
         for program in started.values():
             program.say({"start_s": start_s})
-        use = Use(stage.cpus)
+        use = Use(env.cpus)
         found = {"load": started["load"].hear(bench.timeout_s)}
         busy = use.shares()
         for name in ("key_watch", "topic_watch"):
             found[name] = started[name].hear(bench.timeout_s)
     bench.begin(f"{run}, audit")
-    audited(stage, run, [*before, sent])
+    audited(env, run, [*before, sent])
     key, topic = (Distribution(found[name].pop("took_s")) for name in ("key_watch", "topic_watch"))
     return OpenRun(
         key,

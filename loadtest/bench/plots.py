@@ -1,4 +1,4 @@
-"""Load test. Plots as inline SVG."""
+"""Plots as inline SVG."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""Load test. Probes: events whose effect can be told from that of all others.
+"""Probes: events whose effect can be told from that of all others.
 
 A probe is two events of a user who does nothing else. First one on an item of the shop, so that
 there is a pair to come; later the probe proper, on an item that nobody else touches.

@@ -1,4 +1,4 @@
-"""Load test. Processes: the worker under test, and programs that load, read and compete."""
+"""Processes: the worker under test, and programs that load, read and compete."""
 
 import signal
 import subprocess
@@ -66,7 +66,7 @@ class Process:
     def check(self) -> None:
         """Raise StreamappError where it has ended."""
         if (code := self._process.poll()) is not None:
-            raise StreamappError(f"{self.name} ended, exit code {code}: {self._last_words()}")
+            raise StreamappError(f"{self.name} ended, exit code {code}: {self._log_tail()}")
 
     def cpu_s(self) -> float:
         """Return the CPU seconds it has used."""
@@ -105,7 +105,7 @@ class Process:
         finally:
             watchdog.cancel()
         code = self._process.wait()
-        raise StreamappError(f"{self.name} ended, exit code {code}: {self._last_words()}")
+        raise StreamappError(f"{self.name} ended, exit code {code}: {self._log_tail()}")
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -136,5 +136,5 @@ class Process:
             if pipe is not None:
                 pipe.close()
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         return " | ".join(self.output.splitlines()[-_LAST_LINES:]) or "it said nothing"

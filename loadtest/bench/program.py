@@ -1,4 +1,4 @@
-"""Load test. Programs: how a child of the benchmark is told what to do, and says what it found.
+"""Programs: how a child of the benchmark is told what to do, and says what it found.
 
 It hears JSON objects as lines on standard input, the first one when it starts, and answers with
 lines on standard output.

@@ -1,4 +1,4 @@
-"""Load test. A program that reads as many frontends would: each client waits for its answer.
+"""A program that reads as many frontends would: each client waits for its answer.
 
 Every client has a connection of its own. Without a rate it sends the next command when the last one
 is answered: a closed loop, whose rate is what the server gives. With a rate commands are due at
@@ -20,7 +20,7 @@ from redis import ConnectionPool
 
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.program import heard, say
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
 
 _AT_ONCE_BYTES = 65_536
 _LOOK_S = 0.05

@@ -1,14 +1,14 @@
-"""Load test. Scenario `readers`: what frontends get while a worker writes as fast as it can."""
+"""Scenario `readers`: what frontends get while a worker writes as fast as it can."""
 
 from collections import Counter
 from typing import Any
 
 from loadtest.bench.app_run import AppRun, audited, outcome, workers
 from loadtest.bench.bench import Bench
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.process import Process
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.bench.source import Source, fill, split
-from loadtest.bench.stage import Stage
 from loadtest.bench.watch import Watch
 from streamapp.eventlog import read_log
 
@@ -27,29 +27,29 @@ _PAGES_PER_S = 5_000
 
 def run(bench: Bench) -> Result:
     """Measure the client against PING and GET without a worker, then reads beside a busy one."""
-    with bench.stage() as stage:
-        stage.make_topics(_RUN)
-        whole = bench.source(stage.folder)
-        first, second, third = split(whole, stage.folder, 3)
-        fill(stage, _RUN, first, bench.events_per_record, bench.begin("filling"))
+    with bench.env() as env:
+        env.make_topics(_RUN)
+        whole = bench.source(env.folder)
+        first, second, third = split(whole, env.folder, 3)
+        fill(env, _RUN, first, bench.events_per_record, bench.begin("filling"))
         step = bench.begin("lists to read")
         with (
-            stage.redis() as redis,
-            workers(stage, _RUN) as started,
-            Watch(stage.settings(_RUN), redis, started) as watch,
+            env.redis() as redis,
+            workers(env, _RUN) as started,
+            Watch(env.settings(_RUN), redis, started) as watch,
         ):
             watch.settled(bench.timeout_s, step)
-        keys = _popular(stage, first)
+        keys = _popular(env, first)
         found = {}
         for name, asked in (("ping", []), ("get", keys)):
             bench.begin(f"{name}, no worker")
-            found[name] = _read(bench, stage, asked, duration_s=_CALM_S).hear(bench.timeout_s)
-        found["busy"], beside = _beside(bench, stage, "busy", second, keys)
+            found[name] = _read(bench, env, asked, duration_s=_CALM_S).hear(bench.timeout_s)
+        found["busy"], beside = _beside(bench, env, "busy", second, keys)
         found["pages"], beside_pages = _beside(
-            bench, stage, "pages", third, keys, keys_each=_PAGE, rate=_PAGES_PER_S
+            bench, env, "pages", third, keys, keys_each=_PAGE, rate=_PAGES_PER_S
         )
         bench.begin("audit")
-        audited(stage, _RUN, whole.files)
+        audited(env, _RUN, whole.files)
     result = Result(ID, [{"id": f"{ID}/{name}", **one} for name, one in found.items()])
     for case, writer in zip(result.cases[-2:], (beside, beside_pages), strict=True):
         case["writer"] = writer.as_dict()
@@ -69,35 +69,35 @@ def run(bench: Bench) -> Result:
 
 
 def _beside(
-    bench: Bench, stage: Stage, name: str, source: Source, keys: list[str], **how: Any
+    bench: Bench, env: BenchEnv, name: str, source: Source, keys: list[str], **how: Any
 ) -> tuple[dict[str, Any], AppRun]:
     """Read while a worker takes a source; return the figures of both."""
-    fill(stage, _RUN, source, bench.events_per_record, bench.begin("filling"))
+    fill(env, _RUN, source, bench.events_per_record, bench.begin("filling"))
     step = bench.begin(f"{name}, worker at full load")
     with (
-        stage.redis() as redis,
-        workers(stage, _RUN) as started,
-        Watch(stage.settings(_RUN), redis, started) as watch,
+        env.redis() as redis,
+        workers(env, _RUN) as started,
+        Watch(env.settings(_RUN), redis, started) as watch,
     ):
-        reader = _read(bench, stage, keys, **how)
+        reader = _read(bench, env, keys, **how)
         watch.settled(bench.timeout_s, step)
         reader.say({})
         return reader.hear(bench.timeout_s), outcome(watch.samples)
 
 
-def _popular(stage: Stage, source: Source) -> list[str]:
+def _popular(env: BenchEnv, source: Source) -> list[str]:
     """Return the keys of the most popular items that have a list, the best first."""
     counts = Counter(event.item_id for event in read_log(source.files))
-    prefix = stage.settings(_RUN).list_prefix
+    prefix = env.settings(_RUN).list_prefix
     keys = [f"{prefix}item:{item}" for item, _ in counts.most_common(_KEYS)]
-    with stage.redis() as redis:
+    with env.redis() as redis:
         values: Any = redis.mget(keys)
     return [key for key, value in zip(keys, values, strict=True) if value]
 
 
 def _read(
     bench: Bench,
-    stage: Stage,
+    env: BenchEnv,
     keys: list[str],
     keys_each: int = 1,
     rate: float = 0.0,
@@ -111,7 +111,7 @@ def _read(
         "duration_s": duration_s,
         "seed": bench.seed,
     }
-    return stage.program(_RUN, _MODULE, asked)
+    return env.program(_RUN, _MODULE, asked)
 
 
 def _show(result: Result, found: dict[str, dict[str, Any]], bench: Bench) -> None:

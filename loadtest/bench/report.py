@@ -1,4 +1,4 @@
-"""Load test. The report for people: an HTML file, whole in itself."""
+"""The report for people: an HTML file, whole in itself."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -44,8 +44,9 @@ def as_html(results: Sequence[Result], about: dict[str, Any], what: str = "bench
 
 
 def caveat() -> str:
-    """Return what these numbers cannot tell: the first paragraph of the load test's README."""
-    return " ".join(_README.read_text().split("\n\n")[1].split())
+    """Return what the numbers cannot tell: the README of the load test up to its first section."""
+    _, *paragraphs = _README.read_text().partition("\n## ")[0].split("\n\n")
+    return " ".join(" ".join(paragraphs).replace("* ", "").split())
 
 
 def cell(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Load test. Results: what a scenario came to, for people, for programs and for the report."""
+"""Results: what a scenario came to, for people, for programs and for the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

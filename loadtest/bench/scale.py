@@ -1,4 +1,4 @@
-"""Load test. Scenario `scale`: what an event costs two workers, against one."""
+"""Scenario `scale`: what an event costs two workers, against one."""
 
 from contextlib import ExitStack
 
@@ -62,22 +62,22 @@ def run(bench: Bench) -> Result:
 
 
 def _run(bench: Bench, count: int) -> tuple[AppRun, bool]:
-    with bench.stage(count, partitions=_PARTITIONS, session_timeout=_SESSION_S) as stage:
-        stage.make_topics(_RUN)
-        source = bench.source(stage.folder)
+    with bench.env(count, partitions=_PARTITIONS, session_timeout=_SESSION_S) as env:
+        env.make_topics(_RUN)
+        source = bench.source(env.folder)
         bench.begin(f"{count} workers, starting")
         with (
-            stage.redis() as redis,
-            workers(stage, _RUN, count) as started,
+            env.redis() as redis,
+            workers(env, _RUN, count) as started,
             ExitStack() as pause,
         ):
             for worker in started:
                 pause.enter_context(worker.paused())
             step = bench.begin(f"{count} workers, filling")
-            fill(stage, _RUN, source, bench.events_per_record, step)
-            with Watch(stage.settings(_RUN), redis, started) as watch:
+            fill(env, _RUN, source, bench.events_per_record, step)
+            with Watch(env.settings(_RUN), redis, started) as watch:
                 pause.close()
                 watch.settled(bench.timeout_s, bench.begin(f"{count} workers"))
         bench.begin(f"{count} workers, audit")
-        audited(stage, _RUN, source.files)
-        return outcome(watch.samples), stage.cpus.apart
+        audited(env, _RUN, source.files)
+        return outcome(watch.samples), env.cpus.apart

@@ -1,4 +1,4 @@
-"""Load test. A made-up shop: a seeded event log of any size.
+"""A made-up shop: a seeded event log of any size.
 
 Items are as popular as Zipf's law says. Users come in any order, each with so many events as all
 others on average, so that the pairs of an event do not depend on the number of users or items.

@@ -1,4 +1,4 @@
-"""Load test. Sightings: when each probe was seen, by its intended moment.
+"""Sightings: when each probe was seen, by its intended moment.
 
 A probe is an event on an item of its own. It is seen in a list as soon as that item has one, or as
 soon as the list of another item, the same for all probes, names it.

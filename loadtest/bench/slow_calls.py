@@ -1,4 +1,4 @@
-"""Load test. Slow calls: what keeps Redis, which does one thing at a time, from everybody else."""
+"""Slow calls: what keeps Redis, which does one thing at a time, from everybody else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,8 @@ from importlib.resources import files
 from typing import Any
 
 from redis import Redis
+
+from streamapp.store.redis.scripts import script_text
 
 _FROM_US = 500
 _MOST = 10_000
@@ -54,7 +56,8 @@ def _name(command: str) -> str:
     """Return what a call is called; scripts are known by the digest of their text."""
     words = command.split(" ", 2)
     for script in (files("streamapp.store.slot") / "lua").iterdir():
-        digest = sha1(script.read_bytes(), usedforsecurity=False).hexdigest()
+        text = script_text(script.name.removesuffix(".lua"))
+        digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
         if words[1:2] == [digest]:
             return script.name
     return words[0]

@@ -1,4 +1,4 @@
-"""Load test. The source: the event log of a scenario, and the topic that is filled with it."""
+"""The source: the event log of a scenario, and the topic that is filled with it."""
 
 import asyncio
 import csv
@@ -8,12 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.shop import Shop
-from loadtest.bench.stage import Stage
 from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
-from streamapp.cli.console import Step
 from streamapp.cli.session import existing_partitions
+from streamapp.cli.terminal.console import Step
 from streamapp.eventlog import LoggedEvent, read_log
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.producer import Producer
@@ -70,24 +70,24 @@ def write_log(path: Path, events: Iterable[LoggedEvent]) -> int:
         return sum(1 for event in events if writer.writerow(event))
 
 
-def fill(stage: Stage, run: str, source: Source, events_per_record: int, tell: Step) -> int:
+def fill(env: BenchEnv, run: str, source: Source, events_per_record: int, tell: Step) -> int:
     """Produce a source to the event topic, keyed by user, as fast as the broker takes it.
 
     Returns:
         How many records the topic holds.
     """
-    return asyncio.run(_fill(stage, run, source, events_per_record, tell))
+    return asyncio.run(_fill(env, run, source, events_per_record, tell))
 
 
-async def _fill(stage: Stage, run: str, source: Source, events_per_record: int, tell: Step) -> int:
-    settings = stage.settings(run)
-    partitions = await existing_partitions(settings, [stage.topic])
+async def _fill(env: BenchEnv, run: str, source: Source, events_per_record: int, tell: Step) -> int:
+    settings = env.settings(run)
+    partitions = await existing_partitions(settings, [env.topic])
     publisher = Producer(settings)
     await publisher.start()
     try:
         replay = Replay(
             publisher,
-            Router(settings, stage.topic),
+            Router(settings, env.topic),
             partitions,
             lambda done: tell(done, source.events),
             events_per_record,
@@ -95,5 +95,5 @@ async def _fill(stage: Stage, run: str, source: Source, events_per_record: int, 
         await replay.run(read_log(source.files), at_once)
     finally:
         await publisher.stop()
-    tps = [TP(stage.topic, number) for number in range(partitions[stage.topic])]
+    tps = [TP(env.topic, number) for number in range(partitions[env.topic])]
     return sum(known.end for known in (await read_offsets(settings, tps, {})).values())

@@ -1,4 +1,4 @@
-"""Load test. Scenario `throughput`: the app and its rivals, on the same full topic."""
+"""Scenario `throughput`: the app and its rivals, on the same full topic."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,10 +7,10 @@ from typing import Any
 
 from loadtest.bench.app_run import AppRun, audited, drain
 from loadtest.bench.bench import Bench
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.contest import RIVALS, SLOW, compete
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.bench.source import Source, fill
-from loadtest.bench.stage import Stage
 
 ID = "throughput"
 _FIRST = "fill"
@@ -24,20 +24,20 @@ ITEMS_ONLY = {"user_list_ttl": "0", "trending_half_life": "0"}
 def run(bench: Bench) -> Result:
     """Measure each case `repeats` times; every run is a fresh process and a fresh state."""
     result = Result(ID)
-    with bench.stage() as stage:
-        source = bench.source(stage.folder)
-        stage.make_topics(_FIRST)
-        records = fill(stage, _FIRST, source, bench.events_per_record, bench.begin("filling"))
+    with bench.env() as env:
+        source = bench.source(env.folder)
+        env.make_topics(_FIRST)
+        records = fill(env, _FIRST, source, bench.events_per_record, bench.begin("filling"))
         runs, whole = [], []
         # In turn, so that a machine that gets slower does so for both.
         for number in range(bench.repeats):
-            runs.append(_app(bench, stage, source, f"items{number}", ITEMS_ONLY))
-            whole.append(_app(bench, stage, source, f"all{number}", {}))
+            runs.append(_app(bench, env, source, f"items{number}", ITEMS_ONLY))
+            whole.append(_app(bench, env, source, f"all{number}", {}))
         rate = median(run.events_per_s for run in runs)
         bench.full_rate = rate
         rivals = {
             name: [
-                compete(bench, stage, source, records, name, number)
+                compete(bench, env, source, records, name, number)
                 for number in range(bench.repeats)
             ]
             for name in RIVALS
@@ -58,14 +58,14 @@ def run(bench: Bench) -> Result:
     return result
 
 
-def _app(bench: Bench, stage: Stage, source: Source, name: str, chosen: dict[str, str]) -> AppRun:
+def _app(bench: Bench, env: BenchEnv, source: Source, name: str, chosen: dict[str, str]) -> AppRun:
     step = bench.begin(f"{_APP}, run {name}")
-    stage.chosen[name] = chosen
-    stage.make_topics(name)
-    found = drain(stage, name, bench.timeout_s, step)
+    env.chosen[name] = chosen
+    env.make_topics(name)
+    found = drain(env, name, bench.timeout_s, step)
     bench.begin(f"{_APP}, audit of {name}")
-    audited(stage, name, source.files)
-    stage.clear(name)
+    audited(env, name, source.files)
+    env.clear(name)
     return found
 
 
@@ -174,9 +174,9 @@ def _rates(result: Result) -> dict[str, float]:
 def measured_rate(bench: Bench) -> float:
     """Return the rate of the app on a full topic; measured by one run where that was not done."""
     if bench.full_rate is None:
-        with bench.stage() as stage:
-            source = bench.source(stage.folder)
-            stage.make_topics(_FIRST)
-            fill(stage, _FIRST, source, bench.events_per_record, bench.begin("filling"))
-            bench.full_rate = _app(bench, stage, source, "rate", {}).events_per_s
+        with bench.env() as env:
+            source = bench.source(env.folder)
+            env.make_topics(_FIRST)
+            fill(env, _FIRST, source, bench.events_per_record, bench.begin("filling"))
+            bench.full_rate = _app(bench, env, source, "rate", {}).events_per_s
     return bench.full_rate

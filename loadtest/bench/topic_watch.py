@@ -1,4 +1,4 @@
-"""Load test. A program that watches the output topic: when each probe's record arrives there."""
+"""A program that watches the output topic: when each probe's record arrives there."""
 
 import asyncio
 import time
@@ -8,7 +8,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from loadtest.bench.program import heard, say
 from loadtest.bench.sighting import Sightings
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
+from streamapp.transport.connection import client_options
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import TP
 
@@ -24,7 +25,7 @@ async def watch(spec: dict[str, Any]) -> None:
     tps = [TP(settings.lists_topic, number) for number in range(settings.partitions)]
     ends = await read_offsets(settings, tps, {})
     async with AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap, fetch_max_wait_ms=_WAIT_MS, auto_offset_reset="none"
+        **client_options(settings), fetch_max_wait_ms=_WAIT_MS, auto_offset_reset="none"
     ) as consumer:
         consumer.assign([TopicPartition(*tp) for tp in tps])
         for tp, known in ends.items():

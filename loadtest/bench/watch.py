@@ -1,4 +1,4 @@
-"""Load test. The watch: samples of the state and of the workers, until all is applied and out.
+"""The watch: samples of the state and of the workers, until all is applied and out.
 
 Samples are taken in a thread of their own, at a fixed interval. When the run turns out to be
 settled, the time is that of the first sample that was already like the last one.
@@ -14,10 +14,10 @@ from typing import Self
 from redis import Redis
 
 from loadtest.bench.process import Process
-from streamapp.audit.lag import tag_of
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.config.settings import Settings
 from streamapp.errors import StreamappError
+from streamapp.inspection.slot_tags import tag_of
 from streamapp.pipelines import main_pipeline
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.transport.offsets import read_offsets
@@ -82,8 +82,8 @@ class State:
     def settled(self) -> bool:
         """Say whether every record is applied and every changed list is out; the input has stopped.
 
-        What a stage sends is with the broker before its position moves, so the end of each topic is
-        final once the stage before it is done.
+        The broker has a stage's messages before its position moves, so the end of each topic is
+        final once the previous stage is done.
         """
         settings = self._settings
         for topics in (settings.event_topics, [settings.interactions_topic],

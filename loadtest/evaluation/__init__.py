@@ -1,1 +1,1 @@
-"""Load test. The evaluation: how good the lists are, by replaying logs through the kernels."""
+"""The evaluation: how good the lists are, by replaying logs through the kernels."""

@@ -1,4 +1,4 @@
-"""Load test. `python -m loadtest evaluate`: reads logs, runs a protocol, shows and writes."""
+"""`python -m loadtest evaluate`: reads logs, runs a protocol, shows and writes."""
 
 import math
 import sys
@@ -17,9 +17,10 @@ from loadtest.evaluation import prequential, sessions, split, tune
 from loadtest.evaluation.engine import Counting
 from loadtest.evaluation.variant import WHOLE, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
-from streamapp.cli.console import print_json, print_table, progress
-from streamapp.cli.target import check_target, write_target
+from streamapp.cli.terminal.console import print_json, print_table, progress
+from streamapp.cli.terminal.target import check_target, write_target
 from streamapp.config.env_check import PREFIX
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventRules
 from streamapp.errors import ConfigError
@@ -205,8 +206,10 @@ def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:
             "decay; set it to 0"
         )
     latest_ts = time.time() + settings.max_ahead_s
-    return read_interactions(read_log(files), settings.event_rules, settings.event_weights,
-                             settings.event_topics[0], latest_ts)  # fmt: skip
+    rules = event_rules(settings)
+    log = read_interactions(read_log(files, rules), rules, settings.event_weights,
+                            settings.event_topics[0], latest_ts)  # fmt: skip
+    return log.paired()
 
 
 def movielens(cache: Path) -> LogInteractions:

@@ -1,4 +1,4 @@
-"""Load test. The app's own kernels, joined in memory: interactions in, counts and lists out.
+"""The app's own kernels, joined in memory: interactions in, counts and lists out.
 
 One partition of histories feeds one shard through the same messages as in the app, without Kafka
 and Redis. Both share a registry, so an item has one number.

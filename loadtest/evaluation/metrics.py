@@ -1,4 +1,4 @@
-"""Load test. Metrics of lists: what share of the answers they hold, where, and of which items.
+"""Metrics of lists: what share of the answers they hold, where, and of which items.
 
 All follow SAR's evaluation (recommenders, `python_evaluation.py`) where that has them, with binary
 relevance and lists of at most N items; a list that is shorter than N misses the rest.

@@ -1,4 +1,4 @@
-"""Load test. Places: where one item stands in a list, without the list.
+"""Places: where one item stands in a list, without the list.
 
 What an item adds to a score is never negative, so scores only rise as the history is gone through.
 An item that comes before the answer by a part of its score does so by all of it, and an answer

@@ -1,4 +1,4 @@
-"""Load test. Protocol `prequential`: test, then learn, event by event in time order.
+"""Protocol `prequential`: test, then learn, event by event in time order.
 
 Before an event is applied: does the list that its user would have been shown hold its item? The
 same is asked of lists from counts that were frozen at midnight (UTC), and of lists that were
@@ -19,7 +19,7 @@ from loadtest.evaluation.places import Places
 from loadtest.evaluation.split import chosen
 from loadtest.evaluation.variant import Variant, spaced
 from streamapp.audit.log import LogInteractions
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.core.evaluation.online import HitStats
 from streamapp.core.histories.profiles import Profiles
 from streamapp.errors import ConfigError

@@ -1,4 +1,4 @@
-"""Load test. Protocol `sessions`: count one log, then ask for the next item in another's sessions.
+"""Protocol `sessions`: count one log, then ask for the next item in another's sessions.
 
 A session is its distinct items in order of first click. Every item from the second on is a
 question: the items before it are the history, the item is the answer. An item that the counted log
@@ -15,7 +15,7 @@ from loadtest.evaluation.metrics import Questions
 from loadtest.evaluation.tables import compared
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
 from streamapp.errors import ConfigError

@@ -1,4 +1,4 @@
-"""Load test. Similarities: ways to make the lists of items from counts, more than the app has.
+"""Similarities: ways to make the lists of items from counts, more than the app has.
 
 The similarity of items i and j is the damped cosine, skewed towards the norm of either item. Lists
 follow a total order: similarity down, then item id up in byte order.

@@ -1,4 +1,4 @@
-"""Load test. Protocol `split`: three quarters of MovieLens 100K are counted, the rest is guessed.
+"""Protocol `split`: three quarters of MovieLens 100K are counted, the rest is guessed.
 
 These are the splits by which `recommenders` compares its algorithms (its `python_stratified_split`
 with ratio 0.75 and seed 42): of each user's ratings, or of each item's. They are random in time, so
@@ -16,7 +16,7 @@ from loadtest.evaluation.metrics import Questions
 from loadtest.evaluation.tables import compared
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.core.arrays.dtypes import Bools, Longs
 
 ID = "split"

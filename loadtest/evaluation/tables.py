@@ -1,4 +1,4 @@
-"""Load test. The table and the plot of an evaluation that asks everything at one moment."""
+"""The table and the plot of an evaluation that asks everything at one moment."""
 
 from collections.abc import Mapping, Sequence
 

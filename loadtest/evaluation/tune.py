@@ -1,4 +1,4 @@
-"""Load test. `python -m loadtest tune`: which settings make the best lists for users of a log.
+"""`python -m loadtest tune`: which settings make the best lists for users of a log.
 
 The last part of the log is held out. What comes before it is counted, once for every length of a
 history; then every next item of a user within the last part is asked for, as in `sessions`, with
@@ -19,8 +19,9 @@ from loadtest.evaluation.sessions import next_items
 from loadtest.evaluation.similarities import Similarity
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from streamapp.config.env_check import PREFIX
+from streamapp.config.rules import user_rule
 from streamapp.config.settings import Settings
 from streamapp.core.arrays.dtypes import Bools
 from streamapp.core.histories.profiles import Profiles
@@ -68,7 +69,7 @@ class Choice:
 
     def variant(self, settings: Settings) -> Variant:
         """Return how the live app makes its lists then."""
-        rule = replace(settings.user_rule, depth=self.user_depth, fading=self.user_fading)
+        rule = replace(user_rule(settings), depth=self.user_depth, fading=self.user_fading)
         return Variant(Similarity(damping=self.damping, neighbours=settings.top_n), rule)
 
 

@@ -1,4 +1,4 @@
-"""Load test. Variants: the ways to make a list that an evaluation compares."""
+"""Variants: the ways to make a list that an evaluation compares."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The audit room: the batch truth of an event log, and what differs from it in Redis.
+"""The batch truth of an event log, and how the state in Redis differs from it.
 
-The counts are computed here from scratch, by scipy: nothing of the kernels is used for them.
+The counts are computed from scratch, by scipy. No kernel of the worker is used for them.
 """

@@ -1,4 +1,4 @@
-"""Compares which items shards hide with what is known of the catalogue."""
+"""Compares the items that shards hide with the catalogue."""
 
 from collections.abc import Mapping
 
@@ -10,14 +10,14 @@ from streamapp.store.values.products import Hidden
 def compare_availability(
     products: Mapping[str, Product], hidden: Hidden, role: str = ""
 ) -> Comparison:
-    """Compare every product, and whether all shards hide the same.
+    """Compare every product, and check that all shards hide the same items.
 
-    An item that is hidden and no product was deleted; whether that is so, only the topic knows.
+    A hidden item without a product was deleted from the catalogue. Only the topic could prove that.
 
     Args:
-        products: What the state holds of the catalogue, by item.
-        hidden: What shards hide.
-        role: Of the items in lists.
+        products: The stored products by item.
+        hidden: The items that shards hide.
+        role: The prefix of the ids of listed items.
     """
     result = Comparison(len(products))
     wrong = {

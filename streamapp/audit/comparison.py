@@ -1,7 +1,7 @@
-"""Compares counts, those of the truth with those of Redis.
+"""Compares the counts in Redis with the true counts.
 
-Sums of integer weights are exact whatever their order, so they must be equal to the bit. Sums of
-other weights may differ in their last digits, by the order in which they were made.
+Sums of integer weights are exact in any order, so they must be equal to the bit. Sums of other
+weights may differ in their last digits, because their order of addition may differ.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.inspection.counts_merge import Counts
 
 EXAMPLES = 5
-"""How many differences of a kind are named."""
+"""How many differences of each comparison are printed."""
 
 _ROUNDING = 1e-9
 _NOTHING = 1e-100
@@ -30,12 +30,12 @@ class Difference(NamedTuple):
 
 @dataclass(slots=True)
 class Comparison:
-    """What a comparison of one kind of thing came to.
+    """The result of one comparison.
 
     Attributes:
-        compared: How many things the truth has.
-        different: How many differ, those included that only Redis has.
-        examples: The first of those that differ.
+        compared: Number of things in the truth.
+        different: Number of differences; things that only Redis has are included.
+        examples: The first differences.
     """
 
     compared: int = 0
@@ -44,13 +44,13 @@ class Comparison:
 
 
 def tolerance_of(weights: Mapping[str, float], *, fading: bool = False) -> float:
-    """Return how much of itself a sum of products of these weights may be off."""
+    """Return the allowed relative error of a sum of products of these weights."""
     whole = all(weight.is_integer() for weight in weights.values()) and not fading
     return 0.0 if whole else _ROUNDING
 
 
 def aligned(truth: Counts, stored: Counts, known: Iterable[str]) -> tuple[Counts, Counts]:
-    """Return both under one numbering, that of all items which they have or which are `known`."""
+    """Return both under one numbering, of all their items and those of `known`."""
     items = sorted({*truth.items, *stored.items, *known})
     return _over(truth, items), _over(stored, items)
 
@@ -64,7 +64,7 @@ def compare_norms(
         truth: The counts as they should be.
         stored: The counts as Redis has them, under the same numbering.
         disputed: Items on which the shards do not agree; each counts as different.
-        tolerance: How much of itself a sum may be off.
+        tolerance: The allowed relative error of a sum.
     """
     apart = set(disputed)
     wrong = _differs(stored.sum_sq, truth.sum_sq, tolerance) | (stored.users != truth.users)
@@ -89,7 +89,7 @@ def compare_dots(truth: Counts, stored: Counts, tolerance: float) -> Comparison:
     Args:
         truth: The counts as they should be.
         stored: The counts as Redis has them, under the same numbering.
-        tolerance: How much of itself a dot may be off.
+        tolerance: The allowed relative error of a dot.
 
     Cost: O(n log n) for n cells.
     """
@@ -117,14 +117,14 @@ def compare_dots(truth: Counts, stored: Counts, tolerance: float) -> Comparison:
 
 
 def compare_numbers(what: str, found: int, expected: int) -> Comparison:
-    """Compare two numbers of `what`; as many differ as one has more than the other."""
+    """Compare two numbers of `what`; the result counts their difference."""
     different = abs(found - expected)
     examples = [Difference(f"number of {what}", str(found), str(expected))] if different else []
     return Comparison(expected, different, examples)
 
 
 def _over(counts: Counts, items: list[str]) -> Counts:
-    """Return the same counts numbered by `items`, which has all of theirs, in the same order."""
+    """Return the same counts numbered by `items`, a superset of their items in the same order."""
     number = {item: place for place, item in enumerate(items)}
     places = np.array([number[item] for item in counts.items], np.int32)
     sum_sq, users = np.zeros(len(items)), np.zeros(len(items), np.int64)
@@ -146,7 +146,7 @@ def _over(counts: Counts, items: list[str]) -> Counts:
 
 
 def _looked_up(counts: Counts, keys: Longs, every: Longs) -> tuple[Floats, Ints]:
-    """Return dot and support of the cells `every`, 0 where `counts` has none."""
+    """Return dot and support of the cells `every`; 0 for a cell that `counts` lacks."""
     dot, support = np.zeros(len(every)), np.zeros(len(every), np.int32)
     places = np.searchsorted(every, keys)
     dot[places], support[places] = counts.dot, counts.support
@@ -158,9 +158,9 @@ def _cell(dot: float, support: int) -> str:
 
 
 def _differs(found: Floats, expected: Floats, tolerance: float) -> Bools:
-    """Say where two arrays differ by more than `tolerance` times what is expected, or by NaN.
+    """Return where arrays differ by more than `tolerance` times the expected value, or by NaN.
 
-    With a tolerance, what is next to nothing beside the norms, as old things are, is nothing.
+    With a tolerance, values far below the norms, as those of old items, count as 0.
     """
     allowed = tolerance * np.abs(expected) + (_NOTHING if tolerance else 0.0)
     return ~(np.abs(found - expected) <= allowed)

@@ -1,7 +1,7 @@
-"""Compares content neighbours with what the stored products give by TF-IDF.
+"""Compares content neighbours with the TF-IDF similarities of the stored products.
 
-The weights are made here from scratch, as a sparse matrix, and scores are its products: only what a
-word is comes from the code that is audited.
+The weights are computed from scratch as a sparse matrix, and the scores are its products. Only the
+split of a text into words is the code of the worker.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ Scores = dict[str, float]
 
 
 def content_lists(items: Sequence[str], lists: Sequence[bytes | None]) -> dict[str, bytes]:
-    """Return those of the lists of `items` all of whose entries say that they are of content."""
+    """Return the lists of `items` in which every entry is a content neighbour."""
     return {
         item: content
         for item, content in zip(items, lists, strict=True)
@@ -40,12 +40,12 @@ def compare_content(
     counted: Collection[str],
     top_n: int,
 ) -> Comparison:
-    """Compare the content neighbours of every product, and see that nothing else has any.
+    """Compare the content neighbours of every product; no other item may have any.
 
     Args:
-        products: What the state holds of the catalogue, by item.
-        lists: Every list of an item that is of content.
-        counted: Items whose list is of counts.
+        products: The stored products by item.
+        lists: Every list of content neighbours by item.
+        counted: Items whose list is made from counts.
         top_n: Most entries of a list.
 
     Cost: O(pairs of products with a common word), some rows in memory at a time.
@@ -119,7 +119,7 @@ def _fault(item: str, content: bytes | None, truth: Scores, top_n: int) -> str:
         faults[f"{other} scores {score:.17g} instead of {true:.17g}"] = not (
             abs(score - true) <= SCORE_TOLERANCE
         )
-        faults[f"{other} stands where {most:.17g} belongs"] = not abs(true - most) <= TIE
+        faults[f"{other} is where {most:.17g} belongs"] = not abs(true - most) <= TIE
     return next((why for why, holds in faults.items() if holds), "")
 
 

@@ -1,4 +1,4 @@
-"""What one pipeline has counted and listed, beside the truth of its log."""
+"""The counts and lists of one pipeline, beside the truth of its log."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from streamapp.audit.content import compare_content, content_lists
 from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists, listed
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
+from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
 from streamapp.core.arrays.dtypes import Bools
 from streamapp.core.events.catalogue_record import Product
@@ -38,13 +39,13 @@ from streamapp.store.values.products import Hidden, read_hidden
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What one pipeline holds, beside the truth.
+    """The state of one pipeline, beside the truth.
 
     Attributes:
-        snapshot: What Redis holds.
-        forgotten: Says of each user of the log whether the app has rightly forgotten them.
+        snapshot: The counts in Redis.
+        forgotten: bool, by user of the log. Whether the app has rightly forgotten the user.
         live: The entries of all histories as they should be.
-        expected: The counts as they should be, under one numbering with those that are stored.
+        expected: The true counts, under one numbering with the stored ones.
         stored: The counts as Redis has them.
         hidden: Items that its shards hide.
         lists: The lists of the items of `expected`.
@@ -78,14 +79,14 @@ class Counted:
                     None if item in contents else content
                     for item, content in zip(items, self.lists, strict=True)
                 ],
-                settings.rule,
+                item_rule(settings),
                 pipeline.kind,
                 hidden,
                 SCORE_TOLERANCE if fading else TIE,
             ),
         }
         if pipeline.makes_content_lists:
-            counted = listed(self.expected, settings.rule, hidden)
+            counted = listed(self.expected, item_rule(settings), hidden)
             compared["content lists"] = compare_content(products, contents, counted, settings.top_n)
         return compared
 
@@ -99,7 +100,7 @@ async def count_pipeline(
     begin: Callable[[str], Advance],
     products: Iterable[str],
 ) -> Counted:
-    """Read what one pipeline holds, and count the truth of its log.
+    """Read the state of one pipeline, and count the truth of its log.
 
     Args:
         redis: A client that answers in bytes.
@@ -107,11 +108,11 @@ async def count_pipeline(
         pipeline: Whose counts.
         layout: Number of partitions by topic.
         log: The interactions that it should have counted.
-        begin: Told what is done next; returns what is told how far it is.
+        begin: Called with the name of the next step; returns the progress function of the step.
         products: Items of the catalogue.
 
     Raises:
-        StateError: there is no state, or it moves.
+        StateError: there is no state, or it changes meanwhile.
     """
     snapshot = await read_snapshot(redis, pipeline, begin("reading rows"))
     hidden = await read_hidden(redis, pipeline.state_prefix, layout[pipeline.deltas_topic])
@@ -121,8 +122,8 @@ async def count_pipeline(
     live = live.only(~forgotten[live.user])
     roles = pipeline.roles
     truth = gram(live, len(log.users), log.items, roles)
-    # Any item may have a list: one that is in lists only, one that was deleted, and one that no
-    # event names, if something is wrong.
+    # Items that only lists name, deleted items and items that no event names may have a list, if
+    # something is wrong.
     prefix = settings.list_prefix + list_name(pipeline.kind, "") + ":"
     more = [roles.row + item for item in await names_under(redis, prefix)]
     more += [
@@ -149,14 +150,14 @@ async def _forgotten(
     layout: dict[str, int],
     log: LogInteractions,
 ) -> Bools:
-    """Say of each user whether the app has rightly forgotten them.
+    """Return for each user whether the app has rightly forgotten the user.
 
-    The app may do so once an event is newer by twice the time after which a history begins anew;
-    whether it has done so, it alone knows.
+    The app may forget a user when some event is newer than the user's last one by twice
+    FORGET_AFTER. Only the state says whether it has.
     """
     forgotten = np.zeros(len(log.users), np.bool_)
     if settings.forget_after and len(log.ts):
-        idle = np.flatnonzero(newest_of(log) < log.ts.max() - 2 * settings.forget_after)
+        idle = np.flatnonzero(newest_of(log) < log.newest_ts - 2 * settings.forget_after)
         users = [log.users[number] for number in idle.tolist()]
         held = await holds_histories(redis, pipeline, layout, users)
         forgotten[idle] = ~np.array(held, np.bool_)

@@ -1,4 +1,4 @@
-"""The entries of lists, read back from the JSON that frontends get."""
+"""The entries of lists, decoded from the JSON that frontends read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from streamapp.core.lists.list_format import VERSION
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The entries of many lists, one list behind the other.
+    """The entries of many lists, concatenated.
 
     Attributes:
         broken: Why a list cannot be read, by the number of its item.
-        names: Ids of the items in the lists, one an entry.
+        names: Id of the item of each entry.
         row: int32, shape (entries,). Number of the item whose list it is.
-        place: int32. Place in the list, from 0.
-        other: int32. Number of the item in the list; -1 for one without a number.
+        place: int32. Rank in the list, from 0.
+        other: int32. Number of the item of the entry; -1 for an unknown one.
         score: float64.
-        support: int64; -1 where it is left out.
+        support: int64; -1 if the entry has none.
     """
 
     broken: dict[int, str]
@@ -36,9 +36,9 @@ class Entries:
 
 
 def parse_lists(items: Sequence[str], lists: Sequence[bytes | None], kind: str = ITEM) -> Entries:
-    """Return the entries of the lists of `items`, all of `kind`; None stands for no list.
+    """Return the entries of the lists of `items`, all of `kind`; None means no list.
 
-    Items are called as in the pipeline of the kind, and the ids of entries are those of readers.
+    `items` have the ids of the pipeline of the kind, and entries have the ids that readers see.
     """
     roles = roles_of(kind)
     number = {

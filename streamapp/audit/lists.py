@@ -1,8 +1,8 @@
 """Compares the lists that frontends read with the top-N of the true counts.
 
 The score of an entry is the literal formula of the rule's `Measure`. Another order of the same
-operations rounds differently, so entries whose true scores tie within `TIE` may stand in either
-order; scores that a list itself gives as equal must stand in the order of ids.
+operations rounds differently. So entries whose true scores tie within `TIE` may be in either order.
+Entries with equal scores in the list must be in the order of their ids.
 """
 
 from collections.abc import Collection, Sequence
@@ -30,20 +30,20 @@ _REASONS = (
     "has another score",
     "has another support",
     "does not belong in this place",
-    "stands behind one that it should precede",
+    "is behind one that it should precede",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """What the true counts make of lists.
+    """The lists that the true counts make.
 
     Attributes:
         size: int64, shape (items,). Entries of each list.
-        best: float64, shape (items, top_n). Scores of each list, falling; 0 beyond its end.
-        key: int64, shape (cells + 1,). Row and column of every cell in one number, rising; the
-            last one is beyond all.
-        score: float64, shape (cells + 1,). Score of every cell; NaN where none is shown.
+        best: float64, shape (items, top_n). Scores of each list, descending; 0 beyond its end.
+        key: int64, shape (cells + 1,). Row and column of every cell in one number, ascending; the
+            last one is larger than any cell's.
+        score: float64, shape (cells + 1,). Score of every cell; NaN for one that no list shows.
         support: int32, shape (cells + 1,). Users behind every cell.
     """
 
@@ -66,11 +66,11 @@ def compare_lists(
 
     Args:
         truth: The counts.
-        lists: What lies under the key of each item of `truth`, in the same order.
-        rule: What makes a list.
-        kind: Of the lists.
+        lists: The value of the key of each item of `truth`, in the same order.
+        rule: How a list is made.
+        kind: The kind of the lists.
         hidden: Items that no list shows.
-        tie: Scores that differ by no more may stand in either order, and one may be so much over 1.
+        tie: Scores that differ by no more may be in either order; a score may be over 1 by it.
 
     Cost: O(cells), and a Python step for every list and entry.
     """
@@ -107,7 +107,7 @@ def compare_lists(
 
 
 def listed(truth: Counts, rule: Rule, hidden: Collection[str] = ()) -> set[str]:
-    """Return the items that have a list of the true counts."""
+    """Return the items that have a list according to the true counts."""
     out = np.array([item in hidden for item in truth.items], np.bool_)
     rows = truth.rows[(truth.support >= rule.min_support) & ~out[truth.indices]]
     return {truth.items[row] for row in np.unique(rows).tolist()}
@@ -154,7 +154,7 @@ def _scores(truth: Counts, rule: Rule) -> Floats:
 def _faults(
     truth: Counts, entries: Entries, expected: _Expected, rule: Rule, hidden: Bools, tie: float
 ) -> Longs:
-    """Return for each entry which of `_REASONS` holds for it first, from 1; 0 if it is right."""
+    """Return for each entry the number, from 1, of its first fault in `_REASONS`; 0 if right."""
     row, place, other = entries.row, entries.place, entries.other
     key = row.astype(np.int64) * len(truth.items) + other
     cell = np.searchsorted(expected.key, key)

@@ -1,4 +1,4 @@
-"""The interactions of an event log: its events, judged by the rules that the app has."""
+"""The interactions of an event log, by the rules of the app."""
 
 from array import array
 from collections import Counter
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from streamapp.core.arrays.dtypes import Floats, Ints
-from streamapp.core.events.event import EventReader, EventRules
+from streamapp.core.events.event import NOBODY, EventReader, EventRules
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog import LoggedEvent
@@ -16,7 +16,7 @@ from streamapp.eventlog import LoggedEvent
 
 @dataclass(frozen=True, slots=True)
 class LogInteractions:
-    """What the events of a log say, in the order of the log.
+    """The interactions of the events of a log, in the order of the log.
 
     Attributes:
         users: User ids by number, in order of first appearance.
@@ -26,8 +26,9 @@ class LogInteractions:
         weight: float64, > 0.
         ts: float64. Event time in seconds.
         skipped: Events of unknown type, by type.
-        refused: Events that the app makes dead letters of, by error code.
-        extra: What more kinds of lists count of them, by kind.
+        refused: Events that become dead letters, by error code.
+        extra: The interactions of each extra kind of lists.
+        newest_elsewhere: Newest time of interactions that were left out, in seconds.
     """
 
     users: list[str]
@@ -39,11 +40,33 @@ class LogInteractions:
     skipped: dict[str, int]
     refused: dict[str, int]
     extra: "dict[str, LogInteractions]" = field(default_factory=dict)
+    newest_elsewhere: float = -np.inf
+
+    @property
+    def newest_ts(self) -> float:
+        """Newest event time in seconds, also of what was left out; -inf without any."""
+        return max(float(self.ts.max(initial=-np.inf)), self.newest_elsewhere)
+
+    def paired(self) -> "LogInteractions":
+        """Return the interactions of users: those of nobody count for popularity alone."""
+        if NOBODY not in self.users:
+            return self
+        nobody = self.users.index(NOBODY)
+        kept = self.user != nobody
+        return replace(
+            self,
+            users=[user for user in self.users if user != NOBODY],
+            user=self.user[kept] - (self.user[kept] > nobody),
+            item=self.item[kept],
+            weight=self.weight[kept],
+            ts=self.ts[kept],
+            newest_elsewhere=self.newest_ts,
+        )
 
 
 @dataclass(slots=True)
 class _Unkeyed:
-    """Stands for the record of a logged event, which has a time of its own and no key."""
+    """The record of a logged event, which has a time of its own and no key."""
 
     offset: int = 0
     timestamp: int = 0
@@ -74,7 +97,7 @@ class _Taken:
     def interactions(
         self, refused: Mapping[str, int], extra: dict[str, LogInteractions]
     ) -> LogInteractions:
-        """Return what was taken."""
+        """Return the collected interactions."""
         return LogInteractions(
             list(self.users),
             list(self.items),
@@ -116,8 +139,9 @@ def read_interactions(
     extra = {kind: _Taken(own) for kind, own in (extra_weights or {}).items()}
     projections = [(PROJECTIONS[kind], own) for kind, own in extra.items()]
     refused: Counter[str] = Counter()
+    implied = rules.implied.get(topic, "")
     for place, event in enumerate(events, 1):
-        if event.ts is None:
+        if event.ts is None and (event.type or implied) in rules.types:
             raise ConfigError(f"event {place} of the log has no ts, so its time is not known")
         try:
             reader.take(event._asdict(), record, latest_ts, taken, projections)

@@ -1,6 +1,6 @@
-"""Compares the lists of what is trending with the popularity that the log gives.
+"""Compares the trending lists with the popularity of items in the log.
 
-The popularity is summed here relative to the time of the list, one interaction after the other.
+The popularity is summed relative to the time of the list, interaction by interaction.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,10 +27,10 @@ def compare_trending(
 
     Args:
         log: The interactions.
-        content: What lies under the key; b"" for nothing.
-        half_life_s: Of the popularity; 0 where there is to be no list.
+        content: The value of the key; b"" if there is none.
+        half_life_s: Half-life of the popularity; 0 if there must be no list.
         top_n: Most entries of the list.
-        hidden: Items that it does not show.
+        hidden: Items that the list must not show.
 
     Cost: O(interactions + items log items).
     """
@@ -58,14 +58,14 @@ def compare_categories(
 ) -> Comparison:
     """Compare the list of every category with the true one.
 
-    A list is as of some event that is not older than those behind it: its category is looked at
-    when something happens there. So the truth is that of the list's own time.
+    A list is as of some event that is not older than the events behind it, because the worker looks
+    at a category when an event changes it. So the truth is computed for the time of the list.
 
     Args:
         log: The interactions.
-        lists: What lies under the keys of such lists, by category.
-        category_of: The category of every item that the catalogue has; "" for none.
-        half_life_s: Of the popularity; 0 where there are to be no lists.
+        lists: The values of the keys of the lists, by category.
+        category_of: The category of every item of the catalogue; "" for none.
+        half_life_s: Half-life of the popularity; 0 if there must be no lists.
         top_n: Most entries of a list.
         hidden: Items that no list shows.
 
@@ -111,7 +111,7 @@ def _best(truth: Mapping[str, float]) -> str:
 
 
 def _as_of(content: bytes, otherwise: float) -> float:
-    """Return the time of a list; another one where it has none, which is said elsewhere."""
+    """Return the time of a list, or another one if it has none; `_fault` reports that."""
     try:
         return float(orjson.loads(content)["as_of"])
     except (ValueError, KeyError, TypeError):
@@ -131,7 +131,7 @@ def _fault(
         content: The list; b"" for none.
         truth: The popularity of every item that may be in it.
         category: Its id.
-        times: The earliest and the latest event that it may be as of.
+        times: The earliest and the latest allowed `as_of`.
         top_n: Most entries.
     """
     size = min(top_n, len(truth))
@@ -157,5 +157,5 @@ def _fault(
     for (item, score), wanted in zip(found, best, strict=False):
         true, most = truth.get(item, 0.0), SCORE_TOLERANCE * wanted
         faults[f"{item} scores {score:.17g} instead of {true:.17g}"] = not abs(score - true) <= most
-        faults[f"{item} stands where {wanted:.17g} belongs"] = not abs(true - wanted) <= most
+        faults[f"{item} is where {wanted:.17g} belongs"] = not abs(true - wanted) <= most
     return next((why for why, holds in faults.items() if holds), "")

@@ -1,8 +1,8 @@
 """The truth: counts of a log as the Gram matrix of its live histories.
 
-Where a history never was over the cap and never began anew, the order of its events does not
-matter: each rating is the largest weight. Only the other users are gone through event by event.
-Then the counts are one sparse product. Source: part 1 of the design, "State rule".
+If a history never exceeded the cap and never started again, the order of its events does not
+matter: each rating is the largest weight. Only the other users are processed event by event. Then
+the counts are one sparse product. Source: the history rule in `docs/contracts.md`.
 """
 
 from dataclasses import replace
@@ -31,7 +31,7 @@ class Ratings(NamedTuple):
         item: int32. Item numbers, distinct for each user.
         rating: float64, > 0.
         ts: float64. Last event time of the entry in seconds.
-        level: float64. Where interactions fade, the largest level; `rating` is as before it fades.
+        level: float64. If interactions decay, the largest level; `rating` is then without decay.
     """
 
     user: Ints
@@ -48,14 +48,14 @@ class Ratings(NamedTuple):
 def live_ratings(
     log: LogInteractions, cap: int, forget_after_s: float = np.inf, decay: Decay | None = None
 ) -> Ratings:
-    """Return what the history rule leaves of the interactions of `log`.
+    """Return the ratings that the history rule makes of the interactions of `log`.
 
     Args:
         log: The interactions; those of one user in the order in which they were applied.
         cap: Most entries of a history.
-        forget_after_s: An interaction that is later than the newest entry by more than this begins
-            the history anew.
-        decay: How interactions fade; None: not at all.
+        forget_after_s: An interaction that is later than the newest entry by more than this starts
+            an empty history.
+        decay: How interactions decay; None if they do not.
 
     Cost: O(n log n), and a Python loop over the events of users above the cap or once idle.
     """
@@ -94,9 +94,9 @@ def _live(log: LogInteractions, cap: int, forget_after_s: float) -> Ratings:
 
 
 def gram(ratings: Ratings, users: int, items: list[str], roles: Roles = NO_ROLES) -> Counts:
-    """Return the counts of `ratings`, items that are in no history left out.
+    """Return the counts of `ratings`; items in no history are left out.
 
-    Where items have roles, only those of one have rows, and only those of the other are in them.
+    If items have roles, only items of one role have rows, and rows hold only items of the other.
 
     Cost: O(sum of squared history lengths) time; 24 bytes a cell, a few times that in between.
     """
@@ -147,10 +147,10 @@ def _products(
 
 
 def _faded(levels: Floats, item: Ints, items: int) -> tuple[Floats, Longs]:
-    """Return ratings in units of 2 to the power of an exponent of each item, and those, int64.
+    """Return ratings in units of 2 ** exponent of their item, and the exponents, int64.
 
-    That is the one which its newest age has; what is too small beside it counts as next to nothing,
-    since a sparse product leaves out zeros.
+    The exponent is that of the item's newest era. Ratings that are too small beside it become tiny
+    instead of 0, because a sparse product leaves out zeros.
     """
     newest = np.full(items, -np.inf)
     np.maximum.at(newest, item, levels)
@@ -166,9 +166,10 @@ def newest_of(log: LogInteractions) -> Floats:
 
 
 def _idle_once(log: LogInteractions, forget_after_s: float) -> Bools:
-    """Say of each user whether an event came so much later than the one applied before it.
+    """Return for each user whether an event came more than that after the previous one.
 
-    No history of another user began anew: the newest event before is not older than the last.
+    Only histories of these users may have started again: the newest earlier event is never older
+    than the previous one.
     """
     idle = np.zeros(len(log.users), np.bool_)
     order = np.argsort(log.user, kind="stable")
@@ -201,8 +202,8 @@ def _evicted(
 
     Returns by item the rating and the last event time.
 
-    The queue holds an entry for every time that an item ever had; one that is no longer the item's
-    time, or whose item is gone, is stale.
+    The queue holds an entry for every time that an item ever had. An entry is stale if the item has
+    another time now, or is gone.
     """
     ratings: dict[int, float] = {}
     last: dict[int, float] = {}

@@ -1,7 +1,7 @@
-"""Compares the lists for users with what true histories and the lists of items make.
+"""Compares the lists for users with the lists that true histories and item lists make.
 
-The lists of items are those in Redis, which are compared with the true counts on their own. The sum
-is made here as the definition says it, one contribution after the other.
+The item lists are those in Redis; another comparison checks them against the true counts. The sum
+is computed as the definition says, contribution by contribution.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,17 +26,29 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """What a user's list should be made of.
+    """The true contents of a user's list.
 
     Attributes:
         total: Score of every item that may be listed; all over 0.
-        parts: What each item of the history adds, by that item.
-        fill: What follows, if there is room, as far as it is not listed yet.
+        parts: The scores that each item of the history adds, by that item.
+        fill: The items that fill up a short list, if they are not in it yet.
     """
 
     total: Scores
     parts: dict[str, Scores]
     fill: list[str]
+
+
+class ListUsers(NamedTuple):
+    """Which users have a list.
+
+    Attributes:
+        current: The users who must have a list.
+        expiring: The users whose list is being removed; they may have one.
+    """
+
+    current: set[str]
+    expiring: set[str]
 
 
 class _Held(NamedTuple):
@@ -45,7 +57,7 @@ class _Held(NamedTuple):
     Attributes:
         item: Its id.
         rating: The largest weight.
-        weighs: What its list counts for beside its position, where that depends on it.
+        weighs: The factor of its list, besides the weight of its position.
     """
 
     item: str
@@ -63,15 +75,14 @@ class _Entry(NamedTuple):
 
     @property
     def order(self) -> tuple[float, bytes]:
-        """What entries are sorted by."""
+        """The sort key of entries."""
         return -self.score, self.item.encode()
 
 
 def compare_user_lists(
     log: LogInteractions,
     live: Ratings,
-    audience: set[str],
-    leaving: set[str],
+    users: ListUsers,
     lists: Sequence[bytes | None],
     item_lists: Mapping[str, bytes | None],
     trending: bytes,
@@ -82,12 +93,11 @@ def compare_user_lists(
     Args:
         log: The interactions.
         live: The entries of all live histories.
-        audience: The users who are to have a list.
-        leaving: Those whose list is just being removed; nobody else may have one.
-        lists: What lies under the key of each user of `log`, in the same order.
-        item_lists: What lies under the key of each item.
-        trending: What lies under the key of what is trending; b"" for nothing.
-        rule: What makes a list.
+        users: Which users have a list.
+        lists: The value of the key of each user of `log`, in the same order.
+        item_lists: The value of the key of each item.
+        trending: The value of the key of the trending list; b"" if there is none.
+        rule: How a list is made.
 
     Cost: O(users * depth * top_n), in Python.
     """
@@ -97,9 +107,9 @@ def compare_user_lists(
     histories = _histories(log, live)
     for number, (user, content) in enumerate(zip(log.users, lists, strict=True)):
         expected = _Sum({}, {}, [])
-        if user in leaving:
+        if user in users.expiring:
             continue
-        if user in audience:
+        if user in users.current:
             expected = _blended(histories.get(number, []), decoded, filling, rule)
         result.compared += bool(expected.total or expected.fill)
         if why := _fault(user, content, expected, rule.top_n):
@@ -131,7 +141,7 @@ def _histories(log: LogInteractions, live: Ratings) -> dict[int, list[_Held]]:
 
 
 def _scores(content: bytes) -> Scores:
-    """Return what a list of an item says; nothing where it is broken, which is said elsewhere."""
+    """Return the scores of an item list; none if it is broken, which `compare_lists` reports."""
     try:
         return {entry["id"]: float(entry["score"]) for entry in orjson.loads(content)["items"]}
     except (ValueError, KeyError, TypeError):
@@ -185,14 +195,14 @@ def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int) -> str:
 
 
 def _misplaced(entry: _Entry, before: _Entry | None, best: float, expected: _Sum) -> str:
-    """Return why an entry should not be where it is; "" if it should."""
+    """Return why an entry is at a wrong rank; "" if it is right."""
     true = expected.total.get(entry.item, 0.0)
     if not abs(true - entry.score) <= SCORE_TOLERANCE * true:
         return f"scores {entry.score:.17g} instead of {true:.17g}"
     if not abs(true - best) <= TIE * best:
         return "does not belong in this place"
     if before is not None and entry.order < before.order:
-        return "stands behind one that it should precede"
+        return "is behind one that it should precede"
     most = max((parts.get(entry.item, 0.0) for parts in expected.parts.values()), default=0.0)
     part = expected.parts.get(entry.because, {}).get(entry.item, 0.0)
     if not part >= most * (1 - TIE):

@@ -1,1 +1,1 @@
-"""The command line room. A command's signature is in `main`, what it does in a file of its own."""
+"""The command line: `main` has the signatures, and each command has a file of its own."""

@@ -1,4 +1,4 @@
-"""`streamapp audit`: what is in Redis, compared with the batch truth of event logs."""
+"""`streamapp audit`: compares Redis with the batch truth of event logs."""
 
 import asyncio
 import time
@@ -10,17 +10,17 @@ from typing import Any
 import typer
 from redis.asyncio import Redis
 
-from streamapp.audit.comparison import (
-    Comparison,
-)
+from streamapp.audit.comparison import Comparison
 from streamapp.audit.counted import count_pipeline
-from streamapp.audit.lag import Standing, wait_until_drained
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
-from streamapp.audit.user_lists import compare_user_lists
-from streamapp.cli.console import Step, print_json, print_table, progress, visible
+from streamapp.audit.user_lists import ListUsers, compare_user_lists
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import Step, print_json, print_table, progress, visible
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import event_rules, user_rule
+from streamapp.config.settings import Settings
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.eventlog import read_log
 from streamapp.inspection.snapshot import (
@@ -37,12 +37,12 @@ from streamapp.store.values.user_list_index import present
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit came to.
+    """The result of an audit.
 
     Attributes:
         log: The interactions of the log.
         applied: Interactions that the app applied.
-        comparisons: One for each kind of thing.
+        comparisons: A comparison by the name of what is compared.
     """
 
     log: LogInteractions
@@ -51,11 +51,11 @@ class Report:
 
     @property
     def differences(self) -> int:
-        """How many things differ."""
+        """The number of differences."""
         return sum(one.different for one in self.comparisons.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as JSON has it."""
+        """Return the report as it is printed as JSON."""
         return {
             "interactions": len(self.log.user),
             "applied_events": self.applied,
@@ -73,7 +73,7 @@ class Report:
 
 
 def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
-    """Compare the state with the truth of `files`, and print what differs.
+    """Compare the state with the truth of `files`, and print the differences.
 
     Args:
         files: Event logs, in the order in which they were produced.
@@ -83,15 +83,16 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
     Raises:
         ConfigError: a log cannot be read.
         StreamappError: the app is not drained in time, or its state cannot be read.
-        typer.Exit: with code 1 where something differs.
+        typer.Exit: with code 1 if there are differences.
     """
     settings = load_settings()
     own = pipelines(settings)
     with progress() as begin:
         begin("reading the log")
+        rules = event_rules(settings)
         log = read_interactions(
-            read_log(files),
-            settings.event_rules,
+            read_log(files, rules),
+            rules,
             settings.event_weights,
             settings.event_topics[0],
             time.time() + settings.max_ahead_s,
@@ -116,21 +117,21 @@ async def _compare(
         layout = await existing_partitions(settings, state_topics(settings))
         wait = begin("waiting for the app")
 
-        def tell(standing: Standing) -> None:
-            wait(standing.lag_events, None)
+        def tell(lag: Lag) -> None:
+            wait(lag.lag_events, None)
 
         await wait_until_drained(redis, settings, layout, timeout_s, tell)
         products = await read_products(
             redis, settings.state_prefix, layout.get(settings.catalogue_topic, 0)
         )
-        own = pipelines(settings)
+        own, paired = pipelines(settings), log.paired()
         counted = {
             kind: await count_pipeline(redis, settings, own[kind], layout, some, begin, products)
-            for kind, some in {ITEM: log, **log.extra}.items()
+            for kind, some in {ITEM: paired, **log.extra}.items()
         }
         slots, _ = slots_of(redis, own[ITEM], layout)
         removed_at = await present(redis, (slot.keys for slot in slots))
-        keys = [f"{settings.list_prefix}user:{user}" for user in log.users]
+        keys = [f"{settings.list_prefix}user:{user}" for user in paired.users]
         *user_lists, trending = await read_lists(
             redis,
             [*keys, settings.list_prefix + list_name(TRENDING, "")],
@@ -144,14 +145,16 @@ async def _compare(
     main = counted.pop(ITEM)
     comparisons = main.comparisons(settings, own[ITEM], products)
     comparisons["user lists"] = compare_user_lists(
-        log,
+        paired,
         main.live,
-        {user for user, at in removed_at.items() if at > now},
-        {user for user, at in removed_at.items() if at <= now},
+        ListUsers(
+            {user for user, at in removed_at.items() if at > now},
+            {user for user, at in removed_at.items() if at <= now},
+        ),
         user_lists,
         dict(zip(main.expected.items, main.lists, strict=True)),
         trending or b"",
-        settings.user_rule,
+        user_rule(settings),
     )
     comparisons["trending"] = compare_trending(
         log, trending or b"", settings.trending_half_life, settings.top_n, main.hidden.items
@@ -172,7 +175,7 @@ async def _compare(
 
 
 async def _in_categories(redis: Redis, settings: Settings) -> dict[str, bytes]:
-    """Return every list of what is trending in a category."""
+    """Return the trending list of every category."""
     prefix = settings.list_prefix + list_name(TRENDING, "") + ":"
     names = await names_under(redis, prefix)
     found = await read_lists(redis, [prefix + name for name in names], lambda *_: None)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_json, print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.decayed_rows import by_item
 from streamapp.core.counts.rows import CELL
@@ -18,18 +19,17 @@ from streamapp.core.ids.registry import shard_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.core.lists.ranking import MEASURES, Measure, share, similarity
 from streamapp.errors import ConfigError, StreamappError
-from streamapp.inspection.snapshot import read_layout
+from streamapp.inspection.snapshot import read_manifest
 from streamapp.pipelines import Pipeline, pipelines
 from streamapp.store.slot.head import HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
+from streamapp.store.slot.row_blob import packed_cells
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norms import read_norms
 
-_AS_OF_BYTES = 8
-
 
 class _Words(NamedTuple):
-    """What is said of a kind: who is counted, and what they did with the items."""
+    """The words for a kind: who is counted, and what they did with the items."""
 
     users: str
     did: tuple[str, str]
@@ -45,24 +45,24 @@ _WORDS = {
 
 
 class Explanation(NamedTuple):
-    """What the score of two items is made of.
+    """The counts behind the score of two items.
 
     Attributes:
         items: The two items.
         dot: Sum over users of the product of their ratings.
         sum_sq: Sum over users of the squared rating, of each item.
         similarity: The cosine of their ratings.
-        measure: What lists show as score.
-        score: Of the second in the list of the first, by that measure.
+        measure: The measure that lists show as score.
+        score: The score of the second item in the list of the first, by that measure.
         support: Users who have both.
-        users: Users who have any history; then those who have each item.
+        users: Users with a history; then users with each item.
         support_share: Share of all users who have both.
-        confidence: Share of those who have the first that also have the second; and vice versa.
-        lift: How many times as often as by chance they are together.
-        jaccard: Share of those who have both among those who have any.
-        log_likelihood_ratio: How surely they have to do with each other.
-        as_of: Where interactions fade, the event time in seconds as of which `dot` and `sum_sq`
-            are: that of the newest event.
+        confidence: Users with both / users with the first; then / users with the second.
+        lift: How many times more often than by chance users have both.
+        jaccard: Users with both / users with either.
+        log_likelihood_ratio: How unlikely the pair is by chance.
+        as_of: The event time in seconds of `dot` and `sum_sq`, that of the newest event; None if
+            interactions do not decay.
     """
 
     items: tuple[str, str]
@@ -82,11 +82,11 @@ class Explanation(NamedTuple):
 
 
 def explain_pair(left: str, right: str, kind: str, as_json: bool) -> None:
-    """Print what the score of two items is made of, in lists of some kind.
+    """Print the counts behind the score of two items, in lists of a kind.
 
     Raises:
         ConfigError: both are the same item, or there are no lists of this kind.
-        StreamappError: an item was never seen.
+        StreamappError: no event has named an item.
     """
     if left == right:
         raise ConfigError("an item has no score with itself; name two items")
@@ -131,22 +131,22 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
     roles, kind = pipeline.roles, pipeline.kind
     ids = roles.row + left, roles.column + right
     async with redis_session(settings) as redis:
-        layout = await read_layout(redis, pipeline)
+        layout = await read_manifest(redis, pipeline)
         shard = shard_of(ids[0], layout[pipeline.deltas_topic])
         keys = SlotKeys(pipeline.state_prefix, rows_tag(shard))
         slot = Slot(redis, keys)
-        registry = await slot.registry()
+        registry = await slot.items.registry()
         numbers = [registry.find(item) for item in ids]
         for item, number, did in zip((left, right), numbers, _WORDS[kind].did, strict=True):
             if number < 0:
                 how = f"that {did} item" if roles.row else "with item"
                 raise StreamappError(f"no interaction {how} {item} was ever applied")
-        (row,) = await slot.read([numbers[0]])
+        (row,) = await slot.blobs.read([numbers[0]])
         norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), pipeline.decay)
         users, as_of = await _users(
             redis, pipeline.state_prefix, layout[pipeline.interactions_topic]
         )
-    cells = np.frombuffer(row[1] if row else bytes(_AS_OF_BYTES), CELL, offset=_AS_OF_BYTES)
+    cells = np.frombuffer(packed_cells(row.content) if row else b"", CELL)
     norms.reserve(max(len(registry), len(norms.users)))
     if isinstance(norms, DecayedNorms):
         # A row may be a checkpoint ahead of the norms.
@@ -159,14 +159,15 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
     for item, count in ((left, left_users), (right, right_users)):
         if not count:
             raise StreamappError(f"item {item} is in nobody's history any more")
-    # While events come in, what was read first may be a checkpoint behind what was read last.
+    # While events come in, an earlier read may be a checkpoint behind a later one.
     having = max(left_users, support), max(right_users, support)
     cosine = float(similarity(dot, left_sum_sq, right_sum_sq, settings.damping))
-    if settings.decay and isinstance(norms, DecayedNorms):
+    decay = pipeline.decay
+    if decay and isinstance(norms, DecayedNorms):
         exponent = norms.exponent[numbers]
         sums = np.array([dot, left_sum_sq, right_sum_sq])
         twice = np.array([exponent.sum(), *(2 * exponent)], np.int64)
-        dot, left_sum_sq, right_sum_sq = settings.decay.at(sums, twice, as_of).tolist()
+        dot, left_sum_sq, right_sum_sq = decay.at(sums, twice, as_of).tolist()
     code = MEASURES.index(settings.measure)
     part = float(share(code, support, *having, settings.damping))
     rule = Association(max(users, sum(having) - support), having, support)
@@ -184,7 +185,7 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
         rule.lift,
         rule.jaccard,
         rule.log_likelihood_ratio,
-        as_of if settings.decay else None,
+        as_of if decay else None,
     )
 
 

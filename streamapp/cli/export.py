@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from streamapp.audit.lag import Standing, wait_until_drained
-from streamapp.cli.console import progress
+from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.cli.target import check_target
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import progress
+from streamapp.cli.terminal.target import check_target
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import decay_rule
+from streamapp.config.settings import Settings
 from streamapp.core.histories.decay import Decay
 from streamapp.errors import ConfigError
 from streamapp.inspection.snapshot import Snapshot, read_snapshot
@@ -21,7 +23,7 @@ def export_counts(file: Path, timeout_s: float) -> None:
     """Wait until the app is drained, and write its counts.
 
     Args:
-        file: Where to; its folder must exist.
+        file: The file to write; its folder must exist.
         timeout_s: How long to wait.
 
     Raises:
@@ -31,7 +33,7 @@ def export_counts(file: Path, timeout_s: float) -> None:
     check_target(file)
     settings = load_settings()
     snapshot = asyncio.run(_read(settings, timeout_s))
-    arrays = _arrays(snapshot, settings.decay)
+    arrays = _arrays(snapshot, decay_rule(settings))
     try:
         with file.open("wb") as target:
             np.savez(target, **arrays)
@@ -40,7 +42,7 @@ def export_counts(file: Path, timeout_s: float) -> None:
 
 
 def _arrays(snapshot: Snapshot, decay: Decay | None) -> dict[str, Any]:
-    """Return the arrays by name; what fades is as of the newest event."""
+    """Return the arrays by name; counts that decay are as of the newest event."""
     counts, sum_sq, dot = snapshot.counts, snapshot.counts.sum_sq, snapshot.counts.dot
     as_of = {}
     if decay and counts.exponent is not None and len(counts.items):
@@ -64,8 +66,8 @@ async def _read(settings: Settings, timeout_s: float) -> Snapshot:
             layout = await existing_partitions(settings, state_topics(settings))
             wait = begin("waiting for the app")
 
-            def tell(standing: Standing) -> None:
-                wait(standing.lag_events, None)
+            def tell(lag: Lag) -> None:
+                wait(lag.lag_events, None)
 
             await wait_until_drained(redis, settings, layout, timeout_s, tell)
             return await read_snapshot(redis, main_pipeline(settings), begin("reading rows"))

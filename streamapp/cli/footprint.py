@@ -1,27 +1,28 @@
-"""`streamapp footprint`: what a state of some size takes in Redis."""
+"""`streamapp footprint`: the memory that a state of some size takes in Redis."""
 
 import asyncio
 from dataclasses import replace
 
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import redis_session
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_json, print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.counts.norms import NORM
-from streamapp.core.counts.rows import CELL
 from streamapp.core.histories.history import entry_of
 from streamapp.inspection.footprint import KeyClass, Size, predict
-from streamapp.inspection.snapshot import read_layout, slots_of
+from streamapp.inspection.snapshot import read_manifest, slots_of
 from streamapp.pipelines import Pipeline, pipelines
+from streamapp.store.slot.blob import POSITION_BYTES
 from streamapp.store.slot.head import Head
+from streamapp.store.slot.row_blob import cells_in
 from streamapp.store.values.category_tops import known_categories
 from streamapp.store.values.user_list_index import UserListIndex
 
 _MEBIBYTE = 1024 * 1024
-_BLOB_HEADER_BYTES = {"histories": 8, "rows": 16}
 
 
 def show_footprint(given: Size | None, as_json: bool) -> None:
-    """Print what the given size takes, or the size of the state that there is, of all pipelines."""
+    """Print the memory of the given size, or of the existing state of all pipelines."""
     settings = load_settings()
     main, *extra = pipelines(settings).values()
     partitions = shards = settings.partitions
@@ -50,26 +51,21 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
 
 
 async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int, int]:
-    """Return the size of the state, its partitions, its shards, and how many items those know.
+    """Return the size of the state, its partitions, its shards, and the items that shards know.
 
-    Ids are taken for 12 bytes.
+    Ids are assumed to have 12 bytes.
     """
     async with redis_session(settings) as redis:
-        layout = await read_layout(redis, pipeline)
+        layout = await read_manifest(redis, pipeline)
         slots = slots_of(redis, pipeline, layout)
         heads = [[await slot.head(Head) or Head() for slot in some] for some in slots]
-        known = len(await slots[1][0].packed(slots[1][0].keys.norms)) // NORM.itemsize
+        known = len(await slots[1][0].items.packed(slots[1][0].keys.norms)) // NORM.itemsize
         live = [await UserListIndex(redis, slot.keys).size() for slot in slots[0]]
         categories = await known_categories(redis, pipeline.state_prefix, len(slots[1]))
-    blobs = [sum(head.blobs for head in some) for some in heads]
-    sizes = entry_of(pipeline.decay).itemsize, CELL.itemsize
-    entries, cells = (
-        (sum(head.blob_bytes for head in some) - header * count) // itemsize
-        for some, count, header, itemsize in zip(
-            heads, blobs, _BLOB_HEADER_BYTES.values(), sizes, strict=True
-        )
-    )
-    users, items = blobs
+    users, items = (sum(head.blobs for head in some) for some in heads)
+    history_bytes, row_bytes = (sum(head.blob_bytes for head in some) for some in heads)
+    entries = (history_bytes - POSITION_BYTES * users) // entry_of(pipeline.decay).itemsize
     mean = entries / users if users else 0.0
+    cells = cells_in(items, row_bytes)
     size = Size(users, items, cells // 2, mean, 12, sum(live), len(categories))
     return size, layout[pipeline.interactions_topic], layout[pipeline.deltas_topic], known

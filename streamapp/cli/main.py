@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from streamapp import __version__
-from streamapp.cli.outcome import run
+from streamapp.cli.terminal.outcome import run
 
 app = typer.Typer(
     name="streamapp",

@@ -1,4 +1,4 @@
-"""`streamapp rebuild`: begins the state anew, to be counted from the first event on."""
+"""`streamapp rebuild`: removes the state, so that workers count again from the first event."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,20 +6,21 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.audit.lag import tag_of
-from streamapp.cli.console import print_json, print_table
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_json, print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.core.lists.list_format import is_content
 from streamapp.errors import StateError
 from streamapp.inspection.reset import begin_at, remove_all, remove_keys
-from streamapp.pipelines import extra_kinds, followers
+from streamapp.inspection.slot_tags import tag_of
+from streamapp.pipelines import extra_kinds, followers, main_pipeline
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys, list_name, pattern_of, rows_tag
-from streamapp.store.slot.manifest import check_layout
+from streamapp.store.slot.manifest import check_manifest
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.producer import Outgoing, Producer
@@ -27,13 +28,13 @@ from streamapp.transport.records import TP
 
 
 def rebuild_state(drop_lists: bool, as_json: bool) -> None:
-    """Remove the state, and set every position to where counting from the first event begins.
+    """Remove the state, and set every position to where the new count begins.
 
-    Event and catalogue partitions begin at their first record. The internal topics go on at their
-    end: what they hold is sent anew, and lists get a `seq` above all that was published. The new
-    state has a generation of its own, so what a worker of the old one still writes or sends has no
-    effect. Lists of a kind that is made no longer are withdrawn, and so are content neighbours and
-    what is trending in categories, which may have none again: nobody else might ever replace them.
+    Event and catalogue partitions begin at their first record. The internal topics continue at
+    their end: their messages are sent again, and lists get a `seq` above all published ones. The
+    new state has another state id, so writes and messages of a worker of the old state have no
+    effect. Lists of a kind that is switched off are withdrawn, and so are content neighbours and
+    the trending lists of categories: the new state may never replace them.
 
     Raises:
         StreamappError: Kafka or Redis fails.
@@ -50,21 +51,22 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
         layout = await existing_partitions(settings, state_topics(settings))
         tps = [TP(topic, number) for topic, count in layout.items() for number in range(count)]
         offsets = await read_offsets(settings, tps, {})
+        sources = main_pipeline(settings).source_topics
         positions = {
-            tp: known.beginning if tp.topic in settings.source_topics else known.end
+            tp: known.beginning if tp.topic in sources else known.end
             for tp, known in offsets.items()
         }
         lists = 0
         if await _may_have_content(redis, settings):
-            # Before the state goes, which says so.
+            # Before the state is removed: it says which lists these are.
             lists += await _withdraw(redis, settings, _prefix(settings, ITEM), is_content)
         removed = await remove_keys(redis, settings.state_prefix)
         off = [kind for kind in PROJECTIONS if kind not in extra_kinds(settings)]
-        # Which categories had a list, only the state knew.
+        # Only the removed state knew which categories had a list.
         gone = [_prefix(settings, kind) for kind in (*off, TRENDING)]
         for prefix in [settings.list_prefix] if drop_lists else gone:
             lists += await _withdraw(redis, settings, prefix)
-        await check_layout(redis, settings, layout)
+        await check_manifest(redis, settings, layout)
         for topic, pipeline in followers(settings).items():
             tags = {
                 tag_of(pipeline, topic, number): positions[TP(topic, number)]
@@ -83,7 +85,7 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
 
 
 async def _may_have_content(redis: Redis, settings: Settings) -> bool:
-    """Say whether the state does not deny that lists may be of content neighbours."""
+    """Return whether lists may hold content neighbours, as far as the state says."""
     try:
         head = await Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0))).head(Head)
     except StateError:
@@ -92,7 +94,7 @@ async def _may_have_content(redis: Redis, settings: Settings) -> bool:
 
 
 def _prefix(settings: Settings, kind: str) -> str:
-    """Return what the keys of the lists of a kind begin with, all but the one of no name."""
+    """Return the prefix of the keys of the lists of a kind; a list without a name has another."""
     return settings.list_prefix + list_name(kind, "") + ":"
 
 
@@ -104,8 +106,8 @@ async def _withdraw(
 ) -> int:
     """Remove the chosen lists under a prefix, or all; return how many there were.
 
-    They go from the topic before Redis. Where it is cut off, what is left in Redis says what it has
-    to do again.
+    They are removed from the topic first and then from Redis. After an interruption, the keys that
+    are left in Redis say what is left to do.
     """
     keys = [
         key.decode()
@@ -116,14 +118,14 @@ async def _withdraw(
         return 0
     topic = settings.lists_topic
     names = [key.removeprefix(settings.list_prefix).encode() for key in keys]
-    places = partitions_of(names, (await existing_partitions(settings, [topic]))[topic])
+    partitions = partitions_of(names, (await existing_partitions(settings, [topic]))[topic])
     messages: dict[tuple[str, int], list[Outgoing]] = {}
-    for name, partition in zip(names, places, strict=True):
+    for name, partition in zip(names, partitions, strict=True):
         messages.setdefault((topic, partition), []).append(Outgoing(None, name))
-    publisher = Producer(settings)
-    await publisher.start()
+    producer = Producer(settings)
+    await producer.start()
     try:
-        await publisher.deliver(messages)
+        await producer.deliver(messages)
     finally:
-        await publisher.stop()
+        await producer.stop()
     return await remove_all(redis, keys)

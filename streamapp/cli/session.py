@@ -15,39 +15,39 @@ from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.pipelines import followers
 from streamapp.store.redis.connection import opened
-from streamapp.store.slot.manifest import check_kinds, read_generation
+from streamapp.store.slot.manifest import check_kinds, read_state_id
 from streamapp.transport.topics import administration, partition_counts
 
 
 @asynccontextmanager
 async def redis_session(settings: Settings) -> AsyncIterator[Redis]:
-    """Yield a Redis client; what goes wrong with Redis or Kafka meanwhile is said in one line.
+    """Yield a Redis client; errors of Redis or Kafka in the body become one line.
 
     Raises:
         StreamappError: Redis or Kafka cannot be reached, or fails.
     """
-    with readable():
+    with one_line_errors():
         async with opened(settings) as redis:
             yield redis
 
 
 @asynccontextmanager
 async def state_session(settings: Settings) -> AsyncIterator[Redis]:
-    """Yield a Redis client for a command that looks at the state of all kinds of lists.
+    """Yield a Redis client for a command that reads the state of all kinds of lists.
 
     Raises:
-        ConfigError: the state was begun with other kinds than are set now.
+        ConfigError: the state was begun with other kinds than the settings switch on.
         StreamappError: Redis or Kafka cannot be reached, or fails.
     """
     async with redis_session(settings) as redis:
-        if generation := await read_generation(redis, settings.state_prefix):
+        if generation := await read_state_id(redis, settings.state_prefix):
             check_kinds(generation, settings)
         yield redis
 
 
 @contextmanager
-def readable() -> Iterator[None]:
-    """Turn errors of Redis and Kafka into one readable line."""
+def one_line_errors() -> Iterator[None]:
+    """Turn errors of Redis and Kafka into a `StreamappError` of one line."""
     try:
         yield
     except RedisError as error:
@@ -73,5 +73,5 @@ async def existing_partitions(settings: Settings, topics: Iterable[str]) -> dict
 
 
 def state_topics(settings: Settings) -> list[str]:
-    """Return the topics whose records end up in the state."""
+    """Return the topics that the state depends on."""
     return list(followers(settings))

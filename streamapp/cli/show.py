@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import orjson
 import typer
 
-from streamapp.cli.console import print_table
 from streamapp.cli.session import redis_session
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.terminal.console import print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM, TRENDING, USER
 from streamapp.errors import StreamappError
@@ -22,20 +23,20 @@ _COLUMNS = {
     USER: ("reason", "because"),
     TRENDING: (),
 }
-"""What is shown of an entry besides its id and score, by kind."""
+"""The columns of an entry besides its id and score, by kind."""
 
 
 def show_list(kind: str, name: str, as_json: bool, category: str = "") -> None:
-    """Print a list, or where there is none, what readers take then.
+    """Print a list, or if there is none, the list that readers fall back to.
 
-    That is what is trending in the category at hand, then what is trending. For a user there always
-    is such a thing, for an item where the catalogue knows its category.
+    That is the trending list of the category, then the general one. A user always has a fallback.
+    An item has one if the catalogue knows its category.
 
     Args:
         kind: `item`, `bought_together`, `bought_after_view`, `user` or `trending`.
-        name: Id of the item or user, or the category; "" for the list of what is trending.
-        as_json: Whether to print the bytes of the key, exactly, and nothing else.
-        category: The one at hand; "" for none, or for that of the item.
+        name: Id of the item or user, or the category; "" for the general trending list.
+        as_json: Whether to print exactly the bytes of the key.
+        category: The category to fall back to; "" for none, or for that of the item.
 
     Raises:
         StreamappError: there is no such list, or it cannot be read.
@@ -57,8 +58,8 @@ def show_list(kind: str, name: str, as_json: bool, category: str = "") -> None:
             about = (*about, "reason")
         as_of = datetime.fromtimestamp(value["as_of"], UTC)
         lines = [
-            (place, entry["id"], float(entry["score"]), *(entry.get(name, "") for name in about))
-            for place, entry in enumerate(value["items"], 1)
+            (rank, entry["id"], float(entry["score"]), *(entry.get(name, "") for name in about))
+            for rank, entry in enumerate(value["items"], 1)
         ]
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise StreamappError(f"{key} holds no list: {error}") from None
@@ -71,7 +72,7 @@ def show_list(kind: str, name: str, as_json: bool, category: str = "") -> None:
 async def _fetch(
     settings: Settings, kind: str, name: str, category: str
 ) -> tuple[str, bytes] | None:
-    """Return the key that readers come to, and what lies under it; None where there is none."""
+    """Return the key that readers end at, and its value; None if there is none."""
     async with redis_session(settings) as redis:
         names = [list_name(kind, name)]
         if kind == ITEM and not category:

@@ -7,20 +7,20 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.audit.lag import read_standing
-from streamapp.cli.console import print_json, print_table
+from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.config.settings import Settings, load_settings
-from streamapp.core.counts.rows import CELL
+from streamapp.cli.terminal.console import print_json, print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import decay_rule
+from streamapp.config.settings import Settings
 from streamapp.core.evaluation.online import OnlineMetrics
 from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
+from streamapp.store.slot.row_blob import cells_in
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import known_categories
 from streamapp.store.values.norms import read_norms
 from streamapp.store.values.products import hidden_in
-
-_ROW_HEADER_BYTES = 16
 
 
 def show_status(as_json: bool) -> None:
@@ -39,26 +39,27 @@ def show_status(as_json: bool) -> None:
 
 
 async def _status(settings: Settings) -> dict[str, Any]:
-    """Return what is printed; items are hidden in all shards, so that the first one is asked.
+    """Return the values that are printed.
 
-    What arrived again was dropped, by the fences: interactions by histories, messages of deltas by
-    neighbours; `deduplicated` is both. `rolled_back` is how often a slot was found behind what
-    Kafka says it stored, and `rolled_back_offsets` how far behind, all slots together.
+    All shards hide the same items, so the first one is read. `replayed_interactions` and
+    `replayed_deltas` were dropped as already applied; `deduplicated` is their sum. `rolled_back` is
+    how often a slot was behind the offset that Kafka says it stored, and `rolled_back_offsets` how
+    far, summed over all slots.
     """
     async with state_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
-        standing = await read_standing(redis, settings, layout)
+        lag = await read_lag(redis, settings, layout)
         items = await _items(redis, settings)
         hidden = await hidden_in(redis, settings.state_prefix, 0)
         shards = layout[settings.deltas_topic]
         categories = await known_categories(redis, settings.state_prefix, shards)
-    histories = standing.of(HistoriesHead, settings.interactions_topic)
-    rows = standing.of(ShardHead, settings.deltas_topic)
-    catalogue = standing.of(CatalogueHead, settings.catalogue_topic)
+    histories = lag.of(HistoriesHead, settings.interactions_topic)
+    rows = lag.of(ShardHead, settings.deltas_topic)
+    catalogue = lag.of(CatalogueHead, settings.catalogue_topic)
     replayed = sum(head.replayed for head in histories), sum(head.replayed for head in rows)
     row_bytes, row_count = _blob_bytes(rows), _blobs(rows)
     return {
-        "lag_events": standing.lag_events,
+        "lag_events": lag.lag_events,
         "applied_events": sum(head.applied for head in histories),
         "dead_letters": sum(head.dead for head in histories) + sum(head.dead for head in catalogue),
         "users": _blobs(histories),
@@ -66,18 +67,18 @@ async def _status(settings: Settings) -> dict[str, Any]:
         "catalogue_items": _blobs(catalogue),
         "hidden_items": len(hidden),
         "categories": len(categories),
-        "pairs": (row_bytes - _ROW_HEADER_BYTES * row_count) // CELL.itemsize // 2,
+        "pairs": cells_in(row_count, row_bytes) // 2,
         "rows": row_count,
         "history_bytes": _blob_bytes(histories),
         "row_bytes": row_bytes,
-        "pending_lists": standing.pending_lists,
-        "moved_items": standing.moved_items,
-        "due_users": standing.due_users,
+        "pending_lists": lag.pending_lists,
+        "moved_items": lag.moved_items,
+        "due_users": lag.due_users,
         "replayed_interactions": replayed[0],
         "replayed_deltas": replayed[1],
         "deduplicated": sum(replayed),
-        "rolled_back": sum(head.rolled_back for head in standing.of(Head)),
-        "rolled_back_offsets": sum(head.rolled_back_offsets for head in standing.of(Head)),
+        "rolled_back": sum(head.rolled_back for head in lag.of(Head)),
+        "rolled_back_offsets": sum(head.rolled_back_offsets for head in lag.of(Head)),
         **_served([head.online_metrics for head in histories]),
         "skipped": _skipped(histories),
         "partitions": [
@@ -85,10 +86,10 @@ async def _status(settings: Settings) -> dict[str, Any]:
                 "topic": tp.topic,
                 "partition": tp.partition,
                 "position": position,
-                "end": standing.ends[tp],
-                "lag_events": max(0, standing.ends[tp] - position),
+                "end": lag.ends[tp],
+                "lag_events": max(0, lag.ends[tp] - position),
             }
-            for tp, position in standing.positions.items()
+            for tp, position in lag.positions.items()
         ],
     }
 
@@ -102,7 +103,7 @@ def _blob_bytes(heads: Sequence[Head]) -> int:
 
 
 def _served(parts: Sequence[OnlineMetrics]) -> dict[str, float | None]:
-    """Return how good the lists were that users of the sample had; None where none was judged."""
+    """Return how good the lists of sampled users were; None if no event was judged."""
     served = OnlineMetrics(
         hits=sum(part.hits for part in parts),
         reciprocal_ranks=math.fsum(part.reciprocal_ranks for part in parts),
@@ -126,5 +127,5 @@ def _skipped(histories: Sequence[HistoriesHead]) -> dict[str, int]:
 async def _items(redis: Redis, settings: Settings) -> int:
     """Return the number of items with a user; every shard has the norms of all items."""
     slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), settings.decay)
+    norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), decay_rule(settings))
     return int((norms.users > 0).sum())

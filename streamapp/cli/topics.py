@@ -2,9 +2,10 @@
 
 import asyncio
 
-from streamapp.cli.console import print_json, print_table
-from streamapp.cli.session import readable
-from streamapp.config.settings import Settings, load_settings
+from streamapp.cli.session import one_line_errors
+from streamapp.cli.terminal.console import print_json, print_table
+from streamapp.config.loader import load_settings
+from streamapp.config.settings import Settings
 from streamapp.transport.topics import Topic, administration, ensure_topics
 
 
@@ -29,6 +30,6 @@ def make_topics(as_json: bool) -> None:
 
 
 async def _ensure(settings: Settings) -> list[tuple[Topic, int, bool]]:
-    with readable():
+    with one_line_errors():
         async with administration(settings) as admin:
             return await ensure_topics(admin, settings)

@@ -7,12 +7,12 @@ from typing import NoReturn
 
 import faust
 
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
 from streamapp.worker.composition import create_app
 
 
 def run_worker() -> NoReturn:
-    """Run a worker, and end the process when it is told to stop.
+    """Run a worker, and end the process when it is asked to stop.
 
     Raises:
         ConfigError: a setting is impossible.
@@ -28,8 +28,8 @@ def run_worker() -> NoReturn:
                 f"streamapp: the worker stops, {type(reason).__name__}: {reason}; nothing is lost: "
                 "what is not stored is read again when it is started\n"
             )
-        # The thread that reads Kafka may still wait for an answer of the loop that is closed, if
-        # partitions were assigned meanwhile; the interpreter would wait for it for ever.
+        # If partitions were assigned in the meantime, the thread that reads Kafka may wait for an
+        # answer of the closed event loop. The interpreter would wait for that thread for ever.
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The environment: which variables are settings, and what is wrong with them."""
+"""Checks of the environment: unknown variables, and a line for impossible values."""
 
 import re
 from collections.abc import Iterable
@@ -10,20 +10,20 @@ from pydantic import ValidationError
 from streamapp.errors import ConfigError
 
 ENV_FILE = ".env"
-"""Read in the working directory; what the environment itself says comes first."""
+"""Read in the working directory; a variable of the environment takes precedence."""
 PREFIX = "STREAMAPP_"
 TEST_PREFIX = "STREAMAPP_TEST_"
-"""Variables of the test lanes, which are no settings."""
+"""Prefix of the variables of the test backends, which are not settings."""
 
 _SECRET = re.compile("//.*@")
-"""User and password in a URL; what is said of it ends up in logs."""
+"""User and password in a URL; they must not get into logs."""
 
 
 def refuse_unknown(environment: Iterable[str], names: Iterable[str]) -> None:
-    """Refuse variables, also of the `.env` file, that look like settings and are none of `names`.
+    """Refuse variables, also of the `.env` file, with the prefix of settings but none of `names`.
 
     Raises:
-        ConfigError: there is one; says which setting is called much like it.
+        ConfigError: there is such a variable; suggests the setting with the nearest name.
         OSError: the file cannot be read.
         UnicodeDecodeError: the file is not UTF-8.
     """
@@ -31,7 +31,7 @@ def refuse_unknown(environment: Iterable[str], names: Iterable[str]) -> None:
     in_file = dotenv_values(ENV_FILE, encoding="utf-8")
     for where, given in (("", environment), (f"{ENV_FILE}: ", in_file)):
         for name in given:
-            spelt = name.upper()  # settings are read in either case
+            spelt = name.upper()  # settings are read in upper and lower case
             if not spelt.startswith(PREFIX) or spelt.startswith(TEST_PREFIX):
                 continue
             if spelt not in known:
@@ -40,8 +40,8 @@ def refuse_unknown(environment: Iterable[str], names: Iterable[str]) -> None:
                 raise ConfigError(f"{where}{name}: there is no such setting{hint}")
 
 
-def readable(error: ValidationError | OSError | UnicodeDecodeError) -> str:
-    """Return in one line which values are impossible, and what is allowed."""
+def describe_failure(error: ValidationError | OSError | UnicodeDecodeError) -> str:
+    """Return one line that says which values are impossible, and what is allowed."""
     if isinstance(error, OSError):
         return f"{ENV_FILE}: cannot be read: {error.strerror}"
     if isinstance(error, UnicodeDecodeError):

@@ -9,16 +9,21 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
+from streamapp.core.events.formats.translation import FLAT
+from streamapp.core.events.orders import MAX_ORDER_ITEMS
 
 
 def rule_text(settings: Settings) -> str:
     """Return the settings that make item lists from counts."""
-    return _canonical(asdict(settings.rule))
+    return _canonical(asdict(item_rule(settings)))
 
 
 def reading_text(settings: Settings, topic: str) -> str:
     """Return the settings that say how the events of a topic are read."""
+    form, most = settings.event_formats.get(topic, FLAT.name), settings.max_order_items
+    ignored = sorted(settings.ignored_users)
     return _canonical(
         {
             "topic_types": settings.topic_types.get(topic, ""),
@@ -27,6 +32,10 @@ def reading_text(settings: Settings, topic: str) -> str:
             "earliest_ts": settings.earliest_ts,
             "max_ahead_s": settings.max_ahead_s,
             "max_record_bytes": settings.max_record_bytes,
+            # Absent where they are the defaults, so that state from before them still fits.
+            **({"event_formats": form} if form != FLAT.name else {}),
+            **({"max_order_items": most} if most != MAX_ORDER_ITEMS else {}),
+            **({"ignored_users": ignored} if ignored else {}),
         }
     )
 

@@ -1,4 +1,4 @@
-"""Values of settings: how they are written in the environment, and what is allowed."""
+"""Types of settings: how a value is written in the environment, and which are allowed."""
 
 import json
 from typing import Annotated, Any
@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
+
+from streamapp.core.events.formats.translation import FORMAT_NAMES
 
 ALIASES = {
     "view": "click",
@@ -22,7 +24,7 @@ ALIASES = {
 }
 
 _OURS = {"decode_responses", "retry"}
-"""Options of redis-py in a URL that the app has to choose: it reads bytes, and waits for Redis."""
+"""Options of redis-py in a URL that the app sets itself: it reads bytes, and waits for Redis."""
 
 
 def _names(value: Any) -> Any:
@@ -84,16 +86,23 @@ def _redis(url: str) -> str:
     return url
 
 
-def _port_fits(place: str) -> bool:
-    """Say whether a place has no port, or one that there can be."""
+def _port_fits(address: str) -> bool:
+    """Return whether an address has no port or a possible one."""
     try:
-        return urlsplit(f"//{place}").port != 0
+        return urlsplit(f"//{address}").port != 0
     except ValueError:
         return False
 
 
+def _known_formats(formats: dict[str, str]) -> dict[str, str]:
+    if unknown := sorted(set(formats.values()) - set(FORMAT_NAMES)):
+        known = ", ".join(FORMAT_NAMES)
+        raise ValueError(f"there is no format {unknown[0]!r}; there are {known}")
+    return formats
+
+
 def _half_life(seconds: float) -> float:
-    """Below an hour, the ratings of today are too large for nine digits of a score."""
+    """Check a half-life. Below an hour, new ratings are too large for nine digits of a score."""
     if seconds and not 3_600 <= seconds <= 315_360_000:
         raise ValueError("0, or 3600 to 315360000 seconds are needed")
     return seconds
@@ -108,6 +117,10 @@ TopicNames = Annotated[
 ]
 Weights = Annotated[dict[str, float], NoDecode, BeforeValidator(_pairs), AfterValidator(_positive)]
 Labels = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
+Formats = Annotated[
+    dict[str, str], NoDecode, BeforeValidator(_pairs), AfterValidator(_known_formats)
+]
+Ids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 HalfLife = Annotated[float, AfterValidator(_half_life)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 KeyPrefix = Annotated[str, Field(pattern=r"^[^{}\s]{1,100}$")]

@@ -1,20 +1,21 @@
-"""The one frozen settings object, and the only reader of the environment."""
+"""The schema of the settings: names, types, bounds, defaults, and what each one means.
 
-import math
-import os
-from collections import Counter
-from functools import cache
-from typing import Literal
-from urllib.parse import urlsplit
+`docs/settings.md` is made from the docstrings of the fields.
+"""
 
-from pydantic import Field, ValidationError, model_validator
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streamapp.config.env_check import ENV_FILE, PREFIX, readable, refuse_unknown
+from streamapp.config.cross_checks import check_all
+from streamapp.config.env_check import ENV_FILE, PREFIX
 from streamapp.config.setting_types import (
     ALIASES,
     BrokerUrl,
+    Formats,
     HalfLife,
+    Ids,
     KeyPrefix,
     Labels,
     RedisUrl,
@@ -24,14 +25,9 @@ from streamapp.config.setting_types import (
     TopicOrNone,
     Weights,
 )
-from streamapp.core.events.event import EventRules
-from streamapp.core.histories.decay import Decay
-from streamapp.core.lists.blending import Blend
-from streamapp.core.lists.ranking import Measure, Rule
-from streamapp.errors import ConfigError
+from streamapp.core.events.orders import MAX_ORDER_ITEMS
+from streamapp.core.lists.ranking import Measure
 from streamapp.failpoints import EVERY_NAME
-
-_KNOWN_TYPES = {"click", "add_to_cart", "purchase"}
 
 
 class Settings(BaseSettings):
@@ -68,7 +64,16 @@ class Settings(BaseSettings):
     event_weights: Weights = {"click": 1.0, "add_to_cart": 3.0, "purchase": 5.0}
     """Weight of each event type, `type=weight,...`; over 0. Changes results."""
     event_aliases: Labels = ALIASES
-    """Other names of event types, `name=type,...`. Changes results."""
+    """Other names of event types, `name=type,...`; they replace the defaults. Changes results."""
+    event_formats: Formats = {}
+    """Format of the events of a topic, `topic=format,...`: `flat`, where a topic is not named;
+    `segment` (also RudderStack and PostHog), `ga4`, `snowplow`, `cloudevents`, `shopify`, `matomo`,
+    or `auto`, which decides by the envelope. Changes results."""
+    max_order_items: int = Field(MAX_ORDER_ITEMS, ge=1, le=10_000)
+    """Most distinct items of one order that count; the rest is a dead letter. Changes results."""
+    ignored_users: Ids = ()
+    """Ids, separated by commas, that trackers send for people they do not know, such as
+    `0,undefined,null`. Their events count for what is trending alone. Changes results."""
     key_mismatch: Literal["refuse", "accept"] = "refuse"
     """Whether an event whose record key is not its user id is refused as `key_mismatch`, or sent to
     the partition of its user all the same. Changes results."""
@@ -165,6 +170,9 @@ class Settings(BaseSettings):
     """Most records that one read of Kafka hands on."""
     redis_timeout: Seconds = 10.0
     """Seconds after which a Redis call counts as failed."""
+    redis_connections: int = Field(32, ge=1, le=10_000)
+    """Most connections to Redis at a time, on a cluster to each node. A call that finds none waits
+    for its turn. Not with `max_connections` in REDIS_URL."""
     stop_timeout: Seconds = 25.0
     """Seconds that a worker which is asked to end may take; where Kafka or Redis do not answer by
     then, it ends with exit code 1, and what was not stored is read again."""
@@ -175,94 +183,6 @@ class Settings(BaseSettings):
     """How much the worker says."""
 
     @model_validator(mode="after")
-    def _names_fit(self) -> "Settings":
-        targets = {*self.event_aliases.values(), *self.topic_types.values()}
-        if unknown := sorted(targets - set(self.event_weights) - _KNOWN_TYPES):
-            raise ValueError(f"EVENT_WEIGHTS has no weight for {', '.join(unknown)}")
-        if self.user_exclude == "bought" and "purchase" not in self.event_weights:
-            raise ValueError("USER_EXCLUDE=bought needs the weight of a purchase in EVENT_WEIGHTS")
-        for name in ("bought_together", "bought_after_view"):
-            if getattr(self, name) and "purchase" not in self.event_weights:
-                raise ValueError(f"{name.upper()} needs the weight of a purchase in EVENT_WEIGHTS")
-        if self.half_life and self.damping:
-            raise ValueError(
-                "DAMPING must be 0 with HALF_LIFE: what fades has no scale that it is added to"
-            )
-        if self.half_life and self.earliest_ts < 0:
-            raise ValueError("HALF_LIFE needs an EARLIEST_TS of 0 or more: it counts from 1970 on")
-        topics = Counter([*self.state_topics, self.lists_topic])
-        if twice := [name for name, times in topics.items() if times > 1]:
-            raise ValueError(f"{twice[0]} is named twice: each name must be of a topic of its own")
-        if self.content_neighbours and not self.catalogue_topic:
-            raise ValueError("CONTENT_NEIGHBOURS needs a CATALOGUE_TOPIC")
-        prefixes = self.list_prefix, self.state_prefix
-        if any(one.startswith(other) for one, other in (prefixes, reversed(prefixes))):
-            raise ValueError("neither of LIST_PREFIX and STATE_PREFIX must lie under the other")
+    def _fit_each_other(self) -> Self:
+        check_all(self)
         return self
-
-    @property
-    def bootstrap(self) -> list[str]:
-        """The brokers as `host:port`."""
-        return urlsplit(self.broker_url).netloc.split(",")
-
-    @property
-    def source_topics(self) -> tuple[str, ...]:
-        """The topics that others write to."""
-        catalogue = (self.catalogue_topic,) if self.catalogue_topic else ()
-        return *self.event_topics, *catalogue
-
-    @property
-    def state_topics(self) -> tuple[str, ...]:
-        """The topics whose records end up in the state."""
-        return *self.source_topics, *self.internal_topics
-
-    @property
-    def internal_topics(self) -> tuple[str, str]:
-        """Those of them that only this app writes to."""
-        return self.interactions_topic, self.deltas_topic
-
-    @property
-    def event_rules(self) -> EventRules:
-        """How events are read."""
-        types = {name: to for name, to in self.event_aliases.items() if to in self.event_weights}
-        return EventRules(
-            types=types | {kind: kind for kind in self.event_weights},
-            implied=self.topic_types,
-            earliest_ts=self.earliest_ts,
-            max_ahead_s=self.max_ahead_s,
-            max_record_bytes=self.max_record_bytes,
-            check_keys=self.key_mismatch == "refuse",
-        )
-
-    @property
-    def rule(self) -> Rule:
-        """What makes a list."""
-        return Rule(self.top_n, self.damping, self.min_support, self.measure)
-
-    @property
-    def user_rule(self) -> Blend:
-        """What makes a user's list."""
-        purchase = self.event_weights.get("purchase", math.inf)
-        exclude_from = {"seen": 0.0, "bought": purchase, "nothing": math.inf}[self.user_exclude]
-        return Blend(
-            self.top_n, self.user_depth, self.user_fading, rated=True, exclude_from=exclude_from
-        )
-
-    @property
-    def decay(self) -> Decay | None:
-        """How interactions fade; None where they do not."""
-        return Decay(self.half_life) if self.half_life else None
-
-
-@cache
-def load_settings() -> Settings:
-    """Return the settings of this process.
-
-    Raises:
-        ConfigError: a value is impossible; names the variable, the value and what is allowed.
-    """
-    try:
-        refuse_unknown(os.environ, Settings.model_fields)
-        return Settings()
-    except (ValidationError, OSError, UnicodeDecodeError) as error:
-        raise ConfigError(readable(error)) from None

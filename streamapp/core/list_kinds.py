@@ -1,16 +1,16 @@
-"""The kinds of lists, as keys and messages name them."""
+"""The kinds of lists, by the names in keys and messages."""
 
 ITEM = "item"
-"""The kind of the list of an item's neighbours."""
+"""The neighbours of an item."""
 
 BOUGHT_TOGETHER = "bought_together"
-"""The kind of the list of what is in one basket with an item."""
+"""The items that share baskets with an item."""
 
 BOUGHT_AFTER_VIEW = "bought_after_view"
-"""The kind of the list of what those buy who look at an item."""
+"""The items that users bought who viewed an item."""
 
 USER = "user"
-"""The kind of the list for a user."""
+"""The list for a user."""
 
 TRENDING = "trending"
-"""The kind of the list of what is trending."""
+"""The trending items, of all or of one category."""

@@ -1,6 +1,6 @@
 """A broker and a Redis-compatible server from wheels, on loopback, without Docker.
 
-Used by `streamapp embedded`, by the demo and by the tests; no worker needs it.
+Only `streamapp embedded`, the demo and the tests use it.
 """
 
 from streamapp.embedded.serve import serve

@@ -1,4 +1,4 @@
-"""Both servers until Ctrl-C: what `streamapp embedded` runs."""
+"""Runs both servers until Ctrl-C, for `streamapp embedded`."""
 
 import signal
 import sys
@@ -9,21 +9,21 @@ from streamapp.embedded.tansu import Tansu
 from streamapp.embedded.valkey import Valkey
 from streamapp.errors import StreamappError
 
-_LOOK_INTERVAL_S = 0.5
+_CHECK_INTERVAL_S = 0.5
 
 
 def serve(kafka_port: int, redis_port: int) -> None:
     """Run a broker and a Redis on loopback, until SIGINT or SIGTERM.
 
-    Prints the two settings that name them, ready to be copied into a shell, when both answer.
+    When both answer, it prints the two settings that name them, ready to be copied into a shell.
 
     Args:
-        kafka_port: Where the broker listens; 0 takes a free port.
-        redis_port: Where Redis listens; 0 takes a free port.
+        kafka_port: Port of the broker; 0 takes a free port.
+        redis_port: Port of Redis; 0 takes a free port.
 
     Raises:
         ConfigError: a port is taken, or the extra `embedded` is not installed.
-        StreamappError: a server does not start, or ends by itself.
+        StreamappError: a server does not start, or ends unasked.
     """
     end = Event()
     before = {
@@ -35,7 +35,7 @@ def serve(kafka_port: int, redis_port: int) -> None:
             sys.stdout.write(f"export STREAMAPP_BROKER_URL={broker.url}\n")
             sys.stdout.write(f"export STREAMAPP_REDIS_URL={redis.url}\n")
             sys.stdout.flush()
-            while not end.wait(_LOOK_INTERVAL_S):
+            while not end.wait(_CHECK_INTERVAL_S):
                 _check(broker, redis)
     finally:
         for number, handler in before.items():
@@ -45,4 +45,4 @@ def serve(kafka_port: int, redis_port: int) -> None:
 def _check(*servers: Server) -> None:
     for server in servers:
         if server.pid is None:
-            raise StreamappError(f"{server.name} ended: {server.last_words()}")
+            raise StreamappError(f"{server.name} ended: {server.log_tail()}")

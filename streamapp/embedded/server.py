@@ -1,9 +1,9 @@
 """A server as a child process on a loopback port, which never outlives its parent.
 
-Two things could tie the child to the parent. The parent-death signal of Linux follows the *thread*
-that started the child, and has to be set between fork and exec. The end of a pipe whose other end
-only the parent holds works on every Unix, from any thread, and however the parent dies. So a
-shell, the guard, waits for that end beside the server.
+Two mechanisms could tie the child to the parent. The parent-death signal of Linux follows the
+*thread* that started the child, and has to be set between fork and exec. A pipe whose other end
+only the parent holds works on every Unix, from any thread, and however the parent dies. So a shell,
+the guard, waits beside the server for the end of that pipe.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ exec 3<&0 </dev/null
 { read -r _ <&3 || { kill -KILL $$; rm -rf -- "$folder"; }; } &
 exec "$@" 3<&-
 """
-"""The server takes this shell's place and so its pid; a line on the pipe dismisses the guard."""
+"""The server replaces this shell and keeps its pid; a line on the pipe dismisses the guard."""
 
 _ATTEMPTS = 5
 _PROBE_INTERVAL_S = 0.01
@@ -44,16 +44,16 @@ def free_port() -> int:
 class Server(ABC):
     """A server that can be started, stopped, killed, and started again on the same port.
 
-    It works in a temporary folder of its own, which holds its log and its data, and which `close`
-    removes. It sees nothing of this process's environment. As a context manager it runs inside.
+    It works in a temporary folder of its own, which holds its log and its data. `close` removes the
+    folder. The server gets an empty environment. As a context manager it runs for the body.
 
     Attributes:
-        name: What people call it.
-        option: What chooses its port on the command line.
+        name: Its name in messages.
+        option: The option of the command line that sets its port.
         start_s: Seconds within which it must answer.
         stop_s: Seconds within which it must stop when asked; then it is killed.
-        keeps_data: Whether what it holds survives the end of its process.
-        port: Where it listens; with 0 a free one is taken at the first start.
+        keeps_data: Whether its data survives the end of its process.
+        port: Its port; with 0 a free one is taken at the first start.
         folder: Its folder, made at the first start.
     """
 
@@ -77,11 +77,11 @@ class Server(ABC):
 
     @abstractmethod
     def command(self) -> list[str]:
-        """Write what the server reads at start, and return the program with its arguments."""
+        """Write the files that the server reads at start; return the program with its arguments."""
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether this very server answers; a stranger on the same port does not count.
+        """Whether this server answers; another program on the same port does not count.
 
         Raises:
             OSError: nothing answers.
@@ -89,17 +89,17 @@ class Server(ABC):
 
     @property
     def pid(self) -> int | None:
-        """The process, None while it does not run."""
+        """The process id; None while it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
         """Start the server and return when it answers.
 
-        Somebody else may take a free port before the server does; then it tries another one.
+        If another program takes the free port first, the server tries another one.
 
         Raises:
             ConfigError: the chosen port is taken.
-            StreamappError: the server ends, or stays silent.
+            StreamappError: the server ends, or does not answer in time.
         """
         for _ in range(1 if self._settled else _ATTEMPTS):
             if self._settled:
@@ -114,10 +114,10 @@ class Server(ABC):
             self.kill()
             if silent:
                 break
-        raise StreamappError(f"{self.name} does not start: {self.last_words()}")
+        raise StreamappError(f"{self.name} does not start: {self.log_tail()}")
 
     def stop(self) -> None:
-        """End the server with SIGTERM, and with SIGKILL where that takes too long."""
+        """End the server with SIGTERM, and with SIGKILL if that takes too long."""
         if self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -139,7 +139,7 @@ class Server(ABC):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """Return the end of the server's log."""
         lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
         return "\n".join(lines[-_LAST_LINES:]) or "its log is empty"

@@ -12,9 +12,9 @@ from streamapp.core.counts.decayed_rows import by_item
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL
 from streamapp.errors import StateError
+from streamapp.store.slot.row_blob import packed_cells
 from streamapp.store.slot.slot import Slot
 
-_AS_OF_BYTES = 8
 _ITEM = np.dtype([("sum_sq", "<f8"), ("users", "<i8"), ("exponent", "<i8")])
 
 
@@ -113,9 +113,10 @@ class CountsMerge:
                     f"{where} is at offset {at}, ahead of its shard at {position}: "
                     "the state is not at rest; is a worker running?"
                 )
-            if len(content) % CELL.itemsize != _AS_OF_BYTES:
-                raise StateError(f"{where} is no row: it has {len(content) + 8} bytes")
-            packed.append(content[_AS_OF_BYTES:])
+            try:
+                packed.append(packed_cells(content))
+            except ValueError as error:
+                raise StateError(f"{where} is no row: {error}") from None
             sizes[place] = len(packed[-1]) // CELL.itemsize
         self.rows += len(packed)
         cells, own = np.frombuffer(b"".join(packed), CELL).copy(), np.repeat(rows, sizes)

@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from streamapp.config.settings import Settings
 from streamapp.core.counts.decayed_norms import DECAYED_NORM
 from streamapp.core.counts.norms import NORM
-from streamapp.core.counts.rows import CELL
 from streamapp.core.histories.history import entry_of
 from streamapp.core.shard.visibility import VISIBILITY
 from streamapp.core.trending.categories import CATEGORY
 from streamapp.core.trending.popularity import POPULARITY
 from streamapp.pipelines import Pipeline
+from streamapp.store.slot.blob import POSITION_BYTES
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, histories_tag, rows_tag
+from streamapp.store.slot.row_blob import row_bytes
 
 _STRING_BYTES = 16 + 24 + 12
-_POSITION_BYTES = 8
-_AS_OF_BYTES = 8
 _LIST_BYTES = len('{"v":1,"kind":"item","id":"","seq":100000,"as_of":1700000000.25,"items":[]}')
 _LISTED_BYTES = len('{"id":"","score":0.6738016797562081,"support":12},')
 _USER_LIST_BYTES = len(
@@ -28,7 +27,7 @@ _USER_LIST_BYTES = len(
 )
 _REASONED_BYTES = len('{"id":"","score":0.6738016797562081,"reason":"similar","because":""},')
 _LIST_ENTRY_BYTES = 3
-_PRODUCT_BYTES = _POSITION_BYTES + 60
+_PRODUCT_BYTES = POSITION_BYTES + 60
 """Of a product whose title and category have about 60 bytes."""
 
 _EXPIRY_BYTES = 24 + 12
@@ -113,8 +112,7 @@ def predict(
     history_key = SlotKeys(pipeline.state_prefix, histories_tag(partitions)).blob(name)
     row_key = SlotKeys(pipeline.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
     list_key = f"{settings.list_prefix}item:{name}"
-    history_bytes = _POSITION_BYTES + size.history * entry_of(pipeline.decay).itemsize
-    row_bytes = _POSITION_BYTES + _AS_OF_BYTES + row * CELL.itemsize
+    history_bytes = POSITION_BYTES + size.history * entry_of(pipeline.decay).itemsize
     listed = min(row, settings.top_n)
     list_bytes = _LIST_BYTES + size.id_bytes + listed * (_LISTED_BYTES + size.id_bytes)
     user_key = f"{settings.list_prefix}user:{name}"
@@ -128,7 +126,7 @@ def predict(
     ]
     return [
         KeyClass("histories", users, users * string_bytes(len(history_key), history_bytes)),
-        KeyClass("rows", items, items * string_bytes(len(row_key), row_bytes)),
+        KeyClass("rows", items, items * string_bytes(len(row_key), row_bytes(row))),
         KeyClass("lists", items, items * string_bytes(len(list_key), list_bytes)),
         KeyClass("user lists", size.live, size.live * user_list),
         KeyClass("audiences", partitions, size.live * note),
@@ -145,7 +143,7 @@ def _trends(size: Size, settings: Settings, shards: int) -> list[KeyClass]:
     """Return what categories take; each is taken to have full lists, and items in every shard."""
     categories, name = size.categories, "x" * size.id_bytes
     popular = min(settings.top_n, size.items // max(categories * shards, 1))
-    top = _allocated(_with_header(_POSITION_BYTES + popular * (_POPULAR_BYTES + size.id_bytes)))
+    top = _allocated(_with_header(POSITION_BYTES + popular * (_POPULAR_BYTES + size.id_bytes)))
     top += _TOP_BYTES + 2 * _allocated(_with_header(size.id_bytes))
     listed = min(settings.top_n, size.items // max(categories, 1))
     content = _LIST_BYTES + size.id_bytes + listed * (_TREND_BYTES + size.id_bytes)

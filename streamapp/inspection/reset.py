@@ -8,7 +8,7 @@ from streamapp.config.fingerprints import reading_text
 from streamapp.config.settings import Settings
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.keys import SlotKeys, pattern_of
-from streamapp.store.slot.manifest import read_generation
+from streamapp.store.slot.manifest import read_state_id
 from streamapp.store.slot.slot import Slot
 
 _AT_ONCE = 500
@@ -28,7 +28,7 @@ async def begin_at(
     redis: Redis, settings: Settings, pipeline: Pipeline, positions: Mapping[str, int]
 ) -> None:
     """Make empty slots, by tag, at these positions of their logs; the layout must be there."""
-    generation = await read_generation(redis, pipeline.state_prefix)
+    generation = await read_state_id(redis, pipeline.state_prefix)
     for tag, position in positions.items():
         slot = Slot(redis, SlotKeys(pipeline.state_prefix, tag), generation)
         kind, _, rest = tag.partition(":")

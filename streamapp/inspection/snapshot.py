@@ -17,9 +17,10 @@ from streamapp.core.messages.interaction_batch import partition_of
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
 from streamapp.pipelines import Pipeline
+from streamapp.store.slot.blob import has_content
 from streamapp.store.slot.head import Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, pattern_of, rows_tag
-from streamapp.store.slot.manifest import layout_key
+from streamapp.store.slot.manifest import manifest_key
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norms import read_norms
 
@@ -52,13 +53,13 @@ class Snapshot:
     as_of: float
 
 
-async def read_layout(redis: Redis, pipeline: Pipeline) -> dict[str, int]:
+async def read_manifest(redis: Redis, pipeline: Pipeline) -> dict[str, int]:
     """Return the number of partitions by topic that the state was begun with.
 
     Raises:
         StateError: there is no state.
     """
-    stored: Any = await redis.hgetall(layout_key(pipeline.state_prefix))
+    stored: Any = await redis.hgetall(manifest_key(pipeline.state_prefix))
     topics = pipeline.topics
     layout = {topic: int(stored[topic.encode()]) for topic in topics if topic.encode() in stored}
     if missing := [topic for topic in topics if topic not in layout]:
@@ -96,18 +97,18 @@ async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> S
 
     Cost: 24 bytes of memory a cell, three times that at the end.
     """
-    layout = await read_layout(redis, pipeline)
+    layout = await read_manifest(redis, pipeline)
     histories, rows = slots_of(redis, pipeline, layout)
     users = [await slot.head(HistoriesHead) or HistoriesHead() for slot in histories]
     shards = [await slot.head(ShardHead) or ShardHead() for slot in rows]
     total, collection = sum(head.blobs for head in shards), CountsMerge(len(shards))
     for shard, (slot, head) in enumerate(zip(rows, shards, strict=True)):
         norms = await read_norms(slot, head, pipeline.decay)
-        registry = await slot.registry()
+        registry = await slot.items.registry()
         owned = _owned(registry, shard, len(shards))
         collection.enter(registry.ids, norms, owned)
         for some in _portions(owned, head):
-            blobs = await slot.read(some.tolist())
+            blobs = await slot.blobs.read(some.tolist())
             collection.add(slot, some, blobs, head.position)
             advance(collection.rows, total)
     await check_still(redis, pipeline, [head.position for head in shards])
@@ -128,7 +129,7 @@ async def check_still(redis: Redis, pipeline: Pipeline, positions: Sequence[int]
     Raises:
         StateError: a shard moved.
     """
-    _, slots = slots_of(redis, pipeline, await read_layout(redis, pipeline))
+    _, slots = slots_of(redis, pipeline, await read_manifest(redis, pipeline))
     heads = [await slot.head(Head) or Head() for slot in slots]
     if [head.position for head in heads] != list(positions):
         raise StateError(
@@ -165,7 +166,7 @@ async def holds_histories(
             for user in users[start : start + _LISTS_AT_ONCE]:
                 tag = histories_tag(partition_of(user, partitions))
                 pipe.strlen(SlotKeys(pipeline.state_prefix, tag).blob(user))
-            held += [size > 8 for size in await pipe.execute()]
+            held += [has_content(size) for size in await pipe.execute()]
     return held
 
 

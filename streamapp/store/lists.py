@@ -9,7 +9,7 @@ import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.store.redis.scripts import Value, run
-from streamapp.store.slot.keys import GONE_LIFETIME_S, gone_key, list_name
+from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, list_name, tombstone_key
 
 _AT_ONCE = 250
 _CALLS = 32
@@ -77,10 +77,10 @@ class Lists:
         parts = await asyncio.gather(*(self._extend(kind, some) for some in self._portions(times)))
         return list(chain.from_iterable(parts))
 
-    async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
-        """Return the lists that stand now; b"" where there is none."""
+    async def get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
+        """Return the stored lists; b"" where there is none."""
         parts = await asyncio.gather(
-            *(self._standing(kind, some) for some in self._portions(names))
+            *(self._get_many(kind, some) for some in self._portions(names))
         )
         return list(chain.from_iterable(parts))
 
@@ -99,11 +99,11 @@ class Lists:
         keys: list[str] = []
         for name, _ in lists:
             key = self.key(kind, name)
-            keys += [key, gone_key(self._state_prefix, key)]
+            keys += [key, tombstone_key(self._state_prefix, key)]
         contents = [content for _, content in lists]
         arguments: list[Value] = [
             seq,
-            GONE_LIFETIME_S,
+            TOMBSTONE_LIFETIME_S,
             _packed(expire_at),
             np.array([len(content) for content in contents], "<u4").tobytes(),
             b"".join(contents),
@@ -122,7 +122,7 @@ class Lists:
             there = await run(self._redis, "extend-lists", keys, [times])
         return [name for (name, _), found in zip(expire_at, there, strict=True) if not found]
 
-    async def _standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
+    async def _get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
         keys = [self.key(kind, name) for name in names]
         async with self._calls:
             values: list[bytes | None] = await self._redis.mget(keys)  # type: ignore[assignment]

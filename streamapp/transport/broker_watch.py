@@ -1,4 +1,4 @@
-"""Says when no broker answers: aiokafka waits by itself, and tells only what failed."""
+"""Logs when no broker answers: aiokafka waits by itself, and logs only single failures."""
 
 import asyncio
 import logging
@@ -6,20 +6,22 @@ from typing import NoReturn
 
 from aiokafka.client import AIOKafkaClient
 
+from streamapp.retry_log import should_log
+
 logger = logging.getLogger(__name__)
 
 _WATCH_S = 2.0
 
 _PATIENCE_S = 5.0
-"""How long an answer may take."""
+"""Longest time for an answer."""
 
 
 async def watch_brokers(client: AIOKafkaClient, url: str) -> NoReturn:
-    """Ask for what every broker knows, again and again, and say so now and then if none tells.
+    """Ask for the cluster's metadata every few seconds, and log when no broker answers.
 
     Args:
         client: The client, connected.
-        url: What people call the brokers.
+        url: The brokers, as the operator named them.
     """
     failures = 0
     while True:
@@ -28,7 +30,7 @@ async def watch_brokers(client: AIOKafkaClient, url: str) -> NoReturn:
             failures = 0
             continue
         failures += 1
-        if failures in {2, 8} or failures % 30 == 0:
+        if should_log(failures):
             logger.warning("kafka does not answer at %s, attempt %d; waiting for it", url, failures)
 
 

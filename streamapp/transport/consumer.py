@@ -7,82 +7,24 @@ commits what the state holds.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, ClassVar, Protocol, cast
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
-import aiokafka
-import faust
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, AppT, Message
-from faust.types.transports import ConsumerT
-from yarl import URL
+from faust.types import TP, Message
 
-from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
-from streamapp.failpoints import Failpoints
-from streamapp.transport.lenient_headers import read_any_name
+from streamapp.transport.consumer_thread import ConsumerThread
 from streamapp.transport.offsets import read_offsets
-from streamapp.transport.records import Offsets, RecordBatch
+from streamapp.transport.partition_owner import PartitionOwner
+from streamapp.transport.records import RecordBatch
+
+if TYPE_CHECKING:
+    from streamapp.transport.faust_transport import Transport
 
 _IDLE_WAIT_S = 1.0
 _BUSY_WAIT_S = 0.02
-
-
-class PartitionOwner(Protocol):
-    """Processes the partitions that the consumer reads."""
-
-    async def drop(self) -> None:
-        """Stop work on all partitions."""
-        ...
-
-    async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
-        """Take over these partitions and no others; return where to start reading each."""
-        ...
-
-    def epoch(self, tp: TP) -> int:
-        """Return a number that changes whenever reading of `tp` starts again."""
-        ...
-
-    def hungry(self, tps: Iterable[TP]) -> set[TP]:
-        """Return the partitions that can take more records."""
-        ...
-
-    def fence(self, tp: TP) -> int | None:
-        """Return the first offset that the stored state does not hold yet."""
-        ...
-
-
-class RecordBatchSchema(faust.Schema[None, RecordBatch]):
-    """Passes a record batch through Faust unchanged."""
-
-    def loads_key(self, app: Any, message: Any, **_: Any) -> None:
-        """Keys stay with their records."""
-
-    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
-        """Return the record batch."""
-        return message.value
-
-
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Runs aiokafka; adds the settings that Faust does not pass on."""
-
-    transport: "Transport"
-
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        read_any_name()
-        consumer = super()._create_worker_consumer(transport)
-        settings = self.transport.settings
-        # Faust passes 1500 ms, and ties the isolation level to its own transactions.
-        consumer._fetch_max_wait_ms = settings.fetch_max_wait_ms  # noqa: SLF001
-        consumer._isolation_level = "read_committed"  # noqa: SLF001
-        return cast("aiokafka.AIOKafkaConsumer", consumer)
-
-    async def check_group(self) -> None:
-        """Raise the group's refusal, which aiokafka keeps for the next read."""
-        coordinator = self._consumer._coordinator if self._consumer else None  # noqa: SLF001
-        if coordinator is not None:
-            coordinator.check_errors()
 
 
 class Consumer(driver.Consumer):
@@ -145,12 +87,12 @@ class Consumer(driver.Consumer):
             await self.can_resume_flow.wait()
         async with self._reading:
             assigned = self._get_active_partitions()
-            hungry = self.owner.hungry(assigned)
-            epochs = {tp: self.owner.epoch(tp) for tp in hungry}
+            ready = self.owner.with_capacity(assigned)
+            epochs = {tp: self.owner.epoch(tp) for tp in ready}
             generation = self.app.consumer_generation_id
-            wait = _IDLE_WAIT_S if len(hungry) == len(assigned) else _BUSY_WAIT_S
-            fetched = await self._getmany(active_partitions=hungry, timeout=wait) if hungry else {}
-        if not hungry:
+            wait = _IDLE_WAIT_S if len(ready) == len(assigned) else _BUSY_WAIT_S
+            fetched = await self._getmany(active_partitions=ready, timeout=wait) if ready else {}
+        if not ready:
             await self.sleep(_BUSY_WAIT_S)
         for tp, records in fetched.items():
             if not self.flow_active or generation != self.app.consumer_generation_id:
@@ -170,32 +112,7 @@ class Consumer(driver.Consumer):
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         self.transport.failpoints.reach("consumer.commit-due")
-        return self.owner.fence(tp)
+        return self.owner.stored_position(tp)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: the committed offset does not come from acknowledgements."""
-
-
-class Transport(driver.Transport):
-    """Faust's aiokafka transport with this consumer.
-
-    Attributes:
-        settings: What the operator set.
-        owner: Processes the partitions that are read.
-        failpoints: Where this process is to die, in tests.
-    """
-
-    Consumer: ClassVar[type[ConsumerT]] = Consumer
-
-    def __init__(
-        self,
-        url: list[URL],
-        app: AppT,
-        settings: Settings,
-        owner: PartitionOwner,
-        failpoints: Failpoints,
-    ) -> None:
-        super().__init__(url, app)
-        self.settings = settings
-        self.owner = owner
-        self.failpoints = failpoints

@@ -1,8 +1,12 @@
-r"""Transport. Reads records that have headers whose names are not UTF-8.
+r"""Lets aiokafka read records with header names that are not UTF-8.
 
-Kafka takes such names, and aiokafka ends with UnicodeDecodeError when it reads one, again after
-each restart. A record batch that it cannot read for that reason is read once more by its parser in
-Python, which is slower, with a name that shows what is not UTF-8: `\xff`.
+Kafka accepts such names. aiokafka up to and including 0.14.0 raises UnicodeDecodeError when it
+reads one, again after each restart, so one record of a tracker would stop its partition for ever.
+This module reads such a record batch a second time, by aiokafka's slower parser in Python, and
+shows the bytes that are not UTF-8 as `\xff`.
+
+The patch is for the whole process. Delete this file with the first pinned version of aiokafka that
+reads such names: `tests/contract/test_header_names.py` fails then. No issue of aiokafka is known.
 """
 
 from collections.abc import Iterator
@@ -14,17 +18,17 @@ from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
 _LENGTH = Struct(">8xi")
-"""How a batch begins: its first offset, and how many bytes follow."""
+"""The start of a batch: its first offset, and the number of bytes that follow."""
 
 
 def read_any_name() -> None:
-    """Let all consumers of this process read such records; again changes nothing."""
+    """Let all consumers of this process read such records; a second call changes nothing."""
     fetcher.MemoryRecords = _Batches
     fetcher.PartitionRecords = _Records
 
 
 class _Batches:
-    """What one fetch brought from a partition, as aiokafka's `MemoryRecords`."""
+    """The batches of one fetch from a partition, as aiokafka's `MemoryRecords`."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -34,11 +38,11 @@ class _Batches:
         self.size_in_bytes = self._batches.size_in_bytes
 
     def has_next(self) -> bool:
-        """Say whether there is another batch."""
+        """Return whether there is another batch."""
         return self._again or bool(self._batches.has_next())
 
     def next_batch(self) -> Any:
-        """Return the next batch, or the last one once more."""
+        """Return the next batch, or after `go_back` the last one again."""
         if self._again:
             self._again = False
             return _Lenient(self._last())
@@ -46,7 +50,7 @@ class _Batches:
         return self._batches.next_batch()
 
     def go_back(self) -> None:
-        """Have the batch that was given last be the next, with names that need not be UTF-8."""
+        """Return the last batch again on the next call, and accept any header name in it."""
         self._again = True
 
     def _last(self) -> bytes:
@@ -66,7 +70,7 @@ class _Records(fetcher.PartitionRecords):  # type: ignore[misc]
             try:
                 yield from super()._unpack_records()
             except UnicodeDecodeError:
-                # What was returned of the batch lies below the next offset, and is skipped.
+                # Records that were returned already are below the next offset, and are skipped.
                 self._records.go_back()
             else:
                 return
@@ -83,11 +87,11 @@ class _Lenient(_DefaultRecordBatchPy):  # type: ignore[misc]
 
 
 class _AnyText(bytearray):
-    """Bytes of which every part can be decoded."""
+    """Bytes that decode without errors, in every slice."""
 
-    def __getitem__(self, place: Any) -> Any:
-        found = super().__getitem__(place)
-        return _AnyText(found) if isinstance(place, slice) else found
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return _AnyText(found) if isinstance(index, slice) else found
 
     def decode(self, *_: str) -> str:
         """Return them as text."""

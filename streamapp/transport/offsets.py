@@ -1,4 +1,4 @@
-"""Where partitions begin and end."""
+"""Questions to Kafka about partitions: where they begin and end, and what they hold."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -9,29 +9,30 @@ from aiokafka.errors import KafkaConnectionError
 
 from streamapp.config.settings import Settings
 from streamapp.errors import StateError, UnansweredError
+from streamapp.transport.connection import client_options
 from streamapp.transport.lenient_headers import read_any_name
 from streamapp.transport.records import TP, Offsets, RecordFingerprint
 
 _PATIENCE_S = 60.0
-"""Longer than a broker needs to come back."""
+"""Longest wait for an answer; a broker needs less to come back."""
 
 _RETRY_S = 0.2
 
 
 @asynccontextmanager
 async def observer(settings: Settings, question: str) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a consumer that belongs to no group; wait for a broker that is not there.
+    """Yield a consumer outside any group; wait while no broker answers.
 
     Args:
         settings: Where Kafka is.
-        question: What Kafka is asked, for the message.
+        question: The question to Kafka, for the error message.
 
     Raises:
-        UnansweredError: what is done with the consumer takes longer than `_PATIENCE_S`.
+        UnansweredError: the body of the `with` takes longer than `_PATIENCE_S`.
     """
     read_any_name()
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap,
+        **client_options(settings),
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         auto_offset_reset="none",
         enable_auto_commit=False,
@@ -50,7 +51,7 @@ async def observer(settings: Settings, question: str) -> AsyncIterator[AIOKafkaC
 
 
 async def _start(consumer: AIOKafkaConsumer) -> None:
-    """Start a consumer, again and again while no broker answers."""
+    """Start a consumer; try again while no broker answers."""
     while True:
         try:
             await consumer.start()
@@ -63,10 +64,10 @@ async def _start(consumer: AIOKafkaConsumer) -> None:
 async def read_offsets(
     settings: Settings, tps: Iterable[TP], committed: Mapping[TP, int | None]
 ) -> dict[TP, Offsets]:
-    """Return what Kafka says of partitions.
+    """Return the offsets that Kafka knows of partitions.
 
-    The end is what a fetch reports: the embedded broker answers the question for the latest offset
-    with the first offset of the last batch.
+    The end is the larger one of two answers. A fetch reports it exactly. Tansu, the embedded
+    broker, answers the question for the latest offset with the first offset of the last batch.
 
     Raises:
         StateError: the broker does not answer within `_PATIENCE_S`.
@@ -87,10 +88,10 @@ async def read_offsets(
 
 
 async def pass_gaps(settings: Settings, positions: Mapping[TP, int]) -> dict[TP, int]:
-    """Return the offset of the next record from each position on, or where such are to come.
+    """Return the offset of the next record from each position on, or of the end.
 
-    The marks of transactions use offsets, and records of aborted ones are none: a position behind
-    the last record may lie before the end of its partition for ever.
+    Transaction markers and records of aborted transactions use offsets, but are never read. So a
+    position behind the last record may stay below the end of its partition for ever.
 
     Raises:
         StateError: the broker does not answer within `_PATIENCE_S`.
@@ -114,32 +115,40 @@ async def pass_gaps(settings: Settings, positions: Mapping[TP, int]) -> dict[TP,
     return passed
 
 
-async def check_marks(settings: Settings, marks: Mapping[TP, RecordFingerprint]) -> None:
-    """Refuse partitions whose record at a mark is another one than was applied.
+async def check_fingerprints(
+    settings: Settings, fingerprints: Mapping[TP, RecordFingerprint]
+) -> None:
+    """Refuse partitions that hold another record at an offset than the one that was applied.
 
-    A record that the topic no longer keeps cannot be compared and is taken for granted.
+    A record that the topic no longer keeps cannot be compared; it counts as equal.
 
     Raises:
-        StateError: a topic was made anew under its old name.
+        StateError: a topic was deleted and made again under its name.
         UnansweredError: the broker does not answer within `_PATIENCE_S`.
     """
-    if not marks:
+    if not fingerprints:
         return
     async with observer(settings, "which records it holds") as consumer:
-        beginnings = await consumer.beginning_offsets([TopicPartition(*tp) for tp in marks])
-        left = {TopicPartition(*tp): mark for tp, mark in marks.items()
-                if mark.offset >= beginnings[TopicPartition(*tp)]}  # fmt: skip
+        beginnings = await consumer.beginning_offsets([TopicPartition(*tp) for tp in fingerprints])
+        left = {
+            TopicPartition(*tp): fingerprint
+            for tp, fingerprint in fingerprints.items()
+            if fingerprint.offset >= beginnings[TopicPartition(*tp)]
+        }
         consumer.assign(list(left))
-        for tp, mark in left.items():
-            consumer.seek(tp, mark.offset)
+        for tp, fingerprint in left.items():
+            consumer.seek(tp, fingerprint.offset)
         while left:
             fetched = await consumer.getmany(*left, timeout_ms=settings.fetch_max_wait_ms)
-            for tp, mark in list(left.items()):
+            for tp, fingerprint in list(left.items()):
                 end = consumer.highwater(tp)
                 if tp in fetched:
                     found = fetched[tp][0]
-                    same = found.offset > mark.offset or RecordFingerprint.of(found) == mark
-                elif end is not None and end <= mark.offset:
+                    same = (
+                        found.offset > fingerprint.offset
+                        or RecordFingerprint.of(found) == fingerprint
+                    )
+                elif end is not None and end <= fingerprint.offset:
                     same = False
                 else:
                     continue
@@ -147,6 +156,6 @@ async def check_marks(settings: Settings, marks: Mapping[TP, RecordFingerprint])
                 if not same:
                     raise StateError(
                         f"{tp.topic}[{tp.partition}] does not hold the record at offset "
-                        f"{mark.offset} that was applied: the topic was made anew. "
+                        f"{fingerprint.offset} that was applied: the topic was made anew. "
                         "Use another GROUP_ID and STATE_PREFIX to start anew"
                     )

@@ -1,9 +1,9 @@
-"""Sends messages and returns when the broker has them, in order and without holes.
+"""Sends messages and returns when the broker has them, in order and without gaps.
 
-Messages for one partition go out in record batches that the broker appends whole, and the next
-batch of that partition is sent when the one before is acknowledged. So a reader sees each
-publisher's messages in order, perhaps twice, never with one missing in between. What several
-callers bring meanwhile goes out together: a broker that is slow gets fewer and larger batches.
+Messages for one partition go out in record batches, which the broker appends whole. The next batch
+of a partition is sent when the previous one is acknowledged. So a reader sees the messages of each
+producer in order, perhaps twice, never with one missing in between. Messages that several callers
+bring in the meantime go out together: a slow broker gets fewer and larger batches.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streamapp.config.settings import Settings
 from streamapp.transport.broker_watch import watch_brokers
+from streamapp.transport.connection import client_options
 
 logger = logging.getLogger(__name__)
 
 MAX_BATCH_BYTES = 1_000_000
-"""Size to which record batches are filled."""
+"""Size up to which a record batch is filled."""
 
 MAX_MESSAGE_BYTES = 16_777_216
-"""Largest message; the internal topics and those of dead letters are created to allow it."""
-
+"""Largest message; internal topics and dead letter topics are created to allow it."""
 
 _RETRY_S = 0.1
-_MOST_RETRY_S = 5.0
-"""Half of the first pause before a batch is sent again, and the longest; each is twice the last."""
+_MAX_RETRY_S = 5.0
+"""Half of the first pause before a retry, and the longest pause; each is twice the previous."""
 
 
 class Outgoing(NamedTuple):
@@ -45,27 +45,27 @@ class Outgoing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Parcel:
-    """What one caller brings for one partition, and waits for."""
+class _Delivery:
+    """The messages of one caller for one partition, and the future that the caller awaits."""
 
     messages: Sequence[Outgoing]
     acknowledged: asyncio.Future[None]
 
 
 class Producer:
-    """A Kafka producer that is patient: it repeats what failed until it is acknowledged."""
+    """A Kafka producer that retries until the broker has acknowledged every message."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._waiting: dict[tuple[str, int], list[_Parcel]] = {}
+        self._waiting: dict[tuple[str, int], list[_Delivery]] = {}
         self._sending: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Connect."""
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.bootstrap,
+            **client_options(self._settings),
             acks="all",
             max_batch_size=MAX_MESSAGE_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,
@@ -75,7 +75,7 @@ class Producer:
         self._watch = asyncio.create_task(watch)
 
     async def stop(self) -> None:
-        """Disconnect; everything that `deliver` returned for is with the broker."""
+        """Disconnect; the broker has every message for which `deliver` returned."""
         if self._watch is not None:
             self._watch.cancel()
         if self._producer is not None:
@@ -91,18 +91,18 @@ class Producer:
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
         """Send messages by (topic, partition); return when all of them are acknowledged."""
-        parcels = {
-            target: _Parcel(some, asyncio.get_running_loop().create_future())
+        deliveries = {
+            target: _Delivery(some, asyncio.get_running_loop().create_future())
             for target, some in messages.items()
         }
-        for target, parcel in parcels.items():
-            self._waiting.setdefault(target, []).append(parcel)
+        for target, delivery in deliveries.items():
+            self._waiting.setdefault(target, []).append(delivery)
             if target not in self._sending:
                 self._sending[target] = asyncio.create_task(self._send(target))
-        await asyncio.gather(*(parcel.acknowledged for parcel in parcels.values()))
+        await asyncio.gather(*(delivery.acknowledged for delivery in deliveries.values()))
 
     async def settled(self, within_s: float) -> bool:
-        """Return when nothing is on its way to the broker, or after so long; say which it was."""
+        """Wait until no message is in flight, for so long at most; return whether none is."""
         if not self._sending:
             return True
         _, late = await asyncio.wait(self._sending.values(), timeout=within_s)
@@ -111,36 +111,36 @@ class Producer:
     @property
     def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
-            raise RuntimeError("the publisher was not started")
+            raise RuntimeError("the producer was not started")
         return self._producer
 
     async def _send(self, target: tuple[str, int]) -> None:
-        """Send what waits for a partition, and what comes in meanwhile, until there is no more."""
+        """Send all waiting messages of a partition, and those that come in the meantime."""
         try:
-            while parcels := self._waiting.pop(target, []):
-                await self._send_together(*target, parcels)
+            while deliveries := self._waiting.pop(target, []):
+                await self._send_together(*target, deliveries)
         finally:
             del self._sending[target]
 
-    async def _send_together(self, topic: str, partition: int, parcels: list[_Parcel]) -> None:
-        """Send parcels, as often as it takes; what nobody waits for any more is left out."""
-        waiting = [parcel for parcel in parcels if not parcel.acknowledged.done()]
-        messages = list(chain.from_iterable(parcel.messages for parcel in waiting))
+    async def _send_together(self, topic: str, partition: int, deliveries: list[_Delivery]) -> None:
+        """Send deliveries; skip those whose caller has stopped waiting."""
+        waiting = [delivery for delivery in deliveries if not delivery.acknowledged.done()]
+        messages = list(chain.from_iterable(delivery.messages for delivery in waiting))
         failure: Exception | None = None
         try:
-            await self._insist(topic, partition, messages, waiting)
-        except Exception as error:  # noqa: BLE001 - it is for those who wait
+            await self._send_until_acknowledged(topic, partition, messages, waiting)
+        except Exception as error:  # noqa: BLE001 - the callers get it
             failure = error
-        for parcel in waiting:
-            if parcel.acknowledged.done():
+        for delivery in waiting:
+            if delivery.acknowledged.done():
                 continue
             if failure is None:
-                parcel.acknowledged.set_result(None)
+                delivery.acknowledged.set_result(None)
             else:
-                parcel.acknowledged.set_exception(failure)
+                delivery.acknowledged.set_exception(failure)
 
-    async def _insist(
-        self, topic: str, partition: int, messages: Sequence[Outgoing], waiting: list[_Parcel]
+    async def _send_until_acknowledged(
+        self, topic: str, partition: int, messages: Sequence[Outgoing], waiting: list[_Delivery]
     ) -> None:
         start = attempt = 0
         while start < len(messages) and not all(one.acknowledged.done() for one in waiting):
@@ -153,7 +153,7 @@ class Producer:
                     "%s[%d] does not take messages, attempt %d (%s); trying again",
                     topic, partition, attempt, type(error).__name__,
                 )  # fmt: skip
-                await asyncio.sleep(min(_RETRY_S * 2**attempt, _MOST_RETRY_S))
+                await asyncio.sleep(min(_RETRY_S * 2**attempt, _MAX_RETRY_S))
             else:
                 start, attempt = end, 0
 

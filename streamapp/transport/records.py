@@ -1,4 +1,4 @@
-"""A record batch: what one read of Kafka brought from one partition."""
+"""Records as they come from Kafka, and what identifies them."""
 
 import time
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from zlib import crc32
 
 import aiokafka
 
-from streamapp.core.events.event import Record
+from streamapp.core.events.rules import Record
 
 if TYPE_CHECKING:
     from faust.types import TP as TP  # noqa: PLC0414 - for others to import from here
 else:
-    # The same pair under another name: commands need no Faust, which takes long to import.
+    # The same pair under another name: Faust takes long to import, and commands need none of it.
     TP = aiokafka.TopicPartition
 
 
@@ -25,12 +25,12 @@ class KafkaRecord(Record, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
-    """Records of one partition, in order.
+    """The records that one read brought from one partition, in order.
 
     Attributes:
         tp: Topic and partition.
         records: At least one record.
-        epoch: Which opening of the partition they were read in; older ones are void.
+        epoch: The opening of the partition that they belong to; batches of older ones are void.
         read_at: Monotonic time in seconds.
     """
 
@@ -47,7 +47,7 @@ class RecordBatch:
 
 @dataclass(frozen=True, slots=True)
 class RecordFingerprint:
-    """The last record that was applied: tells a topic from one made anew under its name.
+    """Offset and checksum of a record: recognises a topic that was deleted and made again.
 
     Attributes:
         offset: Its offset.
@@ -59,29 +59,29 @@ class RecordFingerprint:
 
     @classmethod
     def of(cls, record: KafkaRecord) -> "RecordFingerprint":
-        """Return the mark of a record."""
+        """Return the fingerprint of a record."""
         head = b"%d %d " % (record.timestamp, len(record.key or b""))
         return cls(record.offset, crc32(head + (record.key or b"") + (record.value or b"")))
 
     @classmethod
     def decode(cls, text: bytes) -> "RecordFingerprint | None":
-        """Return the mark that `encode` wrote; None of an empty text."""
+        """Return the fingerprint that `encode` wrote; None for an empty text."""
         offset, _, checksum = text.partition(b":")
         return cls(int(offset), int(checksum)) if offset else None
 
     def encode(self) -> bytes:
-        """Return the mark as a head carries it."""
+        """Return the fingerprint as a head stores it."""
         return b"%d:%d" % (self.offset, self.checksum)
 
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """What Kafka says of one partition.
+    """The offsets that Kafka knows of one partition.
 
     Attributes:
-        beginning: First offset that is there.
+        beginning: Offset of the first record that the topic still holds.
         end: Offset behind the last record.
-        committed: What the group committed, or None.
+        committed: The offset that the group committed, or None.
     """
 
     beginning: int

@@ -1,4 +1,4 @@
-"""The topics the app needs: which exist, which are missing, and making them."""
+"""The topics that the app needs, and making those that are missing."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StateError
 from streamapp.pipelines import pipelines
+from streamapp.transport.connection import broker_addresses, client_options
 from streamapp.transport.producer import MAX_MESSAGE_BYTES
 
 _WEEK_MS = str(7 * 24 * 3600 * 1000)
@@ -22,7 +23,7 @@ class Topic:
     Attributes:
         name: Its name.
         purpose: What it carries, for people.
-        config: Topic settings it is made with.
+        config: The topic settings with which it is made.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Topic:
 
 
 def needed_topics(settings: Settings) -> list[Topic]:
-    """Return the topics that a worker with these settings needs."""
+    """Return the topics that the app needs under these settings."""
     large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
     internal = {"cleanup.policy": "delete", "retention.ms": _WEEK_MS, **large}
     events = [Topic(name, "events") for name in settings.event_topics]
@@ -60,13 +61,13 @@ async def administration(settings: Settings) -> AsyncIterator[AIOKafkaAdminClien
     Raises:
         ConfigError: no broker can be reached.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=10_000)
     try:
         await admin.start()
     except KafkaError as error:
         await admin.close()
         raise ConfigError(
-            f"STREAMAPP_BROKER_URL: no kafka at {', '.join(settings.bootstrap)} ({error})"
+            f"STREAMAPP_BROKER_URL: no kafka at {', '.join(broker_addresses(settings))} ({error})"
         ) from None
     try:
         yield admin

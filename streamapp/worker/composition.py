@@ -9,15 +9,18 @@ from faust.types import AgentT
 from streamapp.agents.runtime.assignment import Assignment
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.item_list_cache import ItemListCache
+from streamapp.agents.runtime.stage import Stage
 from streamapp.config.settings import Settings
 from streamapp.errors import StreamappError
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline, pipelines
 from streamapp.store.lists import lists_of
 from streamapp.store.redis.connection import connect
-from streamapp.transport.consumer import Consumer, RecordBatchSchema, Transport
-from streamapp.transport.offsets import check_marks, read_offsets
+from streamapp.transport.consumer import Consumer
+from streamapp.transport.faust_transport import Transport
+from streamapp.transport.offsets import check_fingerprints, read_offsets
 from streamapp.transport.producer import Producer
+from streamapp.transport.record_schema import RecordBatchSchema
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 from streamapp.worker.faust_app import METADATA_MAX_AGE_S, FaustApp
 from streamapp.worker.process_end import end_process, start_stop_timer
@@ -43,10 +46,8 @@ class WorkerApp(FaustApp):
         super().__init__(settings)
         self.settings = settings
         self.context = _context(settings)
-        stages = StageFactory(self.context)
-        self.assignment = Assignment(
-            stages.make, stages.group_of, self._offsets, self._seek, self._check, end_process
-        )
+        self._stages = StageFactory(self.context)
+        self.assignment = Assignment(self)
         self.transport = Transport(
             self.conf.broker_consumer, self, settings, self.assignment, self.context.failpoints
         )
@@ -62,7 +63,7 @@ class WorkerApp(FaustApp):
         prepare_process(self.settings)
         try:
             await check_servers(self.settings, self.context.redis)
-            await self.context.publisher.start()
+            await self.context.producer.start()
         except StreamappError as error:
             end_process(error)
         await super().on_start()
@@ -79,7 +80,7 @@ class WorkerApp(FaustApp):
         start_stop_timer(self.settings.stop_timeout)
         await self.assignment.finish()
         await super().on_stop()
-        await self.context.publisher.stop()
+        await self.context.producer.stop()
         await self.context.redis.aclose()
 
     async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
@@ -93,17 +94,32 @@ class WorkerApp(FaustApp):
         broker has them (ADR-0006), unless it dies before that.
         """
         await self.assignment.drop()
-        if not await self.context.publisher.settled(_RELEASE_S):
+        if not await self.context.producer.settled(_RELEASE_S):
             logger.warning("partitions are released with messages in flight to the broker")
 
-    async def _offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
+    def task_of(self, tp: TP) -> str:
+        """Return the name of the task of a partition."""
+        return self._stages.task_of(tp)
+
+    async def open_stage(self, offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stage:
+        """Return a stage for the partitions of one task, made from their stored state."""
+        return await self._stages.open(offsets, lists_suspect=lists_suspect)
+
+    async def read_offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
+        """Ask Kafka about partitions."""
         return await read_offsets(self.settings, stored, stored)
 
-    async def _check(self, marks: Mapping[TP, RecordFingerprint | None]) -> None:
-        await check_marks(self.settings, {tp: mark for tp, mark in marks.items() if mark})
-
-    async def _seek(self, positions: Mapping[TP, int]) -> None:
+    async def seek(self, positions: Mapping[TP, int]) -> None:
+        """Let the consumer read partitions from other offsets on."""
         await cast("Consumer", self.consumer).seek_to(positions)
+
+    async def check_fingerprints(self, applied: Mapping[TP, RecordFingerprint | None]) -> None:
+        """Check that topics still hold records that were applied."""
+        await check_fingerprints(self.settings, {tp: one for tp, one in applied.items() if one})
+
+    def fail(self, error: BaseException) -> None:
+        """End the process without acknowledging anything."""
+        end_process(error)
 
     async def _check_group(self) -> None:
         await cast("Consumer", self.consumer).check_group()

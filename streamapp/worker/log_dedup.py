@@ -1,4 +1,4 @@
-"""What a library says again and again is logged once in a while."""
+"""Passes repeated messages of a library to the log only once in a while."""
 
 import copy
 import logging
@@ -8,29 +8,28 @@ from typing import NamedTuple
 _INTERVAL_S = 10.0
 
 
-class _Said(NamedTuple):
-    """When a message was passed on, and how often it was left out since."""
+class _Passed(NamedTuple):
+    """When a message was passed on, and how often it was suppressed since."""
 
     at: float
-    left_out: int
+    suppressed: int
 
 
-class _Sparing(logging.Handler):
-    """Passes a message on, and then none like it for `_INTERVAL_S`; only debugging sees them all.
+class _Deduplicator(logging.Handler):
+    """Passes a message on, and then suppresses equal ones for `_INTERVAL_S`.
 
-    Like it is what the same logger says in the same words, to the last digit: nothing that is said
-    once is left out.
+    Two messages are equal if logger, level, text and exception are. Debug messages all pass.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, int, str, str], _Said] = {}
+        self._said: dict[tuple[str, int, str, str], _Passed] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass a record on to the root logger, or leave it out."""
+        """Pass a record on to the root logger, or suppress it."""
         try:
             due = self._due(record)
-        except Exception:  # noqa: BLE001 - what handlers do where a message has wrong arguments
+        except Exception:  # noqa: BLE001 - as handlers do if a message has wrong arguments
             self.handleError(record)
         else:
             if due is not None:
@@ -42,23 +41,23 @@ class _Sparing(logging.Handler):
         now, text = time.monotonic(), record.getMessage()
         failure = repr(record.exc_info[1]) if record.exc_info else ""
         key = (record.name, record.levelno, text, failure)
-        before = self._said.get(key, _Said(-_INTERVAL_S, 0))
+        before = self._said.get(key, _Passed(-_INTERVAL_S, 0))
         if now - before.at < _INTERVAL_S:
-            self._said[key] = before._replace(left_out=before.left_out + 1)
+            self._said[key] = before._replace(suppressed=before.suppressed + 1)
             return None
         self._said = {one: said for one, said in self._said.items()
                       if now - said.at < 2 * _INTERVAL_S}  # fmt: skip
-        self._said[key] = _Said(now, 0)
-        if not before.left_out:
+        self._said[key] = _Passed(now, 0)
+        if not before.suppressed:
             return record
-        told = copy.copy(record)
-        told.msg, told.args = f"{text} ({before.left_out} more like it were left out)", ()
-        return told
+        summary = copy.copy(record)
+        summary.msg, summary.args = f"{text} ({before.suppressed} more like it were left out)", ()
+        return summary
 
 
 def deduplicate_logs(name: str) -> None:
-    """Let a logger and all below it say the same once in `_INTERVAL_S`; again changes nothing."""
+    """Suppress equal messages of a logger and its children; a second call changes nothing."""
     logger = logging.getLogger(name)
     if logger.propagate:
         logger.propagate = False
-        logger.addHandler(_Sparing())
+        logger.addHandler(_Deduplicator())

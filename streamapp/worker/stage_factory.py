@@ -1,6 +1,6 @@
 """Which stage works on which partitions."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +11,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.stage import Stage
 from streamapp.agents.shard.stage import ShardStage
 from streamapp.pipelines import pipelines
-from streamapp.transport.records import TP
+from streamapp.transport.records import TP, Offsets
 
 _INTAKE = "intake"
 
@@ -28,23 +28,27 @@ class StageFactory:
 
     def __init__(self, context: StageContext) -> None:
         settings = context.settings
-        self._context = context
         self._event_topics = frozenset(settings.event_topics)
-        self._stages: dict[str, Callable[[int], Stage]] = {}
+        self._openers: dict[str, Callable[..., Awaitable[Stage]]] = dict.fromkeys(
+            settings.event_topics, partial(IntakeStage.open, context)
+        )
         for pipeline in pipelines(settings).values():
             own = replace(context, pipeline=pipeline)
-            self._stages[pipeline.interactions_topic] = partial(HistoryStage, own)
-            self._stages[pipeline.deltas_topic] = partial(ShardStage, own)
+            self._openers[pipeline.interactions_topic] = partial(HistoryStage.open, own)
+            self._openers[pipeline.deltas_topic] = partial(ShardStage.open, own)
         if settings.catalogue_topic:
-            self._stages[settings.catalogue_topic] = partial(CatalogueStage, context)
+            self._openers[settings.catalogue_topic] = partial(CatalogueStage.open, context)
 
-    def group_of(self, tp: TP) -> str:
-        """Return the name of the stage that works on a partition."""
+    def task_of(self, tp: TP) -> str:
+        """Return the name of the task that works on a partition."""
         return _INTAKE if tp.topic in self._event_topics else f"{tp.topic}/{tp.partition}"
 
-    def make(self, group: str) -> Stage:
-        """Return a new stage of that name."""
-        if group == _INTAKE:
-            return IntakeStage(self._context)
-        topic, _, partition = group.rpartition("/")
-        return self._stages[topic](int(partition))
+    async def open(self, offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stage:
+        """Return a stage for the partitions of one task, made from their stored state.
+
+        Args:
+            offsets: What Kafka knows about each partition.
+            lists_suspect: Whether Redis may have lost writes, lists included.
+        """
+        topic = next(iter(offsets)).topic
+        return await self._openers[topic](offsets, lists_suspect=lists_suspect)

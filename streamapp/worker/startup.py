@@ -5,10 +5,11 @@ import logging
 
 from redis.asyncio import Redis
 
+from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
 from streamapp.store.redis.connection import opened
 from streamapp.store.redis.health import check_policy, read_masters
-from streamapp.store.slot.manifest import check_layout
+from streamapp.store.slot.manifest import check_manifest
 from streamapp.transport.topics import administration, ensure_topics
 from streamapp.worker.log_dedup import deduplicate_logs
 from streamapp.worker.warm import warm
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 def prepare_process(settings: Settings) -> None:
     """Compile the kernels, and adapt logging and the garbage collector to a worker."""
     deduplicate_logs("aiokafka")
-    warm(settings.decay, content=settings.content_neighbours)
+    warm(decay_rule(settings), content=settings.content_neighbours)
     # All objects so far live as long as the process. Batches make many objects and few cycles, so
     # the collector runs seldom.
     gc.freeze()
@@ -41,7 +42,7 @@ async def check_servers(settings: Settings, redis: Redis) -> None:
     async with administration(settings) as admin:
         topics = await ensure_topics(admin, settings)
     # From here on the worker waits for conditions that pass, such as a Redis that is full.
-    await check_layout(redis, settings, {topic.name: count for topic, count, _ in topics})
+    await check_manifest(redis, settings, {topic.name: count for topic, count, _ in topics})
     for topic, count, is_new in topics:
         if is_new:
             logger.info("made the topic %s with %d partitions", topic.name, count)

@@ -29,8 +29,8 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     """Run every kernel once on two users and three items, one of which is evicted.
 
     Args:
-        decay: How interactions fade, which takes other kernels; None: not at all.
-        content: Whether products have content neighbours, which takes more of them.
+        decay: How interactions decay, which needs other kernels; None if they do not.
+        content: Whether products have content neighbours, which needs more kernels.
     """
     registry = Registry()
     counts = ItemCounts.unpack(decayed=decay is not None)
@@ -48,7 +48,7 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
         for _, value in encode_deltas(revisions, registry, 1, Origin("", 0, offset)):
             blocks = shard.admit(decode_delta(value))
             if blocks is None:
-                raise RuntimeError("a new delta was taken for an old one")
+                raise RuntimeError("a new delta was dropped as already applied")
             absent = shard.absent([blocks])
             shard.load(absent, [None] * len(absent))
             shard.apply(blocks, offset)

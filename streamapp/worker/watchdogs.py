@@ -32,7 +32,7 @@ async def watch_redis(service: Service, redis: Redis, assignment: Assignment, fa
             fail(error)
         if (found := identity_of(masters)) != known:
             logger.warning("redis was restarted or replaced; reading the state again")
-            assignment.doubt()
+            assignment.suspect_loss()
             known = found
 
 

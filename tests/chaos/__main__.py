@@ -15,8 +15,8 @@ from typing import Annotated
 
 import typer
 
-from streamapp.cli.console import print_json, print_table, progress
-from streamapp.cli.outcome import run as run_command
+from streamapp.cli.terminal.console import print_json, print_table, progress
+from streamapp.cli.terminal.outcome import run as run_command
 from streamapp.errors import ConfigError
 from tests.chaos.journal import Entry
 from tests.chaos.run import Outcome, carry_out

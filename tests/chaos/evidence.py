@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from streamapp.audit.lag import read_standing
+from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from tests.integration.traffic import read_topic
 from tests.servers.deployment import Deployment
@@ -29,10 +29,8 @@ async def keep_evidence(deployment: Deployment, topics: Iterable[str]) -> None:
                 file.write(orjson.dumps(line) + b"\n")
     async with redis_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
-        standing = await read_standing(redis, settings, layout)
-    heads = {
-        f"{tp.topic}/{tp.partition}": asdict(head) for tp, head in standing.heads.items() if head
-    }
+        lag = await read_lag(redis, settings, layout)
+    heads = {f"{tp.topic}/{tp.partition}": asdict(head) for tp, head in lag.heads.items() if head}
     (deployment.folder / "heads.json").write_bytes(orjson.dumps(heads, default=_plain))
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from aiokafka import ConsumerRecord
 
-from streamapp.audit.lag import read_standing
+from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.store.slot.head import HistoriesHead, ShardHead
 from streamapp.store.values.products import read_hidden
@@ -135,9 +135,9 @@ async def _compare_counters(
     settings = deployment.settings
     async with redis_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
-        standing = await read_standing(redis, settings, layout)
-    histories = standing.of(HistoriesHead, settings.interactions_topic)
-    rows = standing.of(ShardHead, settings.deltas_topic)
+        lag = await read_lag(redis, settings, layout)
+    histories = lag.of(HistoriesHead, settings.interactions_topic)
+    rows = lag.of(ShardHead, settings.deltas_topic)
     applied = sum(head.applied for head in histories)
     verdict.compare("applied", applied, report["interactions"])
     verdict.compare("dead letters", sum(head.dead for head in histories), dead)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from tests.chaos.crew import Crew
 from tests.chaos.evidence import keep_evidence
 from tests.chaos.faults import Faults

@@ -60,7 +60,7 @@ class Desk:
         """Return another owner, who has opened the partition."""
         settings = Settings(_env_file=None, state_prefix="s:", catalogue_topic="goods")
         settings = settings.model_copy(update=dict.fromkeys(kinds, True))
-        outside: Any = StageContext(
+        context: Any = StageContext(
             settings,
             main_pipeline(settings),
             self.redis,
@@ -69,9 +69,9 @@ class Desk:
             self.broker,  # type: ignore[arg-type]
             Failpoints(failpoint),
         )
-        made = CatalogueStage(outside, GOODS.partition)
-        await made.open({GOODS: Offsets(0, 1_000, None)}, doubt=False)
-        return made
+        return await CatalogueStage.open(
+            context, {GOODS: Offsets(0, 1_000, None)}, lists_suspect=False
+        )
 
     def heard(self, shard: int, deltas: str = DELTAS) -> dict[str, bool]:
         """Return what a shard makes of its notices: whether each item is hidden."""
@@ -101,7 +101,7 @@ class Desk:
 
     async def known(self) -> dict[str, Product]:
         """Return the products that are stored."""
-        blobs = await Slot(self.redis, SlotKeys("s:", "c0")).read(list(ITEMS))
+        blobs = await Slot(self.redis, SlotKeys("s:", "c0")).blobs.read(list(ITEMS))
         return {
             item: decode_product(blob[1])
             for item, blob in zip(ITEMS, blobs, strict=True)

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.item_list_cache import ItemListCache
-from streamapp.agents.shard import content_job as matching
+from streamapp.agents.shard import content_job
 from streamapp.agents.shard.content_job import ContentJob
 from streamapp.config.settings import Settings
 from streamapp.core.content.neighbours import Content, Matches, decode_list, decode_matches
@@ -25,7 +25,7 @@ from streamapp.store.lists import lists_of
 from streamapp.store.slot.head import CatalogueHead, Head, ShardHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.content import put_content, read_content
+from streamapp.store.values.content import ContentLists
 from streamapp.store.versions import matched_text
 
 SHARDS = 2
@@ -74,7 +74,7 @@ class Shop:
         lists = lists_of(self.redis, "l:", "s:", cluster=False)
         publisher: Any = self
         items = ItemListCache(lists)
-        outside = StageContext(
+        context = StageContext(
             self.settings,
             main_pipeline(self.settings),
             self.redis,
@@ -84,10 +84,8 @@ class Shop:
             Failpoints(),
         )
         slot = self.slot(rows_tag(0))
-        await slot.claim(name)
-        made = ContentJob(outside, slot)
-        await made.open(name, SHARDS)
-        return made
+        await slot.ownership.claim(name)
+        return await ContentJob.open(context, slot, name, SHARDS)
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
         """Take what comes, in place of the broker."""
@@ -101,7 +99,7 @@ class Shop:
         head = await slot.head(Head)
         assert head is not None
         blobs = {item: encode_product(one) if one else b"" for item, one in products.items()}
-        await slot.put(head.position + 1, blobs.items())
+        await slot.blobs.put(head.position + 1, blobs.items())
         await slot.commit(head.position, Head(head.position + 1))
 
     async def list_of(self, item: str, rest: str) -> None:
@@ -123,17 +121,14 @@ class Shop:
             head = await slot.head(Head)
             assert head is not None
             fields = self.content[shard].packed_changes()
-            await put_content(slot, self.position[shard], fields)
+            await ContentLists(slot).put(self.position[shard], fields)
             await slot.commit(
                 head.position, Head(self.position[shard], self.fences[shard].as_dict())
             )
 
     async def held(self) -> dict[str, list[str]]:
         """Return what shards hold: the items of each list."""
-        found = [
-            await read_content(self.redis, SlotKeys("s:", rows_tag(shard)))
-            for shard in range(SHARDS)
-        ]
+        found = [await ContentLists(self.slot(rows_tag(shard))).read() for shard in range(SHARDS)]
         return {
             item: [one.item for one in decode_list(packed)]
             for content in found
@@ -148,17 +143,17 @@ class Shop:
         return shards[0].content_version == matched_text(catalogue, shards)
 
 
-async def looked(owner: ContentJob, times: int = 6) -> None:
-    """Let an owner look some times, one after the other; it never rests in between."""
+async def passed(owner: ContentJob, times: int = 6) -> None:
+    """Let an owner make some passes, one after the other, without a pause."""
     for _ in range(times):
         await owner.step(busy=False)
-        await owner._looking.settle()
+        await owner._passing.join()
     await owner.step(busy=True)
 
 
 @pytest.fixture(autouse=True)
 def _restless(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching, "_REST", 0)
+    monkeypatch.setattr(content_job, "_REST", 0)
 
 
 @pytest.fixture
@@ -178,14 +173,14 @@ async def test_what_shards_do_not_hold_is_sent_until_nothing_is_missing(shop: Sh
     sold = goods("red tent", available=False)
     await shop.say(a=RED, b=goods("tent"), c=sold, d=goods("stove"))
     await shop.list_of("b", BY_COUNTS)
-    await looked(owner)
+    await passed(owner)
     assert [matches.lists for _, matches in shop.taken] == [
         [("a", decode_list(owner._nearest["a"]))]
     ]
     assert not await shop.at_rest()
 
     await shop.apply()
-    await looked(owner)
+    await passed(owner)
     assert (shop.taken, await shop.held()) == ([], {"a": ["b"]})
     assert await shop.at_rest()
 
@@ -194,9 +189,9 @@ async def test_what_is_on_its_way_is_not_sent_again(shop: Shop) -> None:
     """The shard is slow: neither a change of the catalogue nor time lets it be sent twice."""
     owner = await shop.owner("me")
     await shop.say(a=RED, b=RED)
-    await looked(owner)
+    await passed(owner)
     await shop.say(e=goods("lantern"))
-    await looked(owner)
+    await passed(owner)
     assert sorted(item for _, some in shop.taken for item, _ in some.lists) == ["a", "b"]
     assert not await shop.at_rest()
 
@@ -205,9 +200,9 @@ async def test_whoever_takes_over_sends_what_is_missing_whatever_was_sent(shop: 
     """One died when it had sent, another before it noted; the one who slept is told so."""
     await shop.say(a=RED, b=RED)
     first = await shop.owner("first")
-    await looked(first)
+    await passed(first)
     second = await shop.owner("second")
-    await looked(second)
+    await passed(second)
     (_, one), (_, two), *_ = sorted(shop.taken, key=lambda taken: taken[0])
     assert len(shop.taken) == 2 * len({shard_of(item, SHARDS) for item in "ab"})
     assert one.version < two.version
@@ -215,12 +210,12 @@ async def test_whoever_takes_over_sends_what_is_missing_whatever_was_sent(shop: 
     await shop.apply()
     await shop.say(c=RED)
     with pytest.raises(ClaimLostError):
-        await looked(first)
+        await passed(first)
     assert shop.taken == []
     third = await shop.owner("third")
-    await looked(third)
+    await passed(third)
     await shop.apply()
-    await looked(third)
+    await passed(third)
     assert await shop.held() == {"a": ["b", "c"], "b": ["a", "c"], "c": ["a", "b"]}
     assert await shop.at_rest()
 
@@ -237,9 +232,9 @@ async def test_counts_take_content_back_and_content_takes_their_place(shop: Shop
     ):
         await shop.list_of("a", rest)
         for _ in range(2):
-            await looked(owner)
+            await passed(owner)
             await shop.apply()
-        await looked(owner)
+        await passed(owner)
         assert await shop.held() == expected
         assert await shop.at_rest()
 
@@ -256,9 +251,9 @@ async def test_what_the_catalogue_forgets_or_hides_is_taken_back(shop: Shop) -> 
     ):
         await shop.say(**products)
         for _ in range(2):
-            await looked(owner)
+            await passed(owner)
             await shop.apply()
-        await looked(owner)
+        await passed(owner)
         assert await shop.held() == expected
         assert await shop.at_rest()
 
@@ -269,21 +264,21 @@ async def test_while_deltas_wait_nothing_is_looked_at(shop: Shop) -> None:
     await shop.say(a=RED, b=RED)
     for _ in range(10):
         await owner.step(busy=True)
-    assert (owner._looking.under_way, shop.taken) == (False, [])
+    assert (owner._passing.is_running, shop.taken) == (False, [])
 
 
 async def test_fields_are_written_and_removed_and_know_how_far_they_are(shop: Shop) -> None:
     """The furthest position stays; another who wrote in between is noticed, and so is a rebuild."""
     slot, other = shop.slot("i0"), shop.slot("i0")
-    await put_content(slot, 7, [("a", b"1"), ("b", b"2")])
-    await put_content(slot, 5, [("a", b""), ("c", b"3")])
-    assert await read_content(shop.redis, slot.keys) == Content({"b": b"2", "c": b"3"}, 7)
+    await ContentLists(slot).put(7, [("a", b"1"), ("b", b"2")])
+    await ContentLists(slot).put(5, [("a", b""), ("c", b"3")])
+    assert await ContentLists(slot).read() == Content({"b": b"2", "c": b"3"}, 7)
     with pytest.raises(PositionMovedError):
-        await put_content(other, 9, [("b", b"")])
-    slot.generation = "another"
+        await ContentLists(other).put(9, [("b", b"")])
+    slot.state_id = "another"
     with pytest.raises(PositionMovedError):
-        await put_content(slot, 9, [("b", b"")])
+        await ContentLists(slot).put(9, [("b", b"")])
     many = [(f"i{number}", b"x") for number in range(1_201)]
     await (again := shop.slot("i0")).head(Head)
-    await put_content(again, 8, many)
-    assert len((await read_content(shop.redis, slot.keys)).lists) == 1_203
+    await ContentLists(again).put(8, many)
+    assert len((await ContentLists(slot).read()).lists) == 1_203

@@ -10,23 +10,32 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.histories.stage import HistoryStage
+from streamapp.core.events.rules import NOBODY
+from streamapp.core.ids.registry import Registry
+from streamapp.core.messages.delta import decode_delta
 from streamapp.core.messages.interaction_batch import encode_idle
+from streamapp.core.messages.item_dictionary import IdTranslator
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
-from tests.component.harness.stages import GENERATION, Broker, cut, outside, record
+from streamapp.worker.warm import warm
+from tests.component.harness.stages import GENERATION, Broker, context, cut, record
 
 TS = 1.7e9
 WITHIN_S = 20.0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _kernels() -> None:
+    """Load the kernels first: to compile one takes longer than a list lives here."""
+    warm()
+
+
 async def opened(redis: Redis, broker: Broker, **chosen: Any) -> tuple[HistoryStage, TP]:
     """Return a stage that has opened its partition."""
-    around = await outside(redis, broker, **chosen)
+    around = await context(redis, broker, **chosen)
     tp = TP(around.settings.interactions_topic, 0)
-    stage = HistoryStage(around, 0)
-    await stage.open({tp: Offsets(0, 9, None)}, doubt=False)
-    return stage, tp
+    return await HistoryStage.open(around, {tp: Offsets(0, 9, None)}, lists_suspect=False), tp
 
 
 async def until(stage: HistoryStage, condition: Callable[[], Awaitable[Any]]) -> None:
@@ -80,16 +89,25 @@ async def shown(redis: Redis) -> Sequence[str]:
     return [] if value is None else [one["id"] for one in orjson.loads(value)["items"]]
 
 
-async def test_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
+async def test_a_user_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
     """A user who was long gone is no reason to publish what is trending."""
     await trends(redis)
-    stage, tp = await opened(redis, Broker(), forget_after=100.0, user_list_ttl=1)
+    broker = Broker()
+    stage, tp = await opened(redis, broker, forget_after=100.0, user_list_ttl=1)
+
+    async def was_listed() -> bool:
+        return any(
+            one.key == b"user:u" and one.value
+            for (topic, _), some in broker.taken.items()
+            for one in some
+            if topic == "recommendations"
+        )
 
     async def gone() -> bool:
         return not await redis.hlen("s:{u0}:audience")
 
     await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)])
-    await until(stage, lambda: shown(redis))
+    await until(stage, was_listed)
     await until(stage, gone)
     await stage.apply([RecordBatch(tp, [record(1, encode_idle(GENERATION, [("u", TS)]))], 0)])
     assert await gone()
@@ -98,17 +116,19 @@ async def test_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
     await stage.close()
 
 
-async def test_who_is_forgotten_with_a_list_has_it_no_longer_for_that(redis: Redis) -> None:
+async def test_a_user_who_is_forgotten_with_a_list_has_it_no_longer_for_that(redis: Redis) -> None:
     """It ends when it was to end after what the user did last."""
     await trends(redis)
-    stage, tp = await opened(redis, Broker(), forget_after=100.0, user_list_ttl=1_000)
+    broker, chosen = Broker(), {"forget_after": 100.0, "user_list_ttl": 1_000}
+    stage, tp = await opened(redis, broker, **chosen)
     await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "t", TS)))], 0)])
     await stage.finish()
     assert not await shown(redis)
     # As if that had been a while ago.
     ends = int(time.time()) + 500
     await redis.hset("s:{u0}:audience", "u", ends)
-    await stage.open({tp: Offsets(0, 9, None)}, doubt=False)
+    await stage.close()
+    stage, tp = await opened(redis, broker, **chosen)
 
     await stage.apply([RecordBatch(tp, [record(1, encode_idle(GENERATION, [("u", TS)]))], 0)])
     await stage.finish()
@@ -134,9 +154,31 @@ async def test_histories_are_not_read_while_the_position_moves(
     batch = RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)
     applying = asyncio.create_task(stage.apply([batch]))
     await held.wait()
-    reading = asyncio.create_task(stage._stored(["u"]))
+    reading = asyncio.create_task(stage._store.read(["u"]))
     assert not (await asyncio.wait([reading], timeout=0.05))[0]
     go_on.set()
     await applying
     assert set(await reading) == {"u"}
+    await stage.close()
+
+
+async def test_an_interaction_of_nobody_is_popularity_and_no_history(redis: Redis) -> None:
+    """Alone, beside those of users, and again behind a stored position."""
+    broker = Broker()
+    stage, tp = await opened(redis, broker)
+    some = [cut(1, (0, NOBODY, "a", TS)), cut(3, (1, "u", "b", TS), (2, NOBODY, "b", TS + 1))]
+    await stage.apply([RecordBatch(tp, [record(at, value) for at, value in enumerate(some)], 0)])
+    deltas = [decode_delta(one.value) for one in broker.taken["streamapp-deltas", 0]]
+    registry, translator = Registry(), IdTranslator()
+    blocks = [delta.blocks(registry, translator) for delta in deltas]
+    added = {
+        registry.ids[item]: mass * 2.0 ** (exponent - TS / 86_400)
+        for one in blocks
+        for item, mass, exponent in zip(*one.increments[:3], strict=True)
+    }
+    assert added == pytest.approx({"a": 1.0, "b": 2.0}, rel=1e-4)
+    assert [len(one.changed) for one in blocks] == [0, 1]
+    assert await redis.get("s:{u0}:b:u") is not None
+    assert await redis.get("s:{u0}:b:") is None
+    assert stage.position(tp) == 2
     await stage.close()

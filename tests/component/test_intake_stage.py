@@ -13,7 +13,7 @@ from streamapp.agents.intake.stage import IntakeStage
 from streamapp.errors import PositionMovedError
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
-from tests.component.harness.stages import Broker, outside, record
+from tests.component.harness.stages import Broker, context, record
 
 WITHIN_S = 20.0
 FIRST, SECOND = TP("clicks", 0), TP("clicks", 1)
@@ -42,12 +42,22 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
     return Gate(monkeypatch, SECOND)
 
 
+async def opened(redis: Redis, broker: Broker) -> IntakeStage:
+    """Return an intake that has opened both partitions."""
+    around = await context(redis, broker)
+    await redis.hset("s:layout", "clicks", "2")
+    return await IntakeStage.open(around, KNOWN, lists_suspect=False)
+
+
+def positions(intake: IntakeStage) -> dict[TP, int]:
+    """Return where an intake goes on."""
+    return {tp: intake.position(tp) for tp in KNOWN}
+
+
 @pytest.fixture
 async def intake(redis: Redis, gate: Gate) -> AsyncIterator[IntakeStage]:
     """An intake that has opened both partitions."""
-    made = IntakeStage(await outside(redis, Broker()))
-    await redis.hset("s:layout", "clicks", "2")
-    await made.open(KNOWN, doubt=False)
+    made = await opened(redis, Broker())
     yield made
     gate.open.set()
     await made.close()
@@ -70,18 +80,22 @@ async def test_a_cut_does_not_wait_for_the_position_of_the_one_before(
     """The next is made meanwhile; what counts as stored is what is stored."""
     gate.open.clear()
     await intake.apply([clicks(SECOND, 0, 1)])
-    assert (intake.position(SECOND), intake.fence(SECOND)) == (2, 0)
+    assert (intake.position(SECOND), intake.stored_position(SECOND)) == (2, 0)
     sending = asyncio.create_task(intake.apply([clicks(SECOND, 2)]))
     deadline = time.monotonic() + WITHIN_S
     while intake.position(SECOND) < 3:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.001)
-    assert (sending.done(), intake.fence(SECOND), await position(redis, SECOND)) == (False, 0, 0)
+    assert (sending.done(), intake.stored_position(SECOND), await position(redis, SECOND)) == (
+        False,
+        0,
+        0,
+    )
 
     gate.open.set()
     await sending
     await intake.finish()
-    assert (intake.fence(SECOND), await position(redis, SECOND)) == (3, 3)
+    assert (intake.stored_position(SECOND), await position(redis, SECOND)) == (3, 3)
 
 
 async def test_a_position_that_somebody_else_moved_is_found(
@@ -92,11 +106,12 @@ async def test_a_position_that_somebody_else_moved_is_found(
     await intake.apply([clicks(FIRST, 0)])
     with pytest.raises(PositionMovedError):
         await intake.apply([clicks(FIRST, 1)])
-    assert await intake.open(KNOWN, doubt=False) == {FIRST: 7, SECOND: 0}
+    again = await opened(redis, Broker())
+    assert positions(again) == {FIRST: 7, SECOND: 0}
 
     await redis.hset(f"s:{{e:{FIRST.topic}:0}}:head", "position", 8)
     with pytest.raises(PositionMovedError):
-        await intake.verify()
+        await again.verify()
 
 
 async def test_nothing_of_before_moves_a_position_that_was_read_anew(
@@ -111,16 +126,15 @@ async def test_nothing_of_before_moves_a_position_that_was_read_anew(
     gate.open.set()
     with pytest.raises(PositionMovedError):
         await verifying
-    assert await intake.open(KNOWN, doubt=False) == {FIRST: 7, SECOND: 5}
-    assert await position(redis, SECOND) == intake.fence(SECOND) == 5
+    again = await opened(redis, Broker())
+    assert positions(again) == {FIRST: 7, SECOND: 5}
+    assert await position(redis, SECOND) == again.stored_position(SECOND) == 5
 
 
 async def test_a_dead_letter_that_was_one_before_names_the_reason_of_now(redis: Redis) -> None:
     """Whoever reads the first header of a name reads the only one."""
     broker = Broker()
-    intake = IntakeStage(await outside(redis, broker))
-    await redis.hset("s:layout", "clicks", "2")
-    await intake.open(KNOWN, doubt=False)
+    intake = await opened(redis, broker)
     headers = [("error.code", b"not_json"), ("trace", b"t"), ("error.code", b"older")]
     again = record(0, b"null", key=b"u", headers=headers)
     await intake.apply([RecordBatch(FIRST, [again], 0)])

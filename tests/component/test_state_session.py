@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from streamapp.cli.main import app
-from streamapp.cli.outcome import run
-from streamapp.config.settings import load_settings
+from streamapp.cli.terminal.outcome import run
+from streamapp.config.loader import load_settings
 from tests.servers.node import RedisNode
 
 

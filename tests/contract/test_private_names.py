@@ -107,11 +107,11 @@ async def test_what_is_committed_is_the_fence_and_not_what_was_acknowledged(
 ) -> None:
     """Acknowledged offsets, gaps included, never move the commit."""
     tp = TP("clicks", 0)
-    monkeypatch.setattr(app.assignment, "fence", lambda _: 17)
+    monkeypatch.setattr(app.assignment, "stored_position", lambda _: 17)
     consumer._acked[tp] = [20, 21, 22]
     assert consumer._new_offset(tp) == 17
     assert consumer._acked[tp] == []
-    monkeypatch.setattr(app.assignment, "fence", lambda _: None)
+    monkeypatch.setattr(app.assignment, "stored_position", lambda _: None)
     assert consumer._new_offset(tp) is None
 
 

@@ -146,7 +146,7 @@ def test_a_replica_takes_the_place_of_a_node_that_is_gone_for_good(
             cluster.fail_over(node)
             wait_applied(spread, len(shop.sold))
     assert one.running
-    assert "reading the state anew" in one.output
+    assert "reading the state again" in one.output
     exact(spread, shop.sold)
 
 

@@ -8,7 +8,7 @@ from streamapp.config.settings import Settings
 from streamapp.embedded.server import HOST, free_port
 from streamapp.errors import StateError
 from streamapp.transport import offsets
-from streamapp.transport.offsets import check_marks, read_offsets
+from streamapp.transport.offsets import check_fingerprints, read_offsets
 from streamapp.transport.records import TP, RecordFingerprint
 from tests.integration.traffic import event, produce, read_topic, succeeded
 from tests.servers.deployment import Deployment
@@ -30,7 +30,7 @@ async def test_offsets_and_marks_are_read_as_soon_as_the_broker_is_back(
         settings = _elsewhere(deployment, proxy.port)
         asked = asyncio.gather(
             read_offsets(settings, [tp], {}),
-            check_marks(settings, {tp: RecordFingerprint.of(record)}),
+            check_fingerprints(settings, {tp: RecordFingerprint.of(record)}),
         )
         await asyncio.sleep(_AWAY_S)
         assert not asked.done()

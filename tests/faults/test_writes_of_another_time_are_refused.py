@@ -26,14 +26,14 @@ async def slot(redis: Redis) -> Slot:
     """A slot at position 10 that holds a blob of position 20."""
     made = Slot(redis, SlotKeys("s:", "u0"), "g")
     await made.create(10)
-    await made.put(20, [("a", b"new")])
+    await made.blobs.put(20, [("a", b"new")])
     return made
 
 
 async def test_an_older_blob_does_not_replace_a_newer_one(slot: Slot) -> None:
     """What a worker that woke up writes of an earlier place is left out, and counted."""
-    assert await slot.put(15, [("a", b"old"), ("b", b"mine")]) == 1
-    assert await slot.read(["a", "b"]) == [(20, b"new"), (15, b"mine")]
+    assert await slot.blobs.put(15, [("a", b"old"), ("b", b"mine")]) == 1
+    assert await slot.blobs.read(["a", "b"]) == [(20, b"new"), (15, b"mine")]
 
 
 async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -> None:
@@ -43,7 +43,7 @@ async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -
     with pytest.raises(PositionMovedError):
         await slot.commit(10, Head(30))
     with pytest.raises(PositionMovedError):
-        await slot.read_at(10, ["a"])
+        await slot.blobs.read_at(10, ["a"])
     head = await slot.head(HistoriesHead)
     assert head is not None
     assert (head.position, head.applied_offsets, head.applied) == (20, {"t/0": 5}, 3)
@@ -52,28 +52,28 @@ async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -
 async def test_items_that_a_dead_worker_put_are_there_once(redis: Redis, slot: Slot) -> None:
     """It died before its position moved; whoever takes over may cut the same log elsewhere."""
     ids = [f"i{number}" for number in range(3_000)]
-    await slot.put_items(20, 0, ids[:2_500])
-    taken_over = Slot(redis, slot.keys, slot.generation)
+    await slot.items.put_items(20, 0, ids[:2_500])
+    taken_over = Slot(redis, slot.keys, slot.state_id)
     await taken_over.head(Head)
-    await taken_over.put_items(30, 0, ids[:1_700])
+    await taken_over.items.put_items(30, 0, ids[:1_700])
     with pytest.raises(PositionMovedError):
-        await slot.put_items(20, 2_500, ids[2_500:])
+        await slot.items.put_items(20, 2_500, ids[2_500:])
     with pytest.raises(StateError, match="another length"):
         await taken_over.commit(10, Head(30), 1_700)
-    await taken_over.put_items(40, 1_700, ids[1_700:])
+    await taken_over.items.put_items(40, 1_700, ids[1_700:])
     await taken_over.commit(10, Head(40), 3_000)
-    assert (await slot.registry()).ids == ids
+    assert (await slot.items.registry()).ids == ids
 
 
 async def test_items_of_another_log_are_refused(slot: Slot) -> None:
     """Somebody else wrote there, or the keys of two states are mixed up."""
-    await slot.put_items(20, 0, ["a", "b"])
+    await slot.items.put_items(20, 0, ["a", "b"])
     with pytest.raises(StateError, match="holds other items than the log"):
-        await slot.put_items(20, 1, ["c"])
+        await slot.items.put_items(20, 1, ["c"])
     await slot.head(Head)
     with pytest.raises(StateError, match="shorter than the fence says"):
-        await slot.put_items(20, 3, ["c"])
-    assert (await slot.registry()).ids == ["a", "b"]
+        await slot.items.put_items(20, 3, ["c"])
+    assert (await slot.items.registry()).ids == ["a", "b"]
 
 
 async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
@@ -83,15 +83,15 @@ async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
     stranger = Slot(redis, slot.keys, "another")
     await stranger.head(Head)
     with pytest.raises(PositionMovedError):
-        await stranger.put(30, [("a", b"theirs")])
+        await stranger.blobs.put(30, [("a", b"theirs")])
     await stranger.head(Head)
     with pytest.raises(PositionMovedError):
-        await stranger.put_items(30, 0, ["theirs"])
+        await stranger.items.put_items(30, 0, ["theirs"])
     await stranger.head(Head)
     with pytest.raises(PositionMovedError):
         await stranger.commit(10, Head(30))
-    assert await slot.read(["a"]) == [(20, b"new")]
-    assert not len(await slot.registry())
+    assert await slot.blobs.read(["a"]) == [(20, b"new")]
+    assert not len(await slot.items.registry())
     await slot.check(10)
 
 
@@ -105,13 +105,13 @@ async def test_a_position_does_not_move_where_what_was_put_for_it_is_lost(
         replica.start()
         replica.await_link()
         replica.promote()
-        await slot.put(30, [("a", b"newer")])
+        await slot.blobs.put(30, [("a", b"newer")])
         async with Redis.from_url(replica.url) as promoted:
-            slot._redis = promoted
+            slot.redis = promoted
             with pytest.raises(PositionMovedError):
                 await slot.commit(10, Head(30))
             with pytest.raises(PositionMovedError):
-                await slot.put(30, [("b", b"more")])
+                await slot.blobs.put(30, [("b", b"more")])
             head = await slot.head(Head)
             assert head is not None
             assert head.position == 10

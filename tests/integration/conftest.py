@@ -1,4 +1,4 @@
-"""A stage of the benchmark, for tests that hold to what it measures."""
+"""An environment of the benchmark, for tests that hold to what it measures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from loadtest.bench.bench import Bench
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.cpus import Cpus, available_cpus
-from loadtest.bench.stage import Stage
-from streamapp.cli.console import Step
+from streamapp.cli.terminal.console import Step
 from tests.servers.backend import Servers
 
 
 @pytest.fixture
-def stage(servers: Servers, tmp_path: Path) -> Iterator[Stage]:
-    """A stage of the benchmark on the servers of the lane, no process on a CPU of its own."""
+def env(servers: Servers, tmp_path: Path) -> Iterator[BenchEnv]:
+    """An environment of the benchmark on the servers of the test; no process has its own CPU."""
     everywhere = tuple(sorted(available_cpus()))
-    made = Stage(tmp_path, servers.broker.url, servers.redis_url, Cpus(everywhere, everywhere))
+    made = BenchEnv(tmp_path, servers.broker.url, servers.redis_url, Cpus(everywhere, everywhere))
     yield made
     made.clear()
 

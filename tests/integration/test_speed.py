@@ -9,9 +9,9 @@ import pytest
 
 from loadtest.bench.app_run import audited, drain
 from loadtest.bench.bench import Bench
+from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.contest import compete
 from loadtest.bench.source import fill, given
-from loadtest.bench.stage import Stage
 from loadtest.bench.throughput import ITEMS_ONLY
 from tests.integration.traffic import Act, synthetic, write_log
 
@@ -31,7 +31,7 @@ def sessions(folder: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["sessions", "rsc15-100k"])
 def test_a_worker_is_not_slower_than_an_agent_that_does_nothing(
-    stage: Stage, bench: Bench, tmp_path: Path, request: pytest.FixtureRequest, name: str
+    env: BenchEnv, bench: Bench, tmp_path: Path, request: pytest.FixtureRequest, name: str
 ) -> None:
     """From a full topic to the last list and fence, against reading the same topic."""
     if name == "sessions":
@@ -39,20 +39,20 @@ def test_a_worker_is_not_slower_than_an_agent_that_does_nothing(
     else:
         log = request.getfixturevalue("event_logs") / name / "events.csv.gz"
     source = given([log])
-    stage.make_topics("app")
-    records = fill(stage, "app", source, 1, bench.begin("filling"))
+    env.make_topics("app")
+    records = fill(env, "app", source, 1, bench.begin("filling"))
 
-    stage.chosen["app"] = ITEMS_ONLY
-    empty = compete(bench, stage, source, records, "empty-agent", 0)["events_per_s"]
-    items = drain(stage, "app", bench.timeout_s, bench.begin("the app")).events_per_s
-    stage.make_topics("all")
-    every = drain(stage, "all", bench.timeout_s, bench.begin("the app")).events_per_s
+    env.chosen["app"] = ITEMS_ONLY
+    empty = compete(bench, env, source, records, "empty-agent", 0)["events_per_s"]
+    items = drain(env, "app", bench.timeout_s, bench.begin("the app")).events_per_s
+    env.make_topics("all")
+    every = drain(env, "all", bench.timeout_s, bench.begin("the app")).events_per_s
 
     print(  # noqa: T201
         f"{name}: empty agent {empty:,.0f}/s, worker {items:,.0f}/s, {items / empty:.1f} times; "
         f"with lists for users and trending {every:,.0f}/s, {every / empty:.1f} times"
     )
     for run in ("app", "all"):
-        assert audited(stage, run, source.files)["differences"] == 0
+        assert audited(env, run, source.files)["differences"] == 0
     assert items >= empty
     assert every >= empty / 2

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from streamapp.inspection.snapshot import read_layout
+from streamapp.inspection.snapshot import read_manifest
 from streamapp.pipelines import main_pipeline
 from streamapp.store.redis.connection import opened
 from streamapp.store.values.products import Hidden, read_hidden
@@ -120,7 +120,7 @@ def hidden_by(deployment: Deployment) -> set[str]:
 
     async def read() -> Hidden:
         async with opened(deployment.settings) as redis:
-            layout = await read_layout(redis, main_pipeline(deployment.settings))
+            layout = await read_manifest(redis, main_pipeline(deployment.settings))
             shards = layout[deployment.settings.deltas_topic]
             return await read_hidden(redis, deployment.settings.state_prefix, shards)
 

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import given
 
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventReader
 from streamapp.core.events.projection import PROJECTIONS
@@ -23,7 +24,7 @@ from tests.support.pipeline import Pipeline
 
 SETTINGS = Settings(_env_file=None, bought_together=True, bought_after_view=True)
 WEIGHTS = {kind: dict(own.event_weights) for kind, own in pipelines(SETTINGS).items()}
-READER = EventReader(SETTINGS.event_rules, "clicks")
+READER = EventReader(event_rules(SETTINGS), "clicks")
 
 
 class Event(NamedTuple):

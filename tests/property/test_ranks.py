@@ -71,6 +71,11 @@ def test_what_is_learnt_one_by_one_counts_as_in_the_app(acts: list[Act]) -> None
     theirs = {name: number for number, name in enumerate(shard.registry.ids)}
     for number, name in enumerate(engine.counts.registry.ids):
         if number < len(engine.counts.rows.size):
+            if name not in theirs:
+                # An item that was evicted at once is in no delta, and the engine has one registry.
+                assert engine.counts.norms.sum_sq[number] == 0
+                assert row(engine.counts, number) == {}
+                continue
             assert engine.counts.norms.sum_sq[number] == shard.norms.sum_sq[theirs[name]]
             assert row(engine.counts, number) == row(
                 Counts(shard.rows, shard.norms, shard.registry), theirs[name]

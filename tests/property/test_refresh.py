@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from streamapp.agents.runtime.throttle import MaintenanceBudget
+from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard import sweep as room
-from streamapp.agents.shard.checkpoint import Pending
+from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.sweep import ItemSweep
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content, Match
@@ -70,7 +70,7 @@ class Owner:
 
     async def load(self, numbers: Ints) -> None:
         """Bring rows into memory."""
-        self.pipeline.load(0, numbers)
+        self.pipeline.load(0, numbers[~self.shard.rows.present[numbers]])
 
     async def publish(self) -> None:
         """Publish what is dirty, as the agent does."""
@@ -78,7 +78,7 @@ class Owner:
         numbers = np.flatnonzero(shard.lists.dirty).astype(np.int32)
         if not len(numbers) or shard.is_replaying:
             return
-        await self.load(numbers[~shard.rows.present[numbers]])
+        await self.load(numbers)
         numbers = numbers[~shard.ahead(numbers)]
         ranking = shard.rank(numbers)
         changed = shard.lists.differs(numbers, ranking)
@@ -101,7 +101,7 @@ class Owner:
         self.content = dict(shard.content.lists)
         self.ids, self.fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
         self.position = shard.position
-        self.pending = Pending.of(shard.lists.dirty, self.refresh.pending, None)
+        self.pending = PendingLists.of(shard.lists.dirty, self.refresh.pending, None)
 
     def kill(self) -> None:
         """Start again from what is stored."""

@@ -72,7 +72,7 @@ class Cluster:
 
     def await_whole(self) -> None:
         """Return when every node sees all slots served."""
-        wait_until(self._whole, _AGREE_S, lambda: "\n".join(n.last_words() for n in self.nodes))
+        wait_until(self._whole, _AGREE_S, lambda: "\n".join(n.log_tail() for n in self.nodes))
 
     def client(self) -> RedisCluster:
         """Return a client, which the caller closes."""
@@ -92,7 +92,7 @@ class Cluster:
             name, own = _name(node), _name(heir)
             with heir.client() as redis:
                 redis.execute_command("CLUSTER", "MEET", HOST, node.port, node.bus_port)
-                wait_until(lambda: _says(heir, name, b"master "), _AGREE_S, heir.last_words)
+                wait_until(lambda: _says(heir, name, b"master "), _AGREE_S, heir.log_tail)
                 redis.execute_command("CLUSTER", "REPLICATE", name)
             heir.await_link()
             others = {_name(one): one for one in self.nodes}
@@ -103,10 +103,10 @@ class Cluster:
                     for other, one in others.items()
                 ),
                 _AGREE_S,
-                heir.last_words,
+                heir.log_tail,
             )
             node.kill()
-            wait_until(lambda: _says(heir, own, b"myself,master "), _AGREE_S, heir.last_words)
+            wait_until(lambda: _says(heir, own, b"myself,master "), _AGREE_S, heir.log_tail)
         finally:
             self.nodes[self.nodes.index(node)] = heir
             node.close()

@@ -1,1 +1,1 @@
-"""Load test. What the app is compared with: each a program that reads the same topic."""
+"""What the app is compared with: each a program that reads the same topic."""

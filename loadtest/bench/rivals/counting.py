@@ -1,4 +1,4 @@
-"""Load test. The job as one writes it first: plain dicts, one event at a time.
+"""The job as one writes it first: plain dicts, one event at a time.
 
 The same rules as the app's, so that the rivals do the same work: the largest weight counts, the
 oldest entry of a full history is evicted, and the score is the cosine.

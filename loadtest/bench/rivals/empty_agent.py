@@ -1,4 +1,4 @@
-"""Load test. A Faust agent that does nothing: what Faust alone costs."""
+"""A Faust agent that does nothing: what Faust alone costs."""
 
 from collections.abc import AsyncIterable
 from typing import Any

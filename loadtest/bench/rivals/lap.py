@@ -1,4 +1,4 @@
-"""Load test. A lap: what a rival took from its first batch to its last, printed as JSON."""
+"""A lap: what a rival took from its first batch to its last, printed as JSON."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Load test. The recommender one writes first: a Faust agent that works on one event at a time.
+"""The recommender one writes first: a Faust agent that works on one event at a time.
 
 For each event it reads the user's history, increments both directions of every pair in a pipeline,
 reads the item's row and the norms behind it, sorts, and sets the list.

@@ -1,4 +1,4 @@
-"""Load test. The Kafka client and the decoder alone: the ceiling of anything written in Python."""
+"""The Kafka client and the decoder alone: the ceiling of anything written in Python."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Load test. The same job on Quix Streams, as its own documentation would have it.
+"""The same job on Quix Streams, as its own documentation would have it.
 
 Histories are state by user; their changes are re-keyed by item with `group_by`; rows are state by
 item; lists go to Redis in batches through a sink, each once for a checkpoint. Guarantees are at

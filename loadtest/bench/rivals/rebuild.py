@@ -1,4 +1,4 @@
-"""Load test. The periodic batch job: everything anew with scipy, as often as lists are to be fresh.
+"""The periodic batch job: everything anew with scipy, as often as lists are to be fresh.
 
 The log is held in memory, so reading it again costs nothing, which flatters the job. It is timed at
 several sizes; the benchmark adds up what rebuilding at a given freshness comes to.
@@ -16,7 +16,8 @@ from loadtest.bench.program import heard
 from loadtest.bench.rivals.lap import Lap
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.truth import gram, live_ratings
-from streamapp.config.settings import load_settings
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import event_rules
 from streamapp.eventlog import read_log
 
 _LISTS_AT_ONCE = 1_000
@@ -63,7 +64,7 @@ def main(spec: dict[str, Any]) -> None:
     """Time rebuilds of ever more of the log."""
     settings = load_settings()
     log = read_interactions(
-        read_log([Path(file) for file in spec["files"]]), settings.event_rules,
+        read_log([Path(file) for file in spec["files"]]), event_rules(settings),
         settings.event_weights, settings.event_topics[0], time.time() + settings.max_ahead_s,
     )  # fmt: skip
     redis, lap = Redis.from_url(spec["redis_url"]), Lap(len(log.user))

@@ -1,8 +1,8 @@
-"""OnlineEvaluation: the lists that stand are asked about what their users do next.
+"""Asks the published lists of users about what these users do next.
 
-The counters lie in the head of the histories' slot and move with its position, so no event is
-counted twice. Lists are read before the deltas of the same events are sent, and those of a user who
-does several things at once are asked about the first: no newer list answered it.
+The counters are in the head of the histories' slot and move with its position, so no event counts
+twice. Lists are read before the deltas of the same events are sent. If a user does several things
+at once, the list is asked about the first one, because no newer list could have answered it.
 """
 
 import time
@@ -16,29 +16,29 @@ from streamapp.core.messages.interaction_batch import Admitted
 
 
 class OnlineEvaluation:
-    """Asks the lists for the users of one interactions partition."""
+    """Asks the lists of the users of one interactions partition."""
 
-    def __init__(self, outside: StageContext) -> None:
-        settings = outside.settings
-        self._lists = outside.lists
-        self._share = settings.judged_share if outside.pipeline.makes_user_lists else 0.0
+    def __init__(self, context: StageContext) -> None:
+        settings = context.settings
+        self._lists = context.lists
+        self._share = settings.judged_share if context.pipeline.makes_user_lists else 0.0
         self._within_s = settings.judged_within
-        self._decay = settings.decay
+        self._decay = context.pipeline.decay
 
     async def ask(
         self,
         some: Sequence[Admitted],
         histories: Mapping[str, bytes],
         registry: Registry,
-        served: OnlineMetrics,
+        metrics: OnlineMetrics,
     ) -> None:
-        """Ask the lists about what is about to be applied, and count the answers.
+        """Ask the lists about interactions that are about to be applied, and count the answers.
 
         Args:
-            some: In their order, without users whose stored history holds them already.
-            histories: Of all their users, before anything of it.
-            registry: The items' ids.
-            served: What is added to.
+            some: The interactions in order, without users whose stored history has them already.
+            histories: The histories of all their users, before these interactions.
+            registry: The ids of items.
+            metrics: What the answers are added to.
 
         Cost: one read of all lists together, if there is anything to ask.
         """
@@ -48,10 +48,10 @@ class OnlineEvaluation:
         sample = UserSample(self._share, now - self._within_s, now + self._within_s, self._decay)
         asked: dict[str, Probe] = {}
         for news in some:
-            for question in sample.probes(news, histories, registry, asked):
-                asked[question.user] = question
+            for probe in sample.probes(news, histories, registry, asked):
+                asked[probe.user] = probe
         if not asked:
             return
-        standing = await self._lists.standing(USER, list(asked))
-        for question, content in zip(asked.values(), standing, strict=True):
-            served.judge(question, content)
+        published = await self._lists.get_many(USER, list(asked))
+        for probe, content in zip(asked.values(), published, strict=True):
+            metrics.judge(probe, content)

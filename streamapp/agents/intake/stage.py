@@ -1,26 +1,30 @@
-"""IntakeStage: event records -> cuts of interactions, each in the partition of its user.
+"""Turns event records into interaction batches, each in the partition of its user.
 
-The stage has no state but its position in each event partition. It sends a cut, waits until the
-broker has it and the dead letters, and only then moves the positions, while the next cut is made.
-The next stage drops what is sent twice, and nothing is left out. Where more kinds of lists are
-made, each has a cut of its own through the same records, which goes the same way to its own topic
-(ADR-0011).
+The only state of the intake is its position in each event partition. It sends interaction batches,
+waits until the broker has them and the dead letters, and only then moves the positions, while the
+next batches are made. After a crash some batches are sent twice. Their readers drop the second copy
+by its source offset, so every event counts once. Where more than one kind of lists is made, each
+kind has batches of its own in its own topic (ADR-0011).
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import open_slot
+from streamapp.agents.runtime.timer import NEVER
 from streamapp.config.fingerprints import reading_text
+from streamapp.config.rules import event_rules
 from streamapp.core.events.event import EventReader, Project
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
+from streamapp.failpoints import Failpoints
 from streamapp.pipelines import extra_kinds, pipelines
 from streamapp.store.slot.head import IntakeHead
 from streamapp.store.slot.keys import SlotKeys, intake_tag
@@ -29,18 +33,42 @@ from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
-_CUT_BYTES = 2_000_000
-"""Bytes of event records that make one cut at most, so that a cut fits into a message."""
+_BATCH_BYTES = 2_000_000
+"""Most bytes of event records behind one interaction batch, so that it fits into a message."""
 
 
 @dataclass(slots=True)
-class _Cut:
-    """A cut in the making, one for each kind of lists."""
+class _Partition:
+    """One event partition.
+
+    Attributes:
+        slot: Where its position is stored.
+        position: First offset that was not sent.
+        stored_position: First offset that is not stored as sent.
+        fingerprint: That of the last record in the state that was opened.
+    """
+
+    slot: Slot
+    position: int
+    stored_position: int
+    fingerprint: RecordFingerprint | None
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Interaction batches in the making, by kind of lists.
+
+    Attributes:
+        builders: What makes the batches of each kind.
+        projections: What each kind but the main one takes from an event, and its builder.
+        letters: Dead letters by topic and source partition.
+        last: The last record that was read of each event partition.
+    """
 
     builders: dict[str, InteractionBatchBuilder]
     projections: list[tuple[Project, InteractionBatchBuilder]]
     letters: dict[tuple[str, int], list[Outgoing]] = field(default_factory=dict)
-    marks: dict[TP, RecordFingerprint] = field(default_factory=dict)
+    last: dict[TP, RecordFingerprint] = field(default_factory=dict)
 
 
 class IntakeStage:
@@ -48,141 +76,154 @@ class IntakeStage:
 
     contiguous = False
 
-    def __init__(self, outside: StageContext) -> None:
-        settings = outside.settings
-        self._outside = outside
+    def __init__(
+        self, context: StageContext, partitions: Mapping[TP, _Partition], targets: Mapping[str, int]
+    ) -> None:
+        settings = context.settings
         self._settings = settings
-        self._redis = outside.redis
-        self._publisher = outside.publisher
-        self._failpoints = outside.failpoints
-        self._slots: dict[TP, Slot] = {}
-        self._positions: dict[TP, int] = {}
-        self._fences: dict[TP, int] = {}
-        self._moving = BackgroundTask()
-        self._marks: dict[TP, RecordFingerprint | None] = {}
+        self._producer = context.producer
+        self._failpoints = context.failpoints
+        self._budget = context.budget
+        self._partitions = partitions
+        self._targets = targets
+        self._generation = next(iter(partitions.values())).slot.state_id
+        self._moving = BackgroundTask[None]()
         self._readers = {
-            topic: EventReader(settings.event_rules, topic) for topic in settings.event_topics
+            topic: EventReader(event_rules(settings), topic) for topic in settings.event_topics
         }
-        self._pipelines = pipelines(settings)
-        self._generation = ""
-        self._partitions: dict[str, int] = {}
+        self._topics = {kind: one.interactions_topic for kind, one in pipelines(settings).items()}
         self._letter_partitions: dict[str, int] = {}
 
-    async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
-        """Read the positions in the event partitions."""
-        await self._moving.close()
-        self._partitions = {
+    @classmethod
+    async def open(
+        cls, context: StageContext, offsets: Mapping[TP, Offsets], *, lists_suspect: bool
+    ) -> Self:
+        """Return the stage with the stored positions of these event partitions."""
+        settings, redis, prefix = context.settings, context.redis, context.pipeline.state_prefix
+        targets = {
             one.interactions_topic: await partition_count(
-                self._redis, one.state_prefix, one.interactions_topic
+                redis, one.state_prefix, one.interactions_topic
             )
-            for one in self._pipelines.values()
+            for one in pipelines(settings).values()
         }
+        partitions: dict[TP, _Partition] = {}
         for tp, known in offsets.items():
-            keys = SlotKeys(self._outside.pipeline.state_prefix, intake_tag(tp.topic, tp.partition))
-            self._slots[tp] = Slot(self._redis, keys)
-            reading = reading_text(self._settings, tp.topic)
-            head = await open_slot(self._outside, self._slots[tp], IntakeHead, tp, known, reading)
-            self._generation = self._slots[tp].generation
-            check_kinds(self._generation, self._settings)
-            self._positions[tp] = self._fences[tp] = head.position
-            self._marks[tp] = RecordFingerprint.decode(head.last_record or b"")
-        return dict(self._positions)
+            slot = Slot(redis, SlotKeys(prefix, intake_tag(tp.topic, tp.partition)))
+            head = await open_slot(
+                context, slot, IntakeHead, tp, known, reading_text(settings, tp.topic)
+            )
+            check_kinds(slot.state_id, settings)
+            last = RecordFingerprint.decode(head.last_record or b"")
+            partitions[tp] = _Partition(slot, head.position, head.position, last)
+        return cls(context, partitions, targets)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
-        """Send what the batches say, and have the positions move behind them."""
-        self._outside.leisure.applied(batches[0].read_at)
-        cut, size = self._begun(), 0
+        """Send what the record batches say; their positions follow in the background."""
+        self._budget.applied(batches[0].read_at)
+        draft, size = self._new_draft(), 0
         for batch in batches:
             for start, end in _portions(batch.records):
-                size += self._read(cut, batch.tp, batch.records[start:end])
-                if size >= _CUT_BYTES:
-                    await self._send(cut)
-                    cut, size = self._begun(), 0
-        if cut.marks:
-            await self._send(cut)
+                size += self._read(draft, batch.tp, batch.records[start:end])
+                if size >= _BATCH_BYTES:
+                    await self._send(draft)
+                    draft, size = self._new_draft(), 0
+        if draft.last:
+            await self._send(draft)
 
     async def work(self, busy: bool) -> float:
-        """IntakeStage has nothing to do but to read."""
-        return 3600.0
+        """Do nothing; this stage only reacts to records."""
+        return NEVER
 
     async def verify(self) -> None:
-        """Compare every position."""
-        await self._moving.settle()
-        await asyncio.gather(*(self._slots[tp].check(at) for tp, at in self._fences.items()))
+        """Compare every stored position with that of this stage."""
+        await self._moving.join()
+        await asyncio.gather(
+            *(one.slot.check(one.stored_position) for one in self._partitions.values())
+        )
 
     async def finish(self) -> None:
-        """Everything that was applied is already sent; move the positions behind it."""
-        await self._moving.settle()
+        """Wait until the positions are stored; everything that was applied is already sent."""
+        await self._moving.join()
 
     async def close(self) -> None:
-        """End what goes on beside the lane."""
-        await self._moving.close()
+        """Cancel the move of the positions."""
+        await self._moving.cancel()
+
+    async def drain(self) -> None:
+        """Do nothing; everything that was sent is acknowledged."""
 
     def position(self, tp: TP) -> int:
         """Return the first offset that was not sent."""
-        return self._positions[tp]
+        return self._partitions[tp].position
 
-    def mark(self, tp: TP) -> RecordFingerprint | None:
-        """Return the last record that is stored as sent, as of `open`."""
-        return self._marks[tp]
-
-    def fence(self, tp: TP) -> int:
+    def stored_position(self, tp: TP) -> int:
         """Return the first offset that is not stored as sent."""
-        return self._fences[tp]
+        return self._partitions[tp].stored_position
 
-    def _begun(self) -> _Cut:
-        builders = {kind: InteractionBatchBuilder() for kind in self._pipelines}
+    def fingerprint(self, tp: TP) -> RecordFingerprint | None:
+        """Return that of the last record in the state that was opened."""
+        return self._partitions[tp].fingerprint
+
+    def _new_draft(self) -> _Draft:
+        builders = {kind: InteractionBatchBuilder() for kind in self._topics}
         extra = extra_kinds(self._settings)
-        return _Cut(builders, [(PROJECTIONS[kind], builders[kind]) for kind in extra])
+        return _Draft(builders, [(PROJECTIONS[kind], builders[kind]) for kind in extra])
 
-    def _read(self, cut: _Cut, tp: TP, records: Sequence[KafkaRecord]) -> int:
-        """Read records into the cut; return how many bytes they have."""
+    def _read(self, draft: _Draft, tp: TP, records: Sequence[KafkaRecord]) -> int:
+        """Read records into the draft; return how many bytes they have."""
         source = Source(tp.topic, tp.partition, records[-1].offset + 1)
-        for builder in cut.builders.values():
+        for builder in draft.builders.values():
             builder.begin(source)
-        cut.marks[tp] = RecordFingerprint.of(records[-1])
+        draft.last[tp] = RecordFingerprint.of(records[-1])
         latest_ts = time.time() + self._settings.max_ahead_s
-        main, reader = cut.builders[ITEM], self._readers[tp.topic]
-        for refusal in reader.read(records, latest_ts, main, cut.projections):
+        main, reader = draft.builders[ITEM], self._readers[tp.topic]
+        for refusal in reader.read(records, latest_ts, main, draft.projections):
             main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
-            cut.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
+            draft.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
         return sum(len(record.value or b"") for record in records)
 
-    async def _send(self, cut: _Cut) -> None:
+    async def _send(self, draft: _Draft) -> None:
         messages: dict[tuple[str, int], list[Outgoing]] = {}
-        for (topic, partition), letters in cut.letters.items():
+        for (topic, partition), letters in draft.letters.items():
             if topic not in self._letter_partitions:
-                self._letter_partitions[topic] = await self._publisher.partitions(topic)
+                self._letter_partitions[topic] = await self._producer.partitions(topic)
             target = topic, partition % self._letter_partitions[topic]
             messages.setdefault(target, []).extend(letters)
-        for kind, builder in cut.builders.items():
-            topic = self._pipelines[kind].interactions_topic
-            values = builder.encode(self._generation, self._partitions[topic])
+        for kind, builder in draft.builders.items():
+            topic = self._topics[kind]
+            values = builder.encode(self._generation, self._targets[topic])
             for partition, value in values.items():
                 messages[topic, partition] = [Outgoing(value)]
-        await self._publisher.deliver(messages)
+        await self._producer.deliver(messages)
         self._failpoints.reach("intake.cut-sent")
-        self._positions |= {tp: mark.offset + 1 for tp, mark in cut.marks.items()}
-        await self._moving.settle()
-        self._moving.begin(self._move(cut.marks))
+        for tp, last in draft.last.items():
+            self._partitions[tp].position = last.offset + 1
+        await self._moving.join()
+        moves = [(self._partitions[tp], last) for tp, last in draft.last.items()]
+        self._moving.start(_move(moves, self._failpoints))
 
-    async def _move(self, marks: Mapping[TP, RecordFingerprint]) -> None:
-        await gather_all(*(self._store(tp, mark) for tp, mark in marks.items()))
-        self._failpoints.reach("intake.position-moved")
 
-    async def _store(self, tp: TP, mark: RecordFingerprint) -> None:
-        head = IntakeHead(mark.offset + 1, last_record=mark.encode())
-        await self._slots[tp].commit(self._fences[tp], head)
-        self._fences[tp] = head.position
+async def _move(
+    moves: Iterable[tuple[_Partition, RecordFingerprint]], failpoints: Failpoints
+) -> None:
+    """Move the stored position of each partition behind the last record that was sent."""
+    await gather_all(*(_store(partition, last) for partition, last in moves))
+    failpoints.reach("intake.position-moved")
+
+
+async def _store(partition: _Partition, last: RecordFingerprint) -> None:
+    head = IntakeHead(last.offset + 1, last_record=last.encode())
+    await partition.slot.commit(partition.stored_position, head)
+    partition.stored_position = head.position
 
 
 def _portions(records: Sequence[KafkaRecord]) -> list[tuple[int, int]]:
-    """Split records into runs of at most about half a cut's bytes."""
+    """Split records into runs of at most about half a batch's bytes."""
     portions, start, size = [], 0, 0
     for end, record in enumerate(records, 1):
         size += len(record.value or b"")
-        if size >= _CUT_BYTES // 2 or end == len(records):
+        if size >= _BATCH_BYTES // 2 or end == len(records):
             portions.append((start, end))
             start, size = end, 0
     return portions

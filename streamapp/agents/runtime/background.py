@@ -1,46 +1,57 @@
-"""BackgroundTask: what goes on beside a lane, one thing at a time; the lane asks how it ended."""
+"""Work that goes on in the background while a stage handles what comes in."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-AWAKE_S = 0.005
-"""A lane looks so often after what goes on beside it."""
+T = TypeVar("T")
+
+POLL_S = 0.005
+"""Seconds after which a stage asks again whether its background task is done."""
 
 
-class BackgroundTask:
-    """At most one task of a stage that what comes in need not wait for."""
+class BackgroundTask(Generic[T]):
+    """At most one coroutine of a stage that runs in the background.
+
+    A coroutine that fails is done. Its error is raised by every `join` until `cancel` drops it, so
+    an error cannot get lost.
+    """
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[T] | None = None
 
     @property
-    def under_way(self) -> bool:
-        """Whether it goes on."""
+    def is_running(self) -> bool:
+        """Whether the coroutine has not ended yet, so that `join` would wait."""
         return self._task is not None and not self._task.done()
 
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin something; nothing is under way."""
+    @property
+    def is_done(self) -> bool:
+        """Whether the coroutine has ended, and `join` has not returned its result yet."""
+        return self._task is not None and self._task.done()
+
+    def start(self, work: Coroutine[Any, Any, T]) -> None:
+        """Start a coroutine; the result of the previous one has been joined."""
         self._task = asyncio.create_task(work)
-        # Whoever gives partitions up does not ask how it ended.
+        # A worker that gives partitions up does not ask how the task ended.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    def ended(self) -> bool:
-        """Say whether it has ended since this was last asked; raise what it raised."""
-        if self._task is None or not self._task.done():
-            return False
-        task, self._task = self._task, None
-        task.result()
-        return True
+    async def join(self) -> T | None:
+        """Wait for the coroutine and return its result; None if nothing was started.
 
-    async def settle(self) -> None:
-        """Return when it has ended; raise what it raised."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
-            self.ended()
+        The coroutine goes on if the caller is cancelled.
+        """
+        task = self._task
+        if task is None:
+            return None
+        if not task.done():
+            await asyncio.wait([task])
+        result = task.result()
+        self._task = None
+        return result
 
-    async def close(self) -> None:
-        """End it at once."""
+    async def cancel(self) -> None:
+        """Stop the coroutine, and drop its result or error."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -48,9 +59,9 @@ class BackgroundTask:
 
 
 async def gather_all(*works: Awaitable[Any]) -> None:
-    """Do several things at once; return, or raise the first error, when all of them have ended.
+    """Await several things at once; return, or raise the first error, when all of them have ended.
 
-    So nothing goes on behind an error, into what is then opened anew.
+    So nothing is still running when a caller handles an error by reading its state again.
     """
     for outcome in await asyncio.gather(*works, return_exceptions=True):
         if isinstance(outcome, BaseException):

@@ -1,11 +1,11 @@
-"""What every stage works with."""
+"""Settings and connections that every stage works with."""
 
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
 from streamapp.agents.runtime.item_list_cache import ItemListCache
-from streamapp.agents.runtime.throttle import MaintenanceBudget
+from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
 from streamapp.config.settings import Settings
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import Pipeline
@@ -23,9 +23,9 @@ class StageContext:
         redis: The state.
         lists: The lists that frontends read, in the same Redis.
         item_lists: Those of items, as lists for users are made of them.
-        publisher: Sends messages to Kafka.
-        failpoints: Where this worker is to die, in tests.
-        leisure: What sweeps have of the worker's time; all its pipelines share it.
+        producer: Sends messages to Kafka.
+        failpoints: Where this worker dies, in tests.
+        budget: The time that sweeps have; all pipelines of a worker share it.
     """
 
     settings: Settings
@@ -33,6 +33,6 @@ class StageContext:
     redis: Redis
     lists: Lists
     item_lists: ItemListCache
-    publisher: Producer
+    producer: Producer
     failpoints: Failpoints
-    leisure: MaintenanceBudget = field(default_factory=MaintenanceBudget)
+    budget: MaintenanceBudget = field(default_factory=MaintenanceBudget)

@@ -1,8 +1,8 @@
-"""OffsetContinuity: whether what is read follows what was applied, without a record missing.
+"""Checks that record batches follow what was applied, without a missing record.
 
-Offsets may be missing where a tracker used transactions or a topic was compacted. A broker may also
-show a record before the one ahead of it, when several producers write at once: the embedded one
-does. So a gap is read again, a few times, before it is believed.
+Event topics may lack offsets where a tracker used transactions, or where the topic was compacted.
+A broker may also show a record before its predecessor when several producers write at once; the
+embedded broker does. So a gap is read again a few times before it is accepted.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,36 +12,34 @@ from streamapp.errors import GapError, StateError
 from streamapp.transport.records import TP, RecordBatch
 
 _MAX_REREADS = 4
-"""A gap that is there so many times is no matter of timing."""
+"""A gap that was read this often is real."""
 
 
 class OffsetContinuity:
-    """Looks at the record batches of one lane.
+    """Checks the record batches of one partition task, across all of its stages.
 
     Args:
-        stage: Says what was applied, and whether its log may have gaps.
         beginning: Asks Kafka for the first offset of a partition.
     """
 
-    def __init__(self, stage: Stage, beginning: Callable[[TP], Awaitable[int]]) -> None:
-        self._stage = stage
+    def __init__(self, beginning: Callable[[TP], Awaitable[int]]) -> None:
         self._beginning = beginning
-        self._seen: dict[TP, tuple[int, int]] = {}
+        self._reread: dict[TP, tuple[int, int]] = {}
         self._has_gaps: set[TP] = set()
 
-    async def check(self, batches: Sequence[RecordBatch]) -> None:
-        """Look whether the batches go on where the stage is.
+    async def check(self, stage: Stage, batches: Sequence[RecordBatch]) -> None:
+        """Check that batches go on where a stage is.
 
-        A partition that was found to have gaps of its own is believed from then on: a broker that
-        shows records out of order has no transactions, and does not compact.
+        A partition that was found to have real gaps is not read again for further ones: a broker
+        that shows records out of order has no transactions and does not compact.
 
         Raises:
-            GapError: a record is missing; to be read again.
-            StateError: records came again that were applied, or records are lost.
+            GapError: a record is missing; the caller should read it again.
+            StateError: applied records came again, or records are lost.
         """
         expected: dict[TP, int] = {}
         for batch in batches:
-            at = expected.get(batch.tp, self._stage.position(batch.tp))
+            at = expected.get(batch.tp, stage.position(batch.tp))
             first = batch.records[0].offset
             if first < at:
                 raise StateError(
@@ -54,21 +52,22 @@ class OffsetContinuity:
                     "they were dropped before they were read, so counts cannot be exact"
                 )
             if batch.end - at > len(batch.records) and batch.tp not in self._has_gaps:
-                self._look(batch, at)
+                self._retry(batch, at, contiguous=stage.contiguous)
             expected[batch.tp] = batch.end
 
-    def _look(self, batch: RecordBatch, at: int) -> None:
-        """Believe a gap that was seen often enough; else ask for it to be read again."""
+    def _retry(self, batch: RecordBatch, at: int, *, contiguous: bool) -> None:
+        """Accept a gap that was read often enough; else ask for another read of it."""
         tp = batch.tp
         for record in batch.records:
             if record.offset != at:
                 break
             at += 1
-        missing, looks = self._seen.get(tp, (at, 0))
-        self._seen[tp] = at, looks + 1 if missing == at else 1
-        if self._seen[tp][1] < _MAX_REREADS:
+        missing, reads = self._reread.get(tp, (at, 0))
+        reads = reads + 1 if missing == at else 1
+        self._reread[tp] = at, reads
+        if reads < _MAX_REREADS:
             raise GapError(f"{_name(tp)} was read from offset {record.offset} on instead of {at}")
-        if self._stage.contiguous:
+        if contiguous:
             raise StateError(
                 f"{_name(tp)} was read {_MAX_REREADS} times from offset {record.offset} on instead "
                 f"of {at}, and only this app writes there: counts cannot be exact without what is "

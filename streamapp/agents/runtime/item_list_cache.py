@@ -1,9 +1,10 @@
-"""Lists of items as they stand in Redis: read when they are asked for, kept as arrays.
+"""The item lists that Redis holds, cached as arrays for the blending of user lists.
 
-All partitions of users in a worker share them. Items have numbers here, which are those of items
-that some list was asked for or shows.
+All user partitions of a worker share the cache. Items have numbers of its own here: those that a
+list was asked for, and those that a list shows.
 """
 
+import math
 import time
 from typing import NamedTuple
 
@@ -18,20 +19,23 @@ from streamapp.core.lists.list_format import Scores, decode_scores
 from streamapp.errors import StateError
 from streamapp.store.lists import Lists
 
-_REMEMBERED = 5_000_000
-"""Entries of lists that are kept, of 12 bytes; a list that reads as before is not decoded again."""
+FORCE_READ = math.inf
+"""Given as the time after which a list must have been read, to read it in any case."""
+
+_CACHED_ENTRIES = 5_000_000
+"""Most entries that are kept, of 12 bytes each. An unchanged list is not decoded again."""
 
 _NO_LIST = Scores(-np.inf, [])
 _ALL = np.zeros(1, np.int32)
-"""The number of what is trending, on a shelf of its own."""
+"""The number of the trending list, in a cache of its own."""
 
 
-class Standing(NamedTuple):
-    """What stands at one moment.
+class ReadLists(NamedTuple):
+    """What a read of item lists returns beside the lists.
 
     Attributes:
-        trending: What is trending.
-        version: The highest that any list has.
+        trending: The trending list.
+        version: The highest version of any list.
     """
 
     trending: CachedList
@@ -39,52 +43,51 @@ class Standing(NamedTuple):
 
 
 class ItemListCache:
-    """The lists of items, and what is trending.
+    """Reads item lists, and the trending list.
 
     Attributes:
-        registry: The items; it only grows.
+        registry: Numbers the items; it only grows.
     """
 
     def __init__(self, lists: Lists) -> None:
         self.registry = Registry()
         self._lists = lists
-        self._shelf = ListCache(self.registry)
+        self._cached = ListCache(self.registry)
         self._trending = ListCache(self.registry)
         self._version = 0
 
     @property
-    def shelf(self) -> ListCache:
-        """What is read into; another one now and then, so that it is not full of what is old."""
-        if self._shelf.size > _REMEMBERED:
-            self._shelf = ListCache(self.registry)
-        return self._shelf
+    def cached(self) -> ListCache:
+        """The arrays to read into. A full one is replaced, which drops lists out of use."""
+        if self._cached.size > _CACHED_ENTRIES:
+            self._cached = ListCache(self.registry)
+        return self._cached
 
-    async def read(self, shelf: ListCache, items: Ints, since: float) -> Standing:
-        """Return what stands, and have lists of items on the shelf.
-
-        What was read after `since` is not read again.
+    async def read(self, cached: ListCache, items: Ints, read_after: float) -> ReadLists:
+        """Bring the lists of items into `cached`; return the trending list.
 
         Args:
-            shelf: Where they are kept.
-            items: Their numbers, each once.
-            since: Monotonic time in seconds.
+            cached: The arrays, from the property of that name.
+            items: int32. Numbers of items, each once.
+            read_after: Monotonic time in seconds. Lists that were read later are new enough;
+                `FORCE_READ` reads all of them.
         """
-        await self._read(ITEM, shelf, shelf.stale(items, since))
-        # What is trending goes by no name.
-        await self._read(TRENDING, self._trending, self._trending.stale(_ALL, since))
-        return Standing(self._trending.get(0), self._version)
+        await self._read(ITEM, cached, cached.stale(items, read_after))
+        # The trending list has an empty name.
+        await self._read(TRENDING, self._trending, self._trending.stale(_ALL, read_after))
+        return ReadLists(self._trending.get(0), self._version)
 
-    async def _read(self, kind: str, shelf: ListCache, numbers: Ints) -> None:
+    async def _read(self, kind: str, cached: ListCache, numbers: Ints) -> None:
         if not len(numbers):
             return
         now, ids = time.monotonic(), self.registry.ids
         names = [ids[number] if kind == ITEM else "" for number in numbers.tolist()]
-        contents = await self._lists.standing(kind, names)
+        contents = await self._lists.get_many(kind, names)
         digests = np.array([hash(content) for content in contents], np.int64)
-        changed = np.flatnonzero(shelf.changed(numbers, digests, now))
+        changed = np.flatnonzero(cached.changed(numbers, digests, now))
         if len(changed):
             lists = [self._decoded(kind, names[at], contents[at]) for at in changed.tolist()]
-            shelf.store(numbers[changed], digests[changed], lists, now, self._version)
+            cached.store(numbers[changed], digests[changed], lists, now, self._version)
             self._version += len(changed)
 
     def _decoded(self, kind: str, name: str, content: bytes) -> Scores:

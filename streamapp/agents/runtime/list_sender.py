@@ -1,91 +1,101 @@
-"""ListSender: lists that stand in Redis -> the output topic, while their owner goes on.
+"""Sends lists that are stored in Redis to the output topic.
 
-A worker that loses a partition of state while lists are on their way may bring them to the topic
-behind newer ones. So it looks, when the broker has them, whether somebody else has claimed the
-slot, and if so sends what stands by then. The last record of a key is the key, and compaction
-keeps the right one.
+A worker may lose a partition while its lists are in flight. They may then reach the topic behind
+newer lists of the next owner. So the sender asks, once the broker has the lists, whether another
+worker has claimed the slot since. In that case it sends again what Redis holds by now. The last
+record of a key therefore equals the key in Redis, and compaction keeps that record.
 """
 
-import asyncio
 from collections.abc import Mapping
-from secrets import token_hex
+from typing import Self, TypeVar
 
+from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.store.slot.keys import list_name
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
 
+P = TypeVar("P")
 
-class ListSender:
-    """Sends the lists of one kind that the owner of `slot` makes, one group at a time.
+
+class ListSender(BackgroundTask[P]):
+    """Sends lists of one kind, one batch at a time, for the owner of a slot.
+
+    A batch in flight cannot be called back, so a sender is joined and never cancelled.
 
     Attributes:
-        owner: What the slot was claimed with.
+        owner: The token with which the slot was claimed.
+        in_flight: What the caller gave with the batch that is not joined yet; None without one.
     """
 
-    def __init__(self, outside: StageContext, slot: Slot, kind: str, failpoint: str) -> None:
-        self.owner = ""
+    def __init__(
+        self, context: StageContext, slot: Slot, kind: str, owner: str, failpoint: str, count: int
+    ) -> None:
+        super().__init__()
+        self.owner = owner
+        self.in_flight: P | None = None
         self._kind = kind
         self._slot = slot
-        self._lists = outside.lists
-        self._publisher = outside.publisher
-        self._failpoints = outside.failpoints
+        self._lists = context.lists
+        self._producer = context.producer
+        self._failpoints = context.failpoints
         self._failpoint = failpoint
-        self._topic = outside.settings.lists_topic
-        self._partitions = 0
-        self._sending: asyncio.Task[None] | None = None
+        self._topic = context.settings.lists_topic
+        self._partitions = count
 
-    async def open(self, owner: str = "") -> None:
-        """Claim the slot, unless `owner` has, and learn the partitions of the output topic."""
-        await self.settle()
-        self.owner = owner or token_hex(8)
-        if not owner:
-            await self._slot.claim(self.owner)
-        self._partitions = await self._publisher.partitions(self._topic)
+    @classmethod
+    async def open(
+        cls, context: StageContext, slot: Slot, kind: str, owner: str, failpoint: str
+    ) -> Self:
+        """Return a sender for the owner of a slot.
 
-    @property
-    def under_way(self) -> bool:
-        """Whether lists are being sent, so that `settle` would wait."""
-        return self._sending is not None and not self._sending.done()
+        Args:
+            context: Settings and connections.
+            slot: The slot whose owner makes the lists.
+            kind: The kind of the lists.
+            owner: The token with which the slot was claimed.
+            failpoint: The failpoint that is reached when the broker has a batch.
+        """
+        count = await context.producer.partitions(context.settings.lists_topic)
+        return cls(context, slot, kind, owner, failpoint, count)
 
-    @property
-    def arrived(self) -> bool:
-        """Whether the sending of lists has ended, and `settle` has not been told."""
-        return self._sending is not None and self._sending.done()
+    def send(self, lists: Mapping[str, bytes], about: P) -> None:
+        """Start to send a batch; the previous one was joined.
 
-    async def settle(self) -> None:
-        """Return when the topic has all that was sent; raise what went wrong with it."""
-        if self._sending is not None:
-            # What is on its way cannot be called back, so a worker that is told to drop the slot
-            # still looks after it.
-            await asyncio.shield(self._sending)
-            self._sending = None
+        Args:
+            lists: What Redis holds, by name; b"" for nothing.
+            about: What `join` returns when the topic has the lists.
+        """
+        self.in_flight = about
+        self.start(self._send(lists, about))
 
-    def send(self, lists: Mapping[str, bytes]) -> None:
-        """Begin to send what stands in Redis by name, b"" for nothing; settle before the next."""
-        self._sending = asyncio.create_task(self._send(lists))
+    async def join(self) -> P | None:
+        """Wait until the topic has the batch; return what was given with it, or raise its error."""
+        about = await super().join()
+        self.in_flight = None
+        return about
 
-    async def _send(self, lists: Mapping[str, bytes]) -> None:
-        """Send lists; return when the topic does not end with an older one than its key."""
-        owner = self.owner
+    async def _send(self, lists: Mapping[str, bytes], about: P) -> P:
+        """Send lists until the topic does not end with an older list than its key in Redis."""
         while lists:
-            await self._publisher.deliver(self._messages(lists))
-            if await self._slot.claimed_by(owner):
+            await self._producer.deliver(self._messages(lists))
+            if await self._slot.ownership.is_owner(self.owner):
                 break
-            standing = await self._lists.standing(self._kind, list(lists))
+            stored = await self._lists.get_many(self._kind, list(lists))
             lists = {
                 name: now
-                for (name, sent), now in zip(lists.items(), standing, strict=True)
+                for (name, sent), now in zip(lists.items(), stored, strict=True)
                 if now != sent
             }
         self._failpoints.reach(self._failpoint)
+        return about
 
     def _messages(self, lists: Mapping[str, bytes]) -> dict[tuple[str, int], list[Outgoing]]:
         messages: dict[tuple[str, int], list[Outgoing]] = {}
         keys = [list_name(self._kind, name).encode() for name in lists]
-        places = partitions_of(keys, self._partitions)
-        for key, partition, content in zip(keys, places, lists.values(), strict=True):
-            target = messages.setdefault((self._topic, partition), [])
-            target.append(Outgoing(content or None, key))
+        targets = partitions_of(keys, self._partitions)
+        for key, partition, content in zip(keys, targets, lists.values(), strict=True):
+            batch = messages.setdefault((self._topic, partition), [])
+            batch.append(Outgoing(content or None, key))
         return messages

@@ -1,98 +1,124 @@
-"""A lane: runs one stage, one step at a time, on what comes in for its partitions."""
+"""Runs the stage of some partitions, one step at a time, on the record batches that come in."""
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from enum import Enum, auto
 
 from streamapp.agents.runtime.continuity import OffsetContinuity
 from streamapp.agents.runtime.stage import Stage
+from streamapp.agents.runtime.worker import Worker
 from streamapp.errors import GapError, PositionMovedError
-from streamapp.transport.records import TP, RecordBatch
+from streamapp.transport.records import TP, RecordBatch, RecordFingerprint
 
 logger = logging.getLogger(__name__)
 
 _VERIFY_S = 2.0
-"""An idle lane looks this often whether the state is still where it left it."""
+"""Seconds between two checks of the stored position while no records come in."""
 
-_AGAIN_S = 0.05
-"""What cannot go on is read anew after so many seconds."""
+_RETRY_S = 0.05
+"""Seconds between a failed step and the next reading of the state."""
 
-_ROOM_BATCHES = 16
-"""Batches that may wait; a batch is what one read brought, so at most a few megabytes."""
+_CAPACITY_BATCHES = 16
+"""Batches that may wait. A batch is the result of one read, so at most a few megabytes."""
+
+
+class TaskState(Enum):
+    """What a partition task does next.
+
+    `suspect_loss`, a position that was moved by another owner, or a gap in the log lead from
+    RUNNING to STALE. Reading the state again leads through OPENING back to RUNNING. `drop` leads
+    from any of them to DROPPED, the end.
+    """
+
+    RUNNING = auto()
+    """Applies batches and does what is due."""
+
+    STALE = auto()
+    """Must read the state again before it applies anything."""
+
+    OPENING = auto()
+    """Reads the state again."""
+
+    DROPPED = auto()
+    """Belongs to another worker; stores nothing more."""
 
 
 class PartitionTask:
-    """Feeds a stage.
+    """Feeds one stage after another with the records of some partitions.
 
     Args:
-        stage: What to run.
-        reopen: Called with the lane when its state must be read anew; opens the stage and seeks.
-        beginning: Asks Kafka for the first offset of a partition.
-        applied: Told which batches were applied.
-        fail: Called with whatever else ends the lane.
+        partitions: The partitions.
+        stage: The first stage, which was just made.
+        worker: Makes further stages, seeks, and is told what ends the task.
+        epochs: Numbers that rise, one for each time reading starts at another offset.
+
+    Attributes:
+        stage: The current stage.
+        epoch: Batches that were read under another number are void.
+        first_applied: The last record of the first batch that was applied, by partition.
+        last_applied: The last record that was applied, by partition.
     """
 
     def __init__(
-        self,
-        stage: Stage,
-        reopen: Callable[..., Awaitable[None]],
-        beginning: Callable[[TP], Awaitable[int]],
-        applied: Callable[[Sequence[RecordBatch]], None],
-        fail: Callable[[BaseException], None],
+        self, partitions: Sequence[TP], stage: Stage, worker: Worker, epochs: Iterable[int]
     ) -> None:
         self.stage = stage
-        self._reopen = reopen
-        self._succession = OffsetContinuity(stage, beginning)
-        self._applied = applied
-        self._fail = fail
+        self.first_applied: dict[TP, RecordFingerprint] = {}
+        self.last_applied: dict[TP, RecordFingerprint] = {}
+        self._partitions = partitions
+        self._worker = worker
+        self._epochs = iter(epochs)
+        self.epoch = next(self._epochs)
+        self._continuity = OffsetContinuity(self._beginning)
         self._inbox: deque[RecordBatch] = deque()
         self._wake = asyncio.Event()
-        self._stopping = False
-        self._dropped = False
-        self._stale = False
-        self._doubt = False
-        self._opening = False
+        self._state = TaskState.RUNNING
+        self._finishing = False
+        self._lists_suspect = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start to work."""
         self._task = asyncio.create_task(self._run())
 
     def put(self, batch: RecordBatch) -> None:
-        """Take a batch in."""
-        if not self._stopping:
+        """Take a batch in, unless the task is about to end."""
+        if not self._finishing:
             self._inbox.append(batch)
             self._wake.set()
 
-    def clear(self) -> None:
-        """Forget what waits; it will be read again."""
-        self._inbox.clear()
-
-    def doubt(self) -> None:
-        """Read the state anew before anything else: Redis may have lost writes."""
-        self._stale = self._doubt = True
+    def suspect_loss(self) -> None:
+        """Read the state again before anything else: Redis may have lost writes, and lists."""
+        if self._state is not TaskState.DROPPED:
+            self._state, self._lists_suspect = TaskState.STALE, True
         self._wake.set()
 
     @property
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether more batches should be read."""
-        closed = self._stopping or self._opening or self._stale
-        return len(self._inbox) < _ROOM_BATCHES and not closed
+        open_ = self._state is TaskState.RUNNING and not self._finishing
+        return open_ and len(self._inbox) < _CAPACITY_BATCHES
+
+    def stop(self) -> None:
+        """Take in no more batches, and end when the waiting ones are stored."""
+        self._finishing = True
+        self._wake.set()
 
     async def finish(self) -> None:
-        """Apply what waits, store it, and end."""
-        self._stopping = True
-        self._wake.set()
+        """Apply the batches that wait, store them, and end."""
+        self.stop()
         if self._task is not None:
             await self._task
 
     async def drop(self) -> None:
-        """End at once; what is not stored is left to the next owner."""
-        # What is awaited may take a cancellation for itself if its answer comes at that moment.
-        self._stopping = self._dropped = True
+        """End at once; the next owner reads again what is not stored."""
+        # The state is set because a cancellation may get lost: an awaited call can swallow it if
+        # its answer arrives at the same moment.
+        self._state, self._finishing = TaskState.DROPPED, True
         self._inbox.clear()
         if self._task is not None:
             self._task.cancel()
@@ -101,55 +127,89 @@ class PartitionTask:
 
     async def _run(self) -> None:
         try:
-            wait, verified_at = 0.0, time.monotonic()
-            while not self._dropped and (self._inbox or self._stale or not self._stopping):
-                await self._pause(min(wait, _VERIFY_S))
+            wait_s, verified_at = 0.0, time.monotonic()
+            while self._has_work():
+                await self._pause(min(wait_s, _VERIFY_S))
                 batches = list(self._inbox)
                 self._inbox.clear()
                 try:
-                    if self._stale:
-                        await self._open_anew()
+                    if self._state is TaskState.STALE:
+                        await self._reopen()
                     elif batches:
-                        await self._succession.check(batches)
-                        await self.stage.apply(batches)
-                        self._applied(batches)
+                        await self._apply(batches)
                     elif time.monotonic() > verified_at + _VERIFY_S:
                         await self.stage.verify()
                         verified_at = time.monotonic()
-                    wait = await self.stage.work(busy=bool(self._inbox))
+                    wait_s = await self.stage.work(busy=bool(self._inbox))
                 except (PositionMovedError, GapError) as reason:
-                    logger.warning("%s; reading the state anew", reason)
-                    self._stale, wait = True, _AGAIN_S
-            if not self._dropped:
+                    logger.warning("%s; reading the state again", reason)
+                    self._move_to(TaskState.STALE)
+                    wait_s = _RETRY_S
+            if self._state is not TaskState.DROPPED:
                 await self._end()
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the process must not go on
-            self._fail(error)
+            self._worker.fail(error)
+
+    def _has_work(self) -> bool:
+        if self._state is TaskState.DROPPED:
+            return False
+        return not self._finishing or bool(self._inbox) or self._state is TaskState.STALE
+
+    def _move_to(self, state: TaskState) -> None:
+        """Change the state, unless the task was dropped."""
+        if self._state is not TaskState.DROPPED:
+            self._state = state
+
+    async def _apply(self, batches: Sequence[RecordBatch]) -> None:
+        await self._continuity.check(self.stage, batches)
+        await self.stage.apply(batches)
+        for batch in batches:
+            last = RecordFingerprint.of(batch.records[-1])
+            self.first_applied.setdefault(batch.tp, last)
+            self.last_applied[batch.tp] = last
 
     async def _end(self) -> None:
         try:
             await self.stage.finish()
         except PositionMovedError as reason:
-            logger.warning("%s; leaving what is not stored to whoever moved it", reason)
+            logger.warning("%s; leaving what is not stored to the other owner", reason)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait for a batch, `finish` or the time to pass, and let others run in any case."""
+        """Wait for a batch, `stop` or the time to pass; let other tasks run at least once."""
         self._wake.clear()
-        if self._inbox or self._stopping or seconds <= 0:
+        if self._inbox or self._finishing or seconds <= 0:
             await asyncio.sleep(0)
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
 
-    async def _open_anew(self) -> None:
-        doubt, self._doubt, self._stale = self._doubt, False, False
-        self._opening = True
-        self.clear()
+    async def _beginning(self, tp: TP) -> int:
+        return (await self._worker.read_offsets({tp: None}))[tp].beginning
+
+    async def _reopen(self) -> None:
+        """Throw the stage away, make another one, and read on from its positions."""
+        suspect, self._lists_suspect = self._lists_suspect, False
+        self._move_to(TaskState.OPENING)
         try:
-            await self._reopen(self, doubt=doubt)
+            stored = {tp: self.stage.stored_position(tp) for tp in self._partitions}
+            offsets = await self._worker.read_offsets(stored)
+            await self.stage.close()
+            await self.stage.drain()
+            self.stage = await self._worker.open_stage(offsets, lists_suspect=suspect)
+            await self._worker.check_fingerprints(
+                {tp: self.stage.fingerprint(tp) for tp in self._partitions}
+            )
         except PositionMovedError:
-            self._doubt = self._doubt or doubt
+            self._lists_suspect = self._lists_suspect or suspect
             raise
-        finally:
-            self._opening = False
+        # Batches that were read so far are void. The task has no capacity, so nothing else is read
+        # until it runs again.
+        self.epoch = next(self._epochs)
+        # A worker that ends gives its partitions up meanwhile, and cannot seek.
+        if not self._finishing:
+            await self._worker.seek({tp: self.stage.position(tp) for tp in self._partitions})
+        self._inbox.clear()
+        if self._state is TaskState.OPENING:
+            self._state = TaskState.RUNNING

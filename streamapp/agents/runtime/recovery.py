@@ -1,8 +1,9 @@
-"""Where to start reading a partition, and when not to start at all."""
+"""Finds where to start reading a partition, and refuses state that does not fit its topic."""
 
 import json
 import logging
 from collections.abc import Callable
+from secrets import token_hex
 from typing import TypeVar
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from streamapp.agents.runtime.context import StageContext
 from streamapp.errors import StateError
 from streamapp.store.slot.head import Head
-from streamapp.store.slot.manifest import check_partitions, partition_count, read_generation
+from streamapp.store.slot.manifest import check_partitions, partition_count, read_state_id
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, KafkaRecord, Offsets
 
@@ -20,21 +21,19 @@ H = TypeVar("H", bound=Head)
 logger = logging.getLogger(__name__)
 
 
-def went_back(head: Head, offsets: Offsets) -> bool:
-    """Say whether Redis went back in time: offsets are committed after the state is stored."""
-    return rolled_back(head, offsets) > 0
-
-
 def rolled_back(head: Head, offsets: Offsets) -> int:
-    """Return how many offsets Redis went back."""
+    """Return how many offsets Redis went back; 0 if it did not.
+
+    A position is committed to Kafka after it is stored, so the committed one is never ahead.
+    """
     return max(0, (offsets.committed or 0) - head.position)
 
 
 def decoded(decode: Callable[[bytes], T], tp: TP, record: KafkaRecord) -> T:
-    """Return what an internal record holds.
+    """Return the decoded value of a record of an internal topic.
 
     Raises:
-        StateError: someone else wrote to the internal topic.
+        StateError: another program wrote to the topic.
     """
     try:
         return decode(record.value or b"")
@@ -46,7 +45,7 @@ def decoded(decode: Callable[[bytes], T], tp: TP, record: KafkaRecord) -> T:
 
 
 def _changes(before: str, now: str) -> str:
-    """Say which settings of two canonical JSON texts differ, and how."""
+    """Describe the settings that differ between two canonical JSON texts."""
     old, new = (json.loads(text or "{}") for text in (before, now))
     return ", ".join(
         f"STREAMAPP_{name.upper()} was {json.dumps(old.get(name))}, is {json.dumps(new.get(name))}"
@@ -56,16 +55,16 @@ def _changes(before: str, now: str) -> str:
 
 
 async def open_slot(
-    outside: StageContext, slot: Slot, kind: type[H], tp: TP, offsets: Offsets, results: str
+    context: StageContext, slot: Slot, kind: type[H], tp: TP, offsets: Offsets, results: str
 ) -> H:
-    """Return the head of the slot that follows `tp`; make the slot if the group is new.
+    """Return the head of the slot that follows `tp`; create the slot if the group is new.
 
     Args:
-        outside: Settings and connections.
-        slot: The slot; it is told its generation.
+        context: Settings and connections.
+        slot: The slot; its generation is set.
         kind: The kind of its head.
-        tp: The partition whose records it applies.
-        offsets: What Kafka says of the partition.
+        tp: The partition whose records the slot applies.
+        offsets: What Kafka knows about the partition.
         results: The settings that change counts.
 
     Raises:
@@ -73,11 +72,11 @@ async def open_slot(
         StateError: the state is gone, was made under other settings, or names offsets that the
             partition does not have.
     """
-    begun = await partition_count(outside.redis, outside.pipeline.state_prefix, tp.topic)
-    # Where nothing is known of the topic, Redis is empty, and the head below says so.
+    begun = await partition_count(context.redis, context.pipeline.state_prefix, tp.topic)
+    # If the topic is unknown, Redis is empty, and the missing head below is the better message.
     if 0 < begun <= tp.partition:
         check_partitions(tp.topic, tp.partition + 1, begun)
-    slot.generation = await read_generation(outside.redis, outside.pipeline.state_prefix)
+    slot.state_id = await read_state_id(context.redis, context.pipeline.state_prefix)
     head = await slot.head(kind)
     where = f"{tp.topic}[{tp.partition}]"
     if head is None:
@@ -92,10 +91,10 @@ async def open_slot(
         head = await slot.head(kind)
         if head is None:
             raise StateError(f"{where}: Redis lost {slot.keys.head} right after it was made")
-    if head.state_id != slot.generation:
+    if head.state_id != slot.state_id:
         raise StateError(
             f"{where}: {slot.keys.head} belongs to another state than the rest under "
-            f"{outside.pipeline.state_prefix}; count again with `streamapp rebuild`"
+            f"{context.pipeline.state_prefix}; count again with `streamapp rebuild`"
         )
     if head.results != results:
         raise StateError(
@@ -112,10 +111,17 @@ async def open_slot(
             f"{where}: the state is at offset {head.position}, but the topic begins at "
             f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
         )
-    if went_back(head, offsets):
-        await slot.note_rollback(rolled_back(head, offsets))
+    if lost := rolled_back(head, offsets):
+        await slot.count_rollback(lost)
         logger.warning(
             "%s: offset %d was stored once, the state is at %d; reading on from there",
             where, offsets.committed, head.position,
         )  # fmt: skip
     return head
+
+
+async def claim_slot(slot: Slot) -> str:
+    """Claim a slot; return the token by which its owner is known from now on."""
+    owner = token_hex(8)
+    await slot.ownership.claim(owner)
+    return owner

@@ -1,75 +1,73 @@
-"""What a lane asks of a stage."""
+"""What a partition task needs of a stage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
+from streamapp.transport.records import TP, RecordBatch, RecordFingerprint
 
 
 class Stage(Protocol):
-    """One step of the flow for some partitions.
+    """One step of the flow for the partitions of one partition task.
 
-    A lane calls one method at a time. An exception other than `FenceMovedError` ends the process
-    without acknowledging anything, so a stage may leave its memory in any state when it raises.
+    A stage is made by reading the stored state. When the state must be read again, the stage is
+    closed and thrown away, and another one is made.
+
+    The partition task calls one method at a time. Any exception but `PositionMovedError` ends the
+    process before anything is acknowledged, so a stage that raises may be left in any condition.
 
     Attributes:
-        contiguous: Whether the offsets of its log have no gaps: only this app writes to it.
+        contiguous: Whether the offsets of its log have no gaps, because only this app writes there.
     """
 
     contiguous: bool
-
-    async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
-        """Read the stored state anew; return the position of each partition.
-
-        Args:
-            offsets: What Kafka says of each partition.
-            doubt: Whether Redis may have lost writes, lists included.
-
-        Raises:
-            StateError: state and topic do not fit each other.
-        """
-        ...
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply record batches, in order.
 
         Raises:
-            FenceMovedError: the stored state is not where this stage left it.
+            PositionMovedError: the stored position is not where this stage left it.
         """
         ...
 
     async def work(self, busy: bool) -> float:
-        """Do what time asks for; return the seconds until there is more of it.
+        """Do what is due; return the seconds until more is due.
 
         Args:
             busy: Whether record batches are waiting.
+
+        Raises:
+            PositionMovedError: as for `apply`.
         """
         ...
 
     async def verify(self) -> None:
-        """Look whether the stored state is where this stage left it, when nothing else does.
+        """Compare the stored position with that of this stage, in a pause without records.
 
         Raises:
-            FenceMovedError: it is not; Redis went back in time, or there is another owner.
+            PositionMovedError: they differ: Redis went back in time, or there is another owner.
         """
         ...
 
     async def finish(self) -> None:
-        """Bring everything that was applied to the store and to its readers, at once."""
+        """Store everything that was applied, and publish what follows from it, at once."""
         ...
 
     async def close(self) -> None:
-        """End at once what goes on beside the lane; another owner may open what this one had."""
+        """Cancel the background work, so that another owner may open the same partitions."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until the broker has every list that was sent; they cannot be called back."""
         ...
 
     def position(self, tp: TP) -> int:
         """Return the first offset of `tp` that is not applied, stored or not."""
         ...
 
-    def mark(self, tp: TP) -> RecordFingerprint | None:
-        """Return the last record of `tp` that the stored state holds, as of `open`."""
+    def stored_position(self, tp: TP) -> int:
+        """Return the first offset of `tp` that the stored state does not hold."""
         ...
 
-    def fence(self, tp: TP) -> int:
-        """Return the first offset of `tp` that the stored state does not hold."""
+    def fingerprint(self, tp: TP) -> RecordFingerprint | None:
+        """Return that of the last record of `tp` in the state that this stage was made from."""
         ...

@@ -1,18 +1,21 @@
-"""ContentJob: the catalogue and the lists that stand -> content neighbours, to the shards.
+"""Finds content neighbours for products that have no list from counts, and sends them to shards.
 
-The owner of the first shard looks which available products have no list from counts, computes what
-is near them by text, and sends the shards what they do not hold. It keeps no account of what was
-sent: the next look finds what is missing. A look that finds nothing is noted in the head, with what
-it looked at, so that others know when there is nothing to wait for (ADR-0015).
+The owner of the first shard compares the catalogue with the published lists, computes the nearest
+products by text, and sends each shard what the shard lacks. The job keeps no record of what it
+sent: the next pass finds what is missing. A pass that finds nothing stores the version of its
+inputs in the head, so that others know there is nothing to wait for (ADR-0015).
 """
 
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Self
 
 from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.throttle import DutyCycle
+from streamapp.agents.runtime.duty_cycle import DutyCycle
+from streamapp.agents.runtime.idle_trigger import IdleTrigger
+from streamapp.agents.runtime.timer import Timer
 from streamapp.core.content.neighbours import (
     CONTENT_KEY,
     SOURCE,
@@ -37,115 +40,116 @@ from streamapp.store.versions import matched_text, read_heads
 from streamapp.transport.producer import Outgoing
 
 _AT_ONCE = 500
-"""Lists that are read, or computed, before others get their turn."""
+"""Lists that are read, or computed, before other tasks get their turn."""
 
 _SENT_AT_ONCE = 100
-"""Likewise sent: so many of the longest lists, of the longest ids, fit into a message."""
-
-_POLLS = 3
-"""How often within the interval heads are asked."""
-
-_PATIENCE = 10
-"""Intervals after which it looks while shards publish all the time."""
+"""Lists in one message: this many of the longest lists, with the longest ids, fit."""
 
 _REST = 4
-"""While shards publish, looking takes a fifth of the time at most."""
+"""While shards publish, passes take a fifth of the time at most."""
 
-_AWAKE_S = 0.1
+_POLL_S = 0.1
 
 
 class ContentJob:
-    """The content neighbours of all shards; the owner of the shard whose slot is `slot` sends them.
+    """The content neighbours of all shards, for the owner of the first shard.
 
-    A look goes on beside the lane, so that deltas need not wait for it.
+    A pass runs in the background, so deltas do not wait for it.
+
+    Args:
+        context: Settings and connections.
+        slot: The slot of the first shard.
+        owner: The token with which the slot was claimed.
+        shards: How many shards there are.
+        catalogue: How many partitions the catalogue has.
     """
 
-    def __init__(self, outside: StageContext, slot: Slot) -> None:
-        self._outside = outside
-        self._pipeline = outside.pipeline
-        self._top_n = outside.settings.top_n
-        self._lists = outside.lists
+    def __init__(
+        self, context: StageContext, slot: Slot, owner: str, shards: int, catalogue: int
+    ) -> None:
+        self._context = context
+        self._pipeline = context.pipeline
+        self._top_n = context.settings.top_n
+        self._lists = context.lists
         self._slot = slot
-        self._interval_s = outside.settings.refresh_interval
-        self._pace = DutyCycle(self._interval_s, _REST)
-        self._looking = BackgroundTask()
-        self._owner = ""
-        self._shards: list[str] = []
-        self._catalogue: list[str] = []
-        self._begin_anew()
-
-    def _begin_anew(self) -> None:
-        self._seen = self._matched = ""
+        self._owner = owner
+        prefix, interval_s = context.pipeline.state_prefix, context.settings.refresh_interval
+        self._shards = [SlotKeys(prefix, rows_tag(number)).head for number in range(shards)]
+        self._catalogue = [
+            SlotKeys(prefix, catalogue_tag(number)).head for number in range(catalogue)
+        ]
+        self._trigger = IdleTrigger(interval_s, time.monotonic())
+        self._cycle = DutyCycle(interval_s, _REST)
+        self._timer = Timer()
+        self._passing = BackgroundTask[None]()
         self._awaited: dict[int, int] = {}
         self._read_at: list[CatalogueHead | None] = []
         self._products: dict[str, Product] = {}
         self._texts = Texts({})
         self._nearest: dict[str, bytes] = {}
-        self._due_at = self._looked_at = time.monotonic()
 
-    async def open(self, owner: str, shards: int) -> None:
-        """Begin anew, for who has claimed the slot as `owner`."""
-        await self.close()
-        self._begin_anew()
-        redis, pipeline = self._outside.redis, self._pipeline
-        self._owner, prefix = owner, pipeline.state_prefix
-        partitions = await partition_count(redis, prefix, pipeline.catalogue_topic)
-        self._shards = [SlotKeys(prefix, rows_tag(number)).head for number in range(shards)]
-        self._catalogue = [
-            SlotKeys(prefix, catalogue_tag(number)).head for number in range(partitions)
-        ]
+    @classmethod
+    async def open(cls, context: StageContext, slot: Slot, owner: str, shards: int) -> Self:
+        """Return the job of a new owner."""
+        prefix, topic = context.pipeline.state_prefix, context.pipeline.catalogue_topic
+        catalogue = await partition_count(context.redis, prefix, topic)
+        return cls(context, slot, owner, shards, catalogue)
 
     async def step(self, *, busy: bool) -> float:
-        """Begin to look if it is time; return the seconds until the next step.
+        """Start a pass if it is time; return the seconds until the next step.
 
         Args:
-            busy: Whether deltas wait; then it is not.
+            busy: Whether deltas wait; then no pass starts.
 
         Raises:
             ClaimLostError: another worker has claimed the shard.
         """
-        self._looking.ended()
-        wait_s = self._due_at - time.monotonic()
-        if not self._looking.under_way and wait_s <= 0 and not busy:
-            self._looking.begin(self._look())
-        return max(wait_s, _AWAKE_S)
+        if self._passing.is_done:
+            await self._passing.join()
+        due_in_s = self._timer.due_in_s
+        if not self._passing.is_running and due_in_s <= 0 and not busy:
+            self._passing.start(self._pass())
+        return max(due_in_s, _POLL_S)
 
-    async def close(self) -> None:
-        """Stop looking; whoever opens next looks again."""
-        await self._looking.close()
+    async def cancel(self) -> None:
+        """Stop a pass that runs; the next owner makes another one."""
+        await self._passing.cancel()
 
-    async def _look(self) -> None:
-        """Send what is missing if there is time for it, or note that nothing is."""
-        redis = self._outside.redis
+    async def _pass(self) -> None:
+        """Send what shards lack, or store that nothing is missing; do neither if it is too soon."""
+        redis = self._context.redis
         catalogue = await read_heads(redis, self._catalogue, CatalogueHead)
         shards = await read_heads(redis, self._shards, ShardHead, "published", source=SOURCE)
-        text = matched_text(catalogue, shards)
-        at_rest, self._seen = text == self._seen, text
-        heard = [head.applied_offsets.get(SOURCE, 0) if head else 0 for head in shards]
-        if text != self._matched and self._may_look(heard, at_rest=at_rest):
-            with self._pace.measured():
+        applied = [head.applied_offsets.get(SOURCE, 0) if head else 0 for head in shards]
+        version = matched_text(catalogue, shards)
+        ready = self._trigger.ready(version, time.monotonic())
+        if ready and self._has_time() and self._arrived(applied):
+            with self._cycle.measured():
                 missing = await self._missing(catalogue)
                 if missing:
                     await self._send(missing)
                 else:
-                    await self._slot.set_field(self._owner, ShardHead, "content_version", text)
-                    self._matched = text
-            self._looked_at = time.monotonic()
-        self._due_at = time.monotonic() + self._interval_s / _POLLS
+                    await self._slot.ownership.set_field(
+                        self._owner, ShardHead, "content_version", version
+                    )
+                    self._trigger.finish(version)
+            self._trigger.ran(time.monotonic())
+        self._timer.restart(self._trigger.poll_s)
 
-    def _may_look(self, heard: list[int], *, at_rest: bool) -> bool:
-        """Say whether shards have stored what was sent last, and there is time for more.
+    def _has_time(self) -> bool:
+        return self._cycle.due_in_s(busy=not self._trigger.is_idle) <= 0
 
-        Where they have not, it would only be sent again.
+    def _arrived(self, applied: list[int]) -> bool:
+        """Say whether shards have stored what was sent last; if not, it would be sent again.
+
+        Args:
+            applied: The version of content neighbours that each shard has stored.
         """
-        if any(heard[shard] < version for shard, version in self._awaited.items()):
-            return False
-        patient = time.monotonic() < self._looked_at + _PATIENCE * self._interval_s
-        return self._pace.due_in_s(busy=not at_rest) <= 0 and (at_rest or not patient)
+        return all(applied[shard] >= version for shard, version in self._awaited.items())
 
     async def _missing(self, catalogue: list[CatalogueHead | None]) -> dict[str, bytes]:
-        """Return the lists that shards do not hold as they should, by item; b"" is none."""
-        redis, prefix = self._outside.redis, self._pipeline.state_prefix
+        """Return the lists that shards lack or should drop, by item; b"" for none."""
+        redis, prefix = self._context.redis, self._pipeline.state_prefix
         if catalogue != self._read_at:
             products = await read_products(redis, prefix, len(self._catalogue))
             if products != self._products:
@@ -161,15 +165,15 @@ class ContentJob:
         }
 
     async def _wanted(self) -> dict[str, bytes]:
-        """Return the list of every available product that has none from counts, packed."""
+        """Return, packed, the list of every available product that has no list from counts."""
         available = [item for item, product in self._products.items() if product.available]
         wanted: dict[str, bytes] = {}
         for start in range(0, len(available), _AT_ONCE):
             items = available[start : start + _AT_ONCE]
-            standing = await self._lists.standing(ITEM, items)
+            published = await self._lists.get_many(ITEM, items)
             new = [
                 item
-                for item, content in zip(items, standing, strict=True)
+                for item, content in zip(items, published, strict=True)
                 if not content or is_content(content)
             ]
             await self._compute([item for item in new if item not in self._nearest])
@@ -183,7 +187,7 @@ class ContentJob:
 
     async def _send(self, missing: Mapping[str, bytes]) -> None:
         """Send lists to the shards of their items."""
-        version = await self._slot.tick(self._owner)
+        version = await self._slot.ownership.next_timestamp(self._owner)
         topic, lists = self._pipeline.deltas_topic, list(missing.items())
         for start in range(0, len(lists), _SENT_AT_ONCE):
             by_shard: dict[int, list[tuple[str, list[Match]]]] = {}
@@ -194,9 +198,9 @@ class ContentJob:
                 (topic, shard): [Outgoing(self._message(version, some), CONTENT_KEY)]
                 for shard, some in by_shard.items()
             }
-            await self._outside.publisher.deliver(messages)
+            await self._context.producer.deliver(messages)
             self._awaited |= dict.fromkeys(by_shard, version)
-        self._outside.failpoints.reach("content.lists-sent")
+        self._context.failpoints.reach("content.lists-sent")
 
     def _message(self, version: int, some: list[tuple[str, list[Match]]]) -> bytes:
-        return encode_matches(Matches(self._slot.generation, version, some))
+        return encode_matches(Matches(self._slot.state_id, version, some))

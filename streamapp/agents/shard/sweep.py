@@ -1,127 +1,128 @@
-"""ItemSweep: brings lists up to date with norms that moved.
+"""Brings lists of items up to date with norms that changed.
 
-When the norm of an item moves, it changes place in every list that holds it. A sweep looks at the
-rows that may be concerned, some at a time between batches of deltas, so that a list is as fresh as
-`REFRESH_INTERVAL` says when the worker has time, and deltas come first when it has not: unless the
-catalogue hides something, which is not to be shown for so long.
+When the norm of an item changes, its rank changes in every list that holds it. A sweep compares the
+rows that this may concern, some at a time between batches of deltas. So a list is at most
+`REFRESH_INTERVAL` behind when the worker has time. Under load deltas come first, unless the
+catalogue hides an item: lists must not show that item for long.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from streamapp.agents.runtime.throttle import DutyCycle, MaintenanceBudget
+from streamapp.agents.runtime.duty_cycle import DutyCycle
+from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
+from streamapp.agents.runtime.timer import NEVER, Timer
 from streamapp.agents.shard.list_publisher import ItemListPublisher
-from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.arrays.dtypes import Bools, Ints, resized
 from streamapp.core.shard.shard import Shard
 
 _ROWS_AT_ONCE = 128
 
+_SOON_S = 0.001
+
 
 class ItemSweep:
-    """The sweeps of one shard.
+    """The sweeps over one shard.
 
     Args:
         shard: The shard.
-        publication: Publishes its lists.
+        publisher: Publishes its lists.
         load: Brings rows into memory.
-        leisure: What sweeps have of the worker's time.
+        budget: The time that sweeps have.
         interval_s: Seconds between two sweeps.
-        turned: What `turned` is in the beginning.
+        listed_update_offset: As the head of the shard says.
 
     Attributes:
-        turned: Offset of the shard's log up to which all lists are as its notices say, or due.
+        listed_update_offset: All lists reflect the catalogue updates below this offset of the
+            shard's log, or are about to be published.
     """
 
     def __init__(
         self,
         shard: Shard,
-        publication: ItemListPublisher,
+        publisher: ItemListPublisher,
         load: Callable[[Ints], Awaitable[None]],
-        leisure: MaintenanceBudget,
+        budget: MaintenanceBudget,
         interval_s: float,
-        turned: int = 0,
+        listed_update_offset: int = 0,
     ) -> None:
+        self.listed_update_offset = self._sweeping_update_offset = listed_update_offset
         self._shard = shard
-        self._publication = publication
+        self._publisher = publisher
         self._load = load
-        self._leisure = leisure
-        self._pace = DutyCycle(0.0, 1)
+        self._budget = budget
+        self._cycle = DutyCycle(0.0, 1)
         self._interval_s = interval_s
-        self._due_at = time.monotonic() + interval_s
-        self._moved: Bools = np.zeros(0, np.bool_)
+        self._timer = Timer(interval_s)
+        self._changed: Bools = np.zeros(0, np.bool_)
         self._queue: Ints = np.zeros(0, np.int32)
-        self.turned = self._turning = turned
 
     @property
     def pending(self) -> Bools:
-        """The items whose move is not yet in all lists, bool by number."""
+        """The items whose change is not yet in all lists, bool by number."""
         pending = self._shard.norms.changed.copy()
         if len(self._queue):
-            pending[: len(self._moved)] |= self._moved
+            pending[: len(self._changed)] |= self._changed
         return pending
 
     async def step(self) -> float:
-        """Look at some rows if it is time; return the seconds until the next step."""
+        """Compare some rows if it is time; return the seconds until the next step."""
         if self._shard.is_replaying:
             return self._interval_s
         if not len(self._queue):
-            if time.monotonic() < self._due_at or not self._shard.norms.changed.any():
-                return max(self._due_at - time.monotonic(), 0.001) if self._waits else 3600.0
+            if not self._shard.norms.changed.any():
+                return NEVER
+            if not self._timer.is_due:
+                return max(self._timer.due_in_s, _SOON_S)
             self._begin()
-        elif not self._urgent and (rest_s := self._leisure.due_in_s(self._pace)) > 0:
-            return rest_s
-        with self._pace.measured():
-            await self._look(self._queue[:_ROWS_AT_ONCE])
+        elif not self._urgent and (pause_s := self._budget.due_in_s(self._cycle)) > 0:
+            return pause_s
+        with self._cycle.measured():
+            await self._compare(self._queue[:_ROWS_AT_ONCE])
         self._queue = self._queue[_ROWS_AT_ONCE:]
         if not len(self._queue):
-            self.turned = self._turning
-            self._leisure.end(self._pace)
-            self._due_at = time.monotonic() + self._interval_s
+            self.listed_update_offset = self._sweeping_update_offset
+            self._budget.end(self._cycle)
+            self._timer.restart(self._interval_s)
             return self._interval_s
         return 0.0
 
+    def close(self) -> None:
+        """End a sweep that is under way; the other sweeps of the worker get its time."""
+        self._budget.end(self._cycle)
+
     @property
     def _urgent(self) -> bool:
-        """Whether something was hidden or came back that lists do not say yet."""
-        return self._shard.visibility.last_update_offset > self.turned
-
-    @property
-    def _waits(self) -> bool:
-        return bool(self._shard.norms.changed.any())
+        """Whether the catalogue hid or showed an item that lists do not reflect yet."""
+        return self._shard.visibility.last_update_offset > self.listed_update_offset
 
     def _begin(self) -> None:
-        self._leisure.begin(self._pace)
-        self._moved, decreased = self._shard.norms.take_changes()
-        self._queue = self._shard.outdated(self._moved, decreased)
-        self._turning = self._shard.visibility.last_update_offset
+        self._budget.begin(self._cycle)
+        self._changed, decreased = self._shard.norms.take_changes()
+        self._queue = self._shard.outdated(self._changed, decreased)
+        self._sweeping_update_offset = self._shard.visibility.last_update_offset
 
-    async def _look(self, numbers: Ints) -> None:
+    async def _compare(self, numbers: Ints) -> None:
+        """Publish the lists of rows as far as they changed."""
         shard = self._shard
         numbers = numbers[~shard.lists.dirty[numbers]]
         if not len(numbers):
             return
-        await self._load(numbers[~shard.rows.present[numbers]])
+        await self._load(numbers)
         ahead = shard.ahead(numbers)
         shard.lists.mark_dirty(numbers[ahead])
         numbers = numbers[~ahead]
         ranking = shard.rank(numbers)
-        fresh = shard.lists.known[numbers]
-        # What moved since the sweep began counts too: a list that was never compared is taken for
-        # published only if nothing of it moved since the checkpoint.
-        moved = self._resized(self._moved) | self._resized(shard.norms.changed)
-        unseen = ~fresh & ~moved[numbers] & ~shard.rows.with_neighbours(numbers, moved)
+        known = shard.lists.known[numbers]
+        # A list that this owner never compared counts as published only if nothing in it changed
+        # since the checkpoint. So changes since the sweep began count as well.
+        size = len(shard.owned)
+        moving = resized(self._changed, size) | resized(shard.norms.changed, size)
+        unseen = ~known & ~moving[numbers] & ~shard.rows.with_neighbours(numbers, moving)
         changed = shard.lists.differs(numbers, ranking) & ~unseen
         if unseen.any():
             lines = np.flatnonzero(unseen)
             shard.lists.acknowledge(numbers[lines], ranking.only(lines))
         if changed.any():
-            await self._publication.publish(shard, numbers, ranking, changed)
-
-    def _resized(self, flags: Bools) -> Bools:
-        if len(flags) == len(self._shard.owned):
-            return flags
-        resized = np.zeros(len(self._shard.owned), np.bool_)
-        resized[: len(flags)] = flags
-        return resized
+            await self._publisher.publish(shard, numbers, ranking, changed)

@@ -1,15 +1,16 @@
-"""UserListBlender: histories and the lists of items that stand in Redis -> lists for users.
+"""Makes lists for users from their histories and from item lists.
 
-A list that is short is filled with what is trending, in that order, behind everything else.
+A short list is filled with trending items, in their order, behind its own entries.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
 from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.user_lists.made_lists import MadeLists
+from streamapp.config.rules import user_rule
 from streamapp.core.arrays.digest import digests
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.histories.profiles import Profiles
@@ -19,94 +20,76 @@ from streamapp.core.lists.list_cache import CachedList
 from streamapp.core.lists.list_format import encode_user_lists
 
 
-class Made(NamedTuple):
-    """Lists for some users.
-
-    Attributes:
-        blended: What is in them.
-        as_of: float64, shape (users,). Newest event time behind each.
-        digest: int64, shape (users,). Equal where all entries are, as long as the worker lives.
-        short: bool, shape (users,). Whether what is trending has a place in the list.
-        version: The highest that a list has which they could be made of.
-    """
-
-    blended: Blended
-    as_of: Floats
-    digest: Longs
-    short: Bools
-    version: int
-
-
 class UserListBlender:
     """Makes lists for the users of one partition.
 
     Args:
-        outside: Settings and the lists of items.
-        registry: The items by the numbers that the histories use.
+        context: Settings and the cache of item lists.
+        registry: Items by the numbers that the histories use.
     """
 
-    def __init__(self, outside: StageContext, registry: Registry) -> None:
-        self._items = outside.item_lists
+    def __init__(self, context: StageContext, registry: Registry) -> None:
+        self._items = context.item_lists
         self._registry = registry
-        self._rule = outside.settings.user_rule
-        self._decay = outside.settings.decay
+        self._rule = user_rule(context.settings)
+        self._decay = context.pipeline.decay
         self._numbers: Ints = np.zeros(0, np.int32)
 
-    async def lists(self, histories: Sequence[bytes], since: float) -> Made:
+    async def make(self, histories: Sequence[bytes], read_after: float) -> MadeLists:
         """Return the list of each user.
 
         Args:
-            histories: What each of them has done, packed by `entry_of`.
-            since: Monotonic time in seconds; lists of items that were read later are new enough.
+            histories: What each user did, packed by `entry_of`.
+            read_after: Monotonic time in seconds; item lists that were read later are new enough.
         """
-        shelf, registry = self._items.shelf, self._items.registry
-        profiles = self._tastes(histories)
+        cache, registry = self._items.cached, self._items.registry
+        profiles = self._profiles(histories)
         used = self._used(profiles)
-        standing = await self._items.read(shelf, np.unique(profiles.item[used]), since)
-        blended = blend(profiles, shelf.neighbours, registry, self._rule)
-        as_of = _newest(profiles, used, shelf.as_of[shelf.line[profiles.item[used]]])
+        read = await self._items.read(cache, np.unique(profiles.item[used]), read_after)
+        blended = blend(profiles, cache.neighbours, registry, self._rule)
+        as_of = _newest(profiles, used, cache.as_of[cache.line[profiles.item[used]]])
         short = blended.size < self._rule.top_n
-        filled = self._filled(profiles, blended, short, standing.trending, as_of)
-        return Made(filled, as_of, digests(*filled), short, standing.version)
+        filled = self._filled(profiles, blended, short, read.trending, as_of)
+        return MadeLists(filled, as_of, digests(*filled), short, read.version)
 
-    def encoded(
-        self, made: Made, lines: Sequence[int], users: Sequence[str], seq: int
+    def encode(
+        self, made: MadeLists, lines: Sequence[int], users: Sequence[str], seq: int
     ) -> list[bytes]:
         """Return some of the lists as they are published; b"" where there is nothing to show.
 
         Args:
             made: The lists.
             lines: Which of them.
-            users: Whose those are.
-            seq: Of all of them.
+            users: The users of these.
+            seq: The `seq` of all of them.
         """
-        places = np.array(lines, np.int64)
-        some, as_of = made.blended.only(places), made.as_of[places]
+        chosen = np.array(lines, np.int64)
+        some, as_of = made.blended.only(chosen), made.as_of[chosen]
         return encode_user_lists(users, some, seq, as_of, self._items.registry)
 
     async def outdated(
-        self, histories: Sequence[bytes], made_of: Longs, short: Bools, since: float
+        self, histories: Sequence[bytes], versions: Longs, short: Bools, read_after: float
     ) -> Bools:
-        """Say of each user whether the list may be another one, as what it was made of changed.
+        """Say of each user whether the list may differ, because item lists changed.
 
         Args:
-            histories: What each of them has done, packed by `entry_of`.
-            made_of: int64. The versions that the lists were made of here; -1 for none.
-            short: bool. Whether what is trending has a place in the list.
-            since: Monotonic time in seconds; lists of items that were read later are new enough.
+            histories: What each user did, packed by `entry_of`.
+            versions: int64. The version of the item lists that each was made of; -1 for none.
+            short: bool. Whether trending items may be in the list.
+            read_after: Monotonic time in seconds; item lists that were read later are new enough.
 
-        Cost: O(entries that lists are made of), and nothing for what a list shows.
+        Cost: O(entries that lists are made of), and nothing for the entries of a list.
         """
-        shelf = self._items.shelf
-        profiles = self._tastes(histories)
+        cache = self._items.cached
+        profiles = self._profiles(histories)
         used = self._used(profiles)
-        standing = await self._items.read(shelf, np.unique(profiles.item[used]), since)
-        newest = _newest(profiles, used, shelf.version[shelf.line[profiles.item[used]]])
-        outdated: Bools = (newest > made_of) | short & (standing.trending.version > made_of)
+        read = await self._items.read(cache, np.unique(profiles.item[used]), read_after)
+        newest = _newest(profiles, used, cache.version[cache.line[profiles.item[used]]])
+        outdated: Bools = (newest > versions) | short & (read.trending.version > versions)
         return outdated
 
-    def _tastes(self, histories: Sequence[bytes]) -> Profiles:
-        """Return what the histories say, by the numbers that items have in all lists."""
+    def _profiles(self, histories: Sequence[bytes]) -> Profiles:
+        """Decode histories, with the item numbers of the cache."""
         profiles = Profiles.unpack(histories, self._registry, self._decay)
         if len(self._registry) > len(self._numbers):
             known = self._numbers
@@ -118,7 +101,7 @@ class UserListBlender:
         return replace(profiles, item=self._numbers[profiles.item])
 
     def _used(self, profiles: Profiles) -> Longs:
-        """Return where the entries are whose items' lists are used."""
+        """Return the positions of the entries whose item lists are used."""
         sizes = np.diff(profiles.starts)
         position = np.arange(len(profiles.item)) - np.repeat(profiles.starts[:-1], sizes)
         return np.flatnonzero(position < self._rule.depth)
@@ -131,9 +114,9 @@ class UserListBlender:
         trending: CachedList,
         as_of: Floats,
     ) -> Blended:
-        """Return the lists with what is trending behind their own entries, where they are short.
+        """Return the lists, the short ones filled with trending items behind their own entries.
 
-        The time of a list that is filled rises to that of what is trending.
+        The `as_of` of a list that is filled rises to that of the trending items.
         """
         size, item = blended.size.copy(), blended.item.copy()
         popular = trending.items.tolist()

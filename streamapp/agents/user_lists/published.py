@@ -1,87 +1,98 @@
-"""PublishedList: what a worker knows of the list that stands for a user."""
+"""What a worker knows about the published list of a user."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from itertools import islice
 from operator import itemgetter
+from typing import Self
 
 import numpy as np
 
-from streamapp.agents.user_lists.blender import Made
+from streamapp.agents.user_lists.made_lists import MadeLists
 from streamapp.core.arrays.dtypes import Bools, Longs
 
-UNKNOWN = 1 << 64
-NEW = 1 << 65
-LOST = 1 << 66
-"""No digest: what stands is still to be read; nothing stands, unless it is of a state before this
-one; or the list is to be published, whatever stands."""
+
+class _Known(Enum):
+    """What is known of a list whose digest is not."""
+
+    UNREAD = auto()
+    """The stored list has not been read yet."""
+
+    ABSENT = auto()
+    """This state never stored one; a previous state may have left one."""
+
+    REPUBLISH = auto()
+    """The topic may lack the stored list, so a new one is published even if it is equal."""
 
 
 @dataclass(slots=True)
 class PublishedList:
-    """What is known of a user's list.
+    """What is known about the list of a user.
 
     Attributes:
-        expires_at: Unix time in seconds at which it is removed.
-        digest: Of the entries that stand; `UNKNOWN` until they are read, `NEW` where nobody
-            had noted the user, `LOST` where the topic may not have them.
-        published_at: Monotonic time in seconds at which it was last replaced.
-        made_of: The version of the lists of items that it was last made of; -1 where that was not
-            here.
-        short: Whether what is trending has a place in it, as it may in one that is not made yet.
+        expires_at: Unix time in seconds at which the list is removed.
+        digest: Digest of the stored entries, or what else is known.
+        published_at: Monotonic time in seconds at which the list was last replaced.
+        source_version: The version of the item lists that it was last made of; -1 for none yet.
+        short: Whether trending items may be in it; true of a list that was not made yet.
     """
 
     expires_at: int
-    digest: int
+    digest: int | _Known = _Known.UNREAD
     published_at: float = -1e9
-    made_of: int = -1
+    source_version: int = -1
     short: bool = True
 
-    def unread(self, content: bytes) -> bool:
-        """Say whether what stands has to be read, so that `content` is not published in vain."""
-        return self.digest == UNKNOWN or (self.digest == NEW and not content)
+    @classmethod
+    def of_new_user(cls, expires_at: int, *, lists_suspect: bool) -> Self:
+        """Return what is known about the list of a user who was not in the index.
+
+        Args:
+            expires_at: Unix time in seconds.
+            lists_suspect: Whether Redis may have lost lists.
+        """
+        return cls(expires_at, _Known.REPUBLISH if lists_suspect else _Known.ABSENT)
+
+    def republish(self) -> None:
+        """Publish the next list even if its entries are those of the stored one."""
+        self.digest = _Known.REPUBLISH
+
+    def must_read(self, content: bytes) -> bool:
+        """Say whether the stored list must be read to find out whether `content` differs."""
+        return self.digest is _Known.UNREAD or (self.digest is _Known.ABSENT and not content)
 
 
-def shown_of(expires_at: Mapping[str, int], latest: int) -> dict[str, PublishedList]:
-    """Return what is known of the lists of noted users, the first that is removed first.
+def indexed_lists(expires_at: Mapping[str, int], latest: int) -> dict[str, PublishedList]:
+    """Return what is known about the lists in the index, the first to be removed first.
 
     Args:
-        expires_at: By user.
-        latest: Unix time in seconds; where lists lived longer before, those of now are not to wait
-            behind them.
+        expires_at: Unix time in seconds at which each list is removed, by user.
+        latest: No list is removed later. Where lists lived longer under previous settings, new
+            lists do not wait behind them.
     """
     by_time = sorted(expires_at.items(), key=itemgetter(1))
-    return {user: PublishedList(min(at, latest), UNKNOWN) for user, at in by_time}
+    return {user: PublishedList(min(at, latest)) for user, at in by_time}
 
 
-def expired(shown: Mapping[str, PublishedList], before: float, most: int) -> list[str]:
-    """Return which of the first users' lists are to be removed by now.
-
-    Args:
-        shown: By user, the first that is removed first.
-        before: Unix time in seconds.
-        most: How many are looked at.
-    """
-    return [user for user in islice(shown, most) if shown[user].expires_at <= before]
+def expired(published: Mapping[str, PublishedList], before: float, most: int) -> list[str]:
+    """Return the users among the first `most` whose lists expired before a Unix time in seconds."""
+    return [user for user in islice(published, most) if published[user].expires_at <= before]
 
 
-def differing(shown: Sequence[PublishedList], made: Made) -> list[int]:
-    """Note what lists were made of; return which are others than stand, as far as that is known.
-
-    Args:
-        shown: What is known of those that stand.
-        made: The lists, in the same order.
-    """
-    lines = []
-    new = zip(shown, made.digest.tolist(), made.short.tolist(), strict=True)
-    for line, (one, digest, short) in enumerate(new):
-        one.made_of, one.short = made.version, short
-        if one.digest != digest:
-            lines.append(line)
-    return lines
+def differing(published: Sequence[PublishedList], made: MadeLists) -> list[int]:
+    """Return which lists differ from the published ones, as far as that is known."""
+    pairs = zip(published, made.digest.tolist(), strict=True)
+    return [line for line, (one, digest) in enumerate(pairs) if one.digest != digest]
 
 
-def made_of(shown: Sequence[PublishedList]) -> tuple[Longs, Bools]:
-    """Return `made_of` and `short` of each, int64 and bool."""
-    versions = np.array([one.made_of for one in shown], np.int64)
-    return versions, np.array([one.short for one in shown], np.bool_)
+def record_sources(published: Sequence[PublishedList], made: MadeLists) -> None:
+    """Remember what lists were made of; both are in the same order."""
+    for one, short in zip(published, made.short.tolist(), strict=True):
+        one.source_version, one.short = made.version, short
+
+
+def sources(published: Sequence[PublishedList]) -> tuple[Longs, Bools]:
+    """Return `source_version` and `short` of each list."""
+    versions = np.array([one.source_version for one in published], np.int64)
+    return versions, np.array([one.short for one in published], np.bool_)

@@ -1,18 +1,25 @@
-"""A sweep: all users of a partition, some at a time, after lists of items have changed.
+"""Compares the lists of all users of a partition with item lists that changed.
 
-Shards say in their heads how many lists they have published. A sweep that began after that was read
-has compared every list for a user with those lists of items. It begins when the shards have come to
-rest: whatever is made before that would be made again. Where they never do, it begins now and then,
-and within an interval where lists of items no longer show what the catalogue has hidden: such a
-sweep is urgent, others take what records that come in leave of the worker's time.
+Shards count in their heads how many lists they have published. A sweep that began after that was
+read has compared every user list with those item lists. It begins when the counts stop rising,
+because lists that are made earlier would be made again. If the counts never stop, it begins now and
+then, and within one interval if the catalogue hid something that item lists no longer show. Such a
+sweep is urgent. Other sweeps take the time that incoming records leave.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import compress
 from operator import ge
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.throttle import DutyCycle
+from streamapp.agents.runtime.duty_cycle import DutyCycle
+from streamapp.agents.runtime.idle_trigger import IdleTrigger
+from streamapp.agents.runtime.timer import Timer
+from streamapp.agents.user_lists.blender import UserListBlender
+from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.user_lists.published import PublishedList, sources
+from streamapp.agents.user_lists.publisher import UserListPublisher
 from streamapp.core.list_kinds import TRENDING
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
@@ -21,112 +28,138 @@ from streamapp.store.versions import positions_of, published_text, read_heads
 _USERS_AT_ONCE = 128
 
 _REST = 1
-"""While interactions wait, a sweep that is urgent takes half of the time at most."""
-
-_POLLS = 3
-"""How often within the interval shards are asked."""
-
-_PATIENCE = 10
-"""Intervals after which a sweep begins while shards publish all the time."""
+"""While interactions wait, an urgent sweep takes half of the time at most."""
 
 
 class UserSweep:
     """The sweeps over one partition.
 
     Args:
-        outside: Settings and connections; lists are compared within `REFRESH_INTERVAL` of the
-            moment at which those of items come to rest.
-        shards: How many shards publish lists of items.
+        context: Settings and connections.
+        publisher: Publishes the lists that changed.
+        blender: Knows which lists may have changed.
+        pending: The users who are due a list; a sweep leaves them out.
+        published: What is known about published lists, by user.
+        shards: How many shards publish item lists.
     """
 
-    def __init__(self, outside: StageContext, shards: int) -> None:
-        settings = outside.settings
-        self._redis, self._lists = outside.redis, outside.lists
-        prefix, self._interval_s = outside.pipeline.state_prefix, settings.refresh_interval
+    def __init__(
+        self,
+        context: StageContext,
+        publisher: UserListPublisher,
+        blender: UserListBlender,
+        pending: PendingUsers,
+        published: Mapping[str, PublishedList],
+        shards: int,
+    ) -> None:
+        prefix, interval_s = context.pipeline.state_prefix, context.settings.refresh_interval
+        self._redis, self._lists = context.redis, context.lists
         self._heads = [SlotKeys(prefix, rows_tag(shard)).head for shard in range(shards)]
-        self._due_at = time.monotonic()
-        self._began_at = time.monotonic()
+        self._publisher = publisher
+        self._blender = blender
+        self._pending = pending
+        self._published = published
+        self._trigger = IdleTrigger(interval_s, time.monotonic())
+        self._timer = Timer()
+        self._cycle = DutyCycle(0.0, _REST)
+        self._budget = context.budget
         self._queue: list[str] = []
-        self._under_way = self._seen = self._polled = ""
-        self._polled_at = time.monotonic()
-        self._turned = self._swept = [0] * shards
-        self._leisure = outside.leisure
+        self._sweeping = ""
+        self._update_offsets = self._swept_update_offsets = [0] * shards
         self._urgent = False
-        self.pace = DutyCycle(0.0, _REST)
-
-    def due_in_s(self, *, busy: bool) -> float:
-        """Return the seconds until there is something to look at, or to see whether there is."""
-        if self._under_way:
-            if self._urgent:
-                return max(0.0, self.pace.due_in_s(busy=busy))
-            return max(0.0, self._leisure.due_in_s(self.pace))
-        return max(0.0, self._due_at - time.monotonic())
 
     @property
-    def since(self) -> float:
-        """Monotonic time in seconds; lists of items that were read later are as new as is asked."""
-        return self._polled_at
+    def read_after(self) -> float:
+        """Monotonic time in seconds; item lists that were read later are new enough."""
+        return self._trigger.changed_at
 
-    async def next(self, users: Iterable[str], *, quiet: bool) -> list[str]:
-        """Return who is to be looked at next, which may be nobody.
+    def due_in_s(self, *, busy: bool) -> float:
+        """Return the seconds until the next step.
 
         Args:
-            users: All users.
-            quiet: Whether the partition is at rest itself.
+            busy: Whether interactions wait.
         """
-        now = time.monotonic()
-        if not self._under_way:
-            before = self._polled
-            self._polled = await self._published()
-            if self._polled != before:
-                self._polled_at = time.monotonic()
-            self._due_at = now + self._interval_s / _POLLS
-            self._urgent = self._turned != self._swept
-            patience = 1 if self._urgent else _PATIENCE
-            impatient = now > self._began_at + patience * self._interval_s
-            if self._polled == self._seen or not (impatient or (quiet and self._polled == before)):
+        if not self._sweeping:
+            return self._timer.due_in_s
+        if self._urgent:
+            return max(0.0, self._cycle.due_in_s(busy=busy))
+        return max(0.0, self._budget.due_in_s(self._cycle))
+
+    async def step(self, *, busy: bool, quiet: bool) -> str:
+        """Compare some lists if it is time, and publish those that changed.
+
+        Args:
+            busy: Whether interactions wait.
+            quiet: Whether the partition itself is idle.
+
+        Returns:
+            The version of the item lists with which all lists were compared, where that has ended
+            with this step; else "".
+        """
+        if self.due_in_s(busy=busy) > 0:
+            return ""
+        with self._cycle.measured():
+            some = await self._next(quiet=quiet)
+            pending, published = self._pending, self._published
+            users = [user for user in some if user in published and not pending.is_pending(user)]
+            if outdated := await self._outdated(users):
+                await self._publisher.publish(outdated, self.read_after)
+        if not self._sweeping or self._queue:
+            return ""
+        version, self._sweeping = self._sweeping, ""
+        self._budget.end(self._cycle)
+        self._trigger.finish(version)
+        return version
+
+    def close(self) -> None:
+        """End a sweep that is under way; the other sweeps of the worker get its time."""
+        self._budget.end(self._cycle)
+
+    async def _next(self, *, quiet: bool) -> list[str]:
+        """Return the users to compare next; start a sweep if it is time."""
+        if not self._sweeping:
+            version = await self._poll()
+            now_s = time.monotonic()
+            if not self._trigger.ready(version, now_s, quiet=quiet, urgent=self._urgent):
                 return []
-            self._under_way, self._began_at = self._polled, now
-            self._swept = self._turned
-            self._leisure.begin(self.pace)
-            self._queue = list(users)
-        elif not self._urgent and now >= self._due_at:
-            # What was hidden meanwhile waits for the end of this sweep, and then for another one.
-            await self._published()
-            self._due_at = now + self._interval_s / _POLLS
-            self._urgent = self._turned != self._swept
+            self._trigger.ran(now_s)
+            self._sweeping = version
+            self._swept_update_offsets = self._update_offsets
+            self._budget.begin(self._cycle)
+            self._queue = list(self._published)
+        elif not self._urgent and self._timer.is_due:
+            # What was hidden since this sweep began waits for the next one, so this one hurries.
+            await self._poll()
         some = self._queue[-_USERS_AT_ONCE:]
         del self._queue[-_USERS_AT_ONCE:]
         return some
 
-    def ended(self) -> str:
-        """Return what was published when a sweep began that has ended now; "" if none has."""
-        if not self._under_way or self._queue:
-            return ""
-        self._leisure.end(self.pace)
-        self._seen, self._under_way = self._under_way, ""
-        return self._seen
-
-    async def _published(self) -> str:
-        heads = await read_heads(
-            self._redis,
-            self._heads,
-            ShardHead,
-            "published",
-            "listed_update_offset",
-            "trending_version",
+    async def _outdated(self, users: Sequence[str]) -> dict[str, bytes]:
+        """Return the histories of the users whose lists may have changed."""
+        histories = await self._pending.histories(users)
+        versions, short = sources([self._published[user] for user in histories])
+        outdated = await self._blender.outdated(
+            list(histories.values()), versions, short, self.read_after
         )
-        (trending,) = await self._lists.standing(TRENDING, [""])
-        self._turned = _turned(heads) or self._turned
+        return dict(compress(histories.items(), outdated))
+
+    async def _poll(self) -> str:
+        """Read the version of the item lists, and whether a sweep is urgent."""
+        fields = "published", "listed_update_offset", "trending_version"
+        heads = await read_heads(self._redis, self._heads, ShardHead, *fields)
+        (trending,) = await self._lists.get_many(TRENDING, [""])
+        self._update_offsets = _update_offsets(heads) or self._update_offsets
+        self._urgent = self._update_offsets != self._swept_update_offsets
+        self._timer.restart(self._trigger.poll_s)
         return published_text(heads, trending)
 
 
-def _turned(heads: Sequence[ShardHead | None]) -> list[int]:
-    """Return up to which offset the lists of each shard follow catalogue updates.
+def _update_offsets(heads: Sequence[ShardHead | None]) -> list[int]:
+    """Return the offset below which the lists of each shard reflect catalogue updates.
 
-    Nothing until the trending lists follow them too.
+    Nothing is returned while the trending lists do not reflect them yet.
     """
-    turned = [head.listed_update_offset if head else 0 for head in heads]
+    offsets = [head.listed_update_offset if head else 0 for head in heads]
     merged = positions_of(heads[0].trending_version if heads[0] else "")
-    known = len(merged) == len(turned) and all(map(ge, merged, turned))
-    return turned if known else []
+    known = len(merged) == len(offsets) and all(map(ge, merged, offsets))
+    return offsets if known else []

@@ -1,1 +1,1 @@
-"""Array types, the compiler of kernels, and small array codecs."""
+"""Array types, tables of columns, and the compiler of kernels."""

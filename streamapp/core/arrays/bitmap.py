@@ -1,8 +1,9 @@
-"""Packs flags: which items, by number, something holds for.
+"""Packs a set of numbers, given as flags.
 
-Few are packed as their numbers, int32, little endian. Many are packed as one bit for each item,
-with bytes behind them that make the length no multiple of four, which tells the two apart. So a
-million flags take 125,001 bytes at most, and Redis is not kept by copying megabytes.
+A small set is packed as its numbers: int32, little endian. A large set is packed as one bit for
+each number, followed by padding that makes the length no multiple of four; the length tells the two
+forms apart. So a million flags take 125,001 bytes at most, and a write of them does not block Redis
+for long.
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ _NUMBER = np.dtype("<i4")
 
 
 def packed_flags(flags: Bools) -> bytes:
-    """Return the flags, bool by number, packed; b"" where none is set. Cost: O(flags)."""
+    """Return the flags, bool by number, packed; b"" if no flag is set. Cost: O(flags)."""
     numbers = np.flatnonzero(flags)
     if len(numbers) * _NUMBER.itemsize * 8 <= len(flags):
         return numbers.astype(_NUMBER).tobytes()
@@ -22,7 +23,7 @@ def packed_flags(flags: Bools) -> bytes:
 
 
 def flagged(packed: bytes) -> Ints:
-    """Return the numbers, int32, rising, whose flags were set."""
+    """Return the numbers whose flags were set, int32, rising."""
     if len(packed) % _NUMBER.itemsize == 0:
         return np.frombuffer(packed, _NUMBER).astype(np.int32)
     bits = np.unpackbits(np.frombuffer(packed, np.uint8))

@@ -1,6 +1,6 @@
-"""Digests of lists: equal for equal entries, so that a list that stays is not told anew.
+"""Digests of lists, by which a list that did not change is not published again.
 
-Source: Fowler, Noll and Vo's hash FNV-1a, over words in place of bytes, with a shift after each.
+Source: Fowler, Noll and Vo's hash FNV-1a, over words instead of bytes, with a shift after each.
 """
 
 import numpy as np
@@ -14,19 +14,19 @@ _PRIME = 1099511628211
 
 @compiled
 def digest_of(item: Ints, score: Floats, about: Ints) -> int:
-    """Return 64 bits of the entries of one list.
+    """Return a digest of 64 bits of the entries of one list.
 
     Args:
         item: int32. Item numbers, best first.
-        score: float64. Of each.
-        about: int32. What else an entry says.
+        score: float64. Of each entry.
+        about: int32. The support or the reason of each entry.
     """
     total = np.uint64(_BASIS)
-    for place in range(len(item)):
+    for rank in range(len(item)):
         for word in (
-            np.uint64(item[place]),
-            score[place : place + 1].view(np.uint64)[0],
-            np.uint64(about[place]),
+            np.uint64(item[rank]),
+            score[rank : rank + 1].view(np.uint64)[0],
+            np.uint64(about[rank]),
         ):
             total = (total ^ word) * np.uint64(_PRIME)
             total ^= total >> np.uint64(29)

@@ -1,1 +1,1 @@
-"""Neighbours by the words of the catalogue."""
+"""Neighbours of a product by the words of its text."""

@@ -1,7 +1,7 @@
-"""Content neighbours of the items of a shard: what a list shows while counts have nothing.
+"""Content neighbours of the items of a shard, for lists that have no entry from counts.
 
-They come to a shard through its own log, as notices do, so what it holds at a position is a
-function of the log. Of an item, the last message counts (ADR-0015).
+They come to a shard through its own log, so they are a function of the log. The last message with
+an item counts (ADR-0015).
 """
 
 from collections.abc import Collection, Sequence
@@ -18,10 +18,10 @@ from streamapp.core.lists.ranking import Ranking
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 
 CONTENT_KEY = b"content"
-"""The key of content neighbours in the log of a shard; a delta has none."""
+"""The key of content neighbours in the log of a shard; a delta has no key."""
 
 SOURCE = "content"
-"""Their source, as fences call it."""
+"""Their source in `AppliedOffsets`."""
 
 
 class Match(NamedTuple):
@@ -29,7 +29,7 @@ class Match(NamedTuple):
 
     Attributes:
         item: Its id.
-        score: How near, float64, over 0.
+        score: The similarity of both texts, over 0.
     """
 
     item: str
@@ -40,35 +40,35 @@ class Matches(msgspec.Struct, array_like=True, frozen=True):
     """Content neighbours, on the wire.
 
     Attributes:
-        generation: Of the state that they are for; a rebuilt state ignores older ones.
-        version: Rises with every computation; of one version an item has one list.
-        lists: Items and their lists, best first; an empty one says that there is none any more.
+        generation: The id of the state that they are for; a rebuilt state ignores older messages.
+        version: Rises with every computation; an item has one list in one version.
+        lists: Items and their lists, best first; an empty list replaces the one before.
     """
 
     generation: str
     version: int
     lists: list[tuple[str, list[Match]]]
 
-    def admit(self, fences: AppliedOffsets) -> bool:
-        """Say whether this is not older than what was heard before, and move the fence to it."""
-        if self.version < fences[SOURCE]:
+    def admit(self, applied: AppliedOffsets) -> bool:
+        """Say whether no later version was applied, and advance `applied` to this version."""
+        if self.version < applied[SOURCE]:
             return False
-        fences.advance(SOURCE, self.version)
+        applied.advance(SOURCE, self.version)
         return True
 
 
 decode_matches = msgspec.msgpack.Decoder(Matches).decode
-"""Return the message that bytes hold; raises `msgspec.DecodeError` if they hold none."""
+"""Decode a message; raises `msgspec.DecodeError` if it is none."""
 
 decode_list = msgspec.msgpack.Decoder(list[Match]).decode
-"""Return a list that is packed; raises `msgspec.DecodeError` if it is none."""
+"""Decode a packed list; raises `msgspec.DecodeError` if it is none."""
 
 encode_matches = msgspec.msgpack.Encoder().encode
-"""Return a message as it is sent."""
+"""Encode a message."""
 
 
 def encode_list(matches: Sequence[Match]) -> bytes:
-    """Return a list, packed; b"" of an empty one."""
+    """Return a packed list; b"" for an empty one."""
     return encode_matches(matches) if matches else b""
 
 
@@ -77,10 +77,10 @@ class Content:
     """The content neighbours of the items of one shard.
 
     Attributes:
-        lists: By item id, packed; no item has an empty one.
-        max_stored_position: Position at which the store was last written. It may be ahead of what
+        lists: Packed lists by item id; no list is empty.
+        max_stored_position: Position at which the lists were last stored. It may be ahead of what
             is applied.
-        unsaved: Lists that changed since `packed_changes`; b"" of one that is gone.
+        unsaved: Lists that changed since `packed_changes`; b"" for a list that was removed.
     """
 
     lists: dict[str, bytes] = field(default_factory=dict)
@@ -88,20 +88,20 @@ class Content:
     unsaved: dict[str, bytes] = field(default_factory=dict)
 
     def apply(self, matches: Matches, offset: int, registry: Registry) -> Ints:
-        """Apply the message at `offset`; return the items whose list may differ by it.
+        """Apply the message at `offset`; return the items whose list may differ.
 
         Args:
             matches: The message.
-            offset: Of the shard's log.
+            offset: Of the message in the shard's log.
             registry: Learns the items.
 
         Returns:
-            Item numbers, int32. Whoever stored further than `offset` may have died before the lists
-            were made, so all that such a message names are among them.
+            int32: item numbers. Where lists were stored ahead, all items of the message are among
+            them, because the owner that stored them may have died before it published the lists.
         """
         concerned: list[str] = []
         for item, some in matches.lists:
-            # Numbers are a function of the log, whatever is stored ahead.
+            # Numbers are a function of the log, also where lists were stored ahead.
             registry.number([item, *(match.item for match in some)])
             packed = encode_list(some)
             if offset < self.max_stored_position or self.lists.get(item, b"") != packed:
@@ -114,12 +114,12 @@ class Content:
         return registry.number(concerned)
 
     def numbers(self, registry: Registry) -> Ints:
-        """Return the items that have content neighbours, as far as they have a number; int32."""
+        """Return the items that have a number and content neighbours, int32."""
         found = np.array([registry.find(item) for item in self.lists], np.int32)
         return found[found >= 0]
 
     def holding(self, items: Collection[str], registry: Registry) -> Ints:
-        """Return the items whose content neighbours any of `items` is; int32.
+        """Return the items that have any of `items` as a content neighbour, int32.
 
         Cost: O(entries of all lists).
         """
@@ -132,16 +132,18 @@ class Content:
         return found[found >= 0]
 
     def fill(self, numbers: Ints, ranking: Ranking, registry: Registry, hidden: Bools) -> Ranking:
-        """Return `ranking`, whose empty lines become the content neighbours of their items.
+        """Fill the empty lines of a ranking with the content neighbours of their items.
 
         Args:
-            numbers: Whose lines they are.
-            ranking: Of counts; it is changed. Its other lines stay as they are.
+            numbers: int32. The items of the lines.
+            ranking: Of counts. Its arrays are changed; lines with entries stay as they are.
             registry: The items' ids.
-            hidden: bool by number. Items that no list shows; empty where there are none.
+            hidden: Bool by number. Items that no list shows; empty where there are none.
 
         Returns:
-            The support of what comes from content is 0, which no entry of counts has.
+            `ranking`. The support of a content neighbour is 0, which no entry from counts has.
+
+        Cost: O(lines + entries of the empty lines).
         """
         if not self.lists:
             return ranking
@@ -151,9 +153,9 @@ class Content:
                 continue
             known = [(registry.find(item), score) for item, score in decode_list(packed)]
             shown = [one for one in known if not (len(hidden) and hidden[one[0]])]
-            for place, one in enumerate(shown[: ranking.item.shape[1]]):
-                ranking.item[line, place], ranking.score[line, place] = one
-                ranking.size[line] = place + 1
+            for rank, one in enumerate(shown[: ranking.item.shape[1]]):
+                ranking.item[line, rank], ranking.score[line, rank] = one
+                ranking.size[line] = rank + 1
             end = ranking.size[line]
             ranking.digest[line] = digest_of(
                 ranking.item[line, :end], ranking.score[line, :end], ranking.support[line, :end]
@@ -161,6 +163,6 @@ class Content:
         return ranking
 
     def packed_changes(self) -> list[tuple[str, bytes]]:
-        """Return (item id, packed list) of all that changed, and forget which did."""
+        """Return (item id, packed list) of each list that changed since the last call."""
         changed, self.unsaved = list(self.unsaved.items()), {}
         return changed

@@ -1,14 +1,14 @@
-r"""Core. TF-IDF: which products of a catalogue are near each other by their words.
+r"""TF-IDF: the products of a catalogue that are near each other by their words.
 
-A word is a longest run of what Python's `\w` matches (letters, digits, `_`) in the casefolded text
-`title category`. With n products, of which df have a word that one of them has tf times, its weight
-there is `tf * (ln((1 + n) / (1 + df)) + 1)`; the weights of a product are then divided by the root
-of the sum of their squares. The score of two products is the sum over their common words of the
-products of both weights: the cosine, 0 to 1 but for rounding.
+A word is a longest run of characters that Python's `\w` matches (letters, digits, `_`), in the
+casefolded text `title category`. Of n products, df have a word. The weight of the word in a product
+that has it tf times is `tf * (ln((1 + n) / (1 + df)) + 1)`. The weights of a product are then
+divided by the root of the sum of their squares. The score of two products is the sum over their
+common words of the products of both weights: the cosine, 0 to 1 but for rounding.
 
-But for what a word is, these are the defaults of scikit-learn's `TfidfVectorizer`: raw counts,
-smooth idf, l2 norm. Source: Salton and Buckley 1988, term-weighting approaches in automatic text
-retrieval; scikit-learn, user guide, text feature extraction.
+Except for the definition of a word, these are the defaults of scikit-learn's `TfidfVectorizer`: raw
+counts, smooth idf, l2 norm. Source: Salton and Buckley 1988, term-weighting approaches in automatic
+text retrieval; scikit-learn, user guide, text feature extraction.
 """
 
 import re
@@ -25,18 +25,18 @@ _WORD = re.compile(r"\w+")
 
 
 def words_of(product: Product) -> list[str]:
-    """Return the words of a product, each as often as it occurs."""
+    """Return the words of a product, with repetitions."""
     return _WORD.findall(f"{product.title} {product.category}".casefold())
 
 
 class Texts:
-    """The words of all products, those included that are not available: they count in n and df.
-
-    Attributes:
-        items: Ids of the products in byte order; the place of one is its number here.
+    """The words of all products; a product that is not available also counts in n and df.
 
     Args:
         products: By item id.
+
+    Attributes:
+        items: Ids of the products in byte order; the index of an id is its number here.
 
     Cost: O(words log words) time, 40 bytes for each distinct word of each product.
     """
@@ -70,7 +70,7 @@ class Texts:
         Returns:
             Lists in the order of `items`: score down, then id up in byte order; scores are over 0.
 
-        Cost: O(postings of the words of `items` + entries moved). Other threads run meanwhile.
+        Cost: O(postings of the words of `items` + entries moved), without the interpreter's lock.
         """
         numbers = np.array([self._number[item] for item in items], np.int32)
         size, item, score = _nearest(numbers, *self._words, *self._postings, self._shown, top_n)
@@ -82,7 +82,7 @@ class Texts:
 
 
 def _grouped(group: Longs, groups: int) -> Longs:
-    """Return where the entries of each group start, and the end of all of them."""
+    """Return where the entries of each group start, and where the last group ends."""
     return np.concatenate(([0], np.cumsum(np.bincount(group, minlength=groups))))
 
 
@@ -106,28 +106,28 @@ def _nearest(
         own, count, full = numbers[line], 0, 0
         for at in range(word_starts[own], word_starts[own + 1]):
             word = words[at]
-            for place in range(posting_starts[word], posting_starts[word + 1]):
-                other = owners[place]
+            for posting in range(posting_starts[word], posting_starts[word + 1]):
+                other = owners[posting]
                 if other == own or not shown[other]:
                     continue
                 if total[other] == 0.0:
                     met[count] = other
                     count += 1
-                total[other] += weights[at] * posted[place]
+                total[other] += weights[at] * posted[posting]
         for other in met[:count]:
             value, total[other] = total[other], 0.0
-            place = full
-            while place > 0 and (
-                value > score[line, place - 1]
-                or (value == score[line, place - 1] and other < item[line, place - 1])
+            rank = full
+            while rank > 0 and (
+                value > score[line, rank - 1]
+                or (value == score[line, rank - 1] and other < item[line, rank - 1])
             ):
-                place -= 1
-            if place == top_n:
+                rank -= 1
+            if rank == top_n:
                 continue
             full = min(full + 1, top_n)
-            for after in range(full - 1, place, -1):
+            for after in range(full - 1, rank, -1):
                 item[line, after] = item[line, after - 1]
                 score[line, after] = score[line, after - 1]
-            item[line, place], score[line, place] = other, value
+            item[line, rank], score[line, rank] = other, value
         size[line] = full
     return size, item, score

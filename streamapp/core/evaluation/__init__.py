@@ -1,1 +1,1 @@
-"""How good lists are: online hit rates and association measures."""
+"""Quality of lists: online hit rates, and association measures."""

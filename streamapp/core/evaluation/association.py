@@ -1,7 +1,7 @@
-"""Association rules of two items, in the terms of market-basket analysis.
+"""Association measures of two items, as in market-basket analysis.
 
-A basket is the history of one user, so four counts say all: users, users who have the one item,
-users who have the other, and users who have both. Ratings play no part here.
+A basket is the history of one user. All measures follow from four counts: all users, the users of
+the one item, the users of the other item, and the users of both. Ratings play no part.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from math import log
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """How two items A and B occur together.
+    """The counts of two items A and B.
 
     Attributes:
         users: Users with a history; > 0.
-        having: Users who have A, and users who have B; > 0.
-        both: Users who have both.
+        having: Users who have A, and users who have B; both > 0.
+        both: Users who have A and B.
     """
 
     users: int
@@ -24,29 +24,29 @@ class Association:
 
     @property
     def support(self) -> float:
-        """Share of users who have both, 0 to 1."""
+        """Users with both / all users, 0 to 1."""
         return self.both / self.users
 
     @property
     def confidence(self) -> tuple[float, float]:
-        """Share of those who have A that also have B, and of those who have B that have A."""
+        """Users with both / users with A, and users with both / users with B; 0 to 1."""
         left, right = self.having
         return self.both / left, self.both / right
 
     @property
     def lift(self) -> float:
-        """How many times as often as by chance; 1 where they have nothing to do with each other."""
+        """Users with both / the same expected by chance; 1 for independent items."""
         left, right = self.having
         return self.both * self.users / (left * right)
 
     @property
     def jaccard(self) -> float:
-        """Share of those who have both among those who have any, 0 to 1."""
+        """Users with both / users with either, 0 to 1."""
         return self.both / (sum(self.having) - self.both)
 
     @property
     def log_likelihood_ratio(self) -> float:
-        """How surely they have to do with each other, G squared; 0 where they do not.
+        """The evidence that the items depend on each other, G squared; 0 for independent items.
 
         Source: Dunning, Accurate methods for the statistics of surprise and coincidence (1993).
         """

@@ -1,1 +1,1 @@
-"""What trackers and catalogues send, checked record by record."""
+"""Event and catalogue records become interactions and products, or are refused."""

@@ -1,7 +1,7 @@
-"""Reads records of the catalogue: what a shop says of an item, or why it cannot be used.
+"""Reads records of the catalogue: each describes or deletes an item, or is refused with a code.
 
-A record's key is the item's id; its value is one JSON object, or null where the item was deleted.
-Whatever the bytes, reading raises nothing but `BadEventError`.
+The key of a record is the item's id. The value is one JSON object, or null for a deleted item.
+Whatever the bytes are, reading raises only `BadEventError`.
 """
 
 from typing import Any, NamedTuple
@@ -9,26 +9,28 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from streamapp.core.events.event import CODES, Record, Refusal, checked_id, explain_json
+from streamapp.core.events.event import CODES, Record, Refusal
+from streamapp.core.events.ids import checked_id
+from streamapp.core.events.raw_json import read_apart, read_exactly
 from streamapp.errors import BadEventError
 
 CATALOGUE_CODES = {
     "invalid_available": "available is neither true nor false",
     "invalid_text": "title or category is not a string",
 }
-"""Codes that a dead letter of the catalogue may carry beside those of events."""
+"""The codes of a dead letter of the catalogue, beside those of events, and their meaning."""
 
 MAX_TEXT = 500
-"""Characters that are kept of a title or a category."""
+"""Most characters of a title or a category; the rest is cut off."""
 
 
 class Product(msgspec.Struct, array_like=True, frozen=True):
-    """What is kept of an item that the catalogue has.
+    """The stored part of an item's catalogue entry.
 
     Attributes:
-        available: Whether lists may show it.
-        title: For people; "" where none is given.
-        category: Among what it is listed where that is popular; "" for nothing.
+        available: Whether lists may show the item.
+        title: For people; "" without one.
+        category: The category in whose list of trending items it may be; "" for none.
     """
 
     available: bool
@@ -37,12 +39,12 @@ class Product(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Entry(NamedTuple):
-    """What one record says.
+    """The content of one record.
 
     Attributes:
         offset: Of the record.
-        item: Which item.
-        product: What is said of it; None where it was deleted.
+        item: The item's id.
+        product: The entry of the item; None for a deleted item.
     """
 
     offset: int
@@ -51,14 +53,14 @@ class Entry(NamedTuple):
 
 
 encode_product = msgspec.msgpack.Encoder().encode
-"""Return a product as it is stored."""
+"""Return a product as it is stored, in bytes."""
 
 decode_product = msgspec.msgpack.Decoder(Product).decode
-"""Return the product that was stored; raises `msgspec.DecodeError` where it is none."""
+"""Return a stored product; raises `msgspec.DecodeError` if there is none."""
 
 
 def read_entry(record: Record, max_record_bytes: int) -> Entry | Refusal:
-    """Return what a record says, or why it cannot be used."""
+    """Return the content of a record, or the reason why it cannot be used."""
     try:
         return _entry(record, max_record_bytes)
     except BadEventError as error:
@@ -76,10 +78,13 @@ def _entry(record: Record, max_record_bytes: int) -> Entry:
         raise BadEventError("too_large", f"the value has {len(record.value)} bytes")
     try:
         value = orjson.loads(record.value)
-    except orjson.JSONDecodeError as error:
-        explain_json(record.value, error)
+    except orjson.JSONDecodeError:
+        value = read_apart(record.value, ())
     if type(value) is not dict:
         raise BadEventError("not_an_event", CODES["not_an_event"])
+    if type(value.get("item_id")) is float:
+        # The fast reader makes one of an integer of 2^64 or more.
+        value = read_exactly(record.value)
     if checked_id("item_id", value.get("item_id")) != item:
         raise BadEventError("key_mismatch", "the record's key is not its item_id")
     available = value.get("available", True)

@@ -1,20 +1,16 @@
 """Elements: the events that a record's value holds, byte for byte as they came."""
 
-import msgspec
+from streamapp.core.events.raw_json import elements_of, members_of
 
 
 def raw_elements(value: bytes, count: int) -> list[bytes]:
     """Return the `count` elements of a value that was read before, byte for byte as they came.
 
-    Where one is nested almost too deeply they cannot be cut apart, and each is the whole value.
+    Where they cannot be cut apart, each is the whole value.
     """
     array = value
-    try:
-        if value.lstrip()[:1] == b"{":
-            envelope = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
-            array = bytes(envelope.get("events", b""))
-            if array[:1] != b"[" or "item_id" in envelope:
-                return [value]
-        return [bytes(raw) for raw in msgspec.json.decode(array, type=list[msgspec.Raw])]
-    except RecursionError:
-        return [value] * count
+    if value.lstrip()[:1] == b"{":
+        members = members_of(value) or {}
+        array = b"" if "item_id" in members else members.get("events", b"")
+    found = elements_of(array)
+    return found if found is not None and len(found) == count else [value] * count

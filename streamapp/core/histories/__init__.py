@@ -1,1 +1,1 @@
-"""What one user did: the history rule and what is computed from a history."""
+"""The history of a user, its revision by new interactions, and time decay."""

@@ -1,10 +1,10 @@
-"""Time decay: ratings that fade, carried as levels, and sums of their products by age.
+"""Time decay of ratings, carried as levels, and the eras of their products.
 
-Where interactions fade, a rating is the largest of `weight * 2 ** (ts / half_life)`: what each was
-worth at the beginning of unix time. No rating ever changes by time alone, and the factor cancels in
-the cosine (forward decay). Ten years of a half-life of a day do not fit into a float64, so what
-histories and deltas carry is a level, the logarithm. Sums are kept by the age of what they are made
-of, because a float64 that held something recent has forgotten what was old (ADR-0012).
+With decay, a rating is the largest of `weight * 2 ** (ts / half_life)`: the worth of the
+interaction at the beginning of unix time (forward decay). So no rating changes by time alone, and
+the common factor cancels in the cosine. Ten years at a half-life of a day do not fit into a
+float64, so histories and deltas carry the level, the logarithm. Sums of products are kept by era,
+because a float64 with something recent in it has lost what was old (ADR-0012).
 Source: Cormode, Shkapenyuk, Srivastava and Xu 2009, forward decay.
 """
 
@@ -21,20 +21,20 @@ BASE = 1_100.0
 the smallest weight has the logarithm -1,074."""
 
 ERA_BITS = 3
-"""An age is the whole part of a sum of two levels without so many bits: eight doublings, or four
-half-lives. Whatever an age sums up lies within a factor of 2 ** 9, so what leaves a sum takes no
-more than rounding in the last digits with it. Stored state, and code that is compiled elsewhere and
-kept on disk, rest on this number."""
+"""The era of a product is the sum of two levels, without its fraction and this many low bits: eight
+doublings, or four half-lives. All products of one era lie within a factor of 2 ** 9, so a product
+that leaves a sum takes no more than rounding in the last digits with it. Stored state depends on
+this number."""
 
 ERA_WIDTH = 1 << ERA_BITS
 
 
 @dataclass(frozen=True, slots=True)
 class Decay:
-    """How interactions fade.
+    """How ratings decay.
 
     Attributes:
-        half_life_s: Seconds of event time after which one counts half; > 0.
+        half_life_s: Seconds of event time after which an interaction counts half; > 0.
     """
 
     half_life_s: float
@@ -46,29 +46,33 @@ class Decay:
             weight: float64, > 0.
             ts: float64, >= 0. Event time in seconds.
 
-        A level of 500,000, which is 2026 at an hour, is right to 6e-11: a score to 2e-10.
+        In 2026 a half-life of an hour makes levels of 500,000. Their error is 6e-11, and that of a
+        score 2e-10.
         """
         return BASE + np.log2(weight) + ts / self.half_life_s
 
     def at(self, sums: Floats, exponent: Longs, ts: float) -> Floats:
-        """Return sums of products of two ratings as they count at a time; what is too small is 0.
+        """Return sums of products of two ratings as they count at a time.
 
         Args:
             sums: float64, in units of 2 ** exponent.
-            exponent: int64, of each sum.
+            exponent: int64. Of each sum.
             ts: Event time in seconds.
+
+        Returns:
+            float64; 0 for a sum that is too small for a float64.
         """
         level = float(BASE + ts / self.half_life_s)
         whole = floor(level)
-        faded: Floats = np.ldexp(sums * 4.0 ** (whole - level), exponent - 2 * whole)
-        return faded
+        decayed: Floats = np.ldexp(sums * 4.0 ** (whole - level), exponent - 2 * whole)
+        return decayed
 
 
 @compiled
 def split(levels: Floats) -> tuple[Ints, Floats]:
-    """Return of each level the whole part, int32, and 2 to the power of the rest, 1 to 2.
+    """Return of each level the whole part, int32, and 2 to the power of the fraction, 1 to 2.
 
-    What is absent, level 0, has 0 for the latter.
+    Level 0, which is no rating, has 0 instead of the latter.
     """
     whole, rest = np.empty(len(levels), np.int32), np.zeros(len(levels))
     for entry in range(len(levels)):
@@ -80,11 +84,11 @@ def split(levels: Floats) -> tuple[Ints, Floats]:
 
 @compiled
 def product(whole: int, left: float, right: float) -> float:
-    """Return a product of two ratings in units of its age.
+    """Return a product of two ratings in units of its era.
 
     Args:
         whole: The sum of the whole parts of their levels.
-        left: What `split` returns with the one.
-        right: The same of the other.
+        left: The second result of `split` for the one level.
+        right: The same for the other level.
     """
     return ldexp(left * right, whole & (ERA_WIDTH - 1))

@@ -1,10 +1,10 @@
-"""The history rule: what a user's interactions make of the user's history.
+"""The history rule: how a user's interactions change the user's history.
 
-A history is at most `cap` distinct items, each with a rating and a last time. An interaction with
+A history has at most `cap` distinct items, each with a rating and a last time. An interaction with
 an item of the history raises its rating to the larger of the two and its time to the later of the
-two; a new item enters with its weight; while the history is over the cap, the entry with the
-smallest (time, item id) is evicted. An interaction that comes long after the newest entry begins
-the history anew, so that a user who was idle for long may also be forgotten (ADR-0007).
+two. A new item enters with its weight. While the history is over the cap, the entry with the
+smallest (time, item id) is evicted. An interaction that comes long after the newest entry starts a
+new history, so a user who was idle for long may also be forgotten (ADR-0007).
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,13 @@ ENTRY = np.dtype([("item", "<i4"), ("rating", "<f8"), ("ts", "<f8")])
 """One entry of a stored history, 20 bytes."""
 
 DECAYED_ENTRY = np.dtype([*ENTRY.descr, ("weight", "<f8")])
-"""One entry where interactions fade, 28 bytes: its rating is a level, and beside it stands the
-largest weight since the item entered, which does not fade."""
+"""One entry of a stored history with decay, 28 bytes.
+
+Its rating is a level. Its weight is the largest since the item entered, without decay."""
 
 
 def entry_of(decay: Decay | None) -> np.dtype[Any]:
-    """Return how entries of histories are stored."""
+    """Return the type of a stored entry."""
     return DECAYED_ENTRY if decay else ENTRY
 
 
@@ -60,8 +61,8 @@ class Revisions:
         after: float64. Rating after; 0 if the item is no longer in the history.
         ts: float64. Last event time of the entry in seconds.
         as_of: float64, shape (users,). Newest event time of each history after.
-        weight: float64. Where interactions fade, the largest weight behind what is after; before
-            and after are levels.
+        weight: float64. With decay, the largest weight behind each entry after; `before` and
+            `after` then are levels. None: without decay.
     """
 
     starts: Longs
@@ -74,7 +75,7 @@ class Revisions:
 
     @classmethod
     def forgetting(cls, histories: Sequence[bytes], decay: Decay | None = None) -> "Revisions":
-        """Return what takes everything away that these histories, packed by `entry_of`, hold."""
+        """Return the revisions that empty these histories, which are packed by `entry_of`."""
         starts, stored = _unpacked(histories, entry_of(decay))
         nothing = np.zeros(len(stored))
         return cls(
@@ -101,7 +102,7 @@ class Revisions:
 
 
 def newest_ts(history: bytes, decay: Decay | None = None) -> float:
-    """Return the newest time of a history that is packed by `entry_of` and not empty."""
+    """Return the newest time of a packed history, which is not empty, in seconds."""
     return float(np.frombuffer(history, entry_of(decay))["ts"].max())
 
 
@@ -117,12 +118,12 @@ def revise(
 
     Args:
         histories: Each user's history before, packed by `entry_of`; b"" for a new user.
-        interactions: What to apply; as many users as `histories`.
+        interactions: Of as many users as `histories` has.
         registry: The items' ids; they break ties of time when an entry is evicted.
         cap: Most entries of a history; > 0.
-        forget_after_s: An interaction that is later than the newest entry by more than this begins
-            the history anew.
-        decay: How interactions fade; None: not at all.
+        forget_after_s: An interaction that is later than the newest entry by more than this starts
+            a new history.
+        decay: How ratings decay; None: not at all.
 
     Cost: O(history) per interaction, and as much again per eviction; twice that with decay.
     """
@@ -136,7 +137,7 @@ def revise(
 
     if decay is None:
         return Revisions(*ruled("rating", interactions.weight))
-    # What stays does not depend on ratings, so that both have the same entries.
+    # Evictions do not depend on ratings, so both results have the same entries.
     _, _, _, weight, _, _ = ruled("weight", interactions.weight)
     levels = decay.levels(interactions.weight, interactions.ts)
     return Revisions(*ruled("rating", levels), weight)
@@ -165,9 +166,9 @@ def _revise(
     ends: Longs,
 ) -> tuple[Longs, Ints, Floats, Floats, Floats, Floats]:
     users = len(new_starts) - 1
-    room = len(old_item) + len(new_item)
-    item, before = np.empty(room, np.int32), np.zeros(room)
-    after, ts = np.zeros(room), np.empty(room)
+    most = len(old_item) + len(new_item)
+    item, before = np.empty(most, np.int32), np.zeros(most)
+    after, ts = np.zeros(most), np.empty(most)
     starts, as_of = np.zeros(users + 1, np.int64), np.full(users, -np.inf)
     end = 0
     for user in range(users):

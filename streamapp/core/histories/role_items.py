@@ -1,8 +1,8 @@
-"""Roles: an item that was viewed and the same item that was bought are two, side by side.
+"""Role items: a viewed item and the same item as a bought one are two items.
 
-A kind of lists with a direction counts pairs of one that was viewed and one that was bought, and no
-others. Each role is a letter before the item's id. What was viewed has a row, what was bought is in
-it; so a row holds cells of the other role alone, and nothing else is computed or stored (ADR-0013).
+A kind of lists with a direction counts pairs of a viewed and a bought item only. A prefix of the
+item id says the role. A viewed item has a row, and the cells of this row are for bought items. So
+the shard computes and stores nothing else (ADR-0013).
 """
 
 from collections.abc import Iterable
@@ -17,21 +17,21 @@ from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW
 
 VIEWED = "v:"
-"""Before the id of an item that a user looked at: what has a row."""
+"""The prefix of a viewed item, which has a row."""
 
 BOUGHT = "b:"
-"""Before the id of an item that a user bought: what is in rows."""
+"""The prefix of a bought item, which is in rows."""
 
 _PREFIX_BYTES = len(VIEWED)
 _VIEWED, _BOUGHT = ord(VIEWED[0]), ord(BOUGHT[0])
 
 
 class Roles(NamedTuple):
-    """What comes before the ids of items in the pipeline of a kind; nothing where they have none.
+    """The prefixes of item ids in the pipeline of a kind of lists; "" in a kind without roles.
 
     Attributes:
-        row: Of the item whose list it is.
-        column: Of the items in a list.
+        row: Of the item that has the list.
+        column: Of the items in the list.
     """
 
     row: str = ""
@@ -52,7 +52,7 @@ def registry_of(kind: str) -> Registry:
 
 
 class RoleRegistry(Registry):
-    """Items whose ids begin with a role; no shard owns one that was bought: it has no row."""
+    """Items whose ids begin with a role. No shard owns a bought item: it has no row."""
 
     prefix_bytes = _PREFIX_BYTES
 
@@ -67,7 +67,7 @@ class RoleRegistry(Registry):
         return self._public_ids
 
     def shards(self, count: int, numbers: Ints) -> Ints:
-        """Return the shard of `count` that owns each of the items `numbers`, int32; -1 for none."""
+        """Return the shard, of `count` shards, that owns each item, int32; -1 for no shard."""
         text, ends = self.text
         owners = super().shards(count, numbers)
         owners[text[ends[numbers]] == _BOUGHT] = -1
@@ -75,13 +75,13 @@ class RoleRegistry(Registry):
 
 
 def directed(revisions: Revisions, registry: RoleRegistry) -> Revisions:
-    """Return blocks of pairs with a direction, which change as much as `revisions`.
+    """Return blocks that make the changes of `revisions`, for pairs with a direction only.
 
-    With V and B for the ratings of what was viewed and of what was bought, the dots `V^T B` change
-    by `(V_new - V_old)^T B_old + V_new^T (B_new - B_old)`. So of each user first what was viewed
-    changes, beside what had been bought, then what was bought, beside what is viewed now. Each
-    changed item has a block of its own, because those of one block would make pairs. An item makes
-    none with itself.
+    With V and B for the ratings of viewed and of bought items, the dots `V^T B` change by
+    `(V_new - V_old)^T B_old + V_new^T (B_new - B_old)`. So for each user first the viewed items
+    change, while bought items have their old ratings. Then the bought items change, while viewed
+    items have their new ratings. Each changed item has a block of its own, because two changed
+    items of one block make a pair. An item makes no pair with itself.
 
     Cost: O(changed items * history), as many entries at most.
     """
@@ -109,16 +109,16 @@ def _directed(
     text: Bytes,
     ends: Longs,
 ) -> tuple[Longs, Ints, Floats, Floats, Floats, Floats]:
-    blocks = room = 0
+    blocks = most = 0
     for user in range(len(as_of)):
         changes = 0
         for entry in range(starts[user], starts[user + 1]):
             changes += before[entry] != after[entry]
         blocks += changes
-        room += changes * (starts[user + 1] - starts[user])
+        most += changes * (starts[user + 1] - starts[user])
     new_starts, newest = np.zeros(blocks + 1, np.int64), np.empty(blocks)
-    items, times = np.empty(room, np.int32), np.empty(room)
-    old, new = np.empty(room), np.empty(room)
+    items, times = np.empty(most, np.int32), np.empty(most)
+    old, new = np.empty(most), np.empty(most)
     block = end = 0
     for user in range(len(as_of)):
         for role in (_VIEWED, _BOUGHT):
@@ -142,7 +142,7 @@ def _directed(
 
 @compiled
 def _makes_a_pair(text: Bytes, ends: Longs, left: int, right: int) -> bool:
-    """Say whether two items are of two roles and are not the same one."""
+    """Say whether two items have different roles and are not the same product."""
     left_start, right_start = ends[left], ends[right]
     if text[left_start] == text[right_start]:
         return False

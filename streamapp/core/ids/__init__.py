@@ -1,1 +1,1 @@
-"""Numbers for ids, and the partition of an id."""
+"""Numbers of items, and the partition or shard of an id."""

@@ -1,4 +1,4 @@
-"""Where a key belongs: the partition that Kafka's own clients choose for it.
+"""The partition of a key, as Kafka's own clients choose it.
 
 Source: the default partitioner of Apache Kafka's clients, MurmurHash2 of the key with their seed.
 """
@@ -17,16 +17,19 @@ _POSITIVE = 0x7FFFFFFF
 
 
 def partitions_of(keys: Sequence[bytes], partitions: int) -> list[int]:
-    """Return the partition of each key, of a topic with so many. Cost: O(bytes of the keys)."""
+    """Return the partition of each key in a topic with `partitions` partitions.
+
+    Cost: O(bytes of the keys).
+    """
     text = np.frombuffer(b"".join(keys), np.uint8)
     ends = np.cumsum([0, *(len(key) for key in keys)])
-    places: list[int] = (_hashes(text, ends) % partitions).tolist()
-    return places
+    found: list[int] = (_hashes(text, ends) % partitions).tolist()
+    return found
 
 
 @compiled
 def _hashes(text: Bytes, ends: Longs) -> Ints:
-    """Return the hash of each key without its sign; products are cut to 32 bits as they come."""
+    """Return the hash of each key, int32, without its sign; products are cut to 32 bits."""
     hashes = np.empty(len(ends) - 1, np.int32)
     for key in range(len(hashes)):
         at, end = ends[key], ends[key + 1]
@@ -38,8 +41,8 @@ def _hashes(text: Bytes, ends: Longs) -> Ints:
             value = value * _FACTOR & _LOW ^ word
             at += 4
         if at < end:
-            for place in range(end - at):
-                value ^= np.int64(text[at + place]) << 8 * place
+            for byte in range(end - at):
+                value ^= np.int64(text[at + byte]) << 8 * byte
             value = value * _FACTOR & _LOW
         value = (value ^ value >> 13) * _FACTOR & _LOW
         hashes[key] = (value ^ value >> 15) & _POSITIVE

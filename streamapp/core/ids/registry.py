@@ -1,7 +1,7 @@
-"""Numbers items: item id <-> int32, in order of first appearance.
+"""A registry numbers items: item id <-> int32, in order of first appearance.
 
-Numbers belong to one partition of state and are a function of its log: whoever reads the same
-records in the same order gives every item the same number (ADR-0002).
+Numbers belong to one partition of state and are a function of its log. Each owner that reads the
+same records in the same order gives every item the same number (ADR-0002).
 """
 
 import sys
@@ -18,9 +18,12 @@ from streamapp.core.arrays.dtypes import Bytes, Ints, Longs, grown
 class Registry:
     """The items that one partition of state has seen; it only grows.
 
+    Args:
+        ids: The first items, in the order of their numbers.
+
     Attributes:
-        ids: Item ids; the position of an id is its number.
-        scratch: int32 by number, all zero; who writes to it leaves it so.
+        ids: Item ids by number.
+        scratch: int32 by number, all zero. A kernel that writes to it restores the zeros.
         prefix_bytes: Bytes at the start of every id that are not part of the public id.
     """
 
@@ -41,11 +44,14 @@ class Registry:
         return len(self.ids)
 
     def number(self, ids: Sequence[str]) -> Ints:
-        """Return the numbers of `ids`, int32, in order; unknown ids get the next free numbers."""
+        """Return the numbers of `ids`, int32, in order; unknown ids get the next free numbers.
+
+        Cost: O(ids + bytes of the unknown ids).
+        """
         numbers = self._found(ids)
         unknown = np.flatnonzero(numbers < 0)
         if len(unknown):
-            self._append([ids[place] for place in unknown.tolist()])
+            self._append([ids[index] for index in unknown.tolist()])
             numbers = self._found(ids)
         return numbers
 
@@ -53,25 +59,25 @@ class Registry:
         return np.fromiter(map(self._number.get, ids, repeat(-1)), np.int32, len(ids))
 
     def find(self, item: str) -> int:
-        """Return the number of `item`, or -1 if it was never seen."""
+        """Return the number of `item`; -1 for an unknown item."""
         return self._number.get(item, -1)
 
     @property
     def text(self) -> tuple[Bytes, Longs]:
-        """The ids as UTF-8 in one array, and where each one ends (entry 0 is the start, 0)."""
+        """The ids as UTF-8 in one array, and the end of each (entry 0 is the start, 0)."""
         return self._text, self._ends
 
     @property
     def public_ids(self) -> list[str]:
-        """The ids that readers see, by number."""
+        """The ids that readers of lists see, by number."""
         return self.ids
 
     def shards(self, count: int, numbers: Ints) -> Ints:
-        """Return the shard of `count` that owns each of the items `numbers`, int32."""
+        """Return the shard, of `count` shards, that owns each of the items `numbers`; int32."""
         return (self._hashes[numbers] % np.uint32(count)).astype(np.int32)
 
     def _append(self, ids: Iterable[str]) -> None:
-        """Give the next numbers to ids that have none, in order of first appearance."""
+        """Give the next numbers to unknown ids, in order of first appearance."""
         new = [sys.intern(item) for item in dict.fromkeys(ids)]
         encoded = [item.encode() for item in new]
         known, needed = len(self.ids), len(self.ids) + len(new)
@@ -88,7 +94,7 @@ class Registry:
 
 
 def shard_of(item: str, count: int) -> int:
-    """Return the shard that owns the row of `item`; `count` is the number of shards."""
+    """Return the shard, of `count` shards, that owns the row of `item`."""
     return crc32(item.encode()) % count
 
 

@@ -1,8 +1,8 @@
-"""Blends the lists of a history's items into one list: what to show a user.
+"""Blends the lists of the items in a history into one list for the user.
 
 The score of item j is the sum over the newest items i of the history, at positions p = 0, 1, ...,
-of `weight(p) * score_i(j)`, where score_i(j) is what the list of i says of j. Lists follow a total
-order: score down, then item id up in byte order.
+of `weight(p) * score_i(j)`, where score_i(j) is the score of j in the list of i. Lists follow a
+total order: score down, then item id up in byte order.
 Source: Sarwar et al. 2001, item-based collaborative filtering; position weights as in session-rec.
 """
 
@@ -19,15 +19,15 @@ from streamapp.core.ids.registry import Registry, precedes
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """What makes a user's list of the lists of items; each field changes results.
+    """How lists of items become a list for a user; each field changes results.
 
     Attributes:
         top_n: Most entries of a list; > 0.
         depth: How many of the newest items of a history are used; > 0.
         fading: Position p weighs `fading ** p`, 0 to 1; None: `1 / (p + 1)`.
-        rated: Whether an item also weighs as much as its rating, where interactions fade as a share
-            of the largest in its history.
-        exclude_from: Items of the history with at least this rating, before it fades, are not
+        rated: Whether the weight of an item is multiplied by its rating; with decay, by the share
+            of the largest rating in the history.
+        exclude_from: Items of the history with at least this rating, without decay, are not
             listed; 0 excludes all of them, infinity none.
     """
 
@@ -38,7 +38,7 @@ class Blend:
     exclude_from: float = 0.0
 
     def weights(self, longest: int) -> Floats:
-        """Return the weights of the positions that a history of `longest` entries has, float64."""
+        """Return the weights of the positions of a history with `longest` entries, float64."""
         positions = np.arange(min(self.depth, longest), dtype=np.float64)
         if self.fading is None:
             return 1.0 / (positions + 1.0)
@@ -50,11 +50,11 @@ class NeighbourLists:
     """The lists of items, one behind the other.
 
     Attributes:
-        row: int32, shape (items the registry knows, or fewer). The line of each item's list; -1 for
-            none, which is also what items beyond the end have.
-        starts: int64, shape (lines,). Those of a line lie at starts[line]:ends[line].
+        row: int32, by item. The line of the item's list; -1 for an item without one. An item beyond
+            the end has no list.
+        starts: int64, shape (lines,). Entries of a line lie at starts[line]:ends[line].
         ends: int64, shape (lines,).
-        item: int32. Numbers that the registry knows, each at most once a line, in any order.
+        item: int32. Item numbers of the registry, each at most once a line, in any order.
         score: float64. Of each entry.
     """
 
@@ -72,8 +72,8 @@ class Blended(NamedTuple):
         size: int32, shape (users,). Entries of each line.
         item: int32, shape (users, top_n). Item numbers; -1 beyond `size`.
         score: float64, shape (users, top_n). All over 0; 0 beyond `size`.
-        because: int32, shape (users, top_n). The item of the history that adds most to the entry,
-            the newest of those that add as much; -1 for none.
+        because: int32, shape (users, top_n). The item of the history that adds most to the score,
+            the newest of several; -1 for none.
     """
 
     size: Ints
@@ -91,9 +91,15 @@ def blend(
 ) -> Blended:
     """Return the list of each user.
 
-    Scores are summed from the newest item on, so equal input gives equal bits.
+    Scores are summed up from the newest item on, so equal input gives equal bits.
 
-    Cost: O(entries of the histories and of the lists used + entries moved).
+    Args:
+        profiles: The histories.
+        neighbours: The lists of their items.
+        registry: The items' ids.
+        rule: How the lists are blended.
+
+    Cost: O(entries of the histories and of the lists in use + entries moved).
     """
     return Blended(
         *_blend(
@@ -135,7 +141,7 @@ def _blend(
     rated: bool,
     exclude_from: float,
 ) -> tuple[Ints, Ints, Floats, Ints]:
-    """Sum up, per user, at the place that `scratch` gives an item; it is zero before and after."""
+    """Sum up per user. `scratch` has the index of an item plus 1; it is zero before and after."""
     users = len(starts) - 1
     size, listed = np.zeros(users, np.int32), np.full((users, top_n), -1, np.int32)
     score, because = np.zeros((users, top_n)), np.full((users, top_n), -1, np.int32)
@@ -152,7 +158,7 @@ def _blend(
         if entries > len(found):
             found, total = np.empty(entries, np.int32), np.empty(entries)
             most, most_by = np.empty(entries), np.empty(entries, np.int32)
-        places = 0
+        count = 0
         for position in range(first, last):
             if 0 <= item[position] < len(scratch) and rating[position] >= exclude_from:
                 scratch[item[position]] = -1
@@ -163,28 +169,28 @@ def _blend(
             weight = weights[position - first] * (faded[position] if rated else 1.0)
             for entry in range(list_starts[line], list_ends[line]):
                 other, added = list_item[entry], weight * list_score[entry]
-                place = scratch[other] - 1
-                if place < -1:
+                index = scratch[other] - 1
+                if index < -1:
                     continue
-                if place == -1:
-                    place = places
-                    found[place], total[place] = other, 0.0
-                    most[place], most_by[place] = added, item[position]
-                    places += 1
-                    scratch[other] = places
-                total[place] += added
-                if added > most[place]:
-                    most[place], most_by[place] = added, item[position]
+                if index == -1:
+                    index = count
+                    found[index], total[index] = other, 0.0
+                    most[index], most_by[index] = added, item[position]
+                    count += 1
+                    scratch[other] = count
+                total[index] += added
+                if added > most[index]:
+                    most[index], most_by[index] = added, item[position]
         best, points, held = listed[user], score[user], 0
-        for place in range(places):
-            if held == top_n and total[place] < points[top_n - 1]:
+        for index in range(count):
+            if held == top_n and total[index] < points[top_n - 1]:
                 continue
-            held = insert(best, points, held, found[place], total[place], text, ends)
+            held = insert(best, points, held, found[index], total[index], text, ends)
         for entry in range(held):
             because[user, entry] = most_by[scratch[best[entry]] - 1]
         size[user] = held
-        for place in range(places):
-            scratch[found[place]] = 0
+        for index in range(count):
+            scratch[found[index]] = 0
         for position in range(first, last):
             if 0 <= item[position] < len(scratch):
                 scratch[item[position]] = 0
@@ -201,13 +207,11 @@ def _line(row: Ints, item: int) -> int:
 def insert(
     listed: Ints, score: Floats, size: int, item: int, value: float, text: Bytes, ends: Longs
 ) -> int:
-    """Put an item at its place of a list of `size` entries, if it has one.
-
-    The list has as many entries as there is room for, and only such with a value over 0.
+    """Insert an item at its rank into a list of bounded length, if its score is high enough.
 
     Args:
-        listed: int32, shape (room,). Item numbers, best first.
-        score: float64, shape (room,). Of each entry.
+        listed: int32, shape (top_n,). Item numbers, best first.
+        score: float64, shape (top_n,). Of each entry, over 0.
         size: Entries of the list.
         item: Number of an item that is not in the list.
         value: Its score.
@@ -215,20 +219,20 @@ def insert(
         ends: Where each of them ends.
 
     Returns:
-        How many entries the list has then.
+        The new number of entries.
 
     Cost: O(entries moved).
     """
-    place = size
-    while place > 0 and (
-        value > score[place - 1]
-        or (value == score[place - 1] and precedes(text, ends, item, listed[place - 1]))
+    rank = size
+    while rank > 0 and (
+        value > score[rank - 1]
+        or (value == score[rank - 1] and precedes(text, ends, item, listed[rank - 1]))
     ):
-        place -= 1
-    if place == len(listed) or value <= 0:
+        rank -= 1
+    if rank == len(listed) or value <= 0:
         return size
     full = min(size + 1, len(listed))
-    for after in range(full - 1, place, -1):
+    for after in range(full - 1, rank, -1):
         listed[after], score[after] = listed[after - 1], score[after - 1]
-    listed[place], score[place] = item, value
+    listed[rank], score[rank] = item, value
     return full

@@ -1,7 +1,8 @@
-"""Entries: writes the JSON of many lists at once, byte by byte in machine code.
+"""Writes the JSON of many lists at once, byte by byte in a kernel.
 
-A list of twenty entries takes Python a few microseconds to build and to encode, which is most of
-what a list for a user costs. Here only numbers are turned into text outside, all at once.
+Python takes a few microseconds to build and encode a list of twenty entries, which is most of the
+cost of a list for a user. Only the numbers become text outside the kernel, all in one call
+(ADR-0016).
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
 from streamapp.core.lists.reasons import CONTENT, SIMILAR, TRENDING
 
 _TEXT_BYTES = 32
-"""More than a number or a separator takes."""
+"""More bytes than a number or a separator takes."""
 
 
 def _piece(text: str) -> Bytes:
@@ -31,7 +32,7 @@ _TRENDING = _piece(f',"reason":"{TRENDING}"')
 _CONTENT = _piece(f',"reason":"{CONTENT}"')
 _HEX = _piece("0123456789abcdef")
 _SHORT = np.zeros(128, np.uint8)
-"""By character, the letter that stands for it behind a backslash; 0 for none."""
+"""By character, the letter that follows the backslash in its short escape; 0 for none."""
 for _character, _letter in zip('\b\t\n\f\r"\\', 'btnfr"\\', strict=True):
     _SHORT[ord(_character)] = ord(_letter)
 _QUOTE, _BACKSLASH, _COMMA, _SPACE = ord('"'), ord("\\"), ord(","), ord(" ")
@@ -39,23 +40,23 @@ _CLOSE, _END, _ZERO = ord("]"), ord("}"), ord("0")
 _U = ord("u")
 
 
-class Names(NamedTuple):
-    """Names, one behind the other.
+class Ids(NamedTuple):
+    """Ids, one behind the other.
 
     Attributes:
         text: uint8. All of them as UTF-8.
         ends: int64. Where each one ends; entry 0 is the start, 0.
-        letters: Bytes of each that are no part of what readers call it.
+        prefix_bytes: Bytes at the start of each that are not part of the public id.
     """
 
     text: Bytes
     ends: Longs
-    letters: int = 0
+    prefix_bytes: int = 0
 
     @classmethod
-    def of(cls, names: Sequence[str]) -> "Names":
-        """Return these names."""
-        encoded = [name.encode() for name in names]
+    def of(cls, ids: Sequence[str]) -> "Ids":
+        """Return `ids` in this form."""
+        encoded = [one.encode() for one in ids]
         text = np.frombuffer(b"".join(encoded), np.uint8)
         return cls(text, np.cumsum([0, *map(len, encoded)]))
 
@@ -65,11 +66,10 @@ class Lines(NamedTuple):
 
     Attributes:
         size: int32, shape (lines,). Entries of each line.
-        item: int32, shape (lines, room). Numbers of items.
-        score: float64, shape (lines, room). Finite.
-        about: int32, shape (lines, room). Of an item's list the support, where 0 says that the line
-            is of content; of a user's list the item that the entry is there because of, -1 for what
-            is trending.
+        item: int32, shape (lines, top_n). Item numbers.
+        score: float64, shape (lines, top_n). Finite.
+        about: int32, shape (lines, top_n). For lists of items the support, 0 in a line of content
+            neighbours. For lists of users the item that is the reason, -1 for a trending entry.
     """
 
     size: Ints
@@ -79,16 +79,16 @@ class Lines(NamedTuple):
 
 
 class Owners(NamedTuple):
-    """Whose lists they are, one a line.
+    """The items or users of the lists, one a line.
 
     Attributes:
-        names: Among others theirs.
-        place: int64, shape (lines,). Which name each line has.
+        ids: Their ids, among others.
+        numbers: int64, shape (lines,). The number in `ids` of the owner of each line.
         as_of: float64, shape (lines,). Newest event time behind each list in seconds.
     """
 
-    names: Names
-    place: Longs
+    ids: Ids
+    numbers: Longs
     as_of: Floats
 
 
@@ -98,20 +98,20 @@ def write_lists(
     seq: int,
     owners: Owners,
     lines: Lines,
-    items: Names,
+    items: Ids,
     *,
     for_users: bool,
 ) -> list[bytes]:
-    """Return the list of each line; b"" for an empty one.
+    """Return the JSON of each line; b"" for an empty line.
 
     Args:
-        version: The layout.
+        version: The version of the layout.
         kind: Of all lists.
         seq: Of all lists.
-        owners: Whose they are.
+        owners: The items or users of the lists.
         lines: The entries.
-        items: Names of the items in them.
-        for_users: Whether entries say why, as lists for users do, or the support.
+        items: The ids of the items in them.
+        for_users: Whether an entry has its reason, as in lists for users, or its support.
 
     Cost: O(bytes).
     """
@@ -119,8 +119,8 @@ def write_lists(
     present = np.arange(lines.item.shape[1]) < lines.size[:, None]
     text, ends = _write(
         _piece(head),
-        *owners.names,
-        owners.place,
+        *owners.ids,
+        owners.numbers,
         _piece(f'","seq":{seq},"as_of":'),
         _numbers(owners.as_of),
         _piece(',"items":['),
@@ -146,8 +146,8 @@ def _write(
     head: Bytes,
     owners: Bytes,
     owner_ends: Longs,
-    owner_letters: int,
-    places: Longs,
+    owner_prefix: int,
+    owner_index: Longs,
     middle: Bytes,
     times: Bytes,
     tail: Bytes,
@@ -157,11 +157,13 @@ def _write(
     about: Ints,
     items: Bytes,
     item_ends: Longs,
-    item_letters: int,
+    item_prefix: int,
     for_users: bool,
 ) -> tuple[Bytes, Longs]:
     out = np.empty(
-        _room(head, owner_ends, places, middle, tail, size, item, about, item_ends, for_users),
+        _most_bytes(
+            head, owner_ends, owner_index, middle, tail, size, item, about, item_ends, for_users
+        ),
         np.uint8,
     )
     ends = np.zeros(len(size) + 1, np.int64)
@@ -170,7 +172,7 @@ def _write(
     for line in range(len(size)):
         if size[line]:
             at = _put(out, at, head)
-            at = _name(out, at, owners, owner_ends, places[line], owner_letters)
+            at = _id(out, at, owners, owner_ends, owner_index[line], owner_prefix)
             at = _put(out, at, middle)
             start = at
             at = _number(out, at, times, time_at)
@@ -182,7 +184,7 @@ def _write(
             time_at += 1
         for entry in range(size[line]):
             at = _put(out, at, _BEGIN)
-            at = _name(out, at, items, item_ends, item[line, entry], item_letters)
+            at = _id(out, at, items, item_ends, item[line, entry], item_prefix)
             at = _put(out, at, _SCORE)
             start = at
             at = _number(out, at, scores, score_at)
@@ -195,7 +197,7 @@ def _write(
                     at = _put(out, at, _CONTENT)
             elif more >= 0:
                 at = _put(out, at, _SIMILAR)
-                at = _name(out, at, items, item_ends, more, item_letters)
+                at = _id(out, at, items, item_ends, more, item_prefix)
                 out[at] = _QUOTE
                 at += 1
             else:
@@ -212,10 +214,10 @@ def _write(
 
 
 @compiled
-def _room(
+def _most_bytes(
     head: Bytes,
     owner_ends: Longs,
-    places: Longs,
+    owner_index: Longs,
     middle: Bytes,
     tail: Bytes,
     size: Ints,
@@ -224,28 +226,28 @@ def _room(
     item_ends: Longs,
     for_users: bool,
 ) -> int:
-    """Return the most bytes that the lists take, where every byte of a name is escaped by six."""
+    """Return the most bytes that the lists can take: six for each byte of an id."""
     fixed = len(_BEGIN) + len(_SCORE) + len(_SIMILAR) + len(_CONTENT) + len(_SUPPORT)
-    room = 0
+    most = 0
     for line in range(len(size)):
-        owner = places[line]
-        room += len(head) + len(middle) + len(tail) + 2 * _TEXT_BYTES
-        room += 6 * (owner_ends[owner + 1] - owner_ends[owner])
+        owner = owner_index[line]
+        most += len(head) + len(middle) + len(tail) + 2 * _TEXT_BYTES
+        most += 6 * (owner_ends[owner + 1] - owner_ends[owner])
         for entry in range(size[line]):
             number = item[line, entry]
-            room += fixed + 3 * _TEXT_BYTES + 6 * (item_ends[number + 1] - item_ends[number])
+            most += fixed + 3 * _TEXT_BYTES + 6 * (item_ends[number + 1] - item_ends[number])
             if for_users and about[line, entry] >= 0:
                 number = about[line, entry]
-                room += 6 * (item_ends[number + 1] - item_ends[number])
-    return room
+                most += 6 * (item_ends[number + 1] - item_ends[number])
+    return most
 
 
 @compiled
 def _put(out: Bytes, at: int, piece: Bytes) -> int:
     # An index that counts from 0 is known not to be negative, so whole blocks are copied at once.
     target = out[at : at + len(piece)]
-    for place in range(len(piece)):
-        target[place] = piece[place]
+    for byte in range(len(piece)):
+        target[byte] = piece[byte]
     return at + len(piece)
 
 
@@ -267,19 +269,19 @@ def _digits(out: Bytes, at: int, value: int) -> int:
     while rest:
         end += 1
         rest //= 10
-    for place in range(end - 1, at - 1, -1):
-        out[place] = _ZERO + value % 10
+    for digit in range(end - 1, at - 1, -1):
+        out[digit] = _ZERO + value % 10
         value //= 10
     return end
 
 
 @compiled
-def _name(out: Bytes, at: int, text: Bytes, ends: Longs, place: int, letters: int) -> int:
-    """Write a name as JSON wants it between quotes."""
-    name = text[ends[place] + letters : ends[place + 1]]
+def _id(out: Bytes, at: int, text: Bytes, ends: Longs, index: int, prefix: int) -> int:
+    """Write an id as the content of a JSON string."""
+    public = text[ends[index] + prefix : ends[index + 1]]
     target = out[at:]
     size = 0
-    for byte in name:
+    for byte in public:
         if byte >= _SPACE and byte not in (_QUOTE, _BACKSLASH):
             target[size] = byte
             size += 1

@@ -1,4 +1,4 @@
-"""The JSON of a list: what frontends read, and the same bytes on the output topic."""
+"""The JSON of a list, as frontends read it from a key and from the output topic."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from streamapp.core.arrays.dtypes import Floats, Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.core.lists.blending import Blended
-from streamapp.core.lists.json_kernel import Lines, Names, Owners, write_lists
+from streamapp.core.lists.json_kernel import Ids, Lines, Owners, write_lists
 from streamapp.core.lists.ranking import Ranking
 from streamapp.core.lists.reasons import CONTENT
 from streamapp.core.trending.popularity import FADED, Popular
@@ -21,14 +21,14 @@ _CONTENT_END = f'"reason":"{CONTENT}"}}]}}'.encode()
 
 
 class TrendingEntry(msgspec.Struct, gc=False):
-    """An entry of what is trending."""
+    """An entry of a list of trending items."""
 
     id: str
     score: float
 
 
 class _List(msgspec.Struct, gc=False):
-    """What is trending, in the order in which it is written."""
+    """A list of trending items, with the fields in the order of the JSON."""
 
     v: int
     kind: str
@@ -53,19 +53,21 @@ def encode_item_lists(
 
     Args:
         numbers: int32. The items whose rows were ranked.
-        ranking: Their lines, in the same order; without support, a line is of content.
+        ranking: Their lines, in the same order; a line without support is of content neighbours.
         seq: The shard's position; it rises with every change.
-        as_of: float64 by item number. Newest event time behind each row.
-        registry: The items' names.
+        as_of: float64 by item number. Newest event time behind each row in seconds.
+        registry: The items' ids.
         kind: Of the lists.
+
+    Cost: O(bytes).
     """
-    items = Names(*registry.text, registry.prefix_bytes)
+    items = Ids(*registry.text, registry.prefix_bytes)
     lines = Lines(ranking.size, ranking.item, ranking.score, ranking.support)
     owner = Owners(items, numbers.astype(np.int64), as_of[numbers])
     contents = write_lists(VERSION, kind, seq, owner, lines, items, for_users=False)
-    names = registry.public_ids
+    ids = registry.public_ids
     return [
-        (names[number], content) for number, content in zip(numbers.tolist(), contents, strict=True)
+        (ids[number], content) for number, content in zip(numbers.tolist(), contents, strict=True)
     ]
 
 
@@ -75,31 +77,33 @@ def encode_user_lists(
     """Return the list of each user; b"" for an empty line.
 
     Args:
-        users: Whose lists they are.
-        blended: Their lines, in the same order; an entry because of nothing is trending.
-        seq: Of all of them.
-        as_of: float64, shape (users,). Newest event time behind each list.
+        users: User ids.
+        blended: Their lines, in the same order; an entry without `because` is trending.
+        seq: Of all these lists.
+        as_of: float64, shape (users,). Newest event time behind each list in seconds.
         registry: The items' ids.
+
+    Cost: O(bytes).
     """
     lines = Lines(blended.size, blended.item, blended.score, blended.because)
-    owner = Owners(Names.of(users), np.arange(len(users)), as_of)
-    items = Names(*registry.text)
+    owner = Owners(Ids.of(users), np.arange(len(users)), as_of)
+    items = Ids(*registry.text)
     return write_lists(VERSION, "user", seq, owner, lines, items, for_users=True)
 
 
 def encode_trending(
     popular: Sequence[Popular], as_of: float, seq: int, half_life_s: float, category: str = ""
 ) -> bytes:
-    """Return the list of what is trending, best first; b"" of nothing.
+    """Return the list of trending items, best first; b"" without entries.
 
-    What has faded below `FADED` is not trending any more.
+    An item whose popularity is below `FADED` is not an entry.
 
     Args:
-        popular: The entries.
+        popular: Popular items, in any order.
         as_of: Newest event time in seconds; the popularity at that time is the score.
         seq: Of the list.
         half_life_s: Of the popularity.
-        category: In which it is trending; "" for all items.
+        category: The category of the items; "" for all items.
     """
     scored = ((one.at(as_of, half_life_s), one.item) for one in popular)
     best = sorted(scored, key=lambda one: (-one[0], one[1].encode()))
@@ -110,28 +114,28 @@ def encode_trending(
 
 
 def is_content(content: bytes) -> bool:
-    """Say whether a list of an item, as this app writes it, is of content neighbours."""
+    """Say whether the list of an item, as this app writes it, has content neighbours."""
     return content.endswith(_CONTENT_END)
 
 
 def entries_of(content: bytes) -> bytes:
-    """Return the part of a list that says what is in it; b"" of no list."""
+    """Return the entries of a list as JSON, to compare them; b"" where there is no list."""
     return content.partition(b',"items":')[2]
 
 
 class Scored(msgspec.Struct, gc=False):
-    """What a list of a user needs of an entry of an item's list."""
+    """The part of an entry of an item's list that `blend` uses."""
 
     id: str
     score: float
 
 
 class Scores(msgspec.Struct, gc=False):
-    """What a list of a user needs of an item's list."""
+    """The part of an item's list that `blend` uses."""
 
     as_of: float
     items: list[Scored]
 
 
 decode_scores = msgspec.json.Decoder(Scores).decode
-"""Return what an item's list says; raises `msgspec.DecodeError` where it is none."""
+"""Decode the list of an item; raises `msgspec.DecodeError` if it is not a list."""

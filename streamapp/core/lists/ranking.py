@@ -1,8 +1,8 @@
 """Ranks the cells of rows by one measure: the top-N lists of items.
 
 Lists follow a total order: score down, then item id up in byte order. The score of an item in a
-list falls when its own norm or number of users rises, and rises when they fall, or it does not
-depend on them: sweeps rest on that, see `Shard.outdated`. Source: Sarwar et al. 2001, item-based
+list falls when its own norm or its number of users rises, and rises when they fall, or it does not
+depend on them. `Shard.outdated` relies on that. Source: Sarwar et al. 2001, item-based
 collaborative filtering; damping as in session-rec.
 """
 
@@ -19,21 +19,21 @@ from streamapp.core.counts.rows import Rows
 from streamapp.core.ids.registry import Registry, precedes
 
 _BELOW = 1 - 1e-9
-"""Below this share of the square of the last score, no rounding lifts a score to it."""
+"""No rounding lifts a score with a square below this share to the last score of the list."""
 
 Measure: TypeAlias = Literal["cosine", "jaccard", "confidence"]
-"""What the score of j in the list of i is; d is the damping.
+"""The score of j in the list of i; d is the damping.
 
 * cosine: `dot / sqrt((sum_sq_i + d) * (sum_sq_j + d))`, the similarity of the ratings.
-* jaccard: `support / (users_i + users_j - support + d)`: of those who have any, how many have both.
-* confidence: `support / (users_i + d)`: of those who have i, how many have j.
+* jaccard: `support / (users_i + users_j - support + d)`: users with both / users with either.
+* confidence: `support / (users_i + d)`: users with both / users with the list's item.
 
-Lift and log-likelihood ratio need the number of all users, which no shard knows: no list is made by
-them, but `streamapp explain` says them.
+Lift and log-likelihood ratio need the number of all users, which no shard knows. So no list is made
+by them, but `streamapp explain` shows them.
 """
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-"""By the number that compiled code knows each by."""
+"""The index of a measure is its number in the kernels."""
 
 _COSINE = MEASURES.index("cosine")
 _JACCARD = MEASURES.index("jaccard")
@@ -41,13 +41,13 @@ _JACCARD = MEASURES.index("jaccard")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What makes a list; each field changes results.
+    """How lists are made; each field changes results.
 
     Attributes:
         top_n: Most entries of a list; > 0.
-        damping: Added to both sums of squares, or to the users that are divided by; >= 0.
+        damping: Added to both sums of squares, or to the divisor of a share of users; >= 0.
         min_support: Fewest users behind a pair; >= 1.
-        measure: What the score of an entry is.
+        measure: The score of an entry.
     """
 
     top_n: int
@@ -91,12 +91,12 @@ def rank(
     """Rank the rows `numbers`, all of which must be present. Cost: O(cells + entries moved).
 
     Args:
-        numbers: int32. Whose lists.
-        rows: Their cells.
+        numbers: int32. Items whose lists are made.
+        rows: The rows of these items.
         norms: Of all items.
         registry: The items' ids.
-        rule: What makes a list.
-        hidden: bool by number. Items that no list shows; empty where there are none.
+        rule: How lists are made.
+        hidden: Bool by number. Items that no list shows; empty where there are none.
     """
     return Ranking(
         *_rank(
@@ -122,17 +122,17 @@ def similarity(dot: float, left_sum_sq: float, right_sum_sq: float, damping: flo
 
 @compiled
 def share(measure: int, support: int, left_users: int, right_users: int, damping: float) -> float:
-    """Return which share of the users who have either item, or the left one, have both.
+    """Return the share of the users of either item, or of the left item, who have both.
 
     Args:
-        measure: Number of a measure of users: jaccard is of either item, else of the left one.
+        measure: Number of the measure: jaccard is of either item, confidence of the left item.
         support: Users who have both.
-        left_users: Users who have the left one.
-        right_users: Users who have the right one.
-        damping: Added to the users that are divided by.
+        left_users: Users who have the left item.
+        right_users: Users who have the right item.
+        damping: Added to the divisor.
 
     Returns:
-        The share; 0 where nobody has them.
+        The share; 0 without users.
     """
     users = left_users
     if measure == _JACCARD:
@@ -163,11 +163,11 @@ def _rank(
     item, score = np.full((lines, top_n), -1, np.int32), np.zeros((lines, top_n))
     support, digest = np.zeros((lines, top_n), np.int32), np.empty(lines, np.int64)
     for line in range(lines):
-        row, full, hopeless = numbers[line], 0, -1.0
+        row, full, too_low = numbers[line], 0, -1.0
         own = sum_sq[row] + damping
         for cell in range(starts[row], starts[row] + sizes[row]):
             other = items[cell]
-            if dots[cell] * dots[cell] < hopeless * (sum_sq[other] + damping):
+            if dots[cell] * dots[cell] < too_low * (sum_sq[other] + damping):
                 continue
             if some_hidden and hidden[other]:
                 continue
@@ -177,40 +177,40 @@ def _rank(
                 value = share(measure, supports[cell], users[row], users[other], damping)
             if supports[cell] < min_support or (full == top_n and value < score[line, full - 1]):
                 continue
-            place = full
-            while place > 0 and (
-                value > score[line, place - 1]
+            rank = full
+            while rank > 0 and (
+                value > score[line, rank - 1]
                 or (
-                    value == score[line, place - 1]
-                    and precedes(text, ends, other, item[line, place - 1])
+                    value == score[line, rank - 1]
+                    and precedes(text, ends, other, item[line, rank - 1])
                 )
             ):
-                place -= 1
-            if place == top_n:
+                rank -= 1
+            if rank == top_n:
                 continue
             full = min(full + 1, top_n)
-            for after in range(full - 1, place, -1):
+            for after in range(full - 1, rank, -1):
                 item[line, after], score[line, after] = (
                     item[line, after - 1],
                     score[line, after - 1],
                 )
                 support[line, after] = support[line, after - 1]
-            item[line, place], score[line, place] = other, value
-            support[line, place] = supports[cell]
+            item[line, rank], score[line, rank] = other, value
+            support[line, rank] = supports[cell]
             if full == top_n and measure == _COSINE:
-                hopeless = score[line, full - 1] ** 2 * own * _BELOW
+                too_low = score[line, full - 1] ** 2 * own * _BELOW
         size[line] = full
         digest[line] = digest_of(item[line, :full], score[line, :full], support[line, :full])
     return size, item, score, support, digest
 
 
 @compiled
-def holding(listed: Ints, moved: Bools) -> Bools:
-    """Say of each line of `listed`, shape (lines, top_n), whether it holds an item that moved."""
+def holding(listed: Ints, chosen: Bools) -> Bools:
+    """Say of each line of `listed`, shape (lines, top_n), whether it holds a chosen item."""
     found = np.zeros(len(listed), np.bool_)
     for line in range(len(listed)):
         for other in listed[line]:
-            if other >= 0 and moved[other]:
+            if other >= 0 and chosen[other]:
                 found[line] = True
                 break
     return found

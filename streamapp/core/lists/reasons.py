@@ -1,10 +1,10 @@
-"""The reasons that entries of lists give for being there."""
+"""The reasons that entries of lists have."""
 
 SIMILAR = "similar"
-"""Items of the user's history have it in their lists."""
+"""The entry is in the list of an item of the user's history."""
 
 TRENDING = "trending"
-"""It is trending, and the list had room."""
+"""The entry is trending, and the list of the user had space."""
 
 CONTENT = "content"
-"""The texts of two items are alike, in a list of an item that has no neighbours yet."""
+"""The texts of two items are alike; the first has no neighbours by counts yet."""

@@ -1,1 +1,1 @@
-"""The messages between stages, encoded and decoded."""
+"""The messages between stages, on the app's own topics."""

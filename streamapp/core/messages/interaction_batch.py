@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from streamapp.core.arrays.dtypes import Floats, Ints, Longs
+from streamapp.core.events.rules import NOBODY
 from streamapp.core.histories.history import Interactions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -196,9 +197,10 @@ class Admitted:
     """The part of a batch that was not applied before.
 
     Attributes:
-        users: User ids, distinct.
+        users: User ids, distinct, without `NOBODY`.
         interactions: Grouped by user, in the order of `users`.
-        applied: How many interactions there are.
+        of_nobody: Interactions that count for popularity alone, as one group.
+        applied: How many interactions there are, with those of nobody.
         replayed: How many other interactions were applied before.
         dead: How many dead letters.
         skipped: Events of unknown type, by type.
@@ -208,6 +210,7 @@ class Admitted:
 
     users: list[str]
     interactions: Interactions
+    of_nobody: Interactions
     applied: int
     replayed: int
     dead: int
@@ -241,7 +244,10 @@ def admit(
     order = np.flatnonzero(fresh)[np.argsort(user[fresh], kind="stable")]
     numbers = registry.number(batch.items)
     weight = np.array([weights[name] for name in batch.types], np.float64)
-    present, counts = np.unique(user[order], return_counts=True)
+    # The user of number -1 is none: with that, no interaction is of nobody.
+    nobody = batch.users.index(NOBODY) if NOBODY in batch.users else -1
+    paired, popular = order[user[order] != nobody], order[user[order] == nobody]
+    present, counts = np.unique(user[paired], return_counts=True)
     skipped: dict[str, int] = {}
     for number, at, name in batch.skipped:
         if at >= below[number]:
@@ -249,14 +255,15 @@ def admit(
     dead = sum(at >= below[number] for number, at in batch.dead)
     for one in batch.sources:
         applied.advance(one.name, one.end)
+
+    def grouped(chosen: Longs, sizes: Longs) -> Interactions:
+        starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+        return Interactions(starts, numbers[item[chosen]], weight[event_type[chosen]], ts[chosen])
+
     return Admitted(
         users=[batch.users[number] for number in present.tolist()],
-        interactions=Interactions(
-            starts=np.concatenate((np.zeros(1, np.int64), np.cumsum(counts))),
-            item=numbers[item[order]],
-            weight=weight[event_type[order]],
-            ts=ts[order],
-        ),
+        interactions=grouped(paired, counts),
+        of_nobody=grouped(popular, np.array([len(popular)])),
         applied=len(order),
         replayed=len(offset) - len(order),
         dead=dead,

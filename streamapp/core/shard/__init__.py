@@ -1,1 +1,1 @@
-"""The aggregate of one shard, and which items it may show."""
+"""All state of one shard, and what is known of its published lists."""

@@ -1,1 +1,1 @@
-"""Popularity of items, and the top of each category."""
+"""Popularity of items, and the most popular items of each category."""

@@ -1,15 +1,16 @@
 """Connects to Redis, and waits for what passes."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import hiredis
 from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.cluster import ClusterPipeline, RedisCluster
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -32,6 +33,8 @@ from redis.exceptions import (
 
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
+from streamapp.retry_log import should_log
+from streamapp.store.redis.pool import WaitingPool
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +67,17 @@ class _Cluster(RedisCluster):
     out of memory, and nothing that is asked of certain nodes.
     """
 
-    def __init__(self, *, retry: Retry, **options: Any) -> None:
-        super().__init__(retry=Retry(NoBackoff(), 0), **options)
+    def __init__(self, *, retry: Retry, connections: int, **options: Any) -> None:
+        """Make a client that is not connected.
+
+        Args:
+            retry: How a call is repeated.
+            connections: Most connections to each node: so many calls are under way at a time.
+            options: What redis-py takes.
+        """
+        super().__init__(retry=Retry(NoBackoff(), 0), max_connections=connections, **options)
         self._patience = retry
+        self.unused = asyncio.Semaphore(connections)
 
     async def initialize(self, *args: Any, **options: Any) -> "_Cluster":
         """Learn which node has which slots.
@@ -93,18 +104,35 @@ class _Cluster(RedisCluster):
         async def attempt() -> Any:
             nodes = target_nodes() if callable(target_nodes) else target_nodes
             asked = options if nodes is None else {**options, "target_nodes": nodes}
-            return await super(_Cluster, self).execute_command(*args, **asked)
+            # A call takes one connection of a node at most, so no node runs out of them.
+            async with self.unused:
+                return await super(_Cluster, self).execute_command(*args, **asked)
 
         async def again(_: Exception) -> None: ...
 
         return await self._patience.call_with_retry(attempt, again)
+
+    def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:
+        """Return a pipeline, which waits for its turn like a call."""
+        return _Pipeline(self, transaction)  # type: ignore[abstract]
+
+
+class _Pipeline(ClusterPipeline):
+    """A pipeline of `_Cluster`."""
+
+    cluster_client: _Cluster
+
+    async def execute(self, *args: Any, **options: Any) -> list[Any]:
+        """Return the answers to the calls."""
+        async with self.cluster_client.unused:
+            return await super().execute(*args, **options)
 
 
 class _Patience(ExponentialBackoff):
     """Waits between attempts, at most a second, and says so now and then."""
 
     def compute(self, failures: int) -> float:
-        if failures in {2, 8} or failures % 30 == 0:
+        if should_log(failures):
             logger.warning(
                 "redis does not answer, attempt %d (%s); waiting for it",
                 failures,
@@ -132,13 +160,23 @@ class _Packing(AbstractConnection):
 def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
     """Return a client that answers in bytes; it connects on first use.
 
+    It has at most `REDIS_CONNECTIONS` connections; on a cluster, to each node. A call that finds
+    none waits for its turn.
+
     `attempts` bounds how often a call is repeated on an error that passes; a worker never gives up.
 
     Raises:
-        ConfigError: redis-py does not take the URL, such as an option in it.
+        ConfigError: redis-py does not take the URL, such as an option in it; or the URL limits the
+            connections, which a setting does.
     """
+    if "max_connections" in parse_qs(urlsplit(settings.redis_url).query):
+        raise ConfigError(
+            "STREAMAPP_REDIS_URL: max_connections is STREAMAPP_REDIS_CONNECTIONS "
+            f"({settings.redis_connections}); set that, and correct the URL"
+        )
     passing = (*_PASSING, *_DISTURBED) if settings.redis_cluster else _PASSING
     options: dict[str, Any] = {
+        "connections": settings.redis_connections,
         "socket_timeout": settings.redis_timeout,
         "socket_connect_timeout": settings.redis_timeout,
         "retry": Retry(_Patience(cap=1, base=0.01), attempts, passing),  # type: ignore[arg-type]
@@ -146,8 +184,7 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
     try:
         if settings.redis_cluster:
             return _Cluster.from_url(settings.redis_url, **options)  # type: ignore[return-value]
-        redis = Redis.from_url(settings.redis_url, **options)
-        pool = redis.connection_pool
+        pool = WaitingPool.from_url(settings.redis_url, **options)
         pool.connection_class = type("Connection", (_Packing, pool.connection_class), {})
         # What the URL asks for is only looked at when a connection is made.
         pool.connection_class(**pool.connection_kwargs)
@@ -156,7 +193,7 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
         raise ConfigError(
             f"STREAMAPP_REDIS_URL: redis-py refuses its options: {reason}; correct the URL"
         ) from None
-    return redis
+    return Redis.from_pool(pool)
 
 
 @asynccontextmanager

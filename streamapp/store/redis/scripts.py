@@ -15,9 +15,23 @@ from streamapp.errors import StateError
 Value = bytes | str | int | float
 
 
+_SHEBANG = "#!lua\n"
+
+
+def script_text(name: str) -> str:
+    """Return the text of `lua/<name>.lua`, behind `lua/guard.lua` where it uses that."""
+    folder = files("streamapp.store.slot") / "lua"
+    text = (folder / f"{name}.lua").read_text()
+    if "guard." not in text:
+        return text
+    guard = (folder / "guard.lua").read_text()
+    return _SHEBANG + guard + text.removeprefix(_SHEBANG)
+
+
 @cache
 def _source(name: str) -> tuple[str, str]:
-    text = (files("streamapp.store.slot") / "lua" / f"{name}.lua").read_text()
+    """Return the digest of a script, and its text."""
+    text = script_text(name)
     return sha1(text.encode(), usedforsecurity=False).hexdigest(), text
 
 

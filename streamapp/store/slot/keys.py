@@ -8,7 +8,7 @@ catalogue partition 1, `{e:clicks:0}` the position in an event partition.
 import re
 from dataclasses import dataclass
 
-GONE_LIFETIME_S = 86_400
+TOMBSTONE_LIFETIME_S = 86_400
 """How long what is gone is remembered by its position: longer than a worker may sleep."""
 
 
@@ -114,7 +114,7 @@ def list_name(kind: str, name: str) -> str:
     return f"{kind}:{name}" if name else kind
 
 
-def gone_key(prefix: str, list_key: str) -> str:
+def tombstone_key(prefix: str, list_key: str) -> str:
     """Return the key that remembers the last `seq` of a list that is gone, in the list's slot."""
     start = list_key.find("{")
     end = list_key.find("}", start + 1)

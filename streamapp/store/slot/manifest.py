@@ -20,24 +20,24 @@ _GENERATION = ":generation"
 """A field that is no topic: the name of a topic has no colon."""
 
 
-async def read_generation(redis: Redis, state_prefix: str) -> str:
+async def read_state_id(redis: Redis, state_prefix: str) -> str:
     """Return which state this is: a text that `streamapp rebuild` changes; "" if there is none."""
-    found: Any = await redis.hget(layout_key(state_prefix), _GENERATION)
+    found: Any = await redis.hget(manifest_key(state_prefix), _GENERATION)
     return "" if found is None else str(found.decode())
 
 
 async def partition_count(redis: Redis, state_prefix: str, topic: str) -> int:
     """Return how many partitions a topic had when the state was begun."""
-    found: Any = await redis.hget(layout_key(state_prefix), topic)
+    found: Any = await redis.hget(manifest_key(state_prefix), topic)
     return int(found or 0)
 
 
-def layout_key(state_prefix: str) -> str:
+def manifest_key(state_prefix: str) -> str:
     """Return the key of the hash that says what the state was built on."""
     return f"{state_prefix}layout"
 
 
-async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, int]) -> None:
+async def check_manifest(redis: Redis, settings: Settings, counts: Mapping[str, int]) -> None:
     """Note the partition counts under a new state, and refuse others under an old one.
 
     Raises:
@@ -47,21 +47,21 @@ async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, in
     """
     first, *others = pipelines(settings).values()
     new = ":".join((token_hex(4), *extra_kinds(settings)))
-    generation = await _check_layout(redis, first, counts, new)
+    generation = await _check_pipeline(redis, first, counts, new)
     check_kinds(generation, settings)
     for one in others:
-        if await _check_layout(redis, one, counts, generation) != generation:
+        if await _check_pipeline(redis, one, counts, generation) != generation:
             raise ConfigError(
                 f"what lies under {one.state_prefix} belongs to another state than the rest under "
                 f"{first.state_prefix}; count again from the first event with `streamapp rebuild`"
             )
 
 
-async def _check_layout(
+async def _check_pipeline(
     redis: Redis, pipeline: Pipeline, counts: Mapping[str, int], generation: str
 ) -> str:
     """Do so for one pipeline; return its generation, which is the given one if it is new."""
-    key = layout_key(pipeline.state_prefix)
+    key = manifest_key(pipeline.state_prefix)
     topics = pipeline.topics
     noted: Any = await redis.hkeys(key)
     if missing := sorted({name.decode() for name in noted} - {_GENERATION, *topics}):
@@ -76,7 +76,7 @@ async def _check_layout(
     stored = await redis.hgetall(key)
     for topic in topics:
         check_partitions(topic, counts[topic], int(stored[topic.encode()]))
-    return await read_generation(redis, pipeline.state_prefix)
+    return await read_state_id(redis, pipeline.state_prefix)
 
 
 def check_kinds(generation: str, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.core.trending.popularity import Popular
 from streamapp.errors import StateError
+from streamapp.store.redis.scan import hash_pages
 from streamapp.store.redis.scripts import Value, readable
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
@@ -21,34 +22,31 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Popular]).decode
 
 
-async def put_tops(
-    slot: Slot, position: int, tops: Sequence[CategoryTop], *, touched: bool
-) -> None:
-    """Write tops that are right at `position`, in the order of their numbers.
-
-    Args:
-        slot: The shard's.
-        position: Of its log.
-        tops: What is popular.
-        touched: Whether something happened in these categories, or they are only given a number.
-
-    Raises:
-        FenceMovedError: as for `Slot.put`.
-    """
-    keys = [slot.keys.tops, slot.keys.touched]
-    for start in range(0, len(tops), _AT_ONCE):
-        values: list[Value] = [int(touched)]
-        for top in tops[start : start + _AT_ONCE]:
-            values += [top.category, _HEADER.pack(position, top.number) + _encode(top.popular)]
-        await slot.put_by("put-tops", keys, position, values)
-
-
 class CategoryTops:
-    """The tops in one slot; `redis` answers in bytes."""
+    """Reads and writes the category tops of one shard."""
 
-    def __init__(self, redis: Redis, keys: SlotKeys) -> None:
-        self._redis = redis
-        self._keys = keys
+    def __init__(self, slot: Slot) -> None:
+        self._redis = slot.redis
+        self._slot = slot
+        self._keys = slot.keys
+
+    async def put(self, position: int, tops: Sequence[CategoryTop], *, touched: bool) -> None:
+        """Write tops that are right at `position`, in the order of their numbers.
+
+        Args:
+            position: Of the shard's log.
+            tops: The tops.
+            touched: Whether something happened in these categories, or they only get a number.
+
+        Raises:
+            PositionMovedError: as for `Slot.write`.
+        """
+        keys = [self._keys.tops, self._keys.touched]
+        for start in range(0, len(tops), _AT_ONCE):
+            values: list[Value] = [int(touched)]
+            for top in tops[start : start + _AT_ONCE]:
+                values += [top.category, _HEADER.pack(position, top.number) + _encode(top.popular)]
+            await self._slot.write("put-tops", keys, position, values)
 
     async def numbers(self) -> dict[str, int]:
         """Return the number of every category.
@@ -57,15 +55,9 @@ class CategoryTops:
             StateError: what is there was not put by this app.
         """
         numbers: dict[str, int] = {}
-        cursor = 0
-        while True:
-            with readable(f"to read {self._keys.tops}"):
-                reply: Any = await self._redis.hscan(self._keys.tops, cursor, count=_AT_ONCE)
-            cursor, some = reply
-            for category, top in some.items():
+        async for page in hash_pages(self._redis, self._keys.tops, _AT_ONCE):
+            for category, top in page.items():
                 numbers[category.decode()] = _HEADER.unpack_from(top)[1]
-            if not cursor:
-                break
         if sorted(numbers.values()) != list(range(1, len(numbers) + 1)):
             raise StateError(
                 f"{self._keys.tops} lacks a category, or has one twice; count again from the "

@@ -1,12 +1,12 @@
 """Content neighbours: what each shard holds of them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from redis.asyncio import Redis
 
 from streamapp.core.content.neighbours import Content
-from streamapp.store.redis.scripts import Value, readable
+from streamapp.store.redis.scan import read_hash
+from streamapp.store.redis.scripts import Value
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 
@@ -14,34 +14,37 @@ _AT_ONCE = 500
 _PUT_AT_ONCE = 250
 
 
-async def put_content(slot: Slot, position: int, lists: Sequence[tuple[str, bytes]]) -> None:
-    """Write lists, (item id, packed list), that are complete up to `position`; b"" removes one.
+class ContentLists:
+    """Reads and writes the content neighbours of one shard."""
 
-    Raises:
-        FenceMovedError: as for `Slot.put`.
-    """
-    for start in range(0, len(lists), _PUT_AT_ONCE):
-        values: list[Value] = []
-        for item, packed in lists[start : start + _PUT_AT_ONCE]:
-            values += [item, packed]
-        await slot.put_by("put-content", [slot.keys.content], position, values)
+    def __init__(self, slot: Slot) -> None:
+        self._redis = slot.redis
+        self._slot = slot
+        self._key = slot.keys.content
 
+    async def put(self, position: int, lists: Sequence[tuple[str, bytes]]) -> None:
+        """Write lists, (item id, packed list), that are complete up to `position`; b"" removes one.
 
-async def read_content(redis: Redis, keys: SlotKeys) -> Content:
-    """Return what the slot of a shard holds. Cost: a call for each 500 lists."""
-    cursor, fields = -1, dict[bytes, bytes]()
-    while cursor:
-        with readable(f"to read {keys.content}"):
-            found: Any = await redis.hscan(keys.content, max(cursor, 0), count=_AT_ONCE)
-        cursor, some = int(found[0]), found[1]
-        fields |= some
-    furthest = int(fields.pop(b"", 0))
-    return Content({item.decode(): packed for item, packed in fields.items()}, furthest)
+        Raises:
+            PositionMovedError: as for `Slot.write`.
+        """
+        for start in range(0, len(lists), _PUT_AT_ONCE):
+            values: list[Value] = []
+            for item, packed in lists[start : start + _PUT_AT_ONCE]:
+                values += [item, packed]
+            await self._slot.write("put-content", [self._key], position, values)
+
+    async def read(self) -> Content:
+        """Return what the shard holds. Cost: a call for each 500 lists."""
+        fields = await read_hash(self._redis, self._key, _AT_ONCE)
+        furthest = int(fields.pop(b"", 0))
+        return Content({item.decode(): packed for item, packed in fields.items()}, furthest)
 
 
 async def read_matches(redis: Redis, state_prefix: str, shards: int) -> dict[str, bytes]:
     """Return the lists that `shards` shards hold, packed, by item id."""
     found: dict[str, bytes] = {}
     for shard in range(shards):
-        found |= (await read_content(redis, SlotKeys(state_prefix, rows_tag(shard)))).lists
+        slot = Slot(redis, SlotKeys(state_prefix, rows_tag(shard)))
+        found |= (await ContentLists(slot).read()).lists
     return found

@@ -23,5 +23,5 @@ async def read_norms(slot: Slot, head: Head, decay: Decay | None) -> Norms:
             f"the state was made under STREAMAPP_HALF_LIFE={made_under:g}, which is "
             f"{half_life_s:g} here; set it to {made_under:g}"
         )
-    packed = await slot.packed(slot.keys.norms)
+    packed = await slot.items.packed(slot.keys.norms)
     return ItemCounts.unpack(packed, decayed=decay is not None).norms

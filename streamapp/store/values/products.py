@@ -37,9 +37,9 @@ async def read_hidden(redis: Redis, state_prefix: str, shards: int) -> Hidden:
 async def hidden_in(redis: Redis, state_prefix: str, shard: int) -> set[str]:
     """Return the items that a shard hides."""
     slot = Slot(redis, SlotKeys(state_prefix, rows_tag(shard)))
-    stored = np.frombuffer(await slot.packed(slot.keys.availability), VISIBILITY)
+    stored = np.frombuffer(await slot.items.packed(slot.keys.availability), VISIBILITY)
     numbers = np.flatnonzero(stored["hidden"]).tolist()
-    ids = (await slot.registry()).ids if numbers else []
+    ids = (await slot.items.registry()).ids if numbers else []
     return {ids[number] for number in numbers if number < len(ids)}
 
 
@@ -49,8 +49,8 @@ async def read_products(redis: Redis, state_prefix: str, partitions: int) -> dic
     for partition in range(partitions):
         slot, cursor = _slot_of(redis, state_prefix, partition), -1
         while cursor:
-            cursor, items = await slot.scan(max(cursor, 0))
-            blobs = await slot.read(items) if items else []
+            cursor, items = await slot.blobs.scan(max(cursor, 0))
+            blobs = await slot.blobs.read(items) if items else []
             products |= {
                 item: product_in(slot, item, blob[1])
                 for item, blob in zip(items, blobs, strict=True)
@@ -66,7 +66,7 @@ async def read_product(redis: Redis, settings: Settings, item: str) -> Product |
     prefix = settings.state_prefix
     for partition in range(await partition_count(redis, prefix, settings.catalogue_topic)):
         slot = _slot_of(redis, prefix, partition)
-        (blob,) = await slot.read([item])
+        (blob,) = await slot.blobs.read([item])
         if blob and blob[1]:
             return product_in(slot, item, blob[1])
     return None

@@ -10,12 +10,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 from redis.asyncio import Redis
 
 from streamapp.errors import ClaimLostError
+from streamapp.store.redis.scan import read_hash
 from streamapp.store.redis.scripts import Value, readable, run
 from streamapp.store.slot.keys import SlotKeys
 
@@ -54,7 +55,7 @@ class UserListIndex:
 
     async def load(self) -> dict[str, int]:
         """Return by user the Unix time in whole seconds at which the list is removed."""
-        fields = await self._scanned(self._keys.audience, _AT_ONCE)
+        fields = await read_hash(self._redis, self._keys.audience, _AT_ONCE)
         return {user.decode(): int(expires_at) for user, expires_at in fields.items()}
 
     async def take_over(self, owner: str) -> Noted:
@@ -69,12 +70,12 @@ class UserListIndex:
             ClaimLostError: somebody else has claimed the slot; nothing is written.
         """
         expires_at = await self.load()
-        rounds = await self._scanned(self._keys.due, _ROUNDS_AT_ONCE)
+        rounds = await read_hash(self._redis, self._keys.due, _ROUNDS_AT_ONCE)
         self._round, self._round_of, self._left = 0, {}, Counter()
         for number, users in sorted((int(number), users) for number, users in rounds.items()):
             self._begin(number, [user for user in orjson.loads(users) if user in expires_at])
         due = len(self._round_of)
-        if await run(self._redis, "note", [self._keys.head], [owner, "due_users", due]) < 0:
+        if await run(self._redis, "set-field", [self._keys.head], [owner, "due_users", due]) < 0:
             raise ClaimLostError
         return Noted(expires_at, list(self._round_of))
 
@@ -83,7 +84,9 @@ class UserListIndex:
         with readable(f"to read {self._keys.audience}"):
             return int(await self._redis.hlen(self._keys.audience))
 
-    async def note(self, owner: str, users: Iterable[str], expires_at: int | None = None) -> None:
+    async def mark_pending(
+        self, owner: str, users: Iterable[str], expires_at: int | None = None
+    ) -> None:
         """Note that the lists of some users are due.
 
         Args:
@@ -99,9 +102,9 @@ class UserListIndex:
         while some := list(islice(left, _AT_ONCE)):
             async with self._writing:
                 self._begin(self._round + 1, some)
-                await self._write("note-due", owner, [until, self._round, orjson.dumps(some)])
+                await self._write("mark-pending", owner, [until, self._round, orjson.dumps(some)])
 
-    async def served(
+    async def complete(
         self, owner: str, users: Sequence[str], gone: Sequence[str] = (), seen: str = ""
     ) -> None:
         """Note that lists have reached their readers, or are gone, and all that is over by that.
@@ -118,7 +121,7 @@ class UserListIndex:
         async with self._writing:
             rounds = (self._round_of.pop(user) for user in users if user in self._round_of)
             self._left.subtract(rounds)
-            await self._write("note-served", owner, [seen, orjson.dumps(gone)])
+            await self._write("complete-lists", owner, [seen, orjson.dumps(gone)])
 
     def _begin(self, number: int, users: list[str]) -> None:
         """Have users be due by this round, and by none of before."""
@@ -140,18 +143,6 @@ class UserListIndex:
             raise ClaimLostError
         for number in over:
             del self._left[number]
-
-    async def _scanned(self, key: str, at_once: int) -> dict[bytes, bytes]:
-        """Return all fields of a hash, some in a call."""
-        fields: dict[bytes, bytes] = {}
-        cursor = 0
-        while True:
-            with readable(f"to read {key}"):
-                reply: Any = await self._redis.hscan(key, cursor, count=at_once)
-            cursor, some = reply
-            fields |= some
-            if not cursor:
-                return fields
 
 
 async def present(redis: Redis, slots: Iterable[SlotKeys]) -> dict[str, int]:

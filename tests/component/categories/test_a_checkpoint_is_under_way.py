@@ -12,15 +12,23 @@ import numpy as np
 import pytest
 
 from streamapp.agents.shard import checkpoint
-from streamapp.agents.shard.checkpoint import Pending
+from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.counts.rows import CELL
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.delta import decode_delta
 from streamapp.core.shard.shard import Shard
+from streamapp.store.slot.blobs import SlotBlobs
 from streamapp.store.slot.head import Head, ShardHead
+from streamapp.store.slot.items import SlotItems
 from tests.component.harness.shards import ITEMS, SHARDS, TOP_N, WITHIN_S, Desk, MortalSlot, Owner
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
+
+_HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "commit": MortalSlot}
+"""The class that has a method."""
+
+_HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "commit": MortalSlot}
+"""The class that has a method."""
 
 
 @asynccontextmanager
@@ -29,19 +37,20 @@ async def held(
 ) -> AsyncIterator[None]:
     """Begin to store a shard; its slot waits before its first call of `method` until this ends."""
     reached, go_on = asyncio.Event(), asyncio.Event()
-    call = getattr(MortalSlot, method)
+    holder = _HOLDERS[method]
+    call = getattr(holder, method)
 
-    async def slow(self: MortalSlot, *arguments: Any) -> Any:
+    async def slow(self: Any, *arguments: Any) -> Any:
         if not reached.is_set():
             reached.set()
             await go_on.wait()
         return await call(self, *arguments)
 
     writer, shard = owner.checkpoints[number], owner.shards[number]
-    taken = writer.take(shard, Pending(), ShardHead())
+    taken = writer.take(shard, PendingLists(), ShardHead())
     assert taken is not None
     with monkeypatch.context() as patch:
-        patch.setattr(MortalSlot, method, slow)
+        patch.setattr(holder, method, slow)
         writing = asyncio.create_task(writer.write(shard, taken))
         await asyncio.wait_for(reached.wait(), WITHIN_S)
         yield

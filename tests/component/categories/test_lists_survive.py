@@ -13,7 +13,7 @@ from streamapp.core.trending.popularity import Popular
 from streamapp.errors import PositionMovedError, StateError
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.category_tops import CategoryTops, known_categories, put_tops
+from streamapp.store.values.category_tops import CategoryTops, known_categories
 from tests.component.harness.shards import ITEMS, SHARDS, Desk
 
 CATEGORIES = ("", "tents", "lamps", "pots/pans")
@@ -50,7 +50,7 @@ async def test_owners_die_anywhere_and_sleepers_wake_up(desk: Desk, seed: int) -
                 await who.trending.step()
         except (RuntimeError, PositionMovedError):
             with suppress(RuntimeError):
-                await who.trending.settle()
+                await who.trending.join()
             owner = await desk.owner(f"{chance.choice(PLACES)}:{chance.randint(1, 3)}:raise")
             owner.slots[chance.randrange(SHARDS)].writes = chance.randint(0, 12)
     await desk.drained(await desk.owner())
@@ -101,23 +101,23 @@ async def test_a_top_is_not_replaced_by_one_of_before_nor_by_one_of_another_stat
 ) -> None:
     """As blobs are not."""
     slot = (await desk.owner()).slots[0]
-    tops = CategoryTops(desk.redis, slot.keys)
+    tops = CategoryTops(slot)
     newer, older = ([Popular(item, 0.5, 1)] for item in "ab")
-    await put_tops(slot, 7, [CategoryTop("tents", 1, newer)], touched=True)
-    await put_tops(
-        slot, 6, [CategoryTop("tents", 1, older), CategoryTop("lamps", 2, older)], touched=True
+    await CategoryTops(slot).put(7, [CategoryTop("tents", 1, newer)], touched=True)
+    await CategoryTops(slot).put(
+        6, [CategoryTop("tents", 1, older), CategoryTop("lamps", 2, older)], touched=True
     )
     assert await tops.read(["tents", "lamps", "pots"]) == [newer, older, []]
     assert await tops.touched_since(5) == ["lamps", "tents"]
     assert await tops.touched_since(6) == ["tents"]
-    await put_tops(slot, 7, [CategoryTop("tents", 1, older)], touched=False)
+    await CategoryTops(slot).put(7, [CategoryTop("tents", 1, older)], touched=False)
     assert await tops.read(["tents"]) == [older]
-    slot.generation = "another"
+    slot.state_id = "another"
     with pytest.raises(PositionMovedError):
-        await put_tops(slot, 8, [CategoryTop("tents", 1, newer)], touched=True)
+        await CategoryTops(slot).put(8, [CategoryTop("tents", 1, newer)], touched=True)
     sleeper = Slot(desk.redis, slot.keys, "g")
     with pytest.raises(PositionMovedError):
-        await put_tops(sleeper, 8, [CategoryTop("tents", 1, newer)], touched=True)
+        await CategoryTops(sleeper).put(8, [CategoryTop("tents", 1, newer)], touched=True)
     assert await tops.read(["tents"]) == [older]
 
 
@@ -148,7 +148,7 @@ async def test_lists_that_may_be_lost_are_all_published_again(desk: Desk) -> Non
     await desk.redis.delete("l:trending", "l:trending:tents", "l:trending:lamps")
     await desk.drained(await desk.owner())
     assert await desk.shown() == {}
-    await desk.drained(await desk.owner(lost=True))
+    await desk.drained(await desk.owner(lists_suspect=True))
     await desk.right()
 
 
@@ -172,7 +172,7 @@ async def test_a_list_that_the_state_went_back_behind_is_withdrawn_from_the_topi
     await desk.drained(await desk.owner())
     desk.shop.delete("a")
     await desk.redis.flushall()
-    await desk.drained(await desk.owner(lost=True))
+    await desk.drained(await desk.owner(lists_suspect=True))
     assert desk.broker.last == {}
 
 
@@ -185,7 +185,8 @@ async def test_a_category_that_is_lost_stops_the_worker_in_one_line(desk: Desk) 
         "of a", "of b"
     }  # fmt: skip
     for shard in range(SHARDS):
-        numbers = await CategoryTops(desk.redis, SlotKeys("s:", rows_tag(shard))).numbers()
+        slot = Slot(desk.redis, SlotKeys("s:", rows_tag(shard)))
+        numbers = await CategoryTops(slot).numbers()
         if numbers:
             (name, *_) = sorted(numbers, key=numbers.__getitem__)
             await desk.redis.hdel(f"s:{{i{shard}}}:tops", name)

@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from streamapp.agents.shard.checkpoint import Checkpoint, Pending
+from streamapp.agents.shard.checkpoint import Checkpoint
+from streamapp.agents.shard.pending_lists import PendingLists
+from streamapp.agents.shard.shard_reader import read_shard
 from streamapp.agents.shard.trending_job import TrendingJob
 from streamapp.config.settings import Settings
 from streamapp.core.shard.shard import Shard
@@ -53,38 +55,39 @@ class MortalSlot(Slot):
 
     writes = 1_000_000
 
-    async def put_by(self, *arguments: Any) -> int:
+    async def write(self, *arguments: Any) -> int:
         """Write, or die."""
         self.writes -= 1
         if self.writes < 0:
             raise RuntimeError("the owner is dead")
-        return await super().put_by(*arguments)
+        return await super().write(*arguments)
 
 
 class Owner:
-    """Whoever owns all shards: their checkpoints, and the lists of what is trending."""
+    """The owner of all shards: their checkpoints, and the trending lists."""
+
+    trending: TrendingJob
 
     def __init__(self, redis: Redis, broker: Broker, failpoint: str = "") -> None:
         self.settings = Settings(
             _env_file=None, state_prefix="s:", list_prefix="l:", catalogue_topic="goods",
             trending_half_life=HALF_LIFE_S, top_n=TOP_N, publish_interval=0.001,
         )  # fmt: skip
-        outside: Any = SimpleNamespace(
+        context: Any = SimpleNamespace(
             settings=self.settings,
             redis=redis,
             lists=lists_of(redis, "l:", "s:", cluster=False),
-            publisher=broker,
+            producer=broker,
             failpoints=Failpoints(failpoint),
             pipeline=main_pipeline(self.settings),
         )
-        self.outside = outside
+        self.context = context
         keys = [SlotKeys("s:", rows_tag(shard)) for shard in range(SHARDS)]
         self.slots = [MortalSlot(redis, one, "g") for one in keys]
-        self.trending = TrendingJob(self.outside, self.slots[0])
         self.shards: list[Shard] = []
         self.checkpoints: list[Checkpoint] = []
 
-    async def open(self, *, lost: bool = False) -> "Owner":
+    async def open(self, *, lists_suspect: bool = False) -> "Owner":
         """Read everything, and claim the first shard."""
         heads = []
         for number, slot in enumerate(self.slots):
@@ -92,17 +95,19 @@ class Owner:
             head = await slot.head(ShardHead)
             assert head is not None
             heads.append(head)
-            checkpoint = Checkpoint(self.outside, slot, head)
-            self.checkpoints.append(checkpoint)
-            self.shards.append(await checkpoint.load(number, SHARDS, self.outside))
-        await self.slots[0].claim("me")
-        await self.trending.open("me", SHARDS, heads[0], lost=lost)
+            shard = await read_shard(self.context, slot, head, number, SHARDS)
+            self.shards.append(shard)
+            self.checkpoints.append(Checkpoint(self.context, slot, head, len(shard.registry)))
+        await self.slots[0].ownership.claim("me")
+        self.trending = await TrendingJob.open(
+            self.context, self.slots[0], "me", SHARDS, heads[0], lists_suspect=lists_suspect
+        )
         return self
 
     async def store(self, number: int) -> None:
         """Store a shard."""
         checkpoint, shard = self.checkpoints[number], self.shards[number]
-        if taken := checkpoint.take(shard, Pending(), ShardHead()):
+        if taken := checkpoint.take(shard, PendingLists(), ShardHead()):
             await checkpoint.write(shard, taken)
 
 
@@ -113,9 +118,9 @@ class Desk:
         self.redis, self.broker, self.shop = redis, Broker(), Shop(SHARDS)
         self.lists = lists_of(redis, "l:", "s:", cluster=False)
 
-    async def owner(self, failpoint: str = "", *, lost: bool = False) -> Owner:
+    async def owner(self, failpoint: str = "", *, lists_suspect: bool = False) -> Owner:
         """Return another owner."""
-        return await Owner(self.redis, self.broker, failpoint).open(lost=lost)
+        return await Owner(self.redis, self.broker, failpoint).open(lists_suspect=lists_suspect)
 
     async def drained(self, owner: Owner) -> None:
         """Let an owner do all there is to do."""
@@ -137,7 +142,7 @@ class Desk:
         """Return all lists in Redis by their names on the topic."""
         names = [key.decode()[2:] async for key in self.redis.scan_iter("l:*")]
         categories = [name.partition(":")[2] for name in names]
-        values = await self.lists.standing("trending", categories)
+        values = await self.lists.get_many("trending", categories)
         return dict(zip(names, values, strict=True))
 
     async def shown(self) -> dict[str, list[str]]:

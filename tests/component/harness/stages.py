@@ -1,4 +1,4 @@
-"""Stages without a lane: a real Redis, and a broker that keeps what it is given."""
+"""Stages without a partition task: a real Redis, and a broker that keeps what it is given."""
 
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -33,7 +33,7 @@ class Broker:
             self.taken.setdefault(target, []).extend(some)
 
 
-async def outside(redis: Redis, broker: Broker, **chosen: Any) -> StageContext:
+async def context(redis: Redis, broker: Broker, **chosen: Any) -> StageContext:
     """Return what is around a stage, of a state that is begun, with a partition of each topic."""
     settings = Settings(_env_file=None, state_prefix="s:", list_prefix="l:", **chosen)
     topics = settings.interactions_topic, settings.deltas_topic

@@ -67,6 +67,7 @@ class Desk:
     """
 
     owner: UserLists
+    context: StageContext
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
@@ -92,13 +93,13 @@ class Desk:
         await self.lists.replace("item", [(item, text)], published)
 
     async def open(
-        self, *, doubt: bool = False, items: list[str] | None = None, **settings: Any
+        self, *, lists_suspect: bool = False, items: list[str] | None = None, **settings: Any
     ) -> None:
         """Let another owner, with these settings, open the partition."""
         chosen = {"publish_interval": 0.001, "refresh_interval": 0.05, **settings}
         made = Settings(_env_file=None, state_prefix="s:", list_prefix="l:", **chosen)
         publisher: Any = self.broker
-        outside = StageContext(
+        self.context = StageContext(
             made,
             main_pipeline(made),
             self.redis,
@@ -107,12 +108,21 @@ class Desk:
             publisher,
             Failpoints(),
         )
-        self.owner = UserLists(outside, Slot(self.redis, KEYS, "g"), self.stored)
-        await self.open_again(doubt=doubt, items=items)
+        await self._open(lists_suspect=lists_suspect, items=items)
 
-    async def open_again(self, *, doubt: bool = False, items: list[str] | None = None) -> None:
-        """Let the owner open the partition once more."""
-        await self.owner.open(Registry(items or ITEMS), 1, doubt=doubt)
+    async def open_again(
+        self, *, lists_suspect: bool = False, items: list[str] | None = None
+    ) -> None:
+        """Let the same worker open the partition once more, as its partition task does."""
+        self.owner.close()
+        await self.owner.drain()
+        await self._open(lists_suspect=lists_suspect, items=items)
+
+    async def _open(self, *, lists_suspect: bool, items: list[str] | None) -> None:
+        slot, registry = Slot(self.redis, KEYS, "g"), Registry(items or ITEMS)
+        self.owner = await UserLists.open(
+            self.context, slot, self.stored, registry, 1, lists_suspect=lists_suspect
+        )
 
     async def sees(self, user: str, *items: str, known: list[str] | None = None) -> None:
         """Let a user have seen these items, the newest last, and store that."""
@@ -120,15 +130,15 @@ class Desk:
 
     async def notes(self, histories: dict[str, bytes]) -> None:
         """Note that lists are due, and store what asks for them."""
-        await self.owner.note(histories)
-        await self.slot.put(self.position + 1, histories.items())
+        await self.owner.prepare(histories)
+        await self.slot.blobs.put(self.position + 1, histories.items())
         await self.slot.commit(self.position, Head(self.position + 1))
         self.position += 1
-        self.owner.owe()
+        self.owner.activate()
 
     async def stored(self, users: Sequence[str]) -> dict[str, bytes]:
         """Return the histories that are stored, as far as the position has come."""
-        found = zip(users, await self.slot.read(users), strict=True)
+        found = zip(users, await self.slot.blobs.read(users), strict=True)
         blobs = {user: blob or (0, b"") for user, blob in found}
         return {user: blob for user, (at, blob) in blobs.items() if at <= self.position}
 

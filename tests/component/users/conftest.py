@@ -29,7 +29,7 @@ async def desk(redis: Redis) -> AsyncIterator[Desk]:
 async def slot(redis: Redis) -> Slot:
     """A slot that `me` has claimed."""
     made = Slot(redis, KEYS, "g")
-    await made.claim("me")
+    await made.ownership.claim("me")
     return made
 
 

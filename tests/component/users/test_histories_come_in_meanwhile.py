@@ -52,7 +52,7 @@ async def test_a_user_who_does_more_while_the_list_is_made_is_due_again(
     async with held(monkeypatch, desk, "replace"):
         await desk.sees("u", "a", "b")
     assert await desk.shown("u") == ["x", "b"]
-    await desk.owner.settle()
+    await desk.owner._publisher.join()
     assert (await desk.due(), await desk.due_users()) == ({"u"}, 1)
 
     await desk.drain()
@@ -79,9 +79,9 @@ async def test_what_is_noted_and_not_yet_stored_stays_noted_when_a_list_arrives(
     desk.broker.open.clear()
     await desk.sees("u", "a")
     await desk.until(lambda: desk.shown("u"), "the list stands")
-    await desk.owner.note({"u": history(("a", "b"), ITEMS)})
+    await desk.owner.prepare({"u": history(("a", "b"), ITEMS)})
     desk.broker.open.set()
-    await desk.owner.settle()
+    await desk.owner._publisher.join()
     assert (await desk.due(), await desk.due_users()) == ({"u"}, 1)
     for _ in range(20):
         await desk.owner.step(busy=False)
@@ -111,7 +111,7 @@ async def test_the_audience_is_written_in_the_order_of_calls(
     audience: UserListIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the count of users who are due may stay at that of an earlier call."""
-    await audience.note("me", ["u"], 200)
+    await audience.mark_pending("me", ["u"], 200)
     run, calls = scripts.run, list[str]()
 
     async def noted(redis: Any, name: str, *arguments: Any) -> Any:
@@ -121,9 +121,11 @@ async def test_the_audience_is_written_in_the_order_of_calls(
         return reply
 
     monkeypatch.setattr(room, "run", noted)
-    await asyncio.gather(audience.served("me", ["u"]), audience.note("me", ["u", "v"], 200))
-    calls_of = [f"note-{what} {how}" for what in ("served", "due") for how in ("begins", "ends")]
-    assert calls == calls_of
+    await asyncio.gather(
+        audience.complete("me", ["u"]), audience.mark_pending("me", ["u", "v"], 200)
+    )
+    names = "complete-lists", "mark-pending"
+    assert calls == [f"{name} {how}" for name in names for how in ("begins", "ends")]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streamapp.agents.runtime import item_list_cache as item_lists
-from streamapp.agents.runtime.item_list_cache import ItemListCache, Standing
+from streamapp.agents.runtime.item_list_cache import ItemListCache, ReadLists
 from streamapp.core.lists.list_cache import ListCache
 from streamapp.errors import StateError
 
@@ -30,7 +30,7 @@ class Redis:
         self.held: asyncio.Queue[asyncio.Event] = asyncio.Queue()
         self.slow = False
 
-    async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
+    async def get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
         """Return lists; where it is slow, when it is told to."""
         found = [self.lists.get((kind, name), b"") for name in names]
         if kind == "item":
@@ -62,21 +62,21 @@ def lists(redis: Redis) -> ItemListCache:
 
 
 async def read(
-    lists: ItemListCache, shelf: ListCache, *items: str, since: float = math.inf
-) -> Standing:
+    lists: ItemListCache, cached: ListCache, *items: str, read_after: float = math.inf
+) -> ReadLists:
     """Return what stands of these items."""
-    return await lists.read(shelf, np.unique(lists.registry.number(items)), since)
+    return await lists.read(cached, np.unique(lists.registry.number(items)), read_after)
 
 
-def shown(lists: ItemListCache, shelf: ListCache, *items: str) -> list[list[str]]:
+def shown(lists: ItemListCache, cached: ListCache, *items: str) -> list[list[str]]:
     """Return the items of the list of each item."""
-    found = [shelf.get(lists.registry.find(item)).items for item in items]
+    found = [cached.get(lists.registry.find(item)).items for item in items]
     return [[lists.registry.ids[number] for number in one.tolist()] for one in found]
 
 
-def version(lists: ItemListCache, shelf: ListCache, item: str) -> int:
+def version(lists: ItemListCache, cached: ListCache, item: str) -> int:
     """Return the version of the list of an item."""
-    return shelf.get(lists.registry.find(item)).version
+    return cached.get(lists.registry.find(item)).version
 
 
 async def test_what_one_partition_has_read_another_does_not_read_again(
@@ -84,28 +84,28 @@ async def test_what_one_partition_has_read_another_does_not_read_again(
 ) -> None:
     """Unless it asks for what is newer."""
     began_at = time.monotonic()
-    await read(lists, lists.shelf, "a", "b")
-    await read(lists, lists.shelf, "a", since=began_at)
+    await read(lists, lists.cached, "a", "b")
+    await read(lists, lists.cached, "a", read_after=began_at)
     assert redis.asked == [["a", "b"]]
     redis.lists["item", "a"] = content(2, "y")
-    assert shown(lists, lists.shelf, "a") == [["x"]]
-    await read(lists, lists.shelf, "a", since=time.monotonic())
-    assert shown(lists, lists.shelf, "a") == [["y"]]
+    assert shown(lists, lists.cached, "a") == [["x"]]
+    await read(lists, lists.cached, "a", read_after=time.monotonic())
+    assert shown(lists, lists.cached, "a") == [["y"]]
 
 
 async def test_a_list_that_is_another_has_a_higher_version_than_all_that_was_made_before(
     redis: Redis, lists: ItemListCache
 ) -> None:
     """One that reads as before has the version that it had."""
-    before = await read(lists, lists.shelf, "a", "b")
-    versions = [version(lists, lists.shelf, item) for item in "ab"]
-    again = await read(lists, lists.shelf, "a", "b")
+    before = await read(lists, lists.cached, "a", "b")
+    versions = [version(lists, lists.cached, item) for item in "ab"]
+    again = await read(lists, lists.cached, "a", "b")
     assert again.version == before.version
-    assert [version(lists, lists.shelf, item) for item in "ab"] == versions
+    assert [version(lists, lists.cached, item) for item in "ab"] == versions
     redis.lists["item", "a"] = content(2, "y")
-    after = await read(lists, lists.shelf, "a", "b")
-    assert version(lists, lists.shelf, "a") == after.version > before.version
-    assert version(lists, lists.shelf, "b") == versions[1] <= before.version
+    after = await read(lists, lists.cached, "a", "b")
+    assert version(lists, lists.cached, "a") == after.version > before.version
+    assert version(lists, lists.cached, "b") == versions[1] <= before.version
 
 
 async def test_an_answer_that_comes_late_does_not_undo_one_to_a_later_question(
@@ -113,17 +113,17 @@ async def test_an_answer_that_comes_late_does_not_undo_one_to_a_later_question(
 ) -> None:
     """What was made meanwhile is compared with the later one, too."""
     redis.slow = True
-    early = asyncio.create_task(read(lists, lists.shelf, "a"))
+    early = asyncio.create_task(read(lists, lists.cached, "a"))
     tell_early = await redis.held.get()
     redis.lists["item", "a"] = content(2, "y")
-    late = asyncio.create_task(read(lists, lists.shelf, "a"))
+    late = asyncio.create_task(read(lists, lists.cached, "a"))
     tell_late = await redis.held.get()
     tell_late.set()
     await late
-    assert shown(lists, lists.shelf, "a") == [["y"]]
+    assert shown(lists, lists.cached, "a") == [["y"]]
     tell_early.set()
     await early
-    assert shown(lists, lists.shelf, "a") == [["y"]]
+    assert shown(lists, lists.cached, "a") == [["y"]]
     assert (await early).version == (await late).version
 
 
@@ -131,13 +131,13 @@ async def test_a_shelf_that_is_full_makes_room_and_stays_with_who_still_uses_it(
     lists: ItemListCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numbers stay, and versions go on rising, so that no list is taken for one of before."""
-    monkeypatch.setattr(item_lists, "_REMEMBERED", 0)
-    full = lists.shelf
+    monkeypatch.setattr(item_lists, "_CACHED_ENTRIES", 0)
+    full = lists.cached
     before = await read(lists, full, "z", "a")
-    assert lists.shelf is not full
+    assert lists.cached is not full
     await read(lists, full, "z", "a")
     assert shown(lists, full, "z", "a") == [[], ["x"]]
-    fresh = lists.shelf
+    fresh = lists.cached
     await read(lists, fresh, "a")
     assert shown(lists, fresh, "a") == [["x"]]
     assert version(lists, fresh, "a") > before.version
@@ -147,4 +147,4 @@ async def test_what_is_no_list_is_named_with_its_key(redis: Redis, lists: ItemLi
     """Somebody else wrote there."""
     redis.lists["item", "b"] = b"gibberish"
     with pytest.raises(StateError, match="redis holds no list under key of item b: "):
-        await read(lists, lists.shelf, "a", "b")
+        await read(lists, lists.cached, "a", "b")

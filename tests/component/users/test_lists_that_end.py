@@ -112,7 +112,7 @@ async def test_a_user_whom_a_rollback_forgot_loses_what_the_topic_shows(desk: De
     await desk.drain()
     await desk.redis.delete(KEYS.audience, KEYS.due, "l:user:v")
     await desk.redis.hdel(KEYS.head, "due_users")
-    await desk.open_again(doubt=True)
+    await desk.open_again(lists_suspect=True)
     await desk.sees("v", "c", "a", "x", "b", "y")
     await desk.drain()
     assert desk.broker.taken[-1] == ("user:v", None)
@@ -157,10 +157,10 @@ async def test_lists_end_while_more_are_due_than_can_be_made(desk: Desk) -> None
     more = iter(range(1_000_000))
 
     async def is_gone() -> bool:
-        while len(desk.owner._due) < 1_500:
+        while len(desk.owner._pending) < 1_500:
             await desk.notes({f"v{next(more)}": history(("a",), ITEMS) for _ in range(500)})
         return not await desk.expires_at("u")
 
     await desk.until(is_gone, "the list has ended")
-    assert len(desk.owner._due) >= 1_000
+    assert len(desk.owner._pending) >= 1_000
     assert await desk.shown("u") is None

@@ -43,7 +43,7 @@ async def test_a_user_who_does_more_while_the_list_is_on_its_way_stays_due(desk:
     await desk.until(lambda: desk.shown("u"), "the list stands")
     await desk.sees("u", "a", "b")
     desk.broker.open.set()
-    await desk.owner.settle()
+    await desk.owner._publisher.join()
     assert await desk.due() == {"u"}
     assert await desk.due_users() == 1
 
@@ -182,9 +182,9 @@ async def test_an_owner_who_lost_the_claim_writes_nothing(desk: Desk) -> None:
     await desk.sees("v", "a")
     await desk.drain()
     before = await desk.redis.hgetall(KEYS.audience), await desk.standing("u")
-    await desk.slot.claim("another")
+    await desk.slot.ownership.claim("another")
     with pytest.raises(ClaimLostError):
-        await desk.owner.note({"u": history(("b",), ITEMS)})
+        await desk.owner.prepare({"u": history(("b",), ITEMS)})
 
     async def never() -> bool:
         return False
@@ -200,7 +200,7 @@ async def test_what_is_doubted_is_doubted_by_the_next_owner_too(desk: Desk) -> N
         await desk.sees(user, "a")
     await desk.drain()
     sent = len(desk.broker.taken)
-    await desk.open(doubt=True)
+    await desk.open(lists_suspect=True)
     assert not await desk.drained()
     await desk.open()
     await desk.drain()
@@ -212,7 +212,7 @@ async def test_items_may_have_other_numbers_after_the_state_was_begun_anew(desk:
     await desk.sees("u", "a")
     await desk.drain()
     other = ["b", "a", *ITEMS[2:]]
-    await desk.open_again(doubt=True, items=other)
+    await desk.open_again(lists_suspect=True, items=other)
     await desk.sees("u", "a", known=other)
     await desk.sees("v", "b", known=other)
     await desk.drain()
@@ -223,8 +223,8 @@ async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(desk: Desk)
     """Its owner died before it stored the items that are new in it; the log is read again."""
     await desk.sees("v", "b")
     ahead = history(("a", "c"), ITEMS)
-    await desk.owner.note({"u": ahead})
-    await desk.slot.put(desk.position + 1, [("u", ahead)])
+    await desk.owner.prepare({"u": ahead})
+    await desk.slot.blobs.put(desk.position + 1, [("u", ahead)])
 
     await desk.open(items=["a", "b"])
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamapp.agents.runtime.throttle import MaintenanceBudget
+from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
 from tests.component.harness.user_partition import ITEMS, Desk, history
 
 _POLLS_S = 2.5
@@ -37,7 +37,7 @@ async def test_a_sweep_waits_for_what_trends(desk: Desk) -> None:
 
     async def looked_again() -> bool:
         await desk.redis.hincrby("s:{i0}:head", "published", 1)
-        polled.add(desk.owner._sweep._polled)
+        polled.add(desk.owner._sweep._trigger._version)
         return len(polled) > 5
 
     await desk.until(looked_again, "heads were read again and again")

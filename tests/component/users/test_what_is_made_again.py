@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from streamapp.agents.user_lists.user_lists import UserLists
+from streamapp.agents.user_lists.publisher import UserListPublisher
 from streamapp.store.lists import Lists
 from tests.component.harness.user_partition import ITEMS, KEYS, Desk, history
 
@@ -14,13 +14,15 @@ from tests.component.harness.user_partition import ITEMS, KEYS, Desk, history
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whose lists are made, in order."""
     users: list[str] = []
-    publish = UserLists._publish
+    publish = UserListPublisher.publish
 
-    async def noted(self: UserLists, histories: Mapping[str, bytes], since: float) -> None:
+    async def noted(
+        self: UserListPublisher, histories: Mapping[str, bytes], read_after: float
+    ) -> None:
         users.extend(histories)
-        await publish(self, histories, since)
+        await publish(self, histories, read_after)
 
-    monkeypatch.setattr(UserLists, "_publish", noted)
+    monkeypatch.setattr(UserListPublisher, "publish", noted)
     return users
 
 
@@ -138,13 +140,13 @@ async def test_nothing_is_read_of_who_was_never_noted(
 ) -> None:
     """Of whom an owner before noted it is, and so a list that is the same is not sent again."""
     read: list[str] = []
-    standing = Lists.standing
+    standing = Lists.get_many
 
     async def noted(self: Lists, kind: str, names: Sequence[str]) -> list[bytes]:
         read.extend(names if kind == "user" else ())
         return await standing(self, kind, names)
 
-    monkeypatch.setattr(Lists, "standing", noted)
+    monkeypatch.setattr(Lists, "get_many", noted)
     await desk.sees("u", "a")
     await desk.drain()
     assert (await desk.shown("u"), read) == (["x", "b"], [])

@@ -1,4 +1,4 @@
-"""What goes on beside a lane: one thing at a time, whose end is told once."""
+"""A background task: one coroutine at a time, whose result or error is not lost."""
 
 import asyncio
 
@@ -7,58 +7,83 @@ import pytest
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 
 
-async def test_the_end_of_what_went_on_is_told_once() -> None:
-    """And not before it has come."""
-    aside, go_on = BackgroundTask(), asyncio.Event()
+async def test_a_result_is_returned_once() -> None:
+    """And not before the coroutine has ended."""
+    task, go_on = BackgroundTask[str](), asyncio.Event()
 
-    async def work() -> None:
+    async def work() -> str:
         await go_on.wait()
+        return "result"
 
-    assert (aside.under_way, aside.ended()) == (False, False)
-    aside.begin(work())
-    assert (aside.under_way, aside.ended()) == (True, False)
+    assert (task.is_running, task.is_done, await task.join()) == (False, False, None)
+    task.start(work())
+    assert (task.is_running, task.is_done) == (True, False)
     go_on.set()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert (aside.under_way, aside.ended(), aside.ended()) == (False, True, False)
+    assert (task.is_running, task.is_done) == (False, True)
+    assert (await task.join(), await task.join()) == ("result", None)
+    assert not task.is_done
 
 
-async def test_what_it_raised_is_raised_where_its_end_is_asked_for() -> None:
-    """Whether that is waited for or not."""
-    aside = BackgroundTask()
+async def test_a_caller_that_is_cancelled_leaves_the_coroutine_running() -> None:
+    """A batch of lists that was sent cannot be called back."""
+    task, go_on = BackgroundTask[str](), asyncio.Event()
+
+    async def work() -> str:
+        await go_on.wait()
+        return "result"
+
+    task.start(work())
+    joining = asyncio.create_task(task.join())
+    await asyncio.sleep(0)
+    joining.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+    assert task.is_running
+    go_on.set()
+    assert await task.join() == "result"
+
+
+async def test_an_error_is_raised_until_the_task_is_cancelled() -> None:
+    """Whether a caller waited for it or not."""
+    task = BackgroundTask[None]()
 
     async def work() -> None:
         raise ValueError("broken")
 
-    aside.begin(work())
-    with pytest.raises(ValueError, match="broken"):
-        await aside.settle()
-    await aside.settle()
-    assert not aside.ended()
+    task.start(work())
+    for _ in range(2):
+        with pytest.raises(ValueError, match="broken"):
+            await task.join()
+        assert task.is_done
+    await task.cancel()
+    await task.join()
+    assert not task.is_done
 
 
-async def test_what_is_closed_goes_no_further_and_raises_nothing() -> None:
-    """Also where it failed before; and something else can be begun."""
-    aside, reached = BackgroundTask(), list[str]()
+async def test_a_task_that_is_cancelled_stops_and_raises_nothing() -> None:
+    """Also if it failed before; and another coroutine can be started."""
+    task, reached = BackgroundTask[None](), list[str]()
 
     async def work() -> None:
-        reached.append("begun")
+        reached.append("started")
         await asyncio.Event().wait()
-        reached.append("gone on")
+        reached.append("went on")
 
     async def fail() -> None:
         raise ValueError("broken")
 
-    aside.begin(fail())
+    task.start(fail())
     await asyncio.sleep(0)
-    await aside.close()
-    aside.begin(work())
+    await task.cancel()
+    task.start(work())
     await asyncio.sleep(0)
-    await aside.close()
-    assert (reached, aside.under_way, aside.ended()) == (["begun"], False, False)
+    await task.cancel()
+    assert (reached, task.is_running, task.is_done) == (["started"], False, False)
 
 
-async def test_an_error_is_raised_when_nothing_goes_on_behind_it() -> None:
+async def test_an_error_is_raised_when_nothing_is_running_any_more() -> None:
     """The first one, whichever ends last."""
     reached, go_on = list[str](), asyncio.Event()
 
@@ -79,8 +104,8 @@ async def test_an_error_is_raised_when_nothing_goes_on_behind_it() -> None:
     assert reached == ["ended"]
 
 
-async def test_what_is_done_together_is_cancelled_together() -> None:
-    """A lane that is dropped leaves nothing behind."""
+async def test_works_that_are_awaited_together_are_cancelled_together() -> None:
+    """A task that is dropped leaves nothing behind."""
     reached = list[str]()
 
     async def work(name: str) -> None:

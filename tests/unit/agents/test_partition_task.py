@@ -1,9 +1,11 @@
-"""A lane looks whether what it is given follows what was applied."""
+"""A partition task checks that the records it gets follow those that were applied."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 
@@ -13,6 +15,7 @@ from streamapp.errors import GapError, PositionMovedError, StateError
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 HERE = TP("log", 0)
+WITHIN_S = 10.0
 
 
 @dataclass
@@ -20,23 +23,22 @@ class Record:
     """A record at an offset."""
 
     offset: int
+    timestamp: int = 0
+    key: bytes | None = None
+    value: bytes | None = None
 
 
 @dataclass
 class Stage:
-    """Notes what is applied, from offset 5 on."""
+    """Remembers the offsets that are applied, from offset 5 on."""
 
     contiguous: bool
     at: int = 5
     applied: list[int] = field(default_factory=list)
-    closed: int = 0
-
-    async def open(self, offsets: Mapping[TP, Offsets], *, doubt: bool) -> Mapping[TP, int]:
-        """Begin."""
-        return {HERE: self.at}
+    ended: list[str] = field(default_factory=list)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
-        """Note the offsets."""
+        """Remember the offsets."""
         for batch in batches:
             self.applied += [record.offset for record in batch.records]
             self.at = batch.end
@@ -52,43 +54,101 @@ class Stage:
         """Nothing."""
 
     async def close(self) -> None:
-        """Note it."""
-        self.closed += 1
+        """Remember it."""
+        self.ended.append("closed")
+
+    async def drain(self) -> None:
+        """Remember it."""
+        self.ended.append("drained")
 
     def position(self, tp: TP) -> int:
         """Return the next offset."""
         return self.at
 
-    def mark(self, tp: TP) -> RecordFingerprint | None:
-        """Return nothing."""
-        return None
-
-    def fence(self, tp: TP) -> int:
+    def stored_position(self, tp: TP) -> int:
         """Return the next offset."""
         return self.at
 
+    def fingerprint(self, tp: TP) -> RecordFingerprint | None:
+        """Return nothing."""
+        return None
+
+
+class Worker:
+    """Makes stages for one partition, and remembers what it is asked for."""
+
+    def __init__(self, beginning: int = 0) -> None:
+        self.beginning = beginning
+        self.sought: asyncio.Queue[Mapping[TP, int]] = asyncio.Queue()
+        self.failures: list[BaseException] = []
+        self.stages: list[Stage] = []
+        self.suspected: list[bool] = []
+        self.moved: list[BaseException] = []
+
+    def task_of(self, tp: TP) -> str:
+        """Return a name."""
+        return str(tp)
+
+    async def open_stage(self, offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stage:
+        """Return another stage that has applied what the last one had; or fail as planned."""
+        self.suspected.append(lists_suspect)
+        if self.moved:
+            raise self.moved.pop()
+        before = self.stages[-1] if self.stages else Stage(contiguous=True)
+        self.stages.append(Stage(before.contiguous, before.at, list(before.applied)))
+        return self.stages[-1]
+
+    async def read_offsets(self, stored: Mapping[TP, int | None]) -> Mapping[TP, Offsets]:
+        """Return the same of every partition."""
+        return {tp: Offsets(self.beginning, 5, 5) for tp in stored}
+
+    async def seek(self, positions: Mapping[TP, int]) -> None:
+        """Remember where to read on."""
+        await self.sought.put(positions)
+
+    async def check_fingerprints(self, applied: Mapping[TP, RecordFingerprint | None]) -> None:
+        """Find nothing wrong."""
+
+    def fail(self, error: BaseException) -> None:
+        """Remember it."""
+        self.failures.append(error)
+
+
+def task_of(stage: Stage, worker: Worker) -> PartitionTask:
+    """Return a task that is not started."""
+    worker.stages.append(stage)
+    return PartitionTask([HERE], stage, worker, count())
+
 
 async def ran(stage: Stage, *reads: list[int], beginning: int = 0) -> list[BaseException]:
-    """Give a lane what is read at first, and whenever it reads anew; return what it failed with."""
-    failures: list[BaseException] = []
+    """Give a task one read at first, and the next one after each seek; return what it failed with.
+
+    The last read comes again after further seeks. The task ends when it has applied something.
+    """
     left = list(reads)
 
-    def read(lane: PartitionTask) -> None:
+    class Reading(Worker):
+        async def open_stage(self, offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stage:
+            return stage
+
+        async def seek(self, positions: Mapping[TP, int]) -> None:
+            asyncio.get_running_loop().call_soon(read)
+
+    worker = Reading(beginning=beginning)
+    task = task_of(stage, worker)
+
+    def read() -> None:
         offsets = left.pop(0) if len(left) > 1 else left[0]
-        lane._inbox.append(RecordBatch(HERE, [Record(offset) for offset in offsets], 0))
+        task.put(RecordBatch(HERE, [Record(offset) for offset in offsets], task.epoch))
 
-    async def reopen(_: PartitionTask, **__: bool) -> None:
-        read(lane)
-
-    async def first(_: TP) -> int:
-        return beginning
-
-    lane = PartitionTask(stage, reopen, first, lambda _: None, failures.append)
-    read(lane)
-    lane.start()
-    async with asyncio.timeout(10):
-        await lane.finish()
-    return failures
+    read()
+    task.start()
+    deadline = time.monotonic() + WITHIN_S
+    while not (stage.applied or worker.failures):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.001)
+    await task.finish()
+    return worker.failures
 
 
 @pytest.mark.parametrize("contiguous", [True, False])
@@ -112,36 +172,36 @@ async def test_a_record_that_a_broker_shows_late_is_waited_for(
 
 @pytest.mark.parametrize("read", [[8], [5, 8]])
 async def test_a_gap_of_trackers_is_read_over(read: list[int]) -> None:
-    """Marks of transactions and compaction leave some in event topics."""
+    """Transaction markers and compaction leave some in event topics."""
     stage = Stage(contiguous=False)
     assert await ran(stage, read) == []
     assert stage.applied == read
 
 
-async def test_a_partition_with_gaps_is_not_read_twice_for_each() -> None:
+async def test_a_partition_with_gaps_is_not_read_again_for_each() -> None:
     """What made one gap makes more of them."""
     stage = Stage(contiguous=False)
     assert await ran(stage, [6, 8, 10, 20]) == []
     assert stage.applied == [6, 8, 10, 20]
-    succession = OffsetContinuity(stage, beginning=_nowhere)
+    continuity = OffsetContinuity(beginning=_nowhere)
     stage.at = 21
     batch = RecordBatch(HERE, [Record(30)], 0)
     for _ in range(3):
         with pytest.raises(GapError, match="was read from offset 30 on instead of 21"):
-            await succession.check([batch])
-    await succession.check([batch])
+            await continuity.check(stage, [batch])
+    await continuity.check(stage, [batch])
     stage.at = 31
-    await succession.check([RecordBatch(HERE, [Record(40), Record(42)], 0)])
+    await continuity.check(stage, [RecordBatch(HERE, [Record(40), Record(42)], 0)])
 
 
 async def test_another_gap_is_looked_at_from_the_first_time_on() -> None:
     """A broker that shows records late does so here and there."""
     stage = Stage(contiguous=False)
-    succession = OffsetContinuity(stage, beginning=_nowhere)
+    continuity = OffsetContinuity(beginning=_nowhere)
     for offset in range(100, 120, 2):
         stage.at = offset
         with pytest.raises(GapError):
-            await succession.check([RecordBatch(HERE, [Record(offset + 1)], 0)])
+            await continuity.check(stage, [RecordBatch(HERE, [Record(offset + 1)], 0)])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +217,7 @@ async def test_another_gap_is_looked_at_from_the_first_time_on() -> None:
 async def test_what_does_not_follow_is_not_applied(
     contiguous: bool, read: list[int], beginning: int, says: str
 ) -> None:
-    """It ends the lane, with a line that says what was expected and what came."""
+    """It ends the task, with a line that says what was expected and what came."""
     stage = Stage(contiguous)
     (failure,) = await ran(stage, read, beginning=beginning)
     assert isinstance(failure, StateError)
@@ -167,55 +227,102 @@ async def test_what_does_not_follow_is_not_applied(
 
 @dataclass
 class Robbed(Stage):
-    """Someone else has moved the state; and what it awaits takes a cancellation for itself."""
+    """Another owner has moved the stored position; and a call swallows the cancellation."""
 
-    ends: int = 0
+    finished: int = 0
     working: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def work(self, busy: bool) -> float:
-        """Wait for an answer, and take it where it comes together with a cancellation."""
+        """Wait for an answer that arrives together with the cancellation."""
         self.working.set()
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(3600)
         return 0.0
 
     async def finish(self) -> None:
-        """Find the state elsewhere."""
-        self.ends += 1
+        """Find the position moved."""
+        self.finished += 1
         raise PositionMovedError(5, 9)
 
 
-def quiet_lane(stage: Stage, failures: list[BaseException]) -> PartitionTask:
-    """Return a lane that never reads anew."""
-
-    async def reopen(_: PartitionTask, **__: bool) -> None:
-        raise AssertionError
-
-    return PartitionTask(stage, reopen, _nowhere, lambda _: None, failures.append)
-
-
-async def test_a_lane_that_is_dropped_stores_nothing_even_where_its_cancellation_is_lost() -> None:
-    """Its partitions belong to another worker by then, and nothing goes on beside it."""
-    failures: list[BaseException] = []
-    stage = Robbed(contiguous=True)
-    lane = quiet_lane(stage, failures)
-    lane.start()
+async def test_a_task_that_is_dropped_stores_nothing_even_if_its_cancellation_is_lost() -> None:
+    """Its partitions belong to another worker, and nothing goes on in the background."""
+    stage, worker = Robbed(contiguous=True), Worker()
+    task = task_of(stage, worker)
+    task.start()
     async with asyncio.timeout(10):
         await stage.working.wait()
-        await lane.drop()
-    assert (stage.ends, stage.closed, failures) == (0, 1, [])
+        await task.drop()
+    assert (stage.finished, stage.ended, worker.failures) == (0, ["closed"], [])
+    assert (worker.suspected, task.has_capacity) == ([], False)
 
 
-async def test_a_lane_that_ends_where_its_state_has_moved_leaves_it_so() -> None:
-    """Whoever moved it has read on from there; the process ends as it was asked to."""
-    failures: list[BaseException] = []
-    stage = Robbed(contiguous=True)
-    lane = quiet_lane(stage, failures)
-    await lane.finish()
-    lane.start()
+async def test_a_task_that_ends_where_its_position_has_moved_leaves_it_so() -> None:
+    """The other owner has read on from there; the process ends as it was asked to."""
+    stage, worker = Robbed(contiguous=True), Worker()
+    task = task_of(stage, worker)
+    await task.finish()
+    task.start()
     async with asyncio.timeout(10):
-        await lane.finish()
-    assert (stage.ends, failures) == (1, [])
+        await task.finish()
+    assert (stage.finished, worker.failures) == (1, [])
+
+
+async def test_a_stage_is_thrown_away_when_its_state_must_be_read_again() -> None:
+    """It ends its background work, and the broker has its lists, before another stage is made."""
+    stage, worker = Stage(contiguous=True), Worker()
+    ended: list[list[str]] = []
+    make = worker.open_stage
+
+    async def noted(offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stage:
+        ended.append(list(stage.ended))
+        return await make(offsets, lists_suspect=lists_suspect)
+
+    worker.open_stage = noted  # type: ignore[method-assign]
+    task = task_of(stage, worker)
+    task.start()
+    task.suspect_loss()
+    assert not task.has_capacity
+    async with asyncio.timeout(10):
+        assert await worker.sought.get() == {HERE: 5}
+        await task.finish()
+    assert (ended, worker.suspected) == ([["closed", "drained"]], [True])
+    assert task.stage is worker.stages[-1] is not stage
+    assert worker.stages[-1].ended == []
+
+
+async def test_a_suspected_loss_is_not_forgotten_when_another_owner_comes_in_between() -> None:
+    """The state is read until that succeeds, each time with the suspicion."""
+    worker = Worker()
+    worker.moved = [PositionMovedError(5, 9), PositionMovedError(5, 7)]
+    task = task_of(Stage(contiguous=True), worker)
+    task.start()
+    task.suspect_loss()
+    async with asyncio.timeout(10):
+        await worker.sought.get()
+        await task.finish()
+    assert (worker.suspected, worker.failures) == ([True] * 3, [])
+
+
+async def test_a_loss_that_is_suspected_while_the_state_is_read_is_looked_into_after_that() -> None:
+    """What was read may be older than the loss."""
+    worker = Worker()
+    make = worker.open_stage
+
+    async def once(offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stage:
+        if not worker.suspected:
+            task.suspect_loss()
+        return await make(offsets, lists_suspect=lists_suspect)
+
+    worker.open_stage = once  # type: ignore[method-assign]
+    task = task_of(Stage(contiguous=True), worker)
+    task.start()
+    task.suspect_loss()
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            await worker.sought.get()
+        await task.finish()
+    assert (worker.suspected, worker.failures) == ([True, True], [])
 
 
 async def _nowhere(_: TP) -> int:

@@ -164,7 +164,7 @@ def test_scores_that_tie_but_for_rounding_may_change_places() -> None:
 @pytest.mark.parametrize(
     ("entries", "found"),
     [
-        ([("b", 1.0, 4), ("d", 0.5, 1), ("c", 0.5, 1)], "c 0.5 of 1 users, which stands behind"),
+        ([("b", 1.0, 4), ("d", 0.5, 1), ("c", 0.5, 1)], "c 0.5 of 1 users, which is behind"),
         ([("b", 1.0, 4), ("c", 0.5 + 1e-8, 1), ("d", 0.5, 1)], "has another score"),
         ([("b", 1.0, 4), ("c", 0.5, 2), ("d", 0.5, 1)], "has another support"),
         ([("c", 0.5, 1), ("b", 1.0, 4), ("d", 0.5, 1)], "does not belong in this place"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.truth import gram, live_ratings
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.histories.role_items import roles_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, ITEM
@@ -31,7 +32,7 @@ def read(events: list[LoggedEvent]) -> LogInteractions:
     settings = Settings(_env_file=None, bought_after_view=True)
     own = pipelines(settings)
     return read_interactions(
-        events, settings.event_rules, settings.event_weights, "clicks", NOW + 86_400,
+        events, event_rules(settings), settings.event_weights, "clicks", NOW + 86_400,
         {BOUGHT_AFTER_VIEW: own[BOUGHT_AFTER_VIEW].event_weights},
     )  # fmt: skip
 
@@ -111,6 +112,28 @@ def test_a_log_without_times_cannot_be_audited() -> None:
     """The record's own time counted, and the log does not know it."""
     with pytest.raises(ConfigError, match="event 2 of the log has no ts"):
         read([LoggedEvent("u", "a", None, NOW), LoggedEvent("u", "a", None, None)])
+
+
+def test_what_is_skipped_needs_no_time() -> None:
+    """Its time would say nothing."""
+    assert read([LoggedEvent("", "", "page", None)]).skipped == {"page": 1}
+
+
+def test_ignored_users_count_for_popularity_and_in_no_pair() -> None:
+    """They are one user to nobody; the newest time is that of all."""
+    settings = Settings(_env_file=None, ignored_users=("0", "null"))
+    events = [("0", "a"), ("u", "a"), ("null", "b"), ("v", "b"), ("u", "c"), ("0", "c")]
+    log = read_interactions(
+        [LoggedEvent(user, item, "click", NOW + at) for at, (user, item) in enumerate(events)],
+        event_rules(settings), settings.event_weights, "clicks", NOW + 86_400,
+    )  # fmt: skip
+    assert len(log.ts) == 6
+    paired = log.paired()
+    pairs = zip(paired.user, paired.item, strict=True)
+    named = [(paired.users[user], paired.items[item]) for user, item in pairs]
+    assert named == [("u", "a"), ("v", "b"), ("u", "c")]
+    assert paired.newest_ts == log.newest_ts == NOW + 5
+    assert read([LoggedEvent("u", "a", None, NOW)]).paired().users == ["u"]
 
 
 def test_a_late_event_does_not_bridge_a_pause() -> None:

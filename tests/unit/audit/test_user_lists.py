@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamapp.audit.comparison import Comparison
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import live_ratings
-from streamapp.audit.user_lists import compare_user_lists
+from streamapp.audit.user_lists import ListUsers, compare_user_lists
 from streamapp.core.lists.blending import Blend
 from tests.support import oracle
 from tests.support.oracle import Act
@@ -114,8 +114,7 @@ def compare(
     return compare_user_lists(
         log,
         live_ratings(log, 100),
-        set(audience),
-        set(leaving),
+        ListUsers(set(audience), set(leaving)),
         [stored.get(name) for name in log.users],
         {item: encoded_item(item, neighbours) for item, neighbours in LISTS.items()},
         encoded_trending(trending) if trending else b"",
@@ -152,8 +151,7 @@ def test_true_lists_have_no_differences(acts: list[Act], cap: int, rule: Blend) 
     result = compare_user_lists(
         log,
         live_ratings(log, cap),
-        set(log.users),
-        set(),
+        ListUsers(set(log.users), set()),
         [encoded(user, true[user]) if user in true else None for user in log.users],
         {item: encoded_item(item, neighbours) for item, neighbours in lists.items()},
         b"",
@@ -211,7 +209,7 @@ def test_of_two_that_tie_the_one_whose_id_is_first_comes_first() -> None:
     both = Blend(top_n=4, depth=3, fading=0.5, rated=True)
     assert compare("u", [Q, P, R, S], rule=both).different == 0
     (difference,) = compare("u", [Q, P, S, R], rule=both).examples
-    assert "entry 4, r, stands behind one that it should precede" in difference.found
+    assert "entry 4, r, is behind one that it should precede" in difference.found
 
 
 @pytest.mark.parametrize(

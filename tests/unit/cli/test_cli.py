@@ -10,8 +10,8 @@ import typer
 
 from loadtest.__main__ import app as loadtest_app
 from streamapp.cli.main import app
-from streamapp.cli.outcome import run
-from streamapp.config.settings import load_settings
+from streamapp.cli.terminal.outcome import run
+from streamapp.config.loader import load_settings
 from streamapp.errors import ConfigError, StateError
 
 HEAVY = {"faust", "numba", "numpy", "scipy", "redis", "aiokafka", "rich.progress", "pydantic"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamapp.cli.console import print_table
+from streamapp.cli.terminal.console import print_table
 
 
 def test_a_value_that_there_is_not_is_a_dash_among_numbers(

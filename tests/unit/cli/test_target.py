@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamapp.cli.target import check_target, write_target
+from streamapp.cli.terminal.target import check_target, write_target
 from streamapp.errors import ConfigError
 
 

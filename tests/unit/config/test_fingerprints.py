@@ -1,6 +1,7 @@
 """Fingerprints: the texts by which stored state is recognised stay the same to the byte."""
 
 from streamapp.config.fingerprints import reading_text, rule_text
+from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.core.lists.ranking import Rule
@@ -10,7 +11,7 @@ from streamapp.pipelines import pipelines
 def test_the_rule_text_has_every_setting_of_a_list() -> None:
     """Another value is another text, so every list is published again."""
     settings = Settings(_env_file=None, top_n=7, damping=2.5, min_support=3, measure="jaccard")
-    assert settings.rule == Rule(7, 2.5, 3, "jaccard")
+    assert item_rule(settings) == Rule(7, 2.5, 3, "jaccard")
     assert rule_text(settings) == '{"damping":2.5,"measure":"jaccard","min_support":3,"top_n":7}'
 
 
@@ -50,3 +51,19 @@ def test_the_reading_text_names_the_type_that_the_topic_implies() -> None:
         '{"earliest_ts":631152000.0,"event_aliases":{"view":"click"},"key_mismatch":"refuse",'
         '"max_ahead_s":86400.0,"max_record_bytes":1048576,"topic_types":"click"}'
     )
+
+
+def test_the_reading_text_names_formats_bounds_and_ignored_users_where_they_are_set() -> None:
+    """Absent by default, so that positions from before these settings still fit."""
+    settings = Settings(
+        _env_file=None,
+        event_formats={"clicks": "ga4", "purchases": "flat"},
+        max_order_items=50,
+        ignored_users=("undefined", "0"),
+    )
+    clicks, purchases = reading_text(settings, "clicks"), reading_text(settings, "purchases")
+    assert '"event_formats":"ga4"' in clicks
+    assert "event_formats" not in purchases
+    for text in (clicks, purchases):
+        assert '"ignored_users":["0","undefined"]' in text
+        assert '"max_order_items":50' in text

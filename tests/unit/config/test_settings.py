@@ -6,7 +6,9 @@ from typing import NoReturn
 import pytest
 from pydantic import ValidationError
 
-from streamapp.config.settings import Settings, load_settings
+from streamapp.config.loader import load_settings
+from streamapp.config.rules import event_rules
+from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
 
 
@@ -97,9 +99,17 @@ def test_settings_cannot_be_changed_afterwards() -> None:
 
 def test_an_alias_of_a_type_without_weight_stays_unknown() -> None:
     """Leaving a type out of the weights means not to count it."""
-    rules = Settings(event_weights={"click": 1.0}).event_rules
+    rules = event_rules(Settings(event_weights={"click": 1.0}))
     assert rules.types["view"] == "click"
     assert "buy" not in rules.types
+    assert "cart" not in rules.types
+
+
+def test_a_cart_is_a_known_name_unless_an_alias_says_otherwise() -> None:
+    """Public logs call it so; it is not among the default aliases, which stored state carries."""
+    assert event_rules(Settings(_env_file=None)).types["cart"] == "add_to_cart"
+    named = Settings(_env_file=None, event_aliases={"cart": "click"})
+    assert event_rules(named).types["cart"] == "click"
 
 
 @pytest.mark.parametrize("name", ["BOUGHT_TOGETHER", "BOUGHT_AFTER_VIEW"])

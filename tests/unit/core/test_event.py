@@ -159,6 +159,9 @@ BAD = {
     "invalid_id": event(item_id=1.5),
     "id_too_long": event(item_id="é" * 257),
     "invalid_type": event(type=3),
+    "invalid_items": {"user_id": "u1", "items": {}},
+    "order_too_large": {"user_id": "u1", "items": [{"item_id": n} for n in range(201)]},
+    "other_format": {"userId": "u1", "type": "track", "event": "Product Viewed", "properties": {}},
     "invalid_ts": event(ts="yesterday"),
     "ts_out_of_range": event(ts=0),
     "key_mismatch": event(user_id="u2"),
@@ -191,7 +194,9 @@ def test_each_kind_of_bad_event_has_its_own_code(code: str) -> None:
         (b'{"ts": -Infinity}', "not_finite"),
         (event(user_id=None), "missing_id"),
         (event(user_id=True), "invalid_id"),
-        (event(user_id=10**30), "invalid_id"),
+        (event(user_id=10**30), "key_mismatch"),
+        (b'{"item_id": 1' + b"0" * 5_000 + b', "user_id": "u1"}', "id_too_long"),
+        (event(item_id=1e30), "invalid_id"),
         (event(user_id="\ud800"), "not_json"),
         (event(ts=True), "invalid_ts"),
         (event(ts={}), "invalid_ts"),
@@ -250,15 +255,13 @@ def test_a_bad_element_is_cut_out_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize("whole", [b"[%b]", b'{"events": [%b]}'])
-def test_what_is_nested_too_deeply_to_be_cut_out_is_set_aside_with_all_beside_it(
-    whole: bytes,
-) -> None:
-    """The reader of JSON goes deeper than what cuts it apart; good elements count all the same."""
+def test_a_bad_element_is_cut_out_however_deeply_it_is_nested(whole: bytes) -> None:
+    """Only the element that is to blame becomes a dead letter; good elements count all the same."""
     deep = b'{"user_id": "u1", "item_id": 1.5, "x": ' + b"[" * 1_010 + b"]" * 1_010 + b"}"
     value = whole % b",".join([deep, json.dumps(event()).encode()])
     sink = Sink()
     (refusal,) = READER.read([Record(value)], NOW + 86_400, sink)
-    assert (refusal.code, refusal.value) == ("invalid_id", value)
+    assert (refusal.code, refusal.value) == ("invalid_id", deep)
     assert [one.item for one in sink.events] == [event()["item_id"]]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.counts.item_counts import ItemCounts
-from streamapp.core.events.event import MAX_ID_BYTES
+from streamapp.core.events.ids import MAX_ID_BYTES
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Rule

@@ -138,7 +138,7 @@ class Keys:
         self.lists = lists
         self.calls = 0
 
-    async def standing(self, kind: str, names: Sequence[str]) -> list[bytes]:
+    async def get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
         """Return the lists of users."""
         assert kind == "user"
         self.calls += 1

@@ -1,27 +1,25 @@
 """Projections: what kinds of lists count of an event, and the pipelines that they get."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import orjson
 import pytest
 
 from loadtest.replay import encode
-from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.shard.stage import ShardStage
+from streamapp.agents.shard.stage import owns_trending
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventReader
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
-from streamapp.failpoints import Failpoints
 from streamapp.pipelines import extra_kinds, followers, main_pipeline, pipelines
 from streamapp.store.slot.manifest import check_kinds
 from streamapp.transport.topics import needed_topics
 
-READER = EventReader(Settings(_env_file=None).event_rules, "clicks")
+READER = EventReader(event_rules(Settings(_env_file=None)), "clicks")
 OFF = Settings(_env_file=None)
 BASKETS = Settings(_env_file=None, bought_together=True)
 VIEWS = Settings(_env_file=None, bought_after_view=True)
@@ -140,7 +138,7 @@ def test_a_pipeline_has_topics_and_state_of_its_own_and_shares_the_rest() -> Non
     own = pipelines(BOTH)
     item = own.pop(ITEM)
     assert item == main_pipeline(BOTH)
-    assert item.topics == BOTH.state_topics
+    assert item.topics == ("clicks", "purchases", "streamapp-interactions", "streamapp-deltas")
     assert list(own) == [BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW]
     for kind, one in own.items():
         name = kind.replace("_", "-")
@@ -170,13 +168,9 @@ def test_a_pipeline_that_is_off_needs_nothing() -> None:
 
 def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
     """Another first shard would take the list away, for it knows of no interactions that fade."""
-    nothing: Any = None
     main = main_pipeline(BOTH)
-    outside = StageContext(BOTH, main, nothing, nothing, nothing, nothing, Failpoints())
-    assert ShardStage(outside, 0)._trending is not None
-    for kind in PROJECTIONS:
-        own = replace(outside, pipeline=pipelines(BOTH)[kind])
-        assert ShardStage(own, 0)._trending is None
+    assert [owns_trending(main, number) for number in range(2)] == [True, False]
+    assert not any(owns_trending(pipelines(BOTH)[kind], 0) for kind in PROJECTIONS)
 
 
 @pytest.mark.parametrize(

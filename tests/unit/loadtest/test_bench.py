@@ -247,8 +247,10 @@ def test_a_report_holds_everything_and_asks_for_nothing() -> None:
 
 
 def test_the_report_begins_with_what_numbers_cannot_tell() -> None:
-    """The first paragraph of the README, which the report repeats."""
-    assert caveat().startswith("What these numbers cannot tell")
+    """The report repeats the beginning of the README, without its title and its sections."""
+    assert caveat().startswith("These numbers cannot say how fast the app is on your machines")
+    assert "share the cores of one machine" in caveat()
+    assert "#" not in caveat()
 
 
 def test_options_that_cannot_be_are_refused() -> None:

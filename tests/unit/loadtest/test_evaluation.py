@@ -20,6 +20,7 @@ from loadtest.evaluation.tune import Choice
 from loadtest.evaluation.variant import WHOLE, Variant, variants_of
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.config.env_check import PREFIX
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
@@ -37,7 +38,7 @@ def said(*clicks: tuple[str, str, float]) -> LogInteractions:
     events = [
         LoggedEvent(user, item, "click", NOON_S + days * DAY_S) for user, item, days in clicks
     ]
-    return read_interactions(events, SETTINGS.event_rules, SETTINGS.event_weights, "clicks", 2e9)
+    return read_interactions(events, event_rules(SETTINGS), SETTINGS.event_weights, "clicks", 2e9)
 
 
 def chosen(environment: dict[str, str]) -> dict[str, float]:

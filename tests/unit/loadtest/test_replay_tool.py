@@ -138,3 +138,11 @@ async def test_no_event_goes_out_before_it_is_due() -> None:
     assert len(notes.at_s) == 100
     assert all(at - started >= place / 1_000 for place, at in enumerate(notes.at_s))
     assert summary.elapsed_s >= 0.099
+
+
+def test_a_replay_sends_nothing_to_a_topic_of_another_format() -> None:
+    """It sends flat events, and each would be a dead letter there."""
+    chosen = Settings(_env_file=None, event_formats={"purchases": "ga4", "clicks": "auto"})
+    assert Router(chosen, "clicks").topics == ["clicks"]
+    with pytest.raises(ConfigError, match="EVENT_FORMATS reads purchases as ga4"):
+        Router(chosen, None)

@@ -59,3 +59,12 @@ def test_options_that_redis_py_has_are_taken_from_the_url() -> None:
     options = connect(Settings(_env_file=None, redis_url=url)).connection_pool.connection_kwargs
     assert (options["db"], options["socket_timeout"], options["client_name"]) == (3, 2.5, "me")
     assert options["health_check_interval"] == 7
+
+
+@pytest.mark.parametrize("cluster", [False, True])
+def test_the_url_does_not_limit_the_connections(cluster: bool) -> None:
+    """There is one way to say it, which tasks wait for."""
+    url = "redis://h/0?max_connections=400"
+    settings = Settings(_env_file=None, redis_url=url, redis_cluster=cluster)
+    with pytest.raises(ConfigError, match=r"STREAMAPP_REDIS_URL: .*STREAMAPP_REDIS_CONNECTIONS"):
+        connect(settings)

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 
+from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventReader
 from tests.chaos.judge import Verdict
@@ -58,7 +59,7 @@ def test_a_shop_with_a_catalogue_sends_the_same_events_and_says_what_is_availabl
 
 def test_every_record_becomes_what_its_headers_say() -> None:
     """Whole dead letters carry their code; of the rest at most one element is refused."""
-    reader, codes = EventReader(Settings(_env_file=None).event_rules, "clicks"), Counter[str]()
+    reader, codes = EventReader(event_rules(Settings(_env_file=None)), "clicks"), Counter[str]()
     for place, one in enumerate(_shop(3)):
         sink = _Counting()
         refused = reader.read([_Record(place, one.key, one.value)], 2e9, sink)

@@ -6,9 +6,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from demo.demo_env import CHOSEN
 from demo.films import NoFilmsError, film_ratings, film_shop
 from demo.shop import THEMES, item_id, made_up_shop
-from demo.stage import CHOSEN
 from streamapp.config.settings import Settings
 from streamapp.eventlog import LoggedEvent
 from tests.support.oracle import Act, lists

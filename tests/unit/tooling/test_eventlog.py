@@ -8,6 +8,7 @@ import pytest
 
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent, read_log
+from tests.support.reading import said
 
 HEADER = "user_id,item_id,type,ts\n"
 
@@ -71,6 +72,69 @@ def test_orders_are_read_where_they_are_logged_whatever_they_are(tmp_path: Path)
     assert [event.order_id for event in read_log([log, lines])] == ["007", None, 7, []]
 
 
+@pytest.mark.parametrize(
+    "ts",
+    [
+        "1700000000000000",
+        " 1700000000123456789 ",
+        "2019-10-01 00:00:00 UTC",
+        "1699999166861",
+        "5.5",
+    ],
+)
+def test_a_time_is_read_alike_as_text_as_number_and_in_both_forms(tmp_path: Path, ts: str) -> None:
+    """And as the worker reads it."""
+    log, lines = tmp_path / "log.csv", tmp_path / "log.jsonl"
+    log.write_text(f"{HEADER}u1,a,click,{ts}\n")
+    values = [json.dumps(ts), ts] if ts.strip().isdecimal() else [json.dumps(ts)]
+    event = '{"user_id": "u1", "item_id": "a", "type": "click", "ts": %s}'
+    lines.write_text("\n".join(event % value for value in values))
+
+    worker = said(f"[{','.join(event % value for value in values)}]".encode(), earliest_ts=0.0)
+    assert {one.ts for one in read_log([log, lines])} == {one.ts for one in worker.taken}
+    assert len({one.ts for one in worker.taken}) == 1
+
+
+def test_what_is_empty_is_left_out_in_both_forms(tmp_path: Path) -> None:
+    """Type, time, order and user; a visitor counts where no user is named."""
+    log, lines = tmp_path / "log.csv", tmp_path / "log.jsonl"
+    log.write_text("user_id,item_id,type,ts,order_id,anonymous_id\n,a, , ,,v\nu,a,,,,v\n")
+    empty = {"item_id": "a", "type": " ", "ts": "", "order_id": None, "anonymous_id": "v"}
+    lines.write_text(f"{json.dumps(empty)}\n{json.dumps({**empty, 'user_id': 'u'})}")
+    read = [LoggedEvent("v", "a", None, None), LoggedEvent("u", "a", None, None)]
+    assert list(read_log([log, lines])) == read * 2
+
+
+def test_integers_of_any_size_and_titles_cut_in_a_letter_are_read(tmp_path: Path) -> None:
+    """As the worker reads them."""
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        '{"user_id": 123456789012345678901, "item_id": 18446744073709551616, "ts": 1}\n'
+        '{"user_id": "u", "item_id": "a", "ts": 1, "title": "tent \\ud83d"}\n'
+    )
+    assert [(event.user_id, event.item_id) for event in read_log([log])] == [
+        ("123456789012345678901", "18446744073709551616"),
+        ("u", "a"),
+    ]
+
+
+def test_an_order_is_an_event_for_each_item_and_a_line_without_one_is_for_the_rules(
+    tmp_path: Path,
+) -> None:
+    """Of a giant order as many items as count."""
+    log = tmp_path / "log.jsonl"
+    items = [{"item_id": "a"}, {}, {"item_id": 2**70}, {"item_id": "a"}]
+    order = {"user_id": "u", "type": "purchase", "ts": 1, "order_id": "o"}
+    giant = [{"item_id": str(number)} for number in range(300)]
+    log.write_text(
+        f"{json.dumps({**order, 'items': items})}\n{json.dumps({**order, 'items': giant})}"
+    )
+    events = list(read_log([log]))
+    assert [event.item_id for event in events[:3]] == ["a", str(2**70), ""]
+    assert len(events) == 3 + 200
+    assert {event[:1] + event[2:] for event in events} == {("u", "purchase", 1.0, "o")}
+
+
 def test_files_follow_each_other_compressed_or_not(tmp_path: Path) -> None:
     """Their order is the order of the events."""
     first, second = tmp_path / "b.csv.gz", tmp_path / "a.jsonl.gz"
@@ -93,10 +157,15 @@ def test_files_follow_each_other_compressed_or_not(tmp_path: Path) -> None:
         ("a.json", "{}\n{\n", 2, "not JSON"),
         ("a.json", "3\n", 1, "neither an event nor an array"),
         ("a.json", "[[{}]]\n", 1, "neither an event nor an array"),
+        ("a.json", '{"price": NaN}\n', 1, "not JSON: a number is NaN"),
+        ("a.json", '[{}, {"user_id": 1e400}]\n', 1, "a number is infinity"),
+        ("a.json", '{"user_id": "u", "item_id": 1.5}\n', 1, "item_id is neither a string nor"),
+        ("a.json", '{"user_id": "u", "items": {}}\n', 1, "items is not an array"),
+        ("a.json", '{"user_id": "u", "items": [3]}\n', 1, "a line of items is not a JSON object"),
         ("a.json", '{"user_id": true}\n', 1, "user_id is neither a string nor an integer"),
         ("a.json", '{"type": 3}\n', 1, "type is not a string"),
         ("a.json", '{"ts": []}\n', 1, "ts is neither a number nor an ISO 8601 date"),
-        ("a.json", '{"ts": "1700000000.5"}\n', 1, "ts is neither a number nor an ISO 8601 date"),
+        ("a.json", '{"ts": "1700000000,5"}\n', 1, "ts is neither a number nor an ISO 8601 date"),
     ],
 )
 def test_a_malformed_line_is_named(

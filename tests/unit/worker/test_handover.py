@@ -11,12 +11,12 @@ from streamapp.worker.composition import create_app
 async def test_partitions_are_given_up_when_nothing_of_theirs_is_on_its_way(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, in_time: bool
 ) -> None:
-    """Lanes end first, so that nothing more comes; a broker that is silent does not keep them."""
+    """Tasks end first, so that nothing more is sent; a silent broker does not keep them."""
     app = create_app(Settings(_env_file=None))
     did: list[str] = []
 
     async def drop() -> None:
-        did.append("lanes ended")
+        did.append("tasks ended")
 
     async def settled(within_s: float) -> bool:
         did.append("settled")
@@ -24,7 +24,7 @@ async def test_partitions_are_given_up_when_nothing_of_theirs_is_on_its_way(
         return in_time
 
     monkeypatch.setattr(app.assignment, "drop", drop)
-    monkeypatch.setattr(app.context.publisher, "settled", settled)
+    monkeypatch.setattr(app.context.producer, "settled", settled)
     await app.on_partitions_revoked.send({TP("deltas", 0)})
-    assert did == ["lanes ended", "settled"]
+    assert did == ["tasks ended", "settled"]
     assert ("in flight" in caplog.text) is not in_time

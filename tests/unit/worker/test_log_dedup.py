@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamapp.worker import log_dedup as repeats
+from streamapp.worker import log_dedup
 from streamapp.worker.log_dedup import deduplicate_logs
 
 
@@ -23,7 +23,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock that is used."""
     made = Clock()
-    monkeypatch.setattr(repeats, "time", made)
+    monkeypatch.setattr(log_dedup, "time", made)
     return made
 
 
@@ -59,7 +59,7 @@ def library() -> Iterator[logging.Logger]:
     top.handlers.clear()
 
 
-def test_a_message_is_said_once_in_ten_seconds_and_then_with_how_many_were_left_out(
+def test_a_message_is_said_once_in_ten_seconds_and_then_with_how_many_were_suppressed(
     clock: Clock, library: logging.Logger, heard: list[logging.LogRecord]
 ) -> None:
     """A storm of an hour is a line in ten seconds, and the next storm begins at once."""
@@ -79,7 +79,7 @@ def test_a_message_is_said_once_in_ten_seconds_and_then_with_how_many_were_left_
 
 
 @pytest.mark.usefixtures("clock")
-def test_nothing_that_is_said_once_is_left_out(
+def test_nothing_that_is_said_once_is_suppressed(
     library: logging.Logger, heard: list[logging.LogRecord]
 ) -> None:
     """Another number, level, logger or exception, and what is said to who debugs."""
@@ -98,15 +98,15 @@ def test_nothing_that_is_said_once_is_left_out(
 
 
 @pytest.fixture
-def sparing(library: logging.Logger) -> repeats._Sparing:
+def sparing(library: logging.Logger) -> log_dedup._Deduplicator:
     """What spares that logger."""
     handlers = library.parent.handlers if library.parent else []
-    (found,) = (one for one in handlers if isinstance(one, repeats._Sparing))
+    (found,) = (one for one in handlers if isinstance(one, log_dedup._Deduplicator))
     return found
 
 
 def test_what_was_said_is_forgotten(
-    clock: Clock, library: logging.Logger, sparing: repeats._Sparing
+    clock: Clock, library: logging.Logger, sparing: log_dedup._Deduplicator
 ) -> None:
     """Messages that never come again take no memory for ever."""
     for number in range(1_000):
@@ -116,7 +116,7 @@ def test_what_was_said_is_forgotten(
 
 
 def test_a_message_with_wrong_arguments_ends_nothing(
-    sparing: repeats._Sparing, capsys: pytest.CaptureFixture[str]
+    sparing: log_dedup._Deduplicator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As everywhere else in logging, it is told where it was said."""
     wrong = {"levelno": logging.ERROR, "msg": "node %d is away", "args": ("one",)}

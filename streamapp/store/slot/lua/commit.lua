@@ -6,10 +6,10 @@
 -- Returns the position found: the expected one if the fence moved, another if nothing was written,
 --   -1 if the slot is gone or of another generation, -2 if something else was put last, or what was
 --   put last is lost.
-if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
+if not guard.is_state(ARGV[1]) then return -1 end
 local found = redis.call('HGET', KEYS[1], 'position')
 if found ~= ARGV[2] then return tonumber(found) end
-if (redis.call('HGET', KEYS[1], 'written') or '') ~= ARGV[4] then return -2 end
+if not guard.follows(ARGV[4]) then return -2 end
 local at = 6 + 2 * tonumber(ARGV[5])
 if redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[at]) then
   return redis.error_reply('ERR streamapp: the item registry has another length than the fence says')

@@ -8,9 +8,8 @@
 -- Returns the number of blobs that were left because a newer one was there; or, where nothing was
 --   written, -1 if the slot is gone or of another generation, -2 if something else was put before.
 -- Types are checked by reading every key before the first write: a script has no rollback.
-if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
-local written = redis.call('HGET', KEYS[1], 'written') or ''
-if written ~= ARGV[3] and written ~= ARGV[4] then return -2 end
+local refusal = guard.refusal(ARGV[1], ARGV[3], ARGV[4])
+if refusal then return refusal end
 local position = tonumber(ARGV[2])
 local sizes, stale = {}, {}
 for i = 2, #KEYS do
@@ -34,7 +33,7 @@ for i = 2, #KEYS do
     bytes = bytes - old
   end
 end
-redis.call('HSET', KEYS[1], 'written', ARGV[4])
+guard.written(ARGV[4])
 if count ~= 0 then redis.call('HINCRBY', KEYS[1], 'blobs', count) end
 if bytes ~= 0 then redis.call('HINCRBY', KEYS[1], 'blob_bytes', bytes) end
 return kept

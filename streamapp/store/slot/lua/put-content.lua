@@ -7,9 +7,8 @@
 --   what belongs to it, until whoever reads it has come as far.
 -- Returns 0; or, where nothing was written, -1 if the slot is gone or of another generation, -2 if
 --   something else was put before.
-if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
-local written = redis.call('HGET', KEYS[1], 'written') or ''
-if written ~= ARGV[3] and written ~= ARGV[4] then return -2 end
+local refusal = guard.refusal(ARGV[1], ARGV[3], ARGV[4])
+if refusal then return refusal end
 local furthest = tonumber(redis.call('HGET', KEYS[2], '') or 0)
 if furthest < tonumber(ARGV[2]) then redis.call('HSET', KEYS[2], '', ARGV[2]) end
 for i = 5, #ARGV, 2 do
@@ -19,5 +18,5 @@ for i = 5, #ARGV, 2 do
     redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
   end
 end
-redis.call('HSET', KEYS[1], 'written', ARGV[4])
+guard.written(ARGV[4])
 return 0

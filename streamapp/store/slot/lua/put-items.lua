@@ -6,9 +6,8 @@
 -- Returns the number of ids that were there, put by a worker that died before the position moved;
 --   or, where nothing was written, -1 if the slot is gone or of another generation, -2 if something
 --   else was put before.
-if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
-local written = redis.call('HGET', KEYS[1], 'written') or ''
-if written ~= ARGV[3] and written ~= ARGV[4] then return -2 end
+local refusal = guard.refusal(ARGV[1], ARGV[3], ARGV[4])
+if refusal then return refusal end
 local known = tonumber(ARGV[5])
 local there = redis.call('LRANGE', KEYS[2], known, known + #ARGV - 6)
 if #there < #ARGV - 5 and redis.call('LLEN', KEYS[2]) ~= known + #there then
@@ -20,5 +19,5 @@ for i = 1, #there do
   end
 end
 if #there < #ARGV - 5 then redis.call('RPUSH', KEYS[2], unpack(ARGV, 6 + #there)) end
-redis.call('HSET', KEYS[1], 'written', ARGV[4])
+guard.written(ARGV[4])
 return #there

@@ -5,9 +5,8 @@
 --   then byte offset, record ...; a record begins with its position, 8 bytes, big endian.
 -- Returns the number of records that were left because a newer one was there; or, where nothing was
 --   written, -1 if the slot is gone or of another generation, -2 if something else was put before.
-if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
-local written = redis.call('HGET', KEYS[1], 'written') or ''
-if written ~= ARGV[3] and written ~= ARGV[4] then return -2 end
+local refusal = guard.refusal(ARGV[1], ARGV[3], ARGV[4])
+if refusal then return refusal end
 local position, kept = tonumber(ARGV[2]), 0
 for i = 5, #ARGV, 2 do
   local at = tonumber(ARGV[i])
@@ -18,5 +17,5 @@ for i = 5, #ARGV, 2 do
     redis.call('SETRANGE', KEYS[2], at, ARGV[i + 1])
   end
 end
-redis.call('HSET', KEYS[1], 'written', ARGV[4])
+guard.written(ARGV[4])
 return kept

@@ -7,9 +7,8 @@
 -- Returns the number of tops that were left because a newer one was there; or, where nothing was
 --   written, -1 if the slot is gone or of another generation, -2 if something else was put before.
 -- Types are checked by reading both keys before the first write: a script has no rollback.
-if redis.call('HGET', KEYS[1], 'generation') ~= ARGV[1] then return -1 end
-local written = redis.call('HGET', KEYS[1], 'written') or ''
-if written ~= ARGV[3] and written ~= ARGV[4] then return -2 end
+local refusal = guard.refusal(ARGV[1], ARGV[3], ARGV[4])
+if refusal then return refusal end
 redis.call('HLEN', KEYS[2])
 redis.call('ZCARD', KEYS[3])
 local position, kept = tonumber(ARGV[2]), 0
@@ -22,5 +21,5 @@ for i = 6, #ARGV, 2 do
     if ARGV[5] == '1' then redis.call('ZADD', KEYS[3], ARGV[2], ARGV[i]) end
   end
 end
-redis.call('HSET', KEYS[1], 'written', ARGV[4])
+guard.written(ARGV[4])
 return kept

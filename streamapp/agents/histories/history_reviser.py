@@ -1,0 +1,137 @@
+"""Applies interactions to stored histories, and derives the deltas of the rows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from streamapp.agents.histories.history_state import HistoryState
+from streamapp.agents.histories.online_evaluation import OnlineEvaluation
+from streamapp.agents.runtime.context import StageContext
+from streamapp.core.histories.history import Interactions, Revisions, newest_ts, revise
+from streamapp.core.histories.role_items import RoleRegistry, directed
+from streamapp.core.ids.registry import Registry
+from streamapp.core.messages.delta import Origin, encode_deltas
+from streamapp.core.messages.interaction_batch import Admitted
+from streamapp.core.messages.popularity_increments import (
+    NO_INCREMENTS,
+    PopularityIncrements,
+    popularity_increments,
+)
+from streamapp.store.slot.slot import Slot
+from streamapp.transport.producer import Outgoing
+
+
+class HistoryReviser:
+    """Revises the histories of one interactions partition.
+
+    Args:
+        context: Settings and connections.
+        slot: The slot of the histories.
+        partition: The partition.
+        shards: How many shards receive deltas.
+    """
+
+    def __init__(self, context: StageContext, slot: Slot, partition: int, shards: int) -> None:
+        self._pipeline = context.pipeline
+        self._forget_after_s = context.settings.forget_after
+        self._trending_half_life_s = context.settings.trending_half_life
+        self._slot = slot
+        self._partition = partition
+        self._shards = shards
+        self._evaluation = OnlineEvaluation(context)
+
+    async def revise(
+        self, admitted: Sequence[tuple[int, Admitted]], position: int, state: HistoryState
+    ) -> tuple[dict[tuple[str, int], list[Outgoing]], dict[str, bytes]]:
+        """Return the deltas of interaction batches, and the histories after them.
+
+        Args:
+            admitted: What is new in each batch, with the offset of the batch.
+            position: The position that is stored.
+            state: The registry, and the metrics that are added to.
+
+        Raises:
+            PositionMovedError: the stored position is not `position`.
+        """
+        users = list({user: None for _, news in admitted for user in (*news.users, *news.idle)})
+        stored = await self._slot.blobs.read_at(position, users)
+        ahead = {user: blob[0] for user, blob in zip(users, stored, strict=True) if blob}
+        histories = {
+            user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)
+        }
+        todos = [
+            (offset, _without(news, {user for user in news.users if ahead.get(user, 0) > offset}))
+            for offset, news in admitted
+        ]
+        await self._evaluation.ask(
+            [todo for _, todo in todos], histories, state.registry, state.head.online_metrics
+        )
+        deltas: dict[tuple[str, int], list[Outgoing]] = {}
+        for offset, todo in todos:
+            idle = [
+                user
+                for user, ts in todo.idle.items()
+                if ahead.get(user, 0) <= offset
+                and histories[user]
+                and newest_ts(histories[user], self._pipeline.decay) == ts
+            ]
+            revised = todo.users or idle
+            if not revised and not len(todo.of_nobody.item):
+                continue
+            revisions = self._revisions(todo, [histories[user] for user in revised], state.registry)
+            histories.update(zip(revised, revisions.histories(), strict=True))
+            if isinstance(state.registry, RoleRegistry):
+                revisions = directed(revisions, state.registry)
+            origin = Origin(self._slot.state_id, self._partition, offset)
+            increments = self._increments(todo, state.registry)
+            for shard, value in encode_deltas(
+                revisions, state.registry, self._shards, origin, increments
+            ):
+                target = self._pipeline.deltas_topic, shard
+                deltas.setdefault(target, []).append(Outgoing(value))
+        return deltas, histories
+
+    def _revisions(self, todo: Admitted, histories: list[bytes], registry: Registry) -> Revisions:
+        """Return what interactions, or else the forgetting of idle users, change."""
+        pipeline = self._pipeline
+        if not todo.users:
+            return Revisions.forgetting(histories, pipeline.decay)
+        return revise(
+            histories,
+            todo.interactions,
+            registry,
+            pipeline.history_cap,
+            self._forget_after_s or np.inf,
+            pipeline.decay,
+        )
+
+    def _increments(self, todo: Admitted, registry: Registry) -> PopularityIncrements:
+        """Return what interactions add to the popularity of items, if trending lists are made."""
+        if not self._pipeline.makes_trending:
+            return NO_INCREMENTS
+        item, weight, ts = (
+            np.concatenate([getattr(part, name) for part in (todo.interactions, todo.of_nobody)])
+            for name in ("item", "weight", "ts")
+        )
+        return popularity_increments(item, weight, ts, self._trending_half_life_s, len(registry))
+
+
+def _without(news: Admitted, users: set[str]) -> Admitted:
+    """Return `news` without those users, whose stored history holds it already."""
+    if not users:
+        return news
+    keep = np.array([user not in users for user in news.users], np.bool_)
+    counts = np.diff(news.interactions.starts)
+    events = np.repeat(keep, counts)
+    some = news.interactions
+    return replace(
+        news,
+        users=[user for user in news.users if user not in users],
+        interactions=Interactions(
+            np.concatenate((np.zeros(1, np.int64), np.cumsum(counts[keep]))),
+            some.item[events],
+            some.weight[events],
+            some.ts[events],
+        ),
+    )

@@ -1,0 +1,119 @@
+"""Decides when a shard is stored, and what of its lists is pending at that moment."""
+
+import time
+
+import numpy as np
+
+from streamapp.agents.runtime.background import POLL_S, BackgroundTask
+from streamapp.agents.runtime.duty_cycle import DutyCycle
+from streamapp.agents.shard.checkpoint import Checkpoint
+from streamapp.agents.shard.list_publisher import ItemListPublisher
+from streamapp.agents.shard.log_applier import LogApplier
+from streamapp.agents.shard.pending_lists import PendingLists
+from streamapp.agents.shard.republication import Republication
+from streamapp.agents.shard.shard_snapshot import ShardSnapshot
+from streamapp.agents.shard.sweep import ItemSweep
+from streamapp.config.settings import Settings
+from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.shard.shard import Shard
+from streamapp.store.slot.head import ShardHead
+
+_STORE_REST = 10
+"""While deltas wait, checkpoints run for a tenth of the time at most."""
+
+_IDLE_S = 0.05
+"""A shard that got no delta for so many seconds is stored at once when its lists are published."""
+
+_NO_ROWS: Ints = np.zeros(0, np.int32)
+
+
+class CheckpointScheduler:
+    """Stores a shard in the background.
+
+    Args:
+        settings: How often to store, and how much memory rows may take.
+        shard: The shard.
+        checkpoint: Writes it.
+        log: Knows what was applied.
+        publisher: Knows which lists are in flight.
+        sweep: Knows which lists may be out of date.
+        republication: Knows whether all lists are to be published again.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        shard: Shard,
+        checkpoint: Checkpoint,
+        log: LogApplier,
+        publisher: ItemListPublisher,
+        sweep: ItemSweep,
+        republication: Republication,
+    ) -> None:
+        self._row_cache_bytes = settings.row_cache_bytes
+        self._shard = shard
+        self._checkpoint = checkpoint
+        self._log = log
+        self._publisher = publisher
+        self._sweep = sweep
+        self._republication = republication
+        self._cycle = DutyCycle(settings.checkpoint_interval, _STORE_REST)
+        self._writing = BackgroundTask[None]()
+
+    async def step(self, *, busy: bool) -> float:
+        """Start a checkpoint if one is due; return the seconds until the next step.
+
+        Args:
+            busy: Whether deltas wait.
+        """
+        if self._writing.is_running:
+            return POLL_S
+        if self._writing.is_done:
+            await self._writing.join()
+            # Rows leave memory only while no checkpoint runs, which would miss them.
+            self._shard.shrink(self._row_cache_bytes)
+        due_in_s = self._due_in_s(busy=busy)
+        if due_in_s <= 0:
+            with self._cycle.measured():
+                snapshot = self._take()
+            if snapshot is not None:
+                self._writing.start(self._write(snapshot))
+        return max(due_in_s, POLL_S)
+
+    async def store_all(self) -> None:
+        """Store everything that was applied."""
+        await self._writing.join()
+        if (snapshot := self._take()) is not None:
+            await self._write(snapshot)
+
+    async def cancel(self) -> None:
+        """Stop a checkpoint that runs; the next owner reads the log again."""
+        await self._writing.cancel()
+
+    def _due_in_s(self, *, busy: bool) -> float:
+        due_in_s = self._cycle.due_in_s(busy=busy)
+        published = not self._shard.lists.dirty.any() and not self._in_flight().any()
+        if busy or not published or self._checkpoint.is_complete(self._shard.position):
+            return due_in_s
+        return min(due_in_s, self._log.applied_at + _IDLE_S - time.monotonic())
+
+    def _take(self) -> ShardSnapshot | None:
+        # A list that is in flight may get lost with this process, so its row stays pending.
+        dirty = self._shard.lists.dirty | self._in_flight()
+        pending = PendingLists.of(dirty, self._sweep.pending, self._republication.at)
+        last = self._log.fingerprint
+        about = ShardHead(
+            last_record=None if last is None else last.encode(),
+            replayed=self._log.replayed,
+            published=self._publisher.published,
+            listed_update_offset=self._sweep.listed_update_offset,
+        )
+        return self._checkpoint.take(self._shard, pending, about)
+
+    def _in_flight(self) -> Bools:
+        rows = self._publisher.sender.in_flight
+        return self._shard.mask(_NO_ROWS if rows is None else rows)
+
+    async def _write(self, snapshot: ShardSnapshot) -> None:
+        with self._cycle.measured():
+            await self._checkpoint.write(self._shard, snapshot)

@@ -1,0 +1,65 @@
+"""Removes the lists of users who were not seen for long."""
+
+import math
+import time
+from collections.abc import MutableMapping
+
+from streamapp.agents.runtime.timer import Timer
+from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.user_lists.published import PublishedList, expired
+from streamapp.agents.user_lists.publisher import UserListPublisher
+
+_EXPIRY_S = 1.0
+
+_AT_ONCE = 500
+"""Lists that are removed together."""
+
+_MORE_S = 0.02
+"""Pause after that many; lists that are due are published in between."""
+
+
+class ListExpiry:
+    """Removes lists of one partition.
+
+    Args:
+        publisher: Removes lists from Redis and the topic.
+        pending: The users who are due a list; they keep it.
+        published: What is known about published lists, by user, the first to be removed first.
+        makes_lists: Whether user lists are made; if not, all of them are removed.
+
+    Attributes:
+        timer: When the next lists are removed.
+    """
+
+    def __init__(
+        self,
+        publisher: UserListPublisher,
+        pending: PendingUsers,
+        published: MutableMapping[str, PublishedList],
+        *,
+        makes_lists: bool,
+    ) -> None:
+        self.timer = Timer()
+        self._publisher = publisher
+        self._pending = pending
+        self._published = published
+        self._makes_lists = makes_lists
+
+    async def step(self) -> None:
+        """Remove some lists if it is time."""
+        if not self.timer.is_due:
+            return
+        self.timer.restart(_EXPIRY_S)
+        before = time.time() if self._makes_lists else math.inf
+        first = expired(self._published, before, _AT_ONCE)
+        users = [user for user in first if not self._pending.is_pending(user)]
+        if not users:
+            return
+        removed = await self._publisher.remove(users)
+        if len(users) == _AT_ONCE:
+            self.timer.restart(_MORE_S)
+        for user in removed:
+            # A user who did something meanwhile gets a list again, even one of equal entries.
+            self._published[user].republish()
+            if not self._pending.is_pending(user):
+                del self._published[user]

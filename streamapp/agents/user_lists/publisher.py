@@ -1,0 +1,158 @@
+"""Publishes lists of users in Redis and on the output topic."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
+
+from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.runtime.list_sender import ListSender
+from streamapp.agents.user_lists.blender import UserListBlender
+from streamapp.agents.user_lists.made_lists import MadeLists
+from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.user_lists.published import PublishedList, differing, record_sources
+from streamapp.core.list_kinds import USER
+from streamapp.core.lists.list_format import entries_of
+from streamapp.store.slot.slot import Slot
+from streamapp.store.values.user_list_index import UserListIndex
+
+_GRACE_S = 60
+"""Redis removes a list this much later than a worker, which also tells the topic."""
+
+
+class UserListPublisher:
+    """Publishes the lists of one partition, one batch at a time.
+
+    Args:
+        context: Settings and connections.
+        slot: The slot of the histories.
+        index: The users who have a list, in that slot.
+        sender: Sends lists for the owner of the slot; its `in_flight` are their users.
+        blender: Makes the lists.
+        pending: The users who are due a list.
+        published: What is known about published lists, by user.
+    """
+
+    def __init__(
+        self,
+        context: StageContext,
+        slot: Slot,
+        index: UserListIndex,
+        sender: ListSender[list[str]],
+        blender: UserListBlender,
+        pending: PendingUsers,
+        published: Mapping[str, PublishedList],
+    ) -> None:
+        self.sender = sender
+        self._lists = context.lists
+        self._failpoints = context.failpoints
+        self._slot = slot
+        self._index = index
+        self._blender = blender
+        self._pending = pending
+        self._published = published
+
+    async def publish(self, histories: Mapping[str, bytes], read_after: float) -> None:
+        """Make lists, and replace those that changed.
+
+        Args:
+            histories: What each of the users did.
+            read_after: Monotonic time in seconds; item lists that were read later are new enough.
+
+        Raises:
+            ClaimLostError: another worker has claimed the partition.
+        """
+        if not histories:
+            return
+        # The clock is read before the item lists, so a list of a later `seq` has newer sources.
+        seq = await self._slot.ownership.next_timestamp(self.sender.owner)
+        made = await self._blender.make(list(histories.values()), read_after)
+        changed = await self._changed(list(histories), made, seq)
+        await self.join()
+        # A list that a sweep replaces is due until it has reached its readers.
+        swept = (user for user in changed if user not in self._pending)
+        await self._index.mark_pending(self.sender.owner, swept)
+        await self._replace(changed, histories, seq)
+        sizes = zip(histories, made.blended.size.tolist(), strict=True)
+        same = {user: size for user, size in sizes if user in self._pending and user not in changed}
+        await self._extend({user: histories[user] for user in same}, filter(same.get, same))
+
+    async def remove(self, users: Sequence[str]) -> list[str]:
+        """Remove lists from Redis and the topic; return the users whose lists were removed.
+
+        A list stays if it is newer, because the clock was set back. It is removed when the clock
+        has caught up.
+
+        Raises:
+            ClaimLostError: another worker has claimed the partition.
+        """
+        await self.join()
+        seq = await self._slot.ownership.next_timestamp(self.sender.owner)
+        stored = await self._lists.replace(USER, [(user, b"") for user in users], seq)
+        removed = [user for user, now in zip(users, stored, strict=True) if now is not None]
+        if removed:
+            self.sender.send(dict.fromkeys(removed, b""), removed)
+        return removed
+
+    async def join(self) -> None:
+        """Wait until the topic has the lists in flight, and store that they have arrived."""
+        arrived = await self.sender.join() or []
+        if served := [user for user in arrived if not self._pending.is_pending(user)]:
+            gone = [user for user in served if user not in self._published]
+            await self._index.complete(self.sender.owner, served, gone)
+
+    async def _changed(
+        self, users: Sequence[str], made: MadeLists, seq: int
+    ) -> dict[str, tuple[bytes, int]]:
+        """Return the lists that differ from the published ones, encoded, and their digests."""
+        published = [self._published[user] for user in users]
+        record_sources(published, made)
+        if not (lines := differing(published, made)):
+            return {}
+        names = [users[line] for line in lines]
+        contents = self._blender.encode(made, lines, names, seq)
+        new_digests = made.digest[lines].tolist()
+        changed = dict(zip(names, zip(contents, new_digests, strict=True), strict=True))
+        unread = [name for name in names if self._published[name].must_read(changed[name][0])]
+        for name, stored in zip(unread, await self._lists.get_many(USER, unread), strict=True):
+            content, digest = changed[name]
+            if entries_of(stored) == entries_of(content):
+                self._published[name].digest = digest
+                del changed[name]
+        return changed
+
+    async def _replace(
+        self, changed: Mapping[str, tuple[bytes, int]], histories: Mapping[str, bytes], seq: int
+    ) -> None:
+        """Replace lists, given with their digests, that were made of these histories."""
+        published = [self._published[user] for user in changed]
+        expire_at = [one.expires_at + _GRACE_S for one in published]
+        lists = {user: content for user, (content, _) in changed.items()}
+        stored = await self._lists.replace(USER, list(lists.items()), seq, expire_at)
+        self._failpoints.reach("user-lists.replaced")
+        now_s = monotonic()
+        for (user, (_, digest)), one, now in zip(changed.items(), published, stored, strict=True):
+            one.published_at = now_s
+            if now is None:
+                # Redis holds a later list, because the clock was set back: the list stays due.
+                self._pending.requeue(user)
+                del lists[user]
+            else:
+                one.digest = digest
+                self._pending.complete(user, histories[user])
+        if lists:
+            self.sender.send(lists, list(lists))
+
+    async def _extend(self, histories: Mapping[str, bytes], listed: Iterable[str]) -> None:
+        """Let lists live longer that are still right; complete their users.
+
+        Args:
+            histories: What the lists were made of, by user.
+            listed: The users whose list is not empty.
+        """
+        expire_at = {user: self._published[user].expires_at + _GRACE_S for user in listed}
+        lost = set(await self._lists.extend(USER, expire_at))
+        for user in lost:
+            self._published[user].republish()
+        complete = self._pending.complete
+        done = [one for one in histories if one not in lost and complete(one, histories[one])]
+        if served := [user for user in done if not self._pending.is_pending(user)]:
+            await self._index.complete(self.sender.owner, served)

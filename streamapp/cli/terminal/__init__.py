@@ -1,0 +1,1 @@
+"""What commands share at the terminal: tables, exit codes, files that they write."""

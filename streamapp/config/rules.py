@@ -1,0 +1,54 @@
+"""The rules of the core, as the settings choose them."""
+
+import math
+
+from streamapp.config.settings import Settings
+from streamapp.core.events.event import PURCHASE, EventRules
+from streamapp.core.histories.decay import Decay
+from streamapp.core.lists.blending import Blend
+from streamapp.core.lists.ranking import Rule
+
+_MORE_NAMES = {"cart": "add_to_cart"}
+"""Names of types whatever EVENT_ALIASES says, unless it says otherwise of them. They are not among
+its defaults, because stored positions carry those."""
+
+
+def event_rules(settings: Settings) -> EventRules:
+    """Return how events are read; an alias of a type without a weight stays unknown."""
+    weights = settings.event_weights
+    aliases = {alias: name for alias, name in settings.event_aliases.items() if name in weights}
+    more = {alias: name for alias, name in _MORE_NAMES.items() if name in weights}
+    return EventRules(
+        types=more | aliases | {name: name for name in weights},
+        implied=settings.topic_types,
+        earliest_ts=settings.earliest_ts,
+        max_ahead_s=settings.max_ahead_s,
+        max_record_bytes=settings.max_record_bytes,
+        check_keys=settings.key_mismatch == "refuse",
+        formats=settings.event_formats,
+        max_order_items=settings.max_order_items,
+        ignored_users=frozenset(settings.ignored_users),
+    )
+
+
+def item_rule(settings: Settings) -> Rule:
+    """Return how a list of an item is made from counts."""
+    return Rule(settings.top_n, settings.damping, settings.min_support, settings.measure)
+
+
+def user_rule(settings: Settings) -> Blend:
+    """Return how a list for a user is made from lists of items."""
+    purchase = settings.event_weights.get(PURCHASE, math.inf)
+    exclude_from = {"seen": 0.0, "bought": purchase, "nothing": math.inf}[settings.user_exclude]
+    return Blend(
+        settings.top_n,
+        settings.user_depth,
+        settings.user_fading,
+        rated=True,
+        exclude_from=exclude_from,
+    )
+
+
+def decay_rule(settings: Settings) -> Decay | None:
+    """Return how interactions decay; None if they do not."""
+    return Decay(settings.half_life) if settings.half_life else None

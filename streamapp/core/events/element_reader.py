@@ -1,0 +1,172 @@
+"""Reads one event in the flat form: the interactions that it is, or why it cannot be counted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from streamapp.core.events.formats.envelope import Format
+from streamapp.core.events.formats.translation import FLAT, foreign_format, other_format
+from streamapp.core.events.ids import checked_id
+from streamapp.core.events.orders import PartlyRefusedError, order_items
+from streamapp.core.events.raw_json import Unreadable
+from streamapp.core.events.rules import CODES, NOBODY, EventRules, Project, Record, Sink
+from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp, scaled
+from streamapp.core.events.type_names import TypeNames
+from streamapp.errors import BadEventError
+
+
+class ElementReader:
+    """Reads events of one topic that came in one format.
+
+    Args:
+        rules: How events are read.
+        topic: Where they were sent.
+        form: The format that they came in.
+    """
+
+    def __init__(self, rules: EventRules, topic: str, form: Format = FLAT) -> None:
+        self._names = TypeNames(rules.types, form)
+        self._types = self._names.types
+        self._implied = rules.implied.get(topic, "")
+        self._form = form
+        self._earliest_ts = rules.earliest_ts
+        self._check_keys = rules.check_keys
+        self._ignored = rules.ignored_users
+        self._max_order_items = rules.max_order_items
+
+    def take(
+        self,
+        element: Any,
+        record: Record,
+        latest_ts: float,
+        sink: Sink,
+        projections: Sequence[tuple[Project, Sink]] = (),
+        *,
+        exact: bool = False,
+    ) -> None:
+        """Give what one event says to `sink`, and what projections make of it.
+
+        Args:
+            element: The event.
+            record: The record that holds it.
+            latest_ts: Newest event time allowed, in seconds.
+            sink: Takes interactions and unknown types.
+            projections: What else is counted of interactions, and who takes it.
+            exact: Whether integers of any size were read as integers.
+
+        Raises:
+            PartlyRefusedError: some lines of an order cannot be counted; the others were.
+            BadEventError: the element cannot be counted.
+        """
+        if type(element) is not dict:
+            raise _no_event(element)
+        get = element.get
+        user, item, name, ts = get("user_id"), get("item_id"), get("type"), get("ts")
+        if type(name) is not str or not name:
+            name = self._implied_type(name)
+        kind = self._types.get(name) or self._spelled(name)
+        if not kind:
+            # What an event of such a type should have, nobody knows.
+            self._refuse_other_format(element)
+            sink.skip(record.offset, user if type(user) is str else "", name)
+            return
+        if type(user) is not str or not user or len(user) > 128:
+            user = _user(element)
+        if type(item) is not str or not item or len(item) > 128:
+            # Without an item it is an order.
+            empty = (item is None or item == "") and get("items") is not None
+            item = "" if empty else checked_id("item_id", item)
+        if type(ts) is not float:
+            ts = _seconds(ts, record)
+        elif ts > SECONDS_UP_TO:
+            ts = scaled(ts)
+        if not self._earliest_ts <= ts <= latest_ts:
+            ts = scaled(ts)
+            if not self._earliest_ts <= ts <= latest_ts:
+                raise BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
+        if self._check_keys and record.key != user.encode():
+            raise BadEventError("key_mismatch", CODES["key_mismatch"])
+        if user in self._ignored:
+            user = NOBODY
+        if not item:
+            self._take_order(element, record, user, kind, ts, sink, projections, exact=exact)
+            return
+        if projections:
+            # First, for each may refuse the event.
+            for own, pair in _projected(projections, element, user, item, kind):
+                own.add(record.offset, *pair, kind, ts)
+        sink.add(record.offset, user, item, kind, ts)
+
+    def _take_order(
+        self,
+        element: Mapping[str, Any],
+        record: Record,
+        user: str,
+        kind: str,
+        ts: float,
+        sink: Sink,
+        projections: Sequence[tuple[Project, Sink]],
+        *,
+        exact: bool,
+    ) -> None:
+        self._refuse_other_format(element)
+        items, refused = order_items(element["items"], self._max_order_items, exact=exact)
+        pairs = [_projected(projections, element, user, item, kind) for item in items]
+        for item, projected in zip(items, pairs, strict=True):
+            for own, pair in projected:
+                own.add(record.offset, *pair, kind, ts)
+            sink.add(record.offset, user, item, kind, ts)
+        if refused:
+            raise PartlyRefusedError(refused)
+
+    def _implied_type(self, name: Any) -> str:
+        if (name is not None and name != "") or not self._implied:
+            raise BadEventError("invalid_type", CODES["invalid_type"])
+        return self._implied
+
+    def _spelled(self, name: str) -> str | None:
+        if name.isspace():
+            return self._types.get(self._implied_type(""))
+        return self._names.spelled(name)
+
+    def _refuse_other_format(self, element: Mapping[str, Any]) -> None:
+        """Refuse an event that nobody translated although it looks like one of another format."""
+        found = foreign_format(element) if self._form is FLAT else ""
+        if found:
+            raise other_format(found, FLAT.name)
+
+
+def _no_event(element: Any) -> BadEventError:
+    if type(element) is Unreadable:
+        return element.error
+    if isinstance(element, BadEventError):
+        return element
+    return BadEventError("not_an_event", CODES["not_an_event"])
+
+
+def _user(element: Mapping[str, Any]) -> str:
+    """Return the id of the user, or of the visitor where no user is named."""
+    user = element.get("user_id")
+    if user is None or user == "":
+        visitor = element.get("anonymous_id")
+        if visitor is not None and visitor != "":
+            return checked_id("anonymous_id", visitor)
+    return checked_id("user_id", user)
+
+
+def _seconds(ts: Any, record: Record) -> float:
+    if type(ts) is int:
+        return float(ts) if 0 <= ts <= SECONDS_UP_TO else scaled(ts)
+    found = parse_timestamp(ts)
+    return record.timestamp / 1000.0 if found is None else found
+
+
+def _projected(
+    projections: Sequence[tuple[Project, Sink]],
+    element: Mapping[str, Any],
+    user: str,
+    item: str,
+    kind: str,
+) -> list[tuple[Sink, tuple[str, str]]]:
+    """Return the user and the item in each projection that takes an element, and who gets them."""
+    made = [(own, project(element, user, item, kind)) for project, own in projections]
+    return [(own, pair) for own, pair in made if pair is not None]

@@ -1,0 +1,1 @@
+"""Envelopes of other trackers, each translated to the flat form of events."""

@@ -1,0 +1,82 @@
+"""Orders: an event that names several products in `items` is one interaction with each of them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from streamapp.core.events.ids import checked_id
+from streamapp.errors import BadEventError
+
+MAX_ORDER_ITEMS = 200
+"""Most distinct items of an order that count, unless a setting says otherwise."""
+
+_WIDE = 2.0**63
+"""From here on the fast reader may have made a float of an integer."""
+
+
+class BadLine(NamedTuple):
+    """What of an order cannot be counted.
+
+    Attributes:
+        place: Which line of it; None for the order as a whole.
+        error: Why.
+    """
+
+    place: int | None
+    error: BadEventError
+
+
+class PartlyRefusedError(BadEventError):
+    """Some of an order was counted, and some cannot be.
+
+    Attributes:
+        lines: What cannot be counted; at least one.
+    """
+
+    def __init__(self, lines: Sequence[BadLine]) -> None:
+        super().__init__(lines[0].error.code, str(lines[0].error))
+        self.lines = lines
+
+
+def order_items(lines: Any, most: int, *, exact: bool) -> tuple[list[str], list[BadLine]]:
+    """Return the distinct items of an order in the order of its lines, and what is refused.
+
+    Args:
+        lines: What the event has as `items`.
+        most: Most distinct items that count; lines behind them are not looked at.
+        exact: Whether integers of any size were read as integers.
+
+    Raises:
+        BadEventError: `lines` is no array of lines, is empty, or may hold an integer that was not
+            read exactly.
+    """
+    if type(lines) is not list:
+        raise BadEventError("invalid_items", "items is not an array")
+    if not lines:
+        raise BadEventError("missing_id", "neither item_id nor items names an item")
+    found: dict[str, None] = {}
+    refused: list[BadLine] = []
+    if not exact and any(map(_inexact, lines)):
+        raise BadEventError("invalid_id", "an item_id is neither a string nor an integer")
+    for place, line in enumerate(lines):
+        try:
+            item = _item(line)
+        except BadEventError as error:
+            refused.append(BadLine(place, error))
+            continue
+        if item not in found and len(found) == most:
+            rest = BadEventError("order_too_large", f"the order has more than {most} items")
+            refused.append(BadLine(None, rest))
+            break
+        found[item] = None
+    return list(found), refused
+
+
+def _inexact(line: Any) -> bool:
+    item = line.get("item_id") if type(line) is dict else None
+    return type(item) is float and abs(item) >= _WIDE
+
+
+def _item(line: Any) -> str:
+    if type(line) is not dict:
+        raise BadEventError("not_an_event", "a line of items is not a JSON object")
+    return checked_id("item_id", line.get("item_id"))

@@ -1,7 +1,0 @@
-#!lua
--- Set a field of the head, for whoever has claimed the slot.
--- KEYS: 1 head. ARGV: 1 owner, 2 field, 3 value.
--- Returns 0, or -1 where somebody else has claimed the slot: then nothing is written.
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return -1 end
-redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
-return 0

@@ -1,0 +1,59 @@
+"""The claim of one worker on a slot: only the worker that claimed it last publishes its lists."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from streamapp.errors import ClaimLostError
+from streamapp.store.redis.scripts import run
+from streamapp.store.slot.head import Head, stored_names
+from streamapp.store.slot.keys import SlotKeys
+
+
+class SlotOwnership:
+    """Claims one slot, and does what only its owner may do."""
+
+    def __init__(self, redis: Redis, keys: SlotKeys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def claim(self, owner: str) -> None:
+        """Make `owner` the owner of the slot; the owner before finds another name."""
+        await self._redis.hset(self._keys.head, "owner", owner)
+
+    async def is_owner(self, owner: str) -> bool:
+        """Say whether no other worker has claimed the slot since `owner` did."""
+        found: Any = await self._redis.hget(self._keys.head, "owner")
+        return found is not None and bool(found.decode() == owner)
+
+    async def next_timestamp(self, owner: str) -> int:
+        """Return the next time of the slot's clock: milliseconds, later than every time before.
+
+        It is a hybrid logical clock (Kulkarni et al. 2014): it rises even if the state goes back in
+        time or is made again. What the owner reads afterwards is at least as new.
+
+        Raises:
+            ClaimLostError: another worker has claimed the slot.
+        """
+        timestamp = int(await run(self._redis, "next-timestamp", [self._keys.head], [owner]))
+        if timestamp < 0:
+            raise ClaimLostError
+        return timestamp
+
+    async def set_field(
+        self, owner: str, kind: type[Head], attribute: str, value: str | int
+    ) -> None:
+        """Set a field of the head.
+
+        Args:
+            owner: The worker that claimed the slot.
+            kind: The kind of head.
+            attribute: The attribute; it is kept in one field.
+            value: As it is stored.
+
+        Raises:
+            ClaimLostError: another worker has claimed the slot.
+        """
+        (name,) = stored_names(kind, (attribute,))
+        if await run(self._redis, "set-field", [self._keys.head], [owner, name, value]) < 0:
+            raise ClaimLostError

@@ -1,0 +1,93 @@
+"""Reads values as one record of a topic, and remembers what they say."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from streamapp.core.events.event import EventReader, EventRules, Project, Refusal
+
+NOW = 1_700_000_000.0
+TOPIC = "events"
+RULES = EventRules(
+    types={
+        "click": "click",
+        "view": "click",
+        "add_to_cart": "add_to_cart",
+        "purchase": "purchase",
+        "refund": "refund",
+        "remove_from_cart": "remove_from_cart",
+    },
+    implied={"clicks": "click"},
+    earliest_ts=631_152_000.0,
+    max_ahead_s=86_400.0,
+    max_record_bytes=1_048_576,
+    check_keys=False,
+)
+
+
+@dataclass
+class Record:
+    """A record as Kafka hands it over."""
+
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+    key: bytes | None = None
+    offset: int = 7
+    timestamp: int = 1_600_000_000_500
+
+
+class Interaction(NamedTuple):
+    """What was counted."""
+
+    user: str
+    item: str
+    type: str
+    ts: float
+
+
+@dataclass
+class Said:
+    """What was read of a record."""
+
+    taken: list[Interaction] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    @property
+    def codes(self) -> list[str]:
+        """Why something was refused."""
+        return [refusal.code for refusal in self.refusals]
+
+    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+        """Take an interaction."""
+        self.taken.append(Interaction(user, item, kind, ts))
+
+    def skip(self, offset: int, user: str, kind: str) -> None:
+        """Take an event of an unknown type."""
+        self.skipped.append(kind)
+
+
+def encoded(value: Any) -> bytes:
+    """Return a value as a record has it; what is not bytes is sent as JSON."""
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
+
+
+def said(
+    value: Any,
+    form: str = "flat",
+    *,
+    headers: Mapping[str, str] | None = None,
+    projections: Sequence[tuple[Project, Said]] = (),
+    topic: str = TOPIC,
+    **rules: Any,
+) -> Said:
+    """Return what a value says on a topic of some format."""
+    chosen = replace(RULES, formats={topic: form}, **rules)
+    record = Record(
+        encoded(value), [(name, text.encode()) for name, text in (headers or {}).items()]
+    )
+    found = Said()
+    reader = EventReader(chosen, topic)
+    found.refusals = reader.read([record], NOW + 86_400, found, projections)
+    return found
