@@ -85,7 +85,7 @@ def _make(project: Path, folder: Path, processes: int) -> None:
     tree.copy(project, root)
     (folder / "coveragerc").write_text(f"{_COVERAGE}data_file = {folder / 'coverage'}\n")
     # Compiled ahead, so that the durations are of tests and not of the compiler.
-    _run(root, "streamapp.warm")
+    _run(root, "streamapp.worker.warm")
     measured = ["--cov", f"--cov-config={folder / 'coveragerc'}", "--cov-context=test"]
     ignored = [f"--ignore={each}" for each in _ASIDE]
     # However long they take: the machine may be busy, and traced code is slow.
