@@ -12,7 +12,7 @@ from streamapp.core.ids.partitioner import partitions_of
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.slot import Slot
 from tests.component.harness.stages import Broker as Taking
-from tests.component.harness.stages import outside
+from tests.component.harness.stages import context
 
 
 class Broker(Taking):
@@ -52,41 +52,26 @@ def broker() -> Broker:
 
 @pytest.fixture
 async def slot(redis: Redis) -> Slot:
-    """A slot."""
-    return Slot(redis, SlotKeys("s:", "i0"), "g")
-
-
-@pytest.fixture
-async def sender(redis: Redis, broker: Broker, slot: Slot) -> ListSender:
-    """A sender of lists of items, which has claimed the slot."""
-    made = ListSender(await outside(redis, broker), slot, "item", "after_lists")
-    await made.open()
+    """A slot that `me` has claimed."""
+    made = Slot(redis, SlotKeys("s:", "i0"), "g")
+    await made.ownership.claim("me")
     return made
 
 
-async def test_a_sender_claims_the_slot_unless_it_is_told_who_did(
-    redis: Redis, broker: Broker, slot: Slot
+@pytest.fixture
+async def sender(redis: Redis, broker: Broker, slot: Slot) -> ListSender[str]:
+    """A sender of lists of items."""
+    stage = await context(redis, broker)
+    return await ListSender.open(stage, slot, "item", "me", "after_lists")
+
+
+async def test_lists_go_to_the_partitions_of_their_keys(
+    sender: ListSender[str], broker: Broker
 ) -> None:
-    """Under a name that nobody else has."""
-    context = await outside(redis, broker)
-    first, second = (ListSender(context, slot, "item", "after_lists") for _ in range(2))
-    assert first.owner == ""
-    await first.open()
-    assert len(first.owner) == 16
-    assert await slot.claimed_by(first.owner)
-    await second.open()
-    assert first.owner != second.owner
-    assert await slot.claimed_by(second.owner)
-    await first.open("somebody")
-    assert first.owner == "somebody"
-    assert await slot.claimed_by(second.owner)
-
-
-async def test_lists_go_to_the_partitions_of_their_keys(sender: ListSender, broker: Broker) -> None:
     """An empty list as a record without a value; all in one batch."""
     lists = {f"n{number}": b"%d" % number if number else b"" for number in range(20)}
-    sender.send(lists)
-    await sender.settle()
+    sender.send(lists, "batch")
+    await sender.join()
     assert broker.batches == [
         {f"item:n{number}": b"%d" % number if number else None for number in range(20)}
     ]
@@ -96,77 +81,76 @@ async def test_lists_go_to_the_partitions_of_their_keys(sender: ListSender, brok
     assert set(expected) == {0, 1, 2}
 
 
-async def test_nothing_is_sent_where_there_is_nothing(sender: ListSender, broker: Broker) -> None:
+async def test_nothing_is_sent_where_there_is_nothing(
+    sender: ListSender[str], broker: Broker
+) -> None:
     """Not even an empty batch."""
-    sender.send({})
-    await sender.settle()
+    sender.send({}, "batch")
+    await sender.join()
     assert broker.batches == []
 
 
-async def test_it_says_whether_lists_are_under_way_or_have_arrived(
-    sender: ListSender, broker: Broker
+async def test_what_was_given_with_a_batch_is_returned_once(
+    sender: ListSender[str], broker: Broker
 ) -> None:
-    """Until somebody settles; neither where nothing was sent."""
-    assert (sender.under_way, sender.arrived) == (False, False)
-    await sender.settle()
+    """When the topic has it; until then it is in flight."""
+    assert (sender.in_flight, await sender.join()) == (None, None)
     broker.open.clear()
-    sender.send({"a": b"1"})
+    sender.send({"a": b"1"}, "first")
     await asyncio.sleep(0)
-    assert (sender.under_way, sender.arrived) == (True, False)
+    assert (sender.in_flight, broker.batches) == ("first", [])
     broker.open.set()
-    async with asyncio.timeout(10):
-        while sender.under_way:  # noqa: ASYNC110 - that it says so is what is looked at
-            await asyncio.sleep(0.001)
-    assert (sender.under_way, sender.arrived) == (False, True)
-    await sender.settle()
-    assert (sender.under_way, sender.arrived) == (False, False)
+    assert await sender.join() == "first"
+    assert (sender.in_flight, broker.batches) == (None, [{"item:a": b"1"}])
+    assert await sender.join() is None
 
 
-async def test_what_goes_wrong_is_raised_where_it_is_settled(
-    sender: ListSender, broker: Broker
+async def test_what_goes_wrong_is_raised_where_it_is_joined(
+    sender: ListSender[str], broker: Broker
 ) -> None:
-    """Also by the next opening."""
+    """The batch is in flight as before."""
     broker.fails = ValueError("too large")
-    sender.send({"a": b"1"})
+    sender.send({"a": b"1"}, "first")
     with pytest.raises(ValueError, match="too large"):
-        await sender.open()
+        await sender.join()
+    assert sender.in_flight == "first"
 
 
 async def test_who_stops_waiting_does_not_stop_what_is_on_its_way(
-    sender: ListSender, broker: Broker
+    sender: ListSender[str], broker: Broker
 ) -> None:
     """The broker may have taken it."""
     broker.open.clear()
-    sender.send({"a": b"1"})
+    sender.send({"a": b"1"}, "batch")
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(sender.settle(), 0.01)
-    assert sender.under_way
+        await asyncio.wait_for(sender.join(), 0.01)
+    assert sender.in_flight
     broker.open.set()
-    await sender.settle()
+    await sender.join()
     assert broker.batches == [{"item:a": b"1"}]
 
 
 async def test_who_lost_the_slot_sends_what_stands_by_then(
-    redis: Redis, sender: ListSender, slot: Slot, broker: Broker
+    redis: Redis, sender: ListSender[str], slot: Slot, broker: Broker
 ) -> None:
     """Until the topic ends with what the keys hold, and only what differs."""
-    lists = (await outside(redis, broker)).lists
+    lists = (await context(redis, broker)).lists
     await lists.replace("item", [("a", b'{"seq":2}'), ("c", b'{"seq":2}')], 2)
     broker.open.clear()
-    sender.send({"a": b"1", "b": b"1", "c": b'{"seq":2}', "d": b""})
-    await slot.claim("another")
+    sender.send({"a": b"1", "b": b"1", "c": b'{"seq":2}', "d": b""}, "batch")
+    await slot.ownership.claim("another")
     broker.open.set()
-    await sender.settle()
+    await sender.join()
     assert broker.batches == [
         {"item:a": b"1", "item:b": b"1", "item:c": b'{"seq":2}', "item:d": None},
         {"item:a": b'{"seq":2}', "item:b": None},
     ]
 
 
-async def test_the_owner_sends_once(redis: Redis, sender: ListSender, broker: Broker) -> None:
+async def test_the_owner_sends_once(redis: Redis, sender: ListSender[str], broker: Broker) -> None:
     """Whatever the keys hold: what it publishes next is sent next."""
-    lists = (await outside(redis, broker)).lists
+    lists = (await context(redis, broker)).lists
     await lists.replace("item", [("a", b'{"seq":2}')], 2)
-    sender.send({"a": b"1"})
-    await sender.settle()
+    sender.send({"a": b"1"}, "batch")
+    await sender.join()
     assert broker.batches == [{"item:a": b"1"}]

@@ -7,13 +7,14 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import decoded, open_slot, rolled_back, went_back
+from streamapp.agents.runtime.recovery import claim_slot, decoded, open_slot, rolled_back
 from streamapp.errors import ConfigError, StateError
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets
-from tests.component.harness.stages import GENERATION, Broker, outside, record
+from tests.component.harness.stages import GENERATION, Broker, record
+from tests.component.harness.stages import context as context_of
 
 HERE = TP("log", 2)
 RESULTS = '{"cap":100,"half_life":0.0}'
@@ -22,7 +23,7 @@ RESULTS = '{"cap":100,"half_life":0.0}'
 @pytest.fixture
 async def context(redis: Redis) -> StageContext:
     """A state that was begun with three partitions of the topic."""
-    made = await outside(redis, Broker())
+    made = await context_of(redis, Broker())
     await redis.hset("s:layout", "log", "3")
     return made
 
@@ -43,7 +44,7 @@ async def test_a_new_group_begins_at_the_first_record(context: StageContext, slo
     head = await opened(context, slot, Offsets(4, 9, None))
     assert head.position == 4
     assert (head.state_id, head.results) == (GENERATION, RESULTS)
-    assert slot.generation == GENERATION
+    assert slot.state_id == GENERATION
     assert (await opened(context, slot, Offsets(4, 9, 0))).position == 4
 
 
@@ -104,9 +105,7 @@ async def test_a_rollback_is_counted_and_logged(
 )
 def test_how_far_redis_went_back(committed: int | None, back: int) -> None:
     """What was committed was stored before."""
-    head, offsets = Head(7), Offsets(0, 20, committed)
-    assert rolled_back(head, offsets) == back
-    assert went_back(head, offsets) == (back > 0)
+    assert rolled_back(Head(7), Offsets(0, 20, committed)) == back
 
 
 @pytest.mark.parametrize(("begun", "refused"), [(0, False), (1, True), (2, True), (3, False)])
@@ -169,3 +168,12 @@ def test_a_message_of_somebody_else_is_refused_with_its_place() -> None:
         decoded(decode, HERE, record(4, b"{"))
     with pytest.raises(StateError, match="offset 5"):
         decoded(decode, HERE, record(5, b""))
+
+
+async def test_each_claim_has_a_token_of_its_own(slot: Slot) -> None:
+    """The owner before finds that it is the owner no more."""
+    first = await claim_slot(slot)
+    assert await slot.ownership.is_owner(first)
+    second = await claim_slot(slot)
+    assert len(first) == len(second) == 16
+    assert [await slot.ownership.is_owner(owner) for owner in (first, second)] == [False, True]

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.store.lists import Lists, lists_of
-from streamapp.store.slot.keys import GONE_LIFETIME_S, gone_key
+from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, tombstone_key
 
 Calls = Callable[[], Awaitable[int]]
 SOON = 4_000_000_000
@@ -27,7 +27,7 @@ async def test_lists_of_many_sizes_are_set_at_once(redis: Redis, lists: Lists) -
     """Each has its own bytes; they stay where no time is given."""
     some = [(f"n{size}", content(5, "y" * size)) for size in (0, 1, 40, 300, 70_000)]
     assert await lists.replace("item", some, 5) == [list_ for _, list_ in some]
-    assert await lists.standing("item", [name for name, _ in some]) == [list_ for _, list_ in some]
+    assert await lists.get_many("item", [name for name, _ in some]) == [list_ for _, list_ in some]
     assert [await redis.ttl(lists.key("item", name)) for name, _ in some] == [-1] * 5
 
 
@@ -57,11 +57,11 @@ async def test_an_empty_list_deletes_and_is_remembered_for_a_day(
     """No older list comes back; one of the same seq or a later one does."""
     await lists.replace("item", [("a", content(5)), ("b", content(5))], 5)
     assert await lists.replace("item", [("a", b""), ("b", content(6))], 6) == [b"", content(6)]
-    assert await lists.standing("item", ["a", "b"]) == [b"", content(6)]
-    gone = gone_key("s:", lists.key("item", "a"))
+    assert await lists.get_many("item", ["a", "b"]) == [b"", content(6)]
+    gone = tombstone_key("s:", lists.key("item", "a"))
     assert await redis.get(gone) == b"6"
-    assert GONE_LIFETIME_S - 60 < await redis.ttl(gone) <= GONE_LIFETIME_S
-    assert not await redis.exists(gone_key("s:", lists.key("item", "b")))
+    assert TOMBSTONE_LIFETIME_S - 60 < await redis.ttl(gone) <= TOMBSTONE_LIFETIME_S
+    assert not await redis.exists(tombstone_key("s:", lists.key("item", "b")))
     assert await lists.replace("item", [("a", content(5)), ("c", content(5))], 5) == [
         None, content(5),
     ]  # fmt: skip
@@ -73,7 +73,7 @@ async def test_an_empty_list_deletes_and_is_remembered_for_a_day(
 async def test_a_list_that_never_was_may_be_deleted(redis: Redis, lists: Lists) -> None:
     """It is remembered as well."""
     assert await lists.replace("item", [("a", b"")], 6) == [b""]
-    assert await redis.get(gone_key("s:", lists.key("item", "a"))) == b"6"
+    assert await redis.get(tombstone_key("s:", lists.key("item", "a"))) == b"6"
 
 
 async def test_what_is_there_without_a_seq_is_older_than_any_list(

@@ -25,10 +25,10 @@ PUTS: dict[str, tuple[list[str], list[Value]]] = {
 """Keys behind the head, and values behind generation, position and marks, by script."""
 
 NOTES: dict[str, list[Value]] = {
-    "note": ["seen", "1"],
-    "note-due": [2, "[]", 300, 1, '["u","v"]'],
-    "note-served": [0, '["1"]', "7:9", '["u"]'],
-    "tick": [],
+    "set-field": ["seen", "1"],
+    "mark-pending": [2, "[]", 300, 1, '["u","v"]'],
+    "complete-lists": [0, '["1"]', "7:9", '["u"]'],
+    "next-timestamp": [],
 }
 """Values behind the owner, by script."""
 
@@ -76,7 +76,7 @@ async def test_a_write_of_another_state_or_behind_another_mark_changes_nothing(
     reply: int,
 ) -> None:
     """And says which of both it was."""
-    assert slot.generation == "g"
+    assert slot.state_id == "g"
     await redis.hset(KEYS.head, "written", "m0")
     before = await everything()
     assert await put(redis, script, generation, 20, mark, "m1") == reply
@@ -109,11 +109,11 @@ async def test_a_write_to_a_key_of_another_type_changes_nothing(
 
 async def test_content_is_set_and_removed_by_item(redis: Redis, slot: Slot) -> None:
     """The field without a name has the largest position of any write."""
-    await slot.put_by("put-content", [KEYS.content], 20, ["a", b"one", "b", b"two"])
+    await slot.write("put-content", [KEYS.content], 20, ["a", b"one", "b", b"two"])
     assert await redis.hgetall(KEYS.content) == {b"": b"20", b"a": b"one", b"b": b"two"}
-    await slot.put_by("put-content", [KEYS.content], 15, ["a", b"", "c", b"three"])
+    await slot.write("put-content", [KEYS.content], 15, ["a", b"", "c", b"three"])
     assert await redis.hgetall(KEYS.content) == {b"": b"20", b"b": b"two", b"c": b"three"}
-    await slot.put_by("put-content", [KEYS.content], 21, ["b", b"four"])
+    await slot.write("put-content", [KEYS.content], 21, ["b", b"four"])
     assert await redis.hgetall(KEYS.content) == {b"": b"21", b"b": b"four", b"c": b"three"}
 
 
@@ -127,7 +127,7 @@ async def test_tops_replace_none_that_are_newer_and_are_touched_by_position(
 
     async def placed(position: int, touched: int, *tops: Value) -> int:
         keys = [KEYS.tops, KEYS.touched]
-        return await slot.put_by("put-tops", keys, position, [touched, *tops])
+        return await slot.write("put-tops", keys, position, [touched, *tops])
 
     assert await placed(20, 1, "a", top(20, b"1"), "b", top(20, b"2")) == 0
     assert await placed(15, 1, "a", top(15, b"3"), "c", top(15, b"4")) == 1
@@ -158,7 +158,7 @@ async def test_items_that_are_there_are_counted_and_not_written_again(
 ) -> None:
     """A worker that died put some of them; the rest comes behind."""
     await redis.rpush(KEYS.items, "a", "b", "c")
-    assert await slot.put_by("put-items", [KEYS.items], 20, [known, *ids]) == reply
+    assert await slot.write("put-items", [KEYS.items], 20, [known, *ids]) == reply
     expected = [b"a", b"b", b"c", *(item.encode() for item in ids[reply:])]
     assert await redis.lrange(KEYS.items, 0, -1) == expected
 
@@ -180,7 +180,7 @@ async def test_other_items_are_refused_and_nothing_is_written(
     await redis.rpush(KEYS.items, "a", "b", "c")
     before = await everything()
     with pytest.raises(StateError, match=says):
-        await slot.put_by("put-items", [KEYS.items], 20, [known, *ids])
+        await slot.write("put-items", [KEYS.items], 20, [known, *ids])
     assert await everything() == before
 
 
@@ -192,20 +192,20 @@ async def test_who_has_not_claimed_a_slot_notes_nothing(
     """Also where nobody has."""
     for claimed in (False, True):
         if claimed:
-            await slot.claim("me")
+            await slot.ownership.claim("me")
         before = await everything()
         keys = [KEYS.head, KEYS.audience, KEYS.due]
         assert await run(redis, script, keys, [owner, *NOTES[script]]) == -1
         assert await everything() == before
 
 
-@pytest.mark.parametrize("script", ["note-due", "note-served"])
+@pytest.mark.parametrize("script", ["mark-pending", "complete-lists"])
 @pytest.mark.parametrize("key", [KEYS.audience, KEYS.due])
 async def test_a_note_in_a_key_of_another_type_changes_nothing(
     redis: Redis, slot: Slot, everything: Everything, script: str, key: str
 ) -> None:
     """Another program wrote there."""
-    await slot.claim("me")
+    await slot.ownership.claim("me")
     await redis.xadd(key, {"a": "stream"})
     before = await everything()
     keys = [KEYS.head, KEYS.audience, KEYS.due]
@@ -216,31 +216,31 @@ async def test_a_note_in_a_key_of_another_type_changes_nothing(
 
 async def test_users_are_due_by_their_round_until_it_is_over(redis: Redis, slot: Slot) -> None:
     """When a list is removed is noted, or left as it is."""
-    await slot.claim("me")
+    await slot.ownership.claim("me")
     keys = [KEYS.head, KEYS.audience, KEYS.due]
 
     async def fields() -> list[dict[Any, Any]]:
         return [await redis.hgetall(key) for key in (KEYS.audience, KEYS.due)]
 
-    assert await run(redis, "note-due", keys, ["me", 2, "[]", 300, 1, '["u","v"]']) == 0
+    assert await run(redis, "mark-pending", keys, ["me", 2, "[]", 300, 1, '["u","v"]']) == 0
     assert await fields() == [{b"u": b"300", b"v": b"300"}, {b"1": b'["u","v"]'}]
-    assert await run(redis, "note-due", keys, ["me", 3, '["1"]', "", 2, '["v","w"]']) == 0
+    assert await run(redis, "mark-pending", keys, ["me", 3, '["1"]', "", 2, '["v","w"]']) == 0
     assert await fields() == [{b"u": b"300", b"v": b"300"}, {b"2": b'["v","w"]'}]
     assert await redis.hget(KEYS.head, "due_users") == b"3"
-    assert await run(redis, "note-served", keys, ["me", 1, "[]", "", "[]"]) == 0
+    assert await run(redis, "complete-lists", keys, ["me", 1, "[]", "", "[]"]) == 0
     assert await fields() == [{b"u": b"300", b"v": b"300"}, {b"2": b'["v","w"]'}]
     assert await redis.hmget(KEYS.head, "due_users", "seen") == [b"1", None]
-    assert await run(redis, "note-served", keys, ["me", 0, '["2"]', "7:9", '["u"]']) == 0
+    assert await run(redis, "complete-lists", keys, ["me", 0, '["2"]', "7:9", '["u"]']) == 0
     assert await fields() == [{b"v": b"300"}, {}]
     assert await redis.hmget(KEYS.head, "due_users", "seen") == [b"0", b"7:9"]
 
 
 async def test_a_script_is_loaded_where_the_server_lost_it(redis: Redis, slot: Slot) -> None:
     """A restart forgets all of them; the call is made all the same."""
-    await slot.put(20, [("a", b"one")])
+    await slot.blobs.put(20, [("a", b"one")])
     await redis.script_flush()
-    await slot.put(30, [("a", b"two")])
-    assert await slot.read(["a"]) == [(30, b"two")]
+    await slot.blobs.put(30, [("a", b"two")])
+    assert await slot.blobs.read(["a"]) == [(30, b"two")]
 
 
 async def test_a_position_of_more_than_four_bytes_is_compared_whole(
@@ -249,8 +249,8 @@ async def test_a_position_of_more_than_four_bytes_is_compared_whole(
     """Offsets of years of events; all of them are below two to the power of 53."""
     assert slot.keys == SlotKeys("s:", "u0")
     far = 1 << 50
-    await slot.put(far, [("a", b"newer")])
-    assert await slot.put(far - 1, [("a", b"older")]) == 1
-    assert await slot.put(far, [("a", b"equal")]) == 0
-    assert await slot.read(["a"]) == [(far, b"equal")]
+    await slot.blobs.put(far, [("a", b"newer")])
+    assert await slot.blobs.put(far - 1, [("a", b"older")]) == 1
+    assert await slot.blobs.put(far, [("a", b"equal")]) == 0
+    assert await slot.blobs.read(["a"]) == [(far, b"equal")]
     assert await redis.strlen(KEYS.blob("a")) == 8 + 5

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from streamapp.core.ids.registry import Registry
 from streamapp.errors import ClaimLostError, PositionMovedError, StateError
 from streamapp.store.slot.head import HistoriesHead
-from streamapp.store.slot.keys import GONE_LIFETIME_S, SlotKeys
+from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, SlotKeys
 from streamapp.store.slot.slot import Slot
 from tests.component.store.conftest import KEYS
 
@@ -45,8 +45,8 @@ async def test_a_head_has_a_position_offsets_and_fields(slot: Slot) -> None:
 
 async def test_a_rollback_is_counted_with_its_offsets(slot: Slot) -> None:
     """For people who look at the status."""
-    await slot.note_rollback(5)
-    await slot.note_rollback(7)
+    await slot.count_rollback(5)
+    await slot.count_rollback(7)
     head = await slot.head(HistoriesHead)
     assert head is not None
     assert (head.rolled_back, head.rolled_back_offsets) == (2, 12)
@@ -72,37 +72,37 @@ async def test_a_slot_that_is_gone_is_at_no_position(redis: Redis, slot: Slot) -
 
 async def test_a_slot_is_claimed_by_the_last_who_did(slot: Slot) -> None:
     """And by nobody at first."""
-    assert not await slot.claimed_by("me")
-    await slot.claim("me")
-    assert await slot.claimed_by("me")
-    await slot.claim("you")
-    assert [await slot.claimed_by(owner) for owner in ("me", "you")] == [False, True]
+    assert not await slot.ownership.is_owner("me")
+    await slot.ownership.claim("me")
+    assert await slot.ownership.is_owner("me")
+    await slot.ownership.claim("you")
+    assert [await slot.ownership.is_owner(owner) for owner in ("me", "you")] == [False, True]
 
 
 async def test_the_clock_has_the_milliseconds_of_the_server(redis: Redis, slot: Slot) -> None:
     """Where nothing moved it further than that."""
-    await slot.claim("me")
+    await slot.ownership.claim("me")
     before_s, before_us = await redis.time()
-    tick = await slot.tick("me")
+    timestamp = await slot.ownership.next_timestamp("me")
     after_s, after_us = await redis.time()
-    assert before_s * 1000 + before_us // 1000 <= tick <= after_s * 1000 + after_us // 1000
+    assert before_s * 1000 + before_us // 1000 <= timestamp <= after_s * 1000 + after_us // 1000
 
 
 async def test_the_clock_is_one_more_than_before_and_no_more(redis: Redis, slot: Slot) -> None:
     """A clock that was set back, or a first tick."""
-    await slot.claim("me")
+    await slot.ownership.claim("me")
     far = 9_000_000_000_000
     await redis.hset(KEYS.head, "tick", far)
-    assert await slot.tick("me") == far + 1
+    assert await slot.ownership.next_timestamp("me") == far + 1
 
 
 async def test_only_who_has_claimed_a_slot_moves_its_clock(slot: Slot) -> None:
     """Nobody does where nobody claimed it."""
     with pytest.raises(ClaimLostError):
-        await slot.tick("me")
-    await slot.claim("me")
+        await slot.ownership.next_timestamp("me")
+    await slot.ownership.claim("me")
     with pytest.raises(ClaimLostError):
-        await slot.tick("you")
+        await slot.ownership.next_timestamp("you")
     head = await slot.head(HistoriesHead)
     assert head is not None
     assert head.clock == 0
@@ -111,11 +111,11 @@ async def test_only_who_has_claimed_a_slot_moves_its_clock(slot: Slot) -> None:
 async def test_only_who_has_claimed_a_slot_sets_its_fields(slot: Slot) -> None:
     """One at a time, under the name by which it is stored."""
     with pytest.raises(ClaimLostError):
-        await slot.set_field("me", HistoriesHead, "due_users", 1)
-    await slot.claim("me")
-    await slot.set_field("me", HistoriesHead, "user_lists_version", "7:9")
+        await slot.ownership.set_field("me", HistoriesHead, "due_users", 1)
+    await slot.ownership.claim("me")
+    await slot.ownership.set_field("me", HistoriesHead, "user_lists_version", "7:9")
     with pytest.raises(ClaimLostError):
-        await slot.set_field("you", HistoriesHead, "due_users", 2)
+        await slot.ownership.set_field("you", HistoriesHead, "due_users", 2)
     head = await slot.head(HistoriesHead)
     assert head is not None
     assert (head.user_lists_version, head.due_users) == ("7:9", 0)
@@ -127,9 +127,9 @@ async def test_a_registry_is_read_whole(redis: Redis, slot: Slot, count: int) ->
     ids = [f"i{number}" for number in range(count)]
     if ids:
         await redis.rpush(KEYS.items, *ids)
-    assert (await slot.registry()).ids == ids
+    assert (await slot.items.registry()).ids == ids
     mine = Registry()
-    assert await slot.registry(mine) is mine
+    assert await slot.items.registry(mine) is mine
     assert mine.ids == ids
 
 
@@ -138,7 +138,7 @@ async def test_packed_records_are_read_whole(redis: Redis, slot: Slot, size: int
     """A million bytes in a call, in order."""
     stored = bytes(number % 251 for number in range(size))
     await redis.set(KEYS.norms, stored)
-    assert await slot.packed(KEYS.norms) == stored
+    assert await slot.items.packed(KEYS.norms) == stored
 
 
 async def test_a_scan_finds_the_blobs_of_its_slot_alone(redis: Redis) -> None:
@@ -146,24 +146,24 @@ async def test_a_scan_finds_the_blobs_of_its_slot_alone(redis: Redis) -> None:
     keys = SlotKeys("s[1]*?\\:", "u0")
     slot, names = Slot(redis, keys, "g"), {f"n{number}" for number in range(1_200)}
     await slot.create(0)
-    await slot.put(1, [(name, b"x") for name in sorted(names)])
+    await slot.blobs.put(1, [(name, b"x") for name in sorted(names)])
     for other in (SlotKeys("s1x:", "u0"), SlotKeys(keys.prefix, "u00")):
         await redis.set(other.blob("theirs"), b"y")
     found: set[str] = set()
-    cursor, rounds = await slot.scan(0)
+    cursor, rounds = await slot.blobs.scan(0)
     found |= set(rounds)
     while cursor:
-        cursor, rounds = await slot.scan(cursor)
+        cursor, rounds = await slot.blobs.scan(cursor)
         found |= set(rounds)
     assert found == names
 
 
 async def test_a_scan_takes_some_hundreds_in_a_call(slot: Slot) -> None:
     """A slot of thousands takes few calls, and none takes all of it."""
-    await slot.put(10, [(number, b"x") for number in range(3_000)])
+    await slot.blobs.put(10, [(number, b"x") for number in range(3_000)])
     cursor, calls, largest = -1, 0, 0
     while cursor:
-        cursor, names = await slot.scan(max(cursor, 0))
+        cursor, names = await slot.blobs.scan(max(cursor, 0))
         calls, largest = calls + 1, max(largest, len(names))
     assert calls <= 12
     assert 100 < largest < 1_000
@@ -172,25 +172,25 @@ async def test_a_scan_takes_some_hundreds_in_a_call(slot: Slot) -> None:
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1_001])
 async def test_blobs_are_read_with_their_positions(slot: Slot, count: int) -> None:
     """In the order of their names, None where there is none, also of a slot at a position."""
-    await slot.put(12, [(number, b"b%d" % number) for number in range(0, count, 2)])
+    await slot.blobs.put(12, [(number, b"b%d" % number) for number in range(0, count, 2)])
     expected = [None if number % 2 else (12, b"b%d" % number) for number in range(count)]
-    assert await slot.read(range(count)) == expected
-    assert await slot.read_at(10, range(count)) == expected
+    assert await slot.blobs.read(range(count)) == expected
+    assert await slot.blobs.read_at(10, range(count)) == expected
 
 
 async def test_an_empty_blob_is_gone_and_its_position_stays_for_a_day(
     redis: Redis, slot: Slot
 ) -> None:
     """So that no older one takes its place; a newer one stays for ever."""
-    await slot.put(20, [("a", b"one"), ("b", b"two")])
-    assert await slot.put(30, [("a", b"")]) == 0
-    assert await slot.read(["a", "b"]) == [(30, b""), (20, b"two")]
-    assert timedelta(days=1).total_seconds() == GONE_LIFETIME_S
-    assert GONE_LIFETIME_S - 60 < await redis.ttl(KEYS.blob("a")) <= GONE_LIFETIME_S
-    assert await slot.put(25, [("a", b"older")]) == 1
-    assert await slot.put(40, [("a", b"newer")]) == 0
+    await slot.blobs.put(20, [("a", b"one"), ("b", b"two")])
+    assert await slot.blobs.put(30, [("a", b"")]) == 0
+    assert await slot.blobs.read(["a", "b"]) == [(30, b""), (20, b"two")]
+    assert timedelta(days=1).total_seconds() == TOMBSTONE_LIFETIME_S
+    assert TOMBSTONE_LIFETIME_S - 60 < await redis.ttl(KEYS.blob("a")) <= TOMBSTONE_LIFETIME_S
+    assert await slot.blobs.put(25, [("a", b"older")]) == 1
+    assert await slot.blobs.put(40, [("a", b"newer")]) == 0
     assert await redis.ttl(KEYS.blob("a")) == -1
-    assert await slot.read(["a"]) == [(40, b"newer")]
+    assert await slot.blobs.read(["a"]) == [(40, b"newer")]
 
 
 async def test_the_head_knows_how_many_blobs_there_are_and_how_large(slot: Slot) -> None:
@@ -201,17 +201,17 @@ async def test_the_head_knows_how_many_blobs_there_are_and_how_large(slot: Slot)
         assert head is not None
         return head.blobs, head.blob_bytes
 
-    assert await slot.put(20, [("a", b"x" * 5), ("b", b"x" * 7)]) == 0
+    assert await slot.blobs.put(20, [("a", b"x" * 5), ("b", b"x" * 7)]) == 0
     assert await size() == (2, 12 + 16)
-    await slot.put(30, [("a", b"x" * 9), ("b", b"x")])
+    await slot.blobs.put(30, [("a", b"x" * 9), ("b", b"x")])
     assert await size() == (2, 10 + 16)
-    assert await slot.put(25, [("a", b"x" * 100), ("c", b"x")]) == 1
+    assert await slot.blobs.put(25, [("a", b"x" * 100), ("c", b"x")]) == 1
     assert await size() == (3, 11 + 24)
-    await slot.put(40, [("a", b""), ("never", b"")])
+    await slot.blobs.put(40, [("a", b""), ("never", b"")])
     assert await size() == (2, 2 + 16)
-    await slot.put(50, [("a", b""), ("b", b"x")])
+    await slot.blobs.put(50, [("a", b""), ("b", b"x")])
     assert await size() == (2, 2 + 16)
-    await slot.put(60, [("a", b"x" * 3)])
+    await slot.blobs.put(60, [("a", b"x" * 3)])
     assert await size() == (3, 5 + 24)
 
 
@@ -237,18 +237,18 @@ async def test_blobs_are_written_some_in_a_call(
 ) -> None:
     """At most 250, and no more once there are half a million bytes; and all of them."""
     before = await calls()
-    await slot.put(20, [(number, b"x" * size) for number, size in enumerate(sizes)])
+    await slot.blobs.put(20, [(number, b"x" * size) for number, size in enumerate(sizes)])
     assert await calls() - before == expected
-    found = await slot.read(range(len(sizes)))
+    found = await slot.blobs.read(range(len(sizes)))
     assert [len(blob[1]) if blob else -1 for blob in found] == sizes
 
 
 async def test_newer_blobs_are_counted_over_all_calls(slot: Slot) -> None:
     """And left as they are."""
-    await slot.put(30, [(number, b"newer") for number in range(0, 600, 100)])
-    assert await slot.put(20, [(number, b"mine") for number in range(600)]) == 6
-    assert await slot.put(30, [(number, b"equal") for number in range(600)]) == 0
-    assert await slot.read([0, 599]) == [(30, b"equal")] * 2
+    await slot.blobs.put(30, [(number, b"newer") for number in range(0, 600, 100)])
+    assert await slot.blobs.put(20, [(number, b"mine") for number in range(600)]) == 6
+    assert await slot.blobs.put(30, [(number, b"equal") for number in range(600)]) == 0
+    assert await slot.blobs.read([0, 599]) == [(30, b"equal")] * 2
 
 
 def packed_record(position: int, text: bytes) -> bytes:
@@ -263,21 +263,21 @@ async def test_packed_records_are_written_some_in_a_call(
     """At most 250 of them, each at the place of its number."""
     records = [packed_record(20, b"r%03d" % number) for number in range(count)]
     before = await calls()
-    await slot.put_packed(KEYS.norms, 20, list(enumerate(records)))
+    await slot.items.put_packed(KEYS.norms, 20, list(enumerate(records)))
     assert await calls() - before == expected
-    assert await slot.packed(KEYS.norms) == b"".join(records)
+    assert await slot.items.packed(KEYS.norms) == b"".join(records)
 
 
 async def test_a_packed_record_replaces_none_that_is_newer(slot: Slot) -> None:
     """Where none was, there are zeros."""
-    await slot.put_packed(KEYS.norms, 30, [(3, packed_record(30, b"newr"))])
+    await slot.items.put_packed(KEYS.norms, 30, [(3, packed_record(30, b"newr"))])
     old, equal = packed_record(20, b"mine"), packed_record(30, b"same")
-    await slot.put_packed(KEYS.norms, 20, [(1, old), (3, old), (4, old)])
+    await slot.items.put_packed(KEYS.norms, 20, [(1, old), (3, old), (4, old)])
     nothing = b"\x00" * 12
     newer = packed_record(30, b"newr")
-    assert await slot.packed(KEYS.norms) == nothing + old + nothing + newer + old
-    await slot.put_packed(KEYS.norms, 30, [(3, equal)])
-    assert await slot.packed(KEYS.norms) == nothing + old + nothing + equal + old
+    assert await slot.items.packed(KEYS.norms) == nothing + old + nothing + newer + old
+    await slot.items.put_packed(KEYS.norms, 30, [(3, equal)])
+    assert await slot.items.packed(KEYS.norms) == nothing + old + nothing + equal + old
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, 0), (1_000, 1), (1_001, 2), (2_500, 3)])
@@ -285,17 +285,17 @@ async def test_items_are_written_some_in_a_call(
     slot: Slot, calls: Calls, count: int, expected: int
 ) -> None:
     """At most a thousand, in order, behind those that are known."""
-    await slot.put_items(15, 0, ["first"])
+    await slot.items.put_items(15, 0, ["first"])
     ids, before = [f"i{number}" for number in range(count)], await calls()
-    await slot.put_items(20, 1, ids)
+    await slot.items.put_items(20, 1, ids)
     assert await calls() - before == expected
-    assert (await slot.registry()).ids == ["first", *ids]
+    assert (await slot.items.registry()).ids == ["first", *ids]
 
 
 @pytest.mark.parametrize("items", [0, 1, 3, 4])
 async def test_a_position_moves_only_where_all_its_items_are(slot: Slot, items: int) -> None:
     """Neither fewer nor more; nothing is written where they are not."""
-    await slot.put_items(20, 0, ["a", "b"])
+    await slot.items.put_items(20, 0, ["a", "b"])
     with pytest.raises(StateError, match="another length"):
         await slot.commit(10, HistoriesHead(20, {"clicks/0": 5}, applied=3), items)
     head = await slot.head(HistoriesHead)
@@ -322,15 +322,15 @@ async def test_nothing_is_written_behind_what_somebody_else_put(redis: Redis, sl
     """Who has not read the head since then neither puts more nor moves the position."""
     other = Slot(redis, KEYS, "g")
     await other.head(HistoriesHead)
-    await slot.put(20, [("a", b"mine")])
+    await slot.blobs.put(20, [("a", b"mine")])
     with pytest.raises(PositionMovedError) as caught:
-        await other.put(30, [("a", b"theirs")])
+        await other.blobs.put(30, [("a", b"theirs")])
     assert (caught.value.expected, caught.value.found) == (30, -2)
     with pytest.raises(PositionMovedError):
         await other.commit(10, HistoriesHead(30))
-    assert await slot.read(["a"]) == [(20, b"mine")]
+    assert await slot.blobs.read(["a"]) == [(20, b"mine")]
     await other.head(HistoriesHead)
-    await other.put(30, [("a", b"theirs")])
+    await other.blobs.put(30, [("a", b"theirs")])
     with pytest.raises(PositionMovedError):
         await slot.commit(10, HistoriesHead(20))
     await other.commit(10, HistoriesHead(30))

@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from streamapp.agents.runtime import partition_task
 from streamapp.agents.runtime.partition_task import PartitionTask
 from streamapp.errors import PositionMovedError
-from streamapp.transport.records import TP, RecordBatch
-from tests.unit.agents.test_partition_task import HERE, Record
+from streamapp.transport.records import TP, Offsets, RecordBatch
+from tests.unit.agents.test_partition_task import HERE, Record, Worker
 from tests.unit.agents.test_partition_task import Stage as Quiet
 
 
@@ -65,31 +66,45 @@ class Stage(Quiet):
                 pass
 
 
+class Opening(Worker):
+    """Opens the stage that there is, which says whether its position has moved."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.stage = stage
+        self.capacities: list[bool] = []
+        self.task: Steps | None = None
+
+    async def open_stage(self, offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stage:
+        """Note whether the task has capacity meanwhile, and whether a loss is suspected."""
+        assert self.task is not None
+        self.capacities.append(self.task.has_capacity)
+        self.suspected.append(lists_suspect)
+        self.stage.find("open")
+        return self.stage
+
+
 class Steps(PartitionTask):
     """Notes how long it would wait in place of waiting; ends after so many waits.
 
     Attributes:
         asked: Its stage.
-        took: The batches that were applied, as it tells.
-        failed: What ended it.
+        worker: Its worker.
         pauses: How long it would have waited.
-        doubts: Whether the state was in doubt, each time that it was read anew.
-        rooms: Whether there was room meanwhile.
         now: A clock; each wait takes a second of it.
         waits: Whether it waits all the same.
+        left: Waits until it ends.
     """
 
     def __init__(self, stage: Stage, pauses: int = 3, *, waits: bool = False) -> None:
-        self.took: list[RecordBatch] = []
-        self.failed: list[BaseException] = []
-        super().__init__(stage, self._opened, self._first, self.took.extend, self.failed.append)
+        self.worker = Opening(stage)
+        super().__init__([HERE], stage, self.worker, count(1))
+        self.worker.task = self
         self.asked = stage
         self.pauses: list[float] = []
-        self.doubts: list[bool] = []
-        self.rooms: list[bool] = []
         self.now = 1_000.0
         self.waits = waits
-        self._left = pauses
+        self.left = pauses
 
     async def run(self) -> list[str]:
         """Run until the waits are used up; return what the stage was asked."""
@@ -105,17 +120,8 @@ class Steps(PartitionTask):
             await super()._pause(seconds)
             return
         self.now += 1.0
-        self._left -= 1
-        self._stopping = self._left <= 0
-
-    async def _opened(self, task: PartitionTask, *, doubt: bool) -> None:
-        assert task is self
-        self.rooms.append(self.has_room)
-        self.doubts.append(doubt)
-        self.asked.find("open")
-
-    async def _first(self, _: TP) -> int:
-        return 0
+        self.left -= 1
+        self._finishing = self.left <= 0
 
 
 async def test_a_task_waits_as_long_as_its_stage_says_and_two_seconds_at_most() -> None:
@@ -132,6 +138,7 @@ async def test_batches_are_applied_and_told(monkeypatch: pytest.MonkeyPatch) -> 
     some = [batch(5, 6), batch(7)]
     for each in some:
         steps.put(each)
+    assert (steps.first_applied, steps.last_applied) == ({}, {})
     applied = stage.apply
 
     async def apply(batches: Sequence[RecordBatch]) -> None:
@@ -142,7 +149,8 @@ async def test_batches_are_applied_and_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(stage, "apply", apply)
     assert await steps.run() == ["apply", "busy", "apply", "work", "work", "finish"]
     assert stage.applied == [5, 6, 7, 8]
-    assert [each.end for each in steps.took] == [7, 8, 9]
+    assert [one.offset for one in steps.first_applied.values()] == [6]
+    assert [one.offset for one in steps.last_applied.values()] == [8]
 
 
 async def test_what_waits_is_applied_before_the_end() -> None:
@@ -150,7 +158,7 @@ async def test_what_waits_is_applied_before_the_end() -> None:
     stage = Stage()
     steps = Steps(stage, pauses=1)
     steps.put(batch(5))
-    steps._stopping = True
+    steps._finishing = True
     assert await steps.run() == ["apply", "work", "finish"]
     steps.put(batch(6))
     assert not steps._inbox
@@ -190,7 +198,11 @@ async def test_a_state_that_moved_is_read_anew_after_a_moment(
     at = said.index(noticed)
     assert said[at : at + 3] == [noticed, "open", "work"]
     assert steps.pauses.count(0.05) == 1
-    assert (steps.doubts, steps.rooms, steps.failed) == ([False], [False], [])
+    assert (steps.worker.suspected, steps.worker.capacities, steps.worker.failures) == (
+        [False],
+        [False],
+        [],
+    )
     assert stage.applied == []
 
 
@@ -199,29 +211,30 @@ async def test_what_was_read_before_the_state_was_read_anew_is_void() -> None:
     stage = Stage()
     steps = Steps(stage)
     steps.put(batch(5))
-    steps.doubt()
+    steps.suspect_loss()
     assert await steps.run() == ["open", "work", "work", "work", "finish"]
     assert stage.applied == []
 
 
 async def test_a_doubt_lasts_until_the_state_was_read_anew() -> None:
     """An attempt that finds it moved is repeated with the doubt, and once is enough."""
-    steps = Steps(Stage(moved=deque(["open", "open"])), pauses=5)
-    steps.doubt()
+    stage = Stage(moved=deque(["open", "open"]))
+    steps = Steps(stage, pauses=5)
+    steps.suspect_loss()
     said = await steps.run()
     assert said == ["open", "open", "open", "work", "work", "work", "finish"]
-    assert steps.doubts == [True, True, True]
+    assert steps.worker.suspected == [True, True, True]
     assert steps.pauses == [0.0, 0.05, 0.05, 2.0, 2.0]
-    steps._stopping, steps._left = False, 2
-    steps._stale = True
+    stage.moved.append("work")
+    steps._finishing, steps.left = False, 3
     await steps.run()
-    assert steps.doubts == [True, True, True, False]
+    assert steps.worker.suspected == [True, True, True, False]
 
 
 async def test_a_doubt_that_comes_at_the_end_is_looked_into_before_it() -> None:
     """What would be stored may not follow what Redis has."""
     steps = Steps(Stage(), pauses=1)
-    steps.doubt()
+    steps.suspect_loss()
     assert await steps.run() == ["open", "work", "finish"]
 
 
@@ -231,17 +244,17 @@ def test_a_task_has_room_for_sixteen_batches(waiting: int) -> None:
     steps = Steps(Stage())
     for offset in range(waiting):
         steps.put(batch(5 + offset))
-    assert steps.has_room == (waiting < 16)
-    steps.clear()
-    assert steps.has_room
+    assert steps.has_capacity == (waiting < 16)
+    steps._inbox.clear()
+    assert steps.has_capacity
 
 
 def test_a_task_that_doubts_has_no_room() -> None:
     """What is read before the state is known would be void."""
     steps = Steps(Stage())
-    assert steps.has_room
-    steps.doubt()
-    assert not steps.has_room
+    assert steps.has_capacity
+    steps.suspect_loss()
+    assert not steps.has_capacity
 
 
 async def test_a_task_that_ends_takes_nothing_more() -> None:
@@ -249,7 +262,7 @@ async def test_a_task_that_ends_takes_nothing_more() -> None:
     steps = Steps(Stage())
     await steps.finish()
     steps.put(batch(5))
-    assert not steps.has_room
+    assert not steps.has_capacity
     assert not steps._inbox
 
 
@@ -267,10 +280,10 @@ async def test_any_other_error_ends_the_task_and_is_told(
     steps = Steps(stage)
     steps.put(batch(5))
     assert await steps.run() == []
-    assert (steps.failed, steps.took) == ([error], [])
+    assert (steps.worker.failures, steps.last_applied) == ([error], {})
 
 
-@pytest.mark.parametrize("wake", ["put", "doubt", "finish"])
+@pytest.mark.parametrize("wake", ["put", "suspect", "finish"])
 async def test_a_task_is_woken_by_what_comes_in(wake: str) -> None:
     """Long before it would look by itself."""
     stage = Stage()
@@ -281,12 +294,12 @@ async def test_a_task_is_woken_by_what_comes_in(wake: str) -> None:
     if wake == "put":
         steps.put(batch(5))
         await stage.until("apply")
-    elif wake == "doubt":
-        steps.doubt()
+    elif wake == "suspect":
+        steps.suspect_loss()
         await stage.until("open")
     await steps.finish()
     assert time.monotonic() - began_at < 1.5
-    assert (stage.said[-1], steps.failed) == ("finish", [])
+    assert (stage.said[-1], steps.worker.failures) == ("finish", [])
 
 
 async def test_a_task_works_by_itself_where_nothing_wakes_it() -> None:
@@ -299,7 +312,7 @@ async def test_a_task_works_by_itself_where_nothing_wakes_it() -> None:
         await stage.until("work")
     assert time.monotonic() - began_at >= 0.1
     await steps.finish()
-    assert steps.failed == []
+    assert steps.worker.failures == []
 
 
 async def test_a_task_that_is_dropped_before_it_began_closes_its_stage() -> None:
@@ -308,5 +321,5 @@ async def test_a_task_that_is_dropped_before_it_began_closes_its_stage() -> None
     steps = Steps(stage)
     steps.put(batch(5))
     await steps.drop()
-    assert (stage.closed, stage.said, len(steps._inbox)) == (1, [], 0)
-    assert not steps.has_room
+    assert (stage.ended, stage.said, len(steps._inbox)) == (["closed"], [], 0)
+    assert not steps.has_capacity
