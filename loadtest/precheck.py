@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from loadtest.replay import Router
-from streamapp.cli.terminal.console import visible
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event import EventReader
 from streamapp.errors import BadEventError, StreamappError
 from streamapp.eventlog import LoggedEvent
+from streamapp.printable import visible
 
 _SHOWN = 3
 """Reasons that a message names; the most frequent ones."""

@@ -72,7 +72,11 @@ class Lists:
         return list(chain.from_iterable(parts))
 
     async def extend(self, kind: str, expire_at: Mapping[str, int]) -> list[str]:
-        """Set when lists expire, by name; return the names of lists that do not exist."""
+        """Let lists live until a Unix time in seconds, by name; no life gets shorter.
+
+        Returns:
+            The names of lists that do not exist.
+        """
         times = list(expire_at.items())
         parts = await asyncio.gather(*(self._extend(kind, some) for some in self._portions(times)))
         return list(chain.from_iterable(parts))

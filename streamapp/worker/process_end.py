@@ -7,6 +7,7 @@ from threading import Timer
 from typing import NoReturn
 
 from streamapp.errors import StreamappError, UnansweredError
+from streamapp.printable import visible
 
 logger = logging.getLogger(__name__)
 
@@ -14,10 +15,11 @@ logger = logging.getLogger(__name__)
 def end_process(error: BaseException) -> NoReturn:
     """End the process without acknowledging anything: what is not stored is read again.
 
-    A `StreamappError` is printed as one line, anything else is logged with its traceback.
+    A `StreamappError` is printed as one line without control characters, anything else is logged
+    with its traceback.
     """
     if isinstance(error, StreamappError):
-        sys.stderr.write(f"streamapp: {error}\n")
+        sys.stderr.write(f"streamapp: {visible(str(error))}\n")
     else:
         logger.critical("the worker stops", exc_info=error)
     logging.shutdown()

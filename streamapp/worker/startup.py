@@ -37,8 +37,8 @@ async def check_servers(settings: Settings, redis: Redis) -> None:
     Raises:
         StreamappError: Kafka or Redis cannot be reached or used, or the state does not fit.
     """
-    async with opened(settings) as once:
-        check_policy(await read_masters(once))
+    async with opened(settings):
+        check_policy(await read_masters(redis))
     async with administration(settings) as admin:
         topics = await ensure_topics(admin, settings)
     # From here on the worker waits for conditions that pass, such as a Redis that is full.

@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from streamapp.errors import ConfigError, StreamappError
+from streamapp.printable import visible
 
 INTERRUPTED = 130
 
@@ -72,4 +73,4 @@ def _dash_hint(error: typer.TyperException) -> str:
 
 
 def _say(program: str, message: str) -> None:
-    sys.stderr.write(f"{program}: {' '.join(message.split())}\n")
+    sys.stderr.write(f"{program}: {visible(' '.join(message.split()))}\n")

@@ -10,8 +10,9 @@ from redis.asyncio import Redis
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.core.trending.popularity import Popular
 from streamapp.errors import StateError
+from streamapp.store.redis.refusals import readable
 from streamapp.store.redis.scan import hash_pages
-from streamapp.store.redis.scripts import Value, readable
+from streamapp.store.redis.scripts import Value
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 

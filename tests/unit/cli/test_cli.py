@@ -150,6 +150,7 @@ def test_a_server_that_is_not_there_is_wrong_configuration(
     [
         (ConfigError("a\nb"), 2, "streamapp: a b\n"),
         (StateError("gone"), 1, "streamapp: gone\n"),
+        (StateError("of \x1b[2J\x9b"), 1, "streamapp: of \\x1b[2J\\x9b\n"),
         (KeyboardInterrupt(), 130, ""),
         (typer.Exit(1), 1, ""),
         (
