@@ -48,7 +48,7 @@ def demo(
 
 
 def _open_shop(env: DemoEnv, cache: Path, began: float) -> Shop:
-    """Return the films, or a made-up shop where they cannot be had; the worker starts meanwhile."""
+    """Return the films, or a made-up shop without them; the worker starts meanwhile."""
     with progress() as begin:
         begin("starting the worker, reading the events")
         try:
@@ -69,7 +69,7 @@ def _open_shop(env: DemoEnv, cache: Path, began: float) -> Shop:
 
 
 async def _play(env: DemoEnv, shop: Shop) -> list[Path]:
-    """Show what the app makes of a shop; return the logs of all that was sent."""
+    """Show the lists of a shop; return the logs of all events that were sent."""
     async with acts_on(env) as acts:
         total, elapsed_s = len(shop.events), await acts.replay(shop.events)
         _say(f"{total:,} events of {shop.users:,} users on {len(shop.names):,} items: sent, "

@@ -195,7 +195,7 @@ def evaluate(
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report for people.")
     ] = None,
 ) -> None:
-    """Say how good the lists are: replay logs through the kernels, without servers."""
+    """Measure the quality of lists: replay logs through the kernels, without servers."""
     command = import_module("loadtest.evaluation.command")
     request = command.Request(
         protocol, files or [], test, lists or [], top, history_cap, cache or command.CACHE

@@ -1,4 +1,4 @@
-"""Results: what a scenario came to, for people, for programs and for the report."""
+"""Results: the outcome of a scenario, for people, for programs and for the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,15 +48,15 @@ class Plot:
 
 @dataclass(slots=True)
 class Result:
-    """What a scenario came to.
+    """The outcome of a scenario.
 
     Attributes:
         scenario: Its permanent id.
-        cases: One object for each case, as JSON has it; each has its permanent `id`.
+        cases: One object for each case, in JSON form; each has its permanent `id`.
         tables: For people.
         plots: For the report.
-        notes: What a reader must know about these figures.
-        faults: Why the run is invalid; empty where it counts.
+        notes: Limits of these figures that a reader must know.
+        faults: Reasons why the run is invalid; empty for a valid run.
     """
 
     scenario: str
@@ -67,7 +67,7 @@ class Result:
     faults: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a program reads."""
+        """Return the report for programs."""
         return {
             "scenario": self.scenario,
             "valid": not self.faults,
@@ -78,6 +78,6 @@ class Result:
 
 
 def as_json(results: Sequence[Result], about: dict[str, Any]) -> bytes:
-    """Return what a program reads: the machine and settings, and every scenario."""
+    """Return the report for programs: the machine and settings, and every scenario."""
     value = {**about, "scenarios": [result.as_dict() for result in results]}
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n"

@@ -164,7 +164,7 @@ def _unmatched(heads: Mapping[TP, Head | None], settings: Settings) -> bool:
 
 
 def _partitions(heads: Mapping[TP, Head | None], kind: type[H], topic: str) -> list[H | None]:
-    """Return the head of every partition of a topic; None where there is none yet."""
+    """Return the head of every partition of a topic; None if there is none yet."""
     return [
         head if isinstance(head, kind) else None for tp, head in heads.items() if tp.topic == topic
     ]

@@ -96,7 +96,7 @@ def user(
     *,
     as_json: ListJson = False,
 ) -> None:
-    """Show the list for a user, or what a page shows where there is none."""
+    """Show the list for a user, or the list that a page shows instead."""
     from streamapp.cli.show import show_list
 
     show_list("user", id_, as_json, category)

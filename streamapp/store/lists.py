@@ -82,7 +82,7 @@ class Lists:
         return list(chain.from_iterable(parts))
 
     async def get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
-        """Return the stored lists; b"" where there is none."""
+        """Return the stored lists; b"" if there is none."""
         parts = await asyncio.gather(
             *(self._get_many(kind, some) for some in self._portions(names))
         )

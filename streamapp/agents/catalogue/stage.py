@@ -142,7 +142,7 @@ class CatalogueStage:
     async def _compare(self, entries: Sequence[Entry]) -> _News:
         """Return what the entries change.
 
-        An unknown item may have been deleted and forgotten, so shards receive it in any case. A
+        An unknown item may have been deleted and forgotten, so shards always receive it. A
         product that is stored ahead of the position was sent to all shards before it was stored,
         so a comparison with it cannot lose a change.
         """

@@ -1,4 +1,4 @@
-"""The file that a command writes when its work is done: refused before the work begins."""
+"""The output file of a command: refused before the work begins."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
             check_target(tmp_path / name)
     check_target(tmp_path / "there")
     check_target(tmp_path / "new")
-    # Root may write everywhere, so what the system says of others is made up.
+    # Root may write everywhere, so the refusal for others is simulated.
     monkeypatch.setattr(os, "access", lambda *_: False)
     for name in ("there", "new"):
         with pytest.raises(ConfigError, match="may not be written"):

@@ -15,7 +15,7 @@ from streamapp.transport.connection import broker_addresses
 
 @pytest.fixture(autouse=True)
 def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    """Load anew in every test, away from any `.env` file."""
+    """Load the settings again in every test, away from any `.env` file."""
     monkeypatch.chdir(str(tmp_path))
     load_settings.cache_clear()
 
@@ -149,7 +149,7 @@ def test_a_log_level_is_read_in_any_case(monkeypatch: pytest.MonkeyPatch, level:
 def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A setting that nobody reads would be believed to work."""
+    """A setting that no code reads would be believed to work."""
     monkeypatch.setenv("STREAMAPP_HISTORYCAP", "5")
     with pytest.raises(ConfigError, match="did you mean STREAMAPP_HISTORY_CAP"):
         load_settings()
@@ -158,7 +158,7 @@ def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant(
 def test_lists_and_pairs_are_written_with_commas_or_as_json(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Both spellings mean the same."""
+    """Both forms mean the same."""
     monkeypatch.setenv("STREAMAPP_EVENT_TOPICS", "web, app")
     monkeypatch.setenv("STREAMAPP_EVENT_WEIGHTS", "click=1, purchase=4.5,add_to_cart=2")
     settings = load_settings()
@@ -170,13 +170,13 @@ def test_lists_and_pairs_are_written_with_commas_or_as_json(
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:
-    """What was validated stays valid."""
+    """A validated setting cannot become invalid."""
     with pytest.raises(ValidationError):
         Settings().top_n = 3  # type: ignore[misc]
 
 
 def test_an_alias_of_a_type_without_weight_stays_unknown() -> None:
-    """Leaving a type out of the weights means not to count it."""
+    """A type without a weight does not count."""
     rules = event_rules(Settings(event_weights={"click": 1.0}))
     assert rules.types["view"] == "click"
     assert "buy" not in rules.types
@@ -184,7 +184,7 @@ def test_an_alias_of_a_type_without_weight_stays_unknown() -> None:
 
 
 def test_a_cart_is_a_known_name_unless_an_alias_says_otherwise() -> None:
-    """Public logs call it so; it is not among the default aliases, which stored state carries."""
+    """Public logs use the name; it is not among the default aliases, which stored state carries."""
     assert event_rules(Settings(_env_file=None)).types["cart"] == "add_to_cart"
     named = Settings(_env_file=None, event_aliases={"cart": "click"})
     assert event_rules(named).types["cart"] == "click"
@@ -192,7 +192,7 @@ def test_a_cart_is_a_known_name_unless_an_alias_says_otherwise() -> None:
 
 @pytest.mark.parametrize("name", ["BOUGHT_TOGETHER", "BOUGHT_AFTER_VIEW"])
 def test_lists_of_what_is_bought_need_purchases(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Without a weight, a purchase is an event of unknown type, and nothing is ever bought."""
+    """Without a weight, a purchase is an event of unknown type, and no item is ever bought."""
     monkeypatch.setenv("STREAMAPP_EVENT_WEIGHTS", "click=1,add_to_cart=3")
     monkeypatch.setenv(f"STREAMAPP_{name}", "true")
     with pytest.raises(ConfigError, match=f"{name} needs the weight of a purchase"):
@@ -202,7 +202,7 @@ def test_lists_of_what_is_bought_need_purchases(monkeypatch: pytest.MonkeyPatch,
 def test_an_env_file_that_is_no_text_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """In one line, as any other impossible value."""
+    """In one line, as for any other impossible value."""
     (tmp_path / ".env").write_bytes(b"STREAMAPP_GROUP_ID=caf\xe9\n")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"\.env: byte 22 is not UTF-8"):
@@ -224,7 +224,7 @@ def test_an_env_file_may_say_more_than_settings(tmp_path: Path) -> None:
 
 
 def test_an_env_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line; root may read every file, so the refusal is made up."""
+    """In one line; root may read every file, so the refusal is simulated."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
         raise PermissionError(13, "Permission denied", ".env")
@@ -238,7 +238,7 @@ def test_an_env_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatc
 def test_what_is_said_of_a_url_holds_no_password(
     monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
-    """It ends up in logs; also one that is not quoted, which makes the URL impossible."""
+    """The URL ends up in logs; also an unquoted password, which makes the URL impossible."""
     monkeypatch.setenv("STREAMAPP_REDIS_URL", f"redis://user:{password}@host:99999/0")
     with pytest.raises(ConfigError) as caught:
         load_settings()

@@ -18,7 +18,7 @@ from streamapp.transport.producer import Outgoing, Producer
 
 
 def settings() -> Settings:
-    """Return the defaults, whatever a `.env` file says."""
+    """Return the defaults, without any `.env` file."""
     return Settings(_env_file=None)
 
 
@@ -28,7 +28,7 @@ def event(ts: float | None = 1.0, user: str = "u", kind: str | None = "click") -
 
 
 class Notes(Producer):
-    """Takes down what it is given, and takes its time to acknowledge."""
+    """Records what it sends, and takes time to acknowledge."""
 
     def __init__(self) -> None:
         super().__init__(settings())
@@ -38,7 +38,7 @@ class Notes(Producer):
         self.busy = 0
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
-        """Refuse to be called while a call is under way."""
+        """Refuse a call during another call."""
         assert self.busy == 0
         self.busy += 1
         await asyncio.sleep(0)
@@ -63,7 +63,7 @@ def test_a_rate_is_evenly_spaced() -> None:
 
 
 def test_a_speedup_follows_the_log_from_its_first_event() -> None:
-    """Ten times as fast; what is older than the event before it is due at once."""
+    """Ten times as fast; an event older than the previous one is due at once."""
     due = at_speedup(10)
     assert [due(place, event(ts)) for place, ts in enumerate([100, 101, 105, 90])] == [
         0, 0.1, 0.5, -1,
@@ -73,7 +73,7 @@ def test_a_speedup_follows_the_log_from_its_first_event() -> None:
 
 
 def test_without_an_option_the_replay_is_as_fast_as_possible() -> None:
-    """Which `--max` says in so many words."""
+    """`--max` is the explicit form."""
     assert choose(None, None, as_fast_as_possible=False) is at_once
     assert choose(None, None, as_fast_as_possible=True) is at_once
     assert choose(2.0, None, as_fast_as_possible=False)(1, event()) == 0.5
@@ -135,7 +135,7 @@ def test_a_record_leaves_out_what_the_event_leaves_out() -> None:
 
 
 async def test_every_partition_gets_its_events_in_order() -> None:
-    """More events than one bundle holds; users lie where Kafka's own clients would put them."""
+    """More events than one bundle holds; users are in the partitions that Kafka would choose."""
     events = [
         event(float(place), f"u{place % 50}", "purchase" if place % 7 == 0 else "click")
         for place in range(25_000)

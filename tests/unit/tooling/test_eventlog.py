@@ -51,7 +51,7 @@ def test_times_become_seconds(tmp_path: Path, text: str, ts: float) -> None:
 
 
 def test_json_lines_hold_events_arrays_and_envelopes(tmp_path: Path) -> None:
-    """Whatever a tracker may send in one record; unknown fields are ignored."""
+    """Anything that a tracker may send in one record; unknown fields are ignored."""
     log = tmp_path / "log.ndjson"
     event = {"user_id": "u1", "item_id": 7, "type": "click", "ts": 1_700_000_000, "page": "x"}
     lines = [event, [event, event], {"events": [event]}, {"user_id": "u1"}, []]
@@ -62,7 +62,7 @@ def test_json_lines_hold_events_arrays_and_envelopes(tmp_path: Path) -> None:
 
 
 def test_orders_are_read_where_they_are_logged_whatever_they_are(tmp_path: Path) -> None:
-    """An empty column is no order; what a tracker sent as one is for the rules to judge."""
+    """An empty column is no order; the rules judge any other value."""
     log, lines = tmp_path / "log.csv", tmp_path / "log.jsonl"
     log.write_text("order_id,user_id,item_id,type,ts\n007,u1,a,buy,1\n,u1,a,buy,1\n")
     event = {"user_id": "u1", "item_id": "a", "ts": 1}
@@ -96,7 +96,7 @@ def test_a_time_is_read_alike_as_text_as_number_and_in_both_forms(tmp_path: Path
 
 
 def test_what_is_empty_is_left_out_in_both_forms(tmp_path: Path) -> None:
-    """Type, time, order and user; a visitor counts where no user is named."""
+    """Type, time, order and user; a visitor counts if no user is named."""
     log, lines = tmp_path / "log.csv", tmp_path / "log.jsonl"
     log.write_text("user_id,item_id,type,ts,order_id,anonymous_id\n,a, , ,,v\nu,a,,,,v\n")
     empty = {"item_id": "a", "type": " ", "ts": "", "order_id": None, "anonymous_id": "v"}
@@ -121,7 +121,7 @@ def test_integers_of_any_size_and_titles_cut_in_a_letter_are_read(tmp_path: Path
 def test_an_order_is_an_event_for_each_item_and_a_line_without_one_is_for_the_rules(
     tmp_path: Path,
 ) -> None:
-    """Of a giant order as many items as count."""
+    """As many items of a giant order as count."""
     log = tmp_path / "log.jsonl"
     items = [{"item_id": "a"}, {}, {"item_id": 2**70}, {"item_id": "a"}]
     order = {"user_id": "u", "type": "purchase", "ts": 1, "order_id": "o"}
@@ -171,7 +171,7 @@ def test_files_follow_each_other_compressed_or_not(tmp_path: Path) -> None:
 def test_a_malformed_line_is_named(
     tmp_path: Path, name: str, content: str, line: int, hint: str
 ) -> None:
-    """One line of text: the file, the line and what is wrong with it."""
+    """One line of text: the file, the line and the fault."""
     log = tmp_path / name
     log.write_text(content)
 
@@ -203,7 +203,7 @@ def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_log_is_named(
     tmp_path: Path, name: str, content: bytes | None, hint: str
 ) -> None:
-    """Missing, cut off, or of a kind that is not read."""
+    """Missing, cut off, or of an unknown kind."""
     log = tmp_path / name
     if content is not None:
         log.write_bytes(content)

@@ -1,4 +1,4 @@
-"""What the consumer does when partitions are assigned, and in which order."""
+"""The consumer's actions when partitions are assigned, and their order."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -14,23 +14,23 @@ HERE = TP("log", 0)
 
 
 class Owner:
-    """Notes what it is told."""
+    """Records its calls."""
 
     def __init__(self, told: list[str]) -> None:
         self.told = told
 
     async def drop(self) -> None:
-        """Note it."""
+        """Record the call."""
         self.told.append("drop")
 
     async def open(self, offsets: dict[TP, Offsets]) -> dict[TP, int]:
-        """Note it; begin at 7."""
+        """Record the call; begin at 7."""
         self.told.append(f"open, committed {offsets[HERE].committed}")
         return {HERE: 7}
 
 
 async def test_nobody_is_at_work_while_reading_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faust goes to what is committed first: whoever still worked would be given that again."""
+    """Faust seeks to the committed offset first: a worker that still ran would get it again."""
     told: list[str] = []
 
     class Here(Consumer):

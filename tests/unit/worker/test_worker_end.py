@@ -1,4 +1,4 @@
-"""A worker that has stored everything ends, whatever its threads wait for."""
+"""A worker that has stored everything ends, even if its threads wait."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ worker.run_worker()
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_a_thread_that_waits_for_ever_does_not_keep_the_process(code: int) -> None:
-    """The exit code is that of the worker, and what it printed is there."""
+    """The exit code is that of the worker, and its output is complete."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(code=code)],
         capture_output=True, text=True, timeout=60, check=False,
