@@ -28,7 +28,7 @@ class _Sent:
 
 
 class _Verdict:
-    """Takes what a reader says of one event."""
+    """Takes the outcome of one event."""
 
     def __init__(self) -> None:
         self.counts = False

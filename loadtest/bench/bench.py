@@ -24,7 +24,7 @@ class Bench:
         repeats: Runs of a case; the median counts.
         slow_events: First events of the log that slow competitors work on.
         events_per_record: Events of one Kafka record.
-        partitions: Of every topic.
+        partitions: Partitions of every topic.
         freshness_s: How old a list of a periodic rebuild may be.
         duration_s: How long load is kept up at a rate.
         rates: Events a second of `latency` and `hot`, as shares of what `throughput` measured,

@@ -44,7 +44,7 @@ def run_scenarios(
 
     Args:
         names: Names of scenarios; all if none is given.
-        options: Of the benchmark, by the names of `Bench`.
+        options: Options of the benchmark, by the names of `Bench`.
         json_file: File of the report for programs, if any.
         html_file: File of the report for people, if any.
 

@@ -48,7 +48,7 @@ def spread(
         beside: The item of the users' first events; with `shared` they buy it.
         shared: Whether the probes are looked for in the list of `beside`. Their ids fall and sort
             before those of all others, so the newest comes first among equal scores.
-        seed: Of the moments.
+        seed: Seed of the moments.
     """
     chance = Random(seed)  # noqa: S311 - moments, no secrets
     kind = "purchase" if shared else "click"

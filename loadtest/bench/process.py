@@ -24,7 +24,7 @@ class Process:
     """`python -m MODULE`, in a folder, with its log in a file there.
 
     Attributes:
-        name: What people call it.
+        name: Name for people.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ def as_html(results: Sequence[Result], about: dict[str, Any], what: str = "bench
     """Return a self-contained page.
 
     Args:
-        results: Of the scenarios.
+        results: Results of the scenarios.
         about: The machine, versions and options.
         what: The subject of the report; that of a benchmark begins with its limits.
     """

@@ -15,7 +15,7 @@ class Table:
     """A table for people.
 
     Attributes:
-        title: What it shows.
+        title: Its title.
         columns: Names, with their units.
         rows: Numbers and short texts.
     """
@@ -30,9 +30,9 @@ class Plot:
     """A plot of one or more series.
 
     Attributes:
-        title: What it shows.
-        x_label: What is to the right, with its unit.
-        y_label: What is upward, with its unit.
+        title: Its title.
+        x_label: The horizontal axis, with its unit.
+        y_label: The vertical axis, with its unit.
         series: The points.
         log_x: Whether x rises by factors.
         log_y: Whether y rises by factors.

@@ -27,7 +27,7 @@ class Shop:
         events: Number of events.
         users: Number of users, each equally likely.
         items: Number of items.
-        exponent: Of Zipf's law: the item of rank k is chosen with a chance of 1 / k**exponent.
+        exponent: Exponent of Zipf's law: the item of rank k has a chance of 1 / k**exponent.
         seed: Seed of the generator.
     """
 

@@ -34,7 +34,7 @@ class Sample:
 
     Attributes:
         at_s: When, on the monotonic clock.
-        positions: Of the event topics', the interactions' and the deltas' partitions.
+        positions: Positions of the partitions of event topics, interactions and deltas.
         applied: Interactions whose effect is in the state.
         pending: Whether a list waits to be published.
         cpu_s: CPU seconds of the workers.

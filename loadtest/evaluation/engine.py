@@ -55,8 +55,8 @@ class Counts(NamedTuple):
     """The counts behind lists, as of some moment.
 
     Attributes:
-        rows: Of all items.
-        norms: Of all items.
+        rows: The rows of all items.
+        norms: The norms of all items.
         registry: Gives the numbers of items.
     """
 

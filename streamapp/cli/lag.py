@@ -33,7 +33,7 @@ H = TypeVar("H", bound=Head)
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far the app is, and what it still has to do.
+    """The progress of the app, and its remaining work.
 
     Attributes:
         heads: The head of the slot of each partition; None if there is none yet.

@@ -73,7 +73,7 @@ def item(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson
 def bought_together(
     id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False
 ) -> None:
-    """Show what is bought together with an item."""
+    """Show the items bought together with an item."""
     from streamapp.cli.show import show_list
 
     show_list("bought_together", id_, as_json)
@@ -83,7 +83,7 @@ def bought_together(
 def bought_after_view(
     id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False
 ) -> None:
-    """Show what those buy who look at an item."""
+    """Show the items that viewers of an item buy."""
     from streamapp.cli.show import show_list
 
     show_list("bought_after_view", id_, as_json)
@@ -104,7 +104,7 @@ def user(
 
 @show.command()
 def trending(category: Category = "", *, as_json: ListJson = False) -> None:
-    """Show what is popular now."""
+    """Show the items that are popular now."""
     from streamapp.cli.show import show_list
 
     show_list("trending", category, as_json)

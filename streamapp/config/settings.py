@@ -1,4 +1,4 @@
-"""The schema of the settings: names, types, bounds, defaults, and what each one means.
+"""The schema of the settings: names, types, bounds, defaults and descriptions.
 
 `docs/settings.md` is made from the docstrings of the fields.
 """

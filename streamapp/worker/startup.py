@@ -1,4 +1,4 @@
-"""What a worker checks and prepares before it joins the consumer group."""
+"""Checks and preparations of a worker before it joins the consumer group."""
 
 import gc
 import logging
@@ -31,7 +31,7 @@ async def check_servers(settings: Settings, redis: Redis) -> None:
     """Check Kafka and Redis, make missing topics, and compare the state with the settings.
 
     Args:
-        settings: What the operator set.
+        settings: The settings.
         redis: The worker's client, which waits for a Redis that does not answer.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Watchdogs: what a running worker checks every few seconds, beside the stages.
+"""Watchdogs: the checks of a running worker every few seconds, beside the stages.
 
 Each is a coroutine that ends with the worker's service. `fail` ends the process.
 """

@@ -99,11 +99,11 @@ VISITS = [
     for bought, items in ((False, seen), (True, bought_items))
     for item in items
 ]
-"""b was bought by both who bought something, and c by one; all users looked at a."""
+"""b was bought by both who bought something, and c by one; all users viewed a."""
 
 
 def bought_after_view(lists: dict[str, bytes | None], hidden: frozenset[str]) -> Comparison:
-    """Compare what is bought after views, with these lists replaced; no user looked at x."""
+    """Compare lists of items bought after views, some replaced; no user viewed x."""
     counts = counts_of(VISITS, 100, oracle.bought_after_view)
     true = oracle.lists(VISITS, 100, 3, hidden=hidden, pairs=oracle.bought_after_view)
     standing: list[bytes | None] = [

@@ -59,7 +59,7 @@ def test_a_file_is_replaced_only_when_all_of_the_new_one_is_written(tmp_path: Pa
 
 
 def test_a_link_and_the_mode_of_a_file_outlive_the_new_content(tmp_path: Path) -> None:
-    """What the operator set up stays so."""
+    """The operator's own set-up stays."""
     file, link = tmp_path / "report", tmp_path / "latest"
     file.write_bytes(b"yesterday")
     file.chmod(0o640)

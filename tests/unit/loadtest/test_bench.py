@@ -177,7 +177,7 @@ def test_a_probe_is_seen_once_when_its_item_has_a_list() -> None:
 
 
 def test_a_probe_is_seen_when_the_shared_list_names_it() -> None:
-    """One list is looked at for all of them."""
+    """One list is read for all of them."""
     sightings = Sightings({"a": 1.0, "b": 1.5}, "hot")
     assert sightings.wanted(2.0) == ["hot"]
     sightings.look("a", b'{"items":[]}', 2.0)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from streamapp.transport import consumer as room
+from streamapp.transport import consumer
 from streamapp.transport.consumer import Consumer
 from streamapp.transport.records import Offsets
 
@@ -50,6 +50,6 @@ async def test_nobody_is_at_work_while_reading_moves(monkeypatch: pytest.MonkeyP
     async def read_offsets(_: Any, __: Any, committed: dict[TP, int]) -> dict[TP, Offsets]:
         return {HERE: Offsets(0, 9, committed[HERE])}
 
-    monkeypatch.setattr(room, "read_offsets", read_offsets)
+    monkeypatch.setattr(consumer, "read_offsets", read_offsets)
     await Here().perform_seek()
     assert told == ["drop", "seek to what is committed", "open, committed 3", "seek to 7"]

@@ -35,7 +35,7 @@ class Broker:
     """In place of a producer: it acknowledges a batch when the test says so.
 
     Attributes:
-        batches: The acknowledgements of what was sent.
+        batches: The acknowledgements of the sent batches.
     """
 
     def __init__(self) -> None:
