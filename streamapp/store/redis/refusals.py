@@ -1,5 +1,6 @@
 """What an error of Redis means for a worker: one table, by the code that a reply begins with."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -68,6 +69,11 @@ _BY_TYPE: dict[type[Exception], Meaning] = {
     ClusterError: Meaning.PASSES,  # redis-py was sent around while a slot moved
 }
 """Errors without a code; redis-py raises them itself."""
+
+
+_IN_A_PIPELINE = " of pipeline caused error: "
+_TUPLE = re.compile(r"""\A\((['"])(.*)\1,\)\Z""", re.DOTALL)
+"""How redis-py shows a reply to a call of a pipeline: behind the call, as a tuple or as it is."""
 
 
 def meaning_of(error: Exception) -> Meaning:
@@ -166,8 +172,8 @@ def _shown(key: object) -> str:
 def _reply(error: Exception) -> tuple[str, str]:
     """Return code and text of a reply; redis-py cuts off those codes that it knows."""
     text = str(error)
-    if " of pipeline caused error: " in text:
-        text = text.rpartition(" of pipeline caused error: ")[2]
+    if _IN_A_PIPELINE in text:
+        text = _TUPLE.sub(r"\2", text.rpartition(_IN_A_PIPELINE)[2])
     if code := getattr(error, "status_code", None):
         return str(code), text
     code, _, rest = text.partition(" ")

@@ -1,7 +1,10 @@
 """What replies of Redis mean: those that pass, a right that is missing, and damaged state."""
 
+from unittest.mock import Mock
+
 import pytest
 from redis._parsers.base import BaseParser
+from redis.asyncio.client import Pipeline
 from redis.exceptions import AuthenticationError, ClusterError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -54,6 +57,13 @@ def in_a_pipeline(reply: str) -> Exception:
     return error
 
 
+def in_an_asynchronous_pipeline(reply: str) -> Exception:
+    """Return the error that redis-py makes where it does not block."""
+    error = parsed(reply)
+    Pipeline.annotate_exception(Mock(), error, 1, ("GET", "WRONGTYPE"))
+    return error
+
+
 CASES = [
     (reply, meaning)
     for replies, meaning in [
@@ -66,7 +76,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("made", [parsed, in_a_pipeline])
+@pytest.mark.parametrize("made", [parsed, in_a_pipeline, in_an_asynchronous_pipeline])
 @pytest.mark.parametrize(("reply", "meaning"), CASES)
 def test_a_reply_means_one_thing_alone_and_in_a_pipeline(
     made: type[Exception], reply: str, meaning: Meaning
