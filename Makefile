@@ -22,7 +22,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lint types test test-ci test-kafka test-speed test-docker test-full chaos demo bench clean
+.PHONY: help setup lint types test test-ci test-kafka test-speed test-docker test-full chaos mutants \
+	demo bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +78,12 @@ test-full: $(VENV)/.tests $(VENV)/.warm ## Run everything on every backend there
 chaos: $(VENV)/.tests $(VENV)/.warm ## Random faults under load, by SEED, for MINUTES, on LANE (embedded, kafka)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --lane $(LANE) $(ARGS)
 
+# How many mutants of the code the quick tests are tried on; those of a SEED are the same again.
+COUNT ?= 200
+
+mutants: $(VENV)/.mutants ## Break COUNT lines, drawn by SEED, and see whether the quick tests notice
+	$(BIN)/python -m tests.mutants --seed $(SEED) --count $(COUNT) $(ARGS)
+
 demo: $(VENV)/.warm ## Replay real events through the app and show its lists
 	$(BIN)/python -m demo
 
@@ -113,6 +120,10 @@ $(VENV)/.tests: $(VENV)/.pip
 
 $(VENV)/.lint: $(VENV)/.pip
 	$(BIN)/pip install --quiet --no-compile --group lint
+	@touch $@
+
+$(VENV)/.mutants: $(VENV)/.tests $(VENV)/.warm
+	$(BIN)/pip install --quiet --no-compile --group mutants
 	@touch $@
 
 # Quix Streams holds back versions of pydantic; the app and its checks work with those too.

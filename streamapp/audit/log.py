@@ -44,7 +44,7 @@ class LogInteractions:
 
     @property
     def newest_ts(self) -> float:
-        """Newest event time in seconds, also of what was left out; -inf without any."""
+        """Newest event time in seconds, also of events that were left out; -inf without any."""
         return max(float(self.ts.max(initial=-np.inf)), self.newest_elsewhere)
 
     def paired(self) -> "LogInteractions":

@@ -1,4 +1,4 @@
-"""The schema of the settings: names, types, bounds, defaults, and what each one means.
+"""The schema of the settings: names, types, bounds, defaults and descriptions.
 
 `docs/settings.md` is made from the docstrings of the fields.
 """
@@ -18,6 +18,7 @@ from streamapp.config.setting_types import (
     Ids,
     KeyPrefix,
     Labels,
+    LogLevel,
     RedisUrl,
     Seconds,
     TopicName,
@@ -180,8 +181,8 @@ class Settings(BaseSettings):
     failpoint: str = Field("", pattern=rf"^(({'|'.join(EVERY_NAME)}):[1-9][0-9]*(:stop|:raise)?)?$")
     """For tests only: `name:n` kills the worker when it reaches the failpoint for the n-th time;
     `name:n:stop` makes it sleep there, `name:n:raise` fail."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Lowest level of the lines that the worker logs."""
+    log_level: LogLevel = "info"
+    """Lowest level of the lines that the worker logs: `debug`, `info`, `warning` or `error`."""
 
     @model_validator(mode="after")
     def _fit_each_other(self) -> Self:

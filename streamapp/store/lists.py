@@ -72,13 +72,17 @@ class Lists:
         return list(chain.from_iterable(parts))
 
     async def extend(self, kind: str, expire_at: Mapping[str, int]) -> list[str]:
-        """Set when lists expire, by name; return the names of lists that do not exist."""
+        """Let lists live until a Unix time in seconds, by name; no life gets shorter.
+
+        Returns:
+            The names of lists that do not exist.
+        """
         times = list(expire_at.items())
         parts = await asyncio.gather(*(self._extend(kind, some) for some in self._portions(times)))
         return list(chain.from_iterable(parts))
 
     async def get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
-        """Return the stored lists; b"" where there is none."""
+        """Return the stored lists; b"" if there is none."""
         parts = await asyncio.gather(
             *(self._get_many(kind, some) for some in self._portions(names))
         )

@@ -61,7 +61,7 @@ async def read_heads(
 
 
 def positions_text(heads: Iterable[Head | None]) -> str:
-    """Return the positions of heads; nothing where there is no head."""
+    """Return the positions of heads; an empty text for a missing head."""
     return ",".join("" if head is None else str(head.position) for head in heads)
 
 

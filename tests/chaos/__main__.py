@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from streamapp.cli.terminal.console import print_json, print_table, progress
+from streamapp.cli.terminal.outcome import HELP
 from streamapp.cli.terminal.outcome import run as run_command
 from streamapp.errors import ConfigError
 from tests.chaos.journal import Entry
@@ -23,7 +24,12 @@ from tests.chaos.run import Outcome, carry_out
 from tests.chaos.schedule import BACKENDS, plan
 from tests.servers.backend import BackendError
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=HELP,
+)
 
 
 @app.command()

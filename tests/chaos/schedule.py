@@ -25,7 +25,7 @@ _MOST_HITS = 25
 """Most times that a failpoint is passed before it acts."""
 
 _ACTIONS = ("", ":raise")
-"""What a failpoint does: the process is killed there, or fails."""
+"""The actions of a failpoint: the process is killed there, or fails."""
 
 _WEIGHTS = {
     "kill": 4,
@@ -102,7 +102,7 @@ class Plan:
     """One run.
 
     Attributes:
-        seed: What all of it comes from.
+        seed: Seed of all random choices.
         backend: Name of the backend.
         duration_s: How long events come in.
         events_per_s: Events per second.

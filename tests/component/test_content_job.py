@@ -56,7 +56,7 @@ class Shop:
             refresh_interval=1e-6,
         )
         self.position = [0] * SHARDS
-        self.fences = [AppliedOffsets() for _ in range(SHARDS)]
+        self.applied_offsets = [AppliedOffsets() for _ in range(SHARDS)]
         self.content = [Content() for _ in range(SHARDS)]
 
     async def begin(self) -> None:
@@ -114,7 +114,7 @@ class Shop:
         """Let shards apply and store the messages."""
         taken, self.taken = self.taken, []
         for shard, matches in taken:
-            assert matches.admit(self.fences[shard])
+            assert matches.admit(self.applied_offsets[shard])
             self.content[shard].apply(matches, self.position[shard], Registry())
             self.position[shard] += 1
         for shard, slot in enumerate(map(self.slot, map(rows_tag, range(SHARDS)))):
@@ -123,7 +123,7 @@ class Shop:
             fields = self.content[shard].packed_changes()
             await ContentLists(slot).put(self.position[shard], fields)
             await slot.commit(
-                head.position, Head(self.position[shard], self.fences[shard].as_dict())
+                head.position, Head(self.position[shard], self.applied_offsets[shard].as_dict())
             )
 
     async def held(self) -> dict[str, list[str]]:

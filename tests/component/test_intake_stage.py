@@ -114,7 +114,7 @@ async def test_a_position_that_somebody_else_moved_is_found(
         await again.verify()
 
 
-async def test_nothing_of_before_moves_a_position_that_was_read_anew(
+async def test_no_earlier_move_changes_a_position_that_was_read_again(
     intake: IntakeStage, redis: Redis, gate: Gate
 ) -> None:
     """The error of one partition is raised when no other move is still running."""

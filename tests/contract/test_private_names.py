@@ -102,7 +102,7 @@ async def test_the_bookkeeping_of_acknowledgements_has_the_names_it_had(
     assert not consumer.can_resume_flow.is_set()
 
 
-async def test_what_is_committed_is_the_fence_and_not_what_was_acknowledged(
+async def test_what_is_committed_is_the_position_and_not_what_was_acknowledged(
     app: WorkerApp, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Acknowledged offsets, gaps included, never move the commit."""

@@ -70,7 +70,7 @@ def hidden_after(records: Iterable[Sent]) -> set[str]:
 
 
 def right(deployment: Deployment, acts: Sequence[object], records: Iterable[Sent]) -> None:
-    """Check that all is exact, that shards hide what they should, and that no list shows it.
+    """Check that all is exact, that shards hide the right items, and that no list shows them.
 
     The audit compares the trending items of each category as well.
     """
@@ -133,7 +133,7 @@ def test_items_come_and_go_while_workers_are_killed_and_join(deployment: Deploym
 def test_an_older_state_is_restored_and_the_catalogue_is_read_on_from_there(
     apart: Deployment, node: RedisNode
 ) -> None:
-    """Items that had come or gone since come and go again, with a `seq` above what was sent."""
+    """Items that had come or gone since come and go again, with a `seq` above the sent one."""
     with_catalogue(apart)
     backup = node.folder / "backup"
     acts, records = list(synthetic(seed=53, events=300)), turns(seed=53, count=40)

@@ -33,7 +33,7 @@ def line() -> Iterator[Proxy]:
 def distant(servers: Servers, line: Proxy, tmp_path: Path) -> Iterator[Deployment]:
     """A deployment whose broker is reached through the proxy only."""
     if servers.backend != "embedded":
-        pytest.skip("only the embedded broker is told to advertise the proxy")
+        pytest.skip("only the embedded broker can advertise the proxy")
     with ProxiedTansu(line) as broker:
         mine = Deployment(Servers(servers.backend, broker, servers.redis), tmp_path)
         mine.env["STREAMAPP_PARTITIONS"] = "2"

@@ -1,4 +1,4 @@
-"""The broker is killed and stays away: the log says what the worker waits for, and stays short."""
+"""The broker is killed and stays away: the log names the cause of the wait, and stays short."""
 
 import pytest
 

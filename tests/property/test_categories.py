@@ -38,7 +38,7 @@ class Slot:
     def __init__(self) -> None:
         self.position = 0
         self.ids: list[str] = []
-        self.fences: dict[str, int] = {}
+        self.applied_offsets: dict[str, int] = {}
         self.tops: dict[str, tuple[int, CategoryTop]] = {}
         self.touched: dict[str, int] = {}
         self.records: dict[str, dict[int, bytes]] = {name: {} for name in TYPES}
@@ -56,7 +56,7 @@ class Slot:
         hidden.reserve(len(registry))
         return Shard(
             number, shards, Rule(top_n), "g", self.position, registry, ItemCounts.unpack(),
-            AppliedOffsets(self.fences),
+            AppliedOffsets(self.applied_offsets),
             Popularity.unpack(packed["popularity"], top_n, registry, hidden.mask),
             hidden,
             Categories(
@@ -91,7 +91,7 @@ class Slot:
 
     def _commit(self, shard: Shard) -> None:
         self.position, self.ids = shard.position, list(shard.registry.ids)
-        self.fences = shard.applied_offsets.as_dict()
+        self.applied_offsets = shard.applied_offsets.as_dict()
 
 
 class Lists:

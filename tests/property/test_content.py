@@ -91,8 +91,8 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
         Matches("g", number, [(item, by_text(some)) for item, some in one.items()])
         for number, one in enumerate(log)
     ]
-    fence = data.draw(st.integers(0, len(log)))
-    ahead = data.draw(st.integers(fence, len(log)))
+    stored_at = data.draw(st.integers(0, len(log)))
+    ahead = data.draw(st.integers(stored_at, len(log)))
     store, before, registry = dict[str, bytes](), Content(), Registry()
 
     def put(pairs: list[tuple[str, bytes]]) -> None:
@@ -101,11 +101,11 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
             if not packed:
                 del store[item]
 
-    for offset in range(fence):
+    for offset in range(stored_at):
         before.apply(messages[offset], offset, registry)
     put(before.packed_changes())
     then, ids = shown(before), list(registry.ids)
-    for offset in range(fence, ahead):
+    for offset in range(stored_at, ahead):
         before.apply(messages[offset], offset, registry)
     some = before.packed_changes()
     first = data.draw(st.integers(0, len(some)))
@@ -113,9 +113,9 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     for offset in range(ahead, len(log)):
         before.apply(messages[offset], offset, registry)
 
-    after, again = Content(dict(store), ahead if first else fence), Registry(ids)
+    after, again = Content(dict(store), ahead if first else stored_at), Registry(ids)
     concerned: set[str] = set()
-    for offset in range(fence, len(log)):
+    for offset in range(stored_at, len(log)):
         numbers = after.apply(messages[offset], offset, again)
         concerned |= {again.ids[number] for number in numbers.tolist()}
         if data.draw(st.booleans()):

@@ -29,7 +29,7 @@ def years(draw: st.DrawFn) -> list[Act]:
     """Draw acts of a few users on a few items, over ten years, early and late, some at one time."""
     users = draw(st.lists(ids, min_size=1, max_size=4, unique=True))
     items = draw(st.lists(ids, min_size=1, max_size=6, unique=True))
-    ages = st.one_of(
+    distances = st.one_of(
         st.floats(0, 10 * YEAR_S), st.integers(0, 40).map(lambda hours: hours * 3_600.0)
     )
     act = st.builds(
@@ -37,7 +37,7 @@ def years(draw: st.DrawFn) -> list[Act]:
         user=st.sampled_from(users),
         item=st.sampled_from(items),
         weight=st.sampled_from([*WEIGHTS, 0.1]),
-        ts=ages.map(lambda age: START + age),
+        ts=distances.map(lambda seconds: START + seconds),
     )
     return draw(st.lists(act, min_size=1, max_size=40))
 
@@ -111,8 +111,8 @@ def test_who_is_forgotten_leaves_nothing(
         assert (shard.norms.sum_sq[held] >= 1).all()
         assert not shard.norms.sum_sq[~held].any()
         packed = b"".join(one for _, one in shard.norms.packed_changes(shard.position))
-        aged = np.frombuffer(packed, DECAYED_NORM)
-        assert not aged["sum_sq"][aged["users"] == 0].any()
+        norms = np.frombuffer(packed, DECAYED_NORM)
+        assert not norms["sum_sq"][norms["users"] == 0].any()
 
 
 @given(st.data(), years(), st.integers(1, 4), st.sampled_from(HALF_LIVES_S))
@@ -124,12 +124,12 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     pipeline = Pipeline(1, cap, Rule(100), decay=decay)
     for part in data.draw(portions(acts)):
         pipeline.take(part)
-    fence = data.draw(st.integers(0, len(pipeline.log[0])))
-    whole = pipeline.store_at(0, fence)
+    stored_at = data.draw(st.integers(0, len(pipeline.log[0])))
+    whole = pipeline.store_at(0, stored_at)
     shard = pipeline.rows[0]
-    names, fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
-    stored = dict(shard.norms.packed_changes(fence))
-    ahead = data.draw(st.integers(fence, len(whole)))
+    names, applied_offsets = list(shard.registry.ids), shard.applied_offsets.as_dict()
+    stored = dict(shard.norms.packed_changes(stored_at))
+    ahead = data.draw(st.integers(stored_at, len(whole)))
     pipeline.log[0] = whole[:ahead]
     pipeline.drain(0)
     pipeline.store(0, forget=False)
@@ -137,11 +137,11 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     stored |= dict(changes[: data.draw(st.integers(0, len(changes)))])
 
     reborn = Pipeline(1, cap, Rule(100), decay=decay)
-    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
+    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], stored_at
     packed = b"".join(stored[number] for number in range(len(stored)))
     counts = ItemCounts.unpack(packed, decayed=True)
     reborn.rows[0] = Shard(
-        0, 1, Rule(100), "g", fence, Registry(names), counts, AppliedOffsets(fences)
+        0, 1, Rule(100), "g", stored_at, Registry(names), counts, AppliedOffsets(applied_offsets)
     )
     reborn.load(0, np.array([row for row in pipeline.stored[0] if row < len(names)], np.int32))
     shard = reborn.rows[0]

@@ -23,7 +23,7 @@ def check(pipeline: Pipeline, acts: list[Act]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.data(), streams(), st.integers(1, 6), st.integers(1, 3))
-def test_a_history_begins_anew_after_a_long_pause(
+def test_a_history_begins_again_after_a_long_pause(
     kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
     """At every prefix, also with late events and full histories."""

@@ -85,12 +85,12 @@ def test_what_is_stored_ahead_is_not_added_again(
     """A worker dies between its records and its position; the next one reads the deltas again."""
     before = Popularity(top_n=3)
     before.reserve(8)
-    fence = data.draw(st.integers(0, len(some)))
-    for offset, act in enumerate(some[:fence]):
+    stored_at = data.draw(st.integers(0, len(some)))
+    for offset, act in enumerate(some[:stored_at]):
         before.add(masses([act], half_life_s), offset, registry())
-    stored = dict(before.packed_changes(fence))
-    ahead = data.draw(st.integers(fence, len(some)))
-    for offset, act in enumerate(some[fence:ahead], fence):
+    stored = dict(before.packed_changes(stored_at))
+    ahead = data.draw(st.integers(stored_at, len(some)))
+    for offset, act in enumerate(some[stored_at:ahead], stored_at):
         before.add(masses([act], half_life_s), offset, registry())
     changes = before.packed_changes(ahead)
     stored |= dict(changes[: data.draw(st.integers(0, len(changes)))])
@@ -99,11 +99,11 @@ def test_what_is_stored_ahead_is_not_added_again(
         packed[number] = np.frombuffer(record, POPULARITY)[0]
 
     # The names of new items were to be stored with the position.
-    known = 1 + max((item for item, _, _ in some[:fence]), default=-1)
+    known = 1 + max((item for item, _, _ in some[:stored_at]), default=-1)
     after = Popularity.unpack(packed.tobytes(), 3, Registry(registry().ids[:known]))
     after.reserve(8)
-    after.newest_ts = START + max((ts for _, _, ts in some[:fence]), default=-math.inf)
-    for offset, act in enumerate(some[fence:], fence):
+    after.newest_ts = START + max((ts for _, _, ts in some[:stored_at]), default=-math.inf)
+    for offset, act in enumerate(some[stored_at:], stored_at):
         after.add(masses([act], half_life_s), offset, registry())
     check(after, some, half_life_s)
 

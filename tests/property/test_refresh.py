@@ -99,7 +99,7 @@ class Owner:
         hidden["hidden"] = shard.visibility.hidden[: len(hidden)]
         self.hidden = hidden.tobytes()
         self.content = dict(shard.content.lists)
-        self.ids, self.fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
+        self.ids, self.applied_offsets = list(shard.registry.ids), shard.applied_offsets.as_dict()
         self.position = shard.position
         self.pending = PendingLists.of(shard.lists.dirty, self.refresh.pending, None)
 
@@ -107,7 +107,7 @@ class Owner:
         """Start again from the stored state."""
         self.pipeline.rows[0] = Shard(
             0, 1, self.pipeline.rule, "g", self.position, Registry(self.ids),
-            ItemCounts.unpack(self.norms), AppliedOffsets(self.fences),
+            ItemCounts.unpack(self.norms), AppliedOffsets(self.applied_offsets),
             visibility=Visibility(self.hidden),
             content=Content(dict(self.content), self.position),
         )  # fmt: skip

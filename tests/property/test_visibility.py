@@ -36,16 +36,16 @@ def test_copies_and_other_cuts_of_the_same_changes_hide_the_same(
     some: list[tuple[str, bool]], data: st.DataObject
 ) -> None:
     """The next owner sends again with other cuts after a death; a late owner sends too."""
-    whole, fences = changes(some), AppliedOffsets()
+    whole, applied_offsets = changes(some), AppliedOffsets()
     registry, found = Registry(NAMES), Visibility()
     sent = 0
     for offset in range(data.draw(st.integers(1, 8))):
         start = data.draw(st.integers(0, sent))
         end = data.draw(st.integers(start, len(whole)))
         sent = max(sent, end)
-        news = CatalogueUpdate("g", 0, whole[start:end]).new_changes(fences)
+        news = CatalogueUpdate("g", 0, whole[start:end]).new_changes(applied_offsets)
         found.apply(news, offset, registry)
-    found.apply(CatalogueUpdate("g", 0, whole[sent:]).new_changes(fences), 99, registry)
+    found.apply(CatalogueUpdate("g", 0, whole[sent:]).new_changes(applied_offsets), 99, registry)
     found.reserve(ITEMS)
     assert hidden_of(found, registry) == dict.fromkeys(NAMES, False) | dict(some)
     assert found.count == found.hidden.sum()
@@ -57,14 +57,14 @@ def test_what_is_stored_ahead_is_right_in_the_end_and_all_that_may_differ_is_nam
 ) -> None:
     """A worker dies between its records and its position; the next one reads the notices again."""
     whole, registry, before = changes(some), Registry(NAMES), Visibility()
-    fence = data.draw(st.integers(0, len(whole)))
-    ahead = data.draw(st.integers(fence, len(whole)))
+    stored_at = data.draw(st.integers(0, len(whole)))
+    ahead = data.draw(st.integers(stored_at, len(whole)))
     before.reserve(ITEMS)
     packed = np.zeros(ITEMS, VISIBILITY)
-    for change in whole[:fence]:
+    for change in whole[:stored_at]:
         before.apply([change], change.offset, registry)
-    written, then = before.packed_changes(fence), before.hidden.copy()
-    for change in whole[fence:ahead]:
+    written, then = before.packed_changes(stored_at), before.hidden.copy()
+    for change in whole[stored_at:ahead]:
         before.apply([change], change.offset, registry)
     further = before.packed_changes(ahead)
     written += further[: data.draw(st.integers(0, len(further)))]
@@ -72,7 +72,7 @@ def test_what_is_stored_ahead_is_right_in_the_end_and_all_that_may_differ_is_nam
         packed[number] = np.frombuffer(record, VISIBILITY)[0]
 
     after, concerned = Visibility(packed.tobytes()), set[int]()
-    for change in whole[fence:]:
+    for change in whole[stored_at:]:
         concerned |= set(after.apply([change], change.offset, registry).tolist())
     assert hidden_of(after, registry) == dict.fromkeys(NAMES, False) | dict(some)
     assert set(np.flatnonzero(then != after.hidden).tolist()) <= concerned

@@ -65,7 +65,7 @@ def test_a_worker_turns_clicks_into_lists(
 
 
 @pytest.mark.parametrize("name", ["kafka", "docker", "typo"])
-def test_a_lane_that_cannot_run_says_why(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_that_cannot_run_says_why(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its programs or its engine a backend gives a reason and starts nothing."""
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")

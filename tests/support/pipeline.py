@@ -48,7 +48,7 @@ class Pipeline:
     decay: Decay | None = None
 
     def __post_init__(self) -> None:
-        self.registry, self.fences = registry_of(self.kind), AppliedOffsets()
+        self.registry, self.applied_offsets = registry_of(self.kind), AppliedOffsets()
         self.histories: dict[str, bytes] = {}
         self.log = [[] for _ in range(self.shards)]
         self.read = [0] * self.shards
@@ -72,7 +72,7 @@ class Pipeline:
 
     def apply(self, message: bytes, weights: dict[str, float]) -> None:
         """Apply a cut as it comes from its topic."""
-        news = admit(decode_interactions(message), self.fences, self.registry, weights)
+        news = admit(decode_interactions(message), self.applied_offsets, self.registry, weights)
         if news.users:
             revisions = revise(
                 [self.histories.get(user, b"") for user in news.users],
@@ -153,10 +153,10 @@ class Pipeline:
         if forget:
             shard.rows.drop(np.flatnonzero(shard.rows.present))
 
-    def store_at(self, number: int, fence: int) -> list[bytes | CatalogueUpdate | Matches]:
-        """Apply a shard's log up to `fence` and store its rows; return the log as it was."""
+    def store_at(self, number: int, stored_at: int) -> list[bytes | CatalogueUpdate | Matches]:
+        """Apply a shard's log up to `stored_at` and store its rows; return the log as it was."""
         whole = self.log[number]
-        self.log[number] = whole[:fence]
+        self.log[number] = whole[:stored_at]
         self.drain(number)
         self.store(number, forget=False)
         return whole

@@ -1,4 +1,4 @@
-"""Checks that record batches follow what was applied, without a missing record.
+"""Checks that record batches follow the applied records, without a gap.
 
 Event topics may lack offsets where a tracker used transactions, or where the topic was compacted.
 A broker may also show a record before its predecessor when several producers write at once; the

@@ -31,7 +31,7 @@ _ALL = np.zeros(1, np.int32)
 
 
 class ReadLists(NamedTuple):
-    """What a read of item lists returns beside the lists.
+    """The result of a read of item lists, beside the lists.
 
     Attributes:
         trending: The trending list.

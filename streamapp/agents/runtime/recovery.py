@@ -64,7 +64,7 @@ async def open_slot(
         slot: The slot; its generation is set.
         kind: The kind of its head.
         tp: The partition whose records the slot applies.
-        offsets: What Kafka knows about the partition.
+        offsets: The offsets of the partition in Kafka.
         results: The settings that change counts.
 
     Raises:

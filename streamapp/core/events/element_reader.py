@@ -161,7 +161,12 @@ def _user(element: Mapping[str, Any]) -> str:
 
 def _seconds(ts: Any, record: Record) -> float:
     found = parse_timestamp(ts)
-    return record.timestamp / 1000.0 if found is None else found
+    if found is not None:
+        return found
+    if record.timestamp < 0:
+        # Kafka says -1 of a record without a time.
+        raise BadEventError("ts_out_of_range", "ts is left out, and the record has no time")
+    return record.timestamp / 1000.0
 
 
 def _projected(

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import hiredis
@@ -16,31 +16,25 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import (
     AuthenticationError,
-    ClusterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
     RedisClusterException,
     RedisError,
+    ResponseError,
     SlotNotCoveredError,
-    TryAgainError,
 )
 from redis.exceptions import (
     ConnectionError as RedisConnectionError,
 )
-from redis.exceptions import (
-    TimeoutError as RedisTimeoutError,
-)
 
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
+from streamapp.printable import visible
 from streamapp.retry_log import should_log
 from streamapp.store.redis.pool import WaitingPool
+from streamapp.store.redis.refusals import passes, reply_of, rights_named
 
 logger = logging.getLogger(__name__)
 
-_PASSING = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError,
-            ClusterDownError, TryAgainError)  # fmt: skip
-"""Errors that pass: a worker waits for Redis, because all its calls may be repeated."""
+T = TypeVar("T")
 
 _DISTURBED = (SlotNotCoveredError, AttributeError)
 """Errors that pass on a cluster as well. A slot may have no node that answers, or another call may
@@ -84,10 +78,13 @@ class _Cluster(RedisCluster):
 
         Raises:
             RedisConnectionError: no node answers, or they do not agree.
+            AuthenticationError: they refuse the credentials.
         """
         try:
             await super().initialize(*args, **options)
         except RedisClusterException as error:
+            if isinstance(error.__cause__, AuthenticationError):
+                raise error.__cause__ from None
             raise RedisConnectionError(str(error)) from error
         return self
 
@@ -100,6 +97,9 @@ class _Cluster(RedisCluster):
                 called again for each attempt, because another node may have replaced one that is
                 gone.
             options: The options of redis-py.
+
+        Raises:
+            ConfigError: Redis does not let the worker do this.
         """
 
         async def attempt() -> Any:
@@ -111,7 +111,8 @@ class _Cluster(RedisCluster):
 
         async def again(_: Exception) -> None: ...
 
-        return await self._patience.call_with_retry(attempt, again)
+        with rights_named(*args):
+            return await self._patience.call_with_retry(attempt, again)
 
     def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:
         """Return a pipeline, which waits for its turn as a call does."""
@@ -129,6 +130,30 @@ class _Pipeline(ClusterPipeline):
             return await super().execute(*args, **options)
 
 
+class _Server(Redis):
+    """One server, which says in one line what a worker may not do."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Return the answer to a command.
+
+        Raises:
+            ConfigError: Redis does not let the worker do this.
+        """
+        with rights_named(*args):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+class _Waiting(Retry):
+    """Repeats a call on errors that pass, because every call of a worker may be repeated."""
+
+    async def call_with_retry(
+        self, do: Callable[[], Awaitable[T]], fail: Callable[..., Any], *_: Any, **options: Any
+    ) -> T:
+        """Return what `do` returns at last."""
+        options["is_retryable"] = _may_pass
+        return await super().call_with_retry(do, fail, **options)
+
+
 class _Patience(ExponentialBackoff):
     """Waits between attempts, at most a second, and logs it now and then."""
 
@@ -137,9 +162,17 @@ class _Patience(ExponentialBackoff):
             logger.warning(
                 "redis does not answer, attempt %d (%s); waiting for it",
                 failures,
-                sys.exc_info()[1],
+                visible(_reason(sys.exc_info()[1])),
             )
         return float(super().compute(failures))
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, _DISTURBED) or passes(error)
+
+
+def _reason(error: BaseException | None) -> str:
+    return reply_of(error) if isinstance(error, Exception) else ""
 
 
 class _Packing(AbstractConnection):
@@ -175,12 +208,12 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
             "STREAMAPP_REDIS_URL: max_connections is STREAMAPP_REDIS_CONNECTIONS "
             f"({settings.redis_connections}); set that, and correct the URL"
         )
-    passing = (*_PASSING, *_DISTURBED) if settings.redis_cluster else _PASSING
+    looked_at = (RedisError, *_DISTURBED) if settings.redis_cluster else (RedisError,)
     options: dict[str, Any] = {
         "connections": settings.redis_connections,
         "socket_timeout": settings.redis_timeout,
         "socket_connect_timeout": settings.redis_timeout,
-        "retry": Retry(_Patience(cap=1, base=0.01), attempts, passing),  # type: ignore[arg-type]
+        "retry": _Waiting(_Patience(cap=1, base=0.01), attempts, looked_at),  # type: ignore[arg-type]
     }
     try:
         if settings.redis_cluster:
@@ -194,7 +227,7 @@ def connect(settings: Settings, attempts: int = _FOR_EVER) -> Redis:
         raise ConfigError(
             f"STREAMAPP_REDIS_URL: redis-py refuses its options: {reason}; correct the URL"
         ) from None
-    return Redis.from_pool(pool)
+    return _Server.from_pool(pool)
 
 
 @asynccontextmanager
@@ -209,10 +242,14 @@ async def opened(settings: Settings, attempts: int = 1) -> AsyncIterator[Redis]:
         try:
             await redis.ping()
         except RedisError as error:
+            if isinstance(error, ResponseError) and passes(error):
+                # It answers: a full disk also refuses a PING. A worker waits at its next call.
+                logger.warning("redis answers, but refuses for now: %s", visible(reply_of(error)))
+                yield redis
+                return
             where = urlsplit(settings.redis_url)
             place = f"{where.hostname or where.path}:{where.port or 6379}"
-            reason = "refuses the credentials" if isinstance(error, AuthenticationError) else error
-            raise ConfigError(f"STREAMAPP_REDIS_URL: redis at {place}: {reason}") from None
+            raise ConfigError(f"STREAMAPP_REDIS_URL: redis at {place}: {reply_of(error)}") from None
         yield redis
     finally:
         await redis.aclose()

@@ -6,20 +6,26 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
 from streamapp.errors import ConfigError
+from streamapp.store.redis.refusals import rights_named
 
 Masters = list[dict[str, Any]]
 """The INFO of each master."""
 
 
 async def read_masters(redis: Redis | RedisCluster) -> Masters:
-    """Ask all masters, each once."""
+    """Ask all masters, each once.
+
+    Raises:
+        ConfigError: Redis does not let the worker ask.
+    """
     if isinstance(redis, RedisCluster):
         found = await redis.info("everything", target_nodes=redis.get_primaries)
         return [found] if "run_id" in found else list(found.values())
     async with redis.pipeline(transaction=False) as pipe:
         for section in ("server", "replication", "memory"):  # Redis 6 takes one at a time
             pipe.info(section)
-        server, replication, memory = await pipe.execute()
+        with rights_named("INFO"):
+            server, replication, memory = await pipe.execute()
     return [{**server, **replication, **memory}]
 
 

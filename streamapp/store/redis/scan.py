@@ -5,7 +5,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.store.redis.scripts import readable
+from streamapp.store.redis.refusals import readable
 
 
 async def hash_pages(redis: Redis, key: str, count: int) -> AsyncIterator[dict[bytes, bytes]]:

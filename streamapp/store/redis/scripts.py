@@ -1,16 +1,15 @@
 """Runs the Lua scripts; each is safe to run twice, so a lost reply is harmless."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError
 
-from streamapp.errors import StateError
+from streamapp.store.redis.refusals import readable
 
 Value = bytes | str | int | float
 
@@ -39,7 +38,7 @@ async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[
     """Run the script `lua/<name>.lua`; load it first if the server does not have it.
 
     Raises:
-        StateError: Redis refuses, for instance because a key is of another type.
+        StreamappError: Redis refuses, for instance because a key is of another type.
     """
     digest, text = _source(name)
     with readable(f"to run {name} on {keys[0]} and others"):
@@ -47,19 +46,3 @@ async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[
             return await redis.evalsha(digest, len(keys), *keys, *arguments)
         except NoScriptError:
             return await redis.eval(text, len(keys), *keys, *arguments)
-
-
-@contextmanager
-def readable(what: str) -> Iterator[None]:
-    """Turn a refusal by Redis into one line.
-
-    Raises:
-        StateError: Redis refuses, for instance because a key is of another type.
-    """
-    try:
-        yield
-    except ResponseError as error:
-        raise StateError(
-            f"redis refuses {what}: {error}; if another program wrote there, count again from the "
-            "first event with `streamapp rebuild`"
-        ) from None

@@ -16,8 +16,9 @@ import orjson
 from redis.asyncio import Redis
 
 from streamapp.errors import ClaimLostError
+from streamapp.store.redis.refusals import readable
 from streamapp.store.redis.scan import read_hash
-from streamapp.store.redis.scripts import Value, readable, run
+from streamapp.store.redis.scripts import Value, run
 from streamapp.store.slot.keys import SlotKeys
 
 _AT_ONCE = 500

@@ -111,7 +111,7 @@ class Owner:
             await checkpoint.write(shard, taken)
 
 
-class Desk:
+class Harness:
     """A shop, and the lists that its readers find."""
 
     def __init__(self, redis: Redis) -> None:

@@ -127,7 +127,7 @@ async def test_an_answer_that_comes_late_does_not_undo_one_to_a_later_question(
     assert (await early).version == (await late).version
 
 
-async def test_a_shelf_that_is_full_makes_room_and_stays_with_who_still_uses_it(
+async def test_a_full_cache_makes_room_and_stays_with_its_users(
     lists: ItemListCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numbers stay and versions go on rising, so no list is taken for a previous one."""

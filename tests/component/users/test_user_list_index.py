@@ -92,7 +92,7 @@ async def test_who_is_due_but_not_for_something_new_lives_no_longer(
     assert await audience.load() == {"u": 200}
 
 
-async def test_whoever_takes_over_counts_anew_whose_list_is_due(
+async def test_the_next_owner_counts_pending_users_again(
     audience: UserListIndex, slot: Slot, redis: Redis
 ) -> None:
     """A rebuild may have removed the head after a previous worker wrote the index."""

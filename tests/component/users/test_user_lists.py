@@ -239,7 +239,7 @@ async def test_what_is_doubted_is_doubted_by_the_next_owner_too(partition: UserP
     assert sorted(key for key, _ in partition.broker.taken[sent:]) == ["user:u", "user:v"]
 
 
-async def test_items_may_have_other_numbers_after_the_state_was_begun_anew(
+async def test_items_may_have_other_numbers_after_a_rebuild(
     partition: UserPartition,
 ) -> None:
     """A worker that goes on through `streamapp rebuild` numbers them in another order."""

@@ -58,7 +58,7 @@ def test_rules_equal_those_of_mlxtend(rows: list[list[bool]]) -> None:
 @settings(max_examples=60)
 @given(rows)
 def test_jaccard_and_log_likelihood_follow_their_definitions(rows: list[list[bool]]) -> None:
-    """The one from sets; the other is the G statistic of scipy's contingency table."""
+    """One from sets; the other is the G statistic of scipy's contingency table."""
     baskets = baskets_of(rows)
     assume(baskets["a"].any() and baskets["b"].any())
     one = association(baskets, "a", "b")

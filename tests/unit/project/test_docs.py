@@ -1,4 +1,4 @@
-"""Documents say what the code does: settings, codes, commands, decision records."""
+"""Documents agree with the code: settings, codes, commands, decision records."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def settings_table() -> str:
 
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:
-    """Every setting is in the table with its default and what it means, and nothing else is."""
+    """Every setting is in the table with its default and its description, and no other is."""
     written = (DOCS / "settings.md").read_text()
     assert settings_table() in written
 

@@ -19,7 +19,7 @@ NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`(?: \((\w)\))?", TEXT
 def test_a_test_that_is_named_is_there_and_runs_where_its_sign_says(
     request: pytest.FixtureRequest, path: str, name: str, sign: str
 ) -> None:
-    """As a function of that file; by its marks, where its file is collected in this run."""
+    """As a function of that file; by its marks, if its file is collected in this run."""
     source = (PROJECT / path).read_text()
     assert re.search(rf"^(async )?def {name}\(", source, re.MULTILINE)
     where = request.config.stash[WHERE]
@@ -28,7 +28,7 @@ def test_a_test_that_is_named_is_there_and_runs_where_its_sign_says(
 
 
 def test_signs_are_explained() -> None:
-    """Each sign beside the command that it stands for."""
+    """Each sign is beside its command."""
     for sign, command in SIGNS.items():
         kind, _, backend = command.partition(" on ")
         row = f"| {f'({sign})' if sign else 'none'} | `{kind}`{f' on {backend}' if backend else ''}"
@@ -36,7 +36,7 @@ def test_signs_are_explained() -> None:
 
 
 def test_every_story_of_faults_shows_a_promise() -> None:
-    """A story that no promise names is missing from the document; chaos tells no single one."""
+    """A story without a guarantee is missing from the document; chaos shows no single one."""
     stories = {f"tests/faults/{path.name}" for path in (PROJECT / "tests/faults").glob("test_*.py")}
     others = {"tests/faults/test_chaos_smoke.py"}
     assert stories - others <= {path for path, _, _ in NAMED}

@@ -1,4 +1,4 @@
-"""The schedule of chaos: a function of the seed, in which everything happens some time."""
+"""The schedule of chaos: a function of the seed, in which every fault happens at some time."""
 
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ _SEEDS = range(1, 61)
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_seed_always_means_the_same(backend: str) -> None:
-    """Any seed can be run again, and no two of the first are alike."""
+    """Any seed can be run again, and the first seeds differ."""
     plans = [plan(seed, backend, 120) for seed in _SEEDS]
     assert plans == [plan(seed, backend, 120) for seed in _SEEDS]
     assert len({one.faults for one in plans}) == len(plans)
@@ -20,7 +20,7 @@ def test_a_seed_always_means_the_same(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_longer_run_begins_with_the_shorter_one(backend: str) -> None:
-    """What went wrong after a minute goes wrong in a run of ten, too; only the end differs."""
+    """A fault of the first minute is also in a run of ten; only the end differs."""
     for seed in _SEEDS:
         short, long = plan(seed, backend, 60), plan(seed, backend, 600)
         begun = [fault for fault in long.faults if fault.at_s + fault.lasts_s <= 60]
@@ -51,7 +51,7 @@ def test_a_server_that_would_lose_its_data_is_not_restarted() -> None:
 
 
 def test_sixty_seeds_kill_at_every_failpoint_and_choose_every_traffic() -> None:
-    """Chance leaves nothing out."""
+    """No kind is left out."""
     plans = [plan(seed, "kafka", 120) for seed in _SEEDS]
     places = {fault.place.partition(":")[0] for one in plans for fault in one.faults}
     assert places - {""} == set(EVERY_NAME)

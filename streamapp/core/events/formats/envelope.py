@@ -63,7 +63,7 @@ def first(fields: Json, *names: str) -> Any:
 
 
 def inner(fields: Json, *names: str) -> Json:
-    """Return the object that names lead to; an empty one where there is none."""
+    """Return the object that names lead to; an empty one if there is none."""
     found = fields
     for name in names:
         value = found.get(name)

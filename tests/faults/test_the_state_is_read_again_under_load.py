@@ -20,7 +20,7 @@ def _noticed_more(worker: Worker, seen: int) -> bool:
 
 
 @pytest.mark.full
-def test_no_record_is_passed_over_when_reading_goes_back_to_the_fence(
+def test_no_record_is_passed_over_when_reading_goes_back_to_the_position(
     apart: Deployment, node: RedisNode
 ) -> None:
     """A read in flight when the reader went back must not swallow the records of the next one."""

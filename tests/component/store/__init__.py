@@ -1,0 +1,1 @@
+"""Tests of what the store does in a real Redis."""

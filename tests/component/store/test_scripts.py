@@ -1,0 +1,256 @@
+"""Scripts: who may write, that a call may be repeated, and that one that fails writes nothing."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from streamapp.errors import StateError
+from streamapp.store.redis.scripts import Value, run
+from streamapp.store.slot.keys import SlotKeys
+from streamapp.store.slot.slot import Slot
+from tests.component.store.conftest import KEYS
+
+Everything = Callable[[], Awaitable[dict[bytes, bytes]]]
+
+BLOB = (20).to_bytes(8, "big") + b"content"
+PUTS: dict[str, tuple[list[str], list[Value]]] = {
+    "put-blobs": ([KEYS.blob("a"), KEYS.blob("b")], [86_400, BLOB, BLOB]),
+    "put-packed": ([KEYS.norms], [0, BLOB]),
+    "put-items": ([KEYS.items], [0, "a", "b"]),
+    "put-tops": ([KEYS.tops, KEYS.touched], [1, "tents", BLOB]),
+    "put-content": ([KEYS.content], ["a", b"list", "b", b""]),
+}
+"""Keys behind the head, and values behind generation, position and marks, by script."""
+
+NOTES: dict[str, list[Value]] = {
+    "set-field": ["seen", "1"],
+    "mark-pending": [2, "[]", 300, 1, '["u","v"]'],
+    "complete-lists": [0, '["1"]', "7:9", '["u"]'],
+    "next-timestamp": [],
+}
+"""Values behind the owner, by script."""
+
+
+async def put(redis: Redis, script: str, *leading: Value) -> int:
+    """Run a script with generation, position and marks; return its reply."""
+    keys, values = PUTS[script]
+    return int(await run(redis, script, [KEYS.head, *keys], [*leading, *values]))
+
+
+@pytest.mark.parametrize("script", PUTS)
+async def test_a_write_leaves_its_mark(redis: Redis, slot: Slot, script: str) -> None:
+    """By which the next one knows that it is there."""
+    assert await put(redis, script, "g", 20, "", "m1") == 0
+    assert await redis.hget(KEYS.head, "written") == b"m1"
+    assert await put(redis, script, "g", 30, "m1", "m2") in {0, 2}
+    assert await redis.hget(KEYS.head, "written") == b"m2"
+    await slot.check(10)
+
+
+@pytest.mark.parametrize("script", PUTS)
+async def test_a_write_whose_reply_was_lost_is_made_again(
+    redis: Redis, slot: Slot, everything: Everything, script: str
+) -> None:
+    """Its own mark is there by then; all is as after the first time."""
+    await put(redis, script, "g", 20, "", "m1")
+    before = await everything()
+    assert await put(redis, script, "g", 20, "", "m1") in {0, 2}
+    assert await everything() == before
+    await slot.check(10)
+
+
+@pytest.mark.parametrize("script", PUTS)
+@pytest.mark.parametrize(
+    ("generation", "mark", "reply"),
+    [("other", "m0", -1), ("", "m0", -1), ("g", "", -2), ("g", "other", -2)],
+)
+async def test_a_write_of_another_state_or_behind_another_mark_changes_nothing(
+    redis: Redis,
+    slot: Slot,
+    everything: Everything,
+    script: str,
+    generation: str,
+    mark: str,
+    reply: int,
+) -> None:
+    """And says which of both it was."""
+    assert slot.state_id == "g"
+    await redis.hset(KEYS.head, "written", "m0")
+    before = await everything()
+    assert await put(redis, script, generation, 20, mark, "m1") == reply
+    assert await everything() == before
+
+
+@pytest.mark.parametrize("script", PUTS)
+async def test_a_write_to_a_slot_that_is_gone_changes_nothing(
+    redis: Redis, everything: Everything, script: str
+) -> None:
+    """There is no slot at all."""
+    assert await put(redis, script, "g", 20, "", "m1") == -1
+    assert await everything() == {}
+
+
+@pytest.mark.parametrize(
+    ("script", "key"), [(script, key) for script, (keys, _) in PUTS.items() for key in keys]
+)
+async def test_a_write_to_a_key_of_another_type_changes_nothing(
+    redis: Redis, slot: Slot, everything: Everything, script: str, key: str
+) -> None:
+    """Another program wrote there: the first key as little as the mark is written."""
+    assert slot.keys == KEYS
+    await redis.xadd(key, {"a": "stream"})
+    before = await everything()
+    with pytest.raises(StateError, match=f"redis refuses to run {script} on .*WRONGTYPE"):
+        await put(redis, script, "g", 20, "", "m1")
+    assert await everything() == before
+
+
+async def test_content_is_set_and_removed_by_item(redis: Redis, slot: Slot) -> None:
+    """The field without a name has the largest position of any write."""
+    await slot.write("put-content", [KEYS.content], 20, ["a", b"one", "b", b"two"])
+    assert await redis.hgetall(KEYS.content) == {b"": b"20", b"a": b"one", b"b": b"two"}
+    await slot.write("put-content", [KEYS.content], 15, ["a", b"", "c", b"three"])
+    assert await redis.hgetall(KEYS.content) == {b"": b"20", b"b": b"two", b"c": b"three"}
+    await slot.write("put-content", [KEYS.content], 21, ["b", b"four"])
+    assert await redis.hgetall(KEYS.content) == {b"": b"21", b"b": b"four", b"c": b"three"}
+
+
+async def test_tops_replace_none_that_are_newer_and_are_touched_by_position(
+    redis: Redis, slot: Slot
+) -> None:
+    """Only where something happened in the category."""
+
+    def top(position: int, text: bytes) -> bytes:
+        return position.to_bytes(8, "big") + text
+
+    async def placed(position: int, touched: int, *tops: Value) -> int:
+        keys = [KEYS.tops, KEYS.touched]
+        return await slot.write("put-tops", keys, position, [touched, *tops])
+
+    assert await placed(20, 1, "a", top(20, b"1"), "b", top(20, b"2")) == 0
+    assert await placed(15, 1, "a", top(15, b"3"), "c", top(15, b"4")) == 1
+    assert await placed(20, 0, "b", top(20, b"5"), "d", top(20, b"6")) == 0
+    assert await redis.hgetall(KEYS.tops) == {
+        b"a": top(20, b"1"), b"b": top(20, b"5"), b"c": top(15, b"4"), b"d": top(20, b"6"),
+    }  # fmt: skip
+    touched: Any = await redis.zrange(KEYS.touched, 0, -1, withscores=True)
+    assert dict(touched) == {b"a": 20, b"b": 20, b"c": 15}
+    assert await placed(30, 1, "b", top(30, b"7")) == 0
+    assert await redis.zscore(KEYS.touched, "b") == 30
+
+
+@pytest.mark.parametrize(
+    ("known", "ids", "reply"),
+    [
+        (0, ["a", "b"], 2),
+        (0, ["a", "b", "c"], 3),
+        (0, ["a", "b", "c", "d"], 3),
+        (1, ["b"], 1),
+        (1, ["b", "c", "d", "e"], 2),
+        (2, ["c", "d"], 1),
+        (3, ["d"], 0),
+    ],
+)
+async def test_items_that_are_there_are_counted_and_not_written_again(
+    redis: Redis, slot: Slot, known: int, ids: list[str], reply: int
+) -> None:
+    """A worker that died put some of them; the rest comes behind."""
+    await redis.rpush(KEYS.items, "a", "b", "c")
+    assert await slot.write("put-items", [KEYS.items], 20, [known, *ids]) == reply
+    expected = [b"a", b"b", b"c", *(item.encode() for item in ids[reply:])]
+    assert await redis.lrange(KEYS.items, 0, -1) == expected
+
+
+@pytest.mark.parametrize(
+    ("known", "ids", "says"),
+    [
+        (0, ["x"], "holds other items than the log"),
+        (0, ["a", "x", "c"], "holds other items than the log"),
+        (2, ["x", "d"], "holds other items than the log"),
+        (4, ["e"], "shorter than the stored position says"),
+        (5, ["e", "f"], "shorter than the stored position says"),
+    ],
+)
+async def test_other_items_are_refused_and_nothing_is_written(
+    redis: Redis, slot: Slot, everything: Everything, known: int, ids: list[str], says: str
+) -> None:
+    """They are those of another log, or some are lost."""
+    await redis.rpush(KEYS.items, "a", "b", "c")
+    before = await everything()
+    with pytest.raises(StateError, match=says):
+        await slot.write("put-items", [KEYS.items], 20, [known, *ids])
+    assert await everything() == before
+
+
+@pytest.mark.parametrize("script", NOTES)
+@pytest.mark.parametrize("owner", ["you", ""])
+async def test_who_has_not_claimed_a_slot_notes_nothing(
+    redis: Redis, slot: Slot, everything: Everything, script: str, owner: str
+) -> None:
+    """Also where nobody has."""
+    for claimed in (False, True):
+        if claimed:
+            await slot.ownership.claim("me")
+        before = await everything()
+        keys = [KEYS.head, KEYS.audience, KEYS.due]
+        assert await run(redis, script, keys, [owner, *NOTES[script]]) == -1
+        assert await everything() == before
+
+
+@pytest.mark.parametrize("script", ["mark-pending", "complete-lists"])
+@pytest.mark.parametrize("key", [KEYS.audience, KEYS.due])
+async def test_a_note_in_a_key_of_another_type_changes_nothing(
+    redis: Redis, slot: Slot, everything: Everything, script: str, key: str
+) -> None:
+    """Another program wrote there."""
+    await slot.ownership.claim("me")
+    await redis.xadd(key, {"a": "stream"})
+    before = await everything()
+    keys = [KEYS.head, KEYS.audience, KEYS.due]
+    with pytest.raises(StateError, match="WRONGTYPE"):
+        await run(redis, script, keys, ["me", *NOTES[script]])
+    assert await everything() == before
+
+
+async def test_users_are_due_by_their_round_until_it_is_over(redis: Redis, slot: Slot) -> None:
+    """When a list is removed is noted, or left as it is."""
+    await slot.ownership.claim("me")
+    keys = [KEYS.head, KEYS.audience, KEYS.due]
+
+    async def fields() -> list[dict[Any, Any]]:
+        return [await redis.hgetall(key) for key in (KEYS.audience, KEYS.due)]
+
+    assert await run(redis, "mark-pending", keys, ["me", 2, "[]", 300, 1, '["u","v"]']) == 0
+    assert await fields() == [{b"u": b"300", b"v": b"300"}, {b"1": b'["u","v"]'}]
+    assert await run(redis, "mark-pending", keys, ["me", 3, '["1"]', "", 2, '["v","w"]']) == 0
+    assert await fields() == [{b"u": b"300", b"v": b"300"}, {b"2": b'["v","w"]'}]
+    assert await redis.hget(KEYS.head, "due_users") == b"3"
+    assert await run(redis, "complete-lists", keys, ["me", 1, "[]", "", "[]"]) == 0
+    assert await fields() == [{b"u": b"300", b"v": b"300"}, {b"2": b'["v","w"]'}]
+    assert await redis.hmget(KEYS.head, "due_users", "seen") == [b"1", None]
+    assert await run(redis, "complete-lists", keys, ["me", 0, '["2"]', "7:9", '["u"]']) == 0
+    assert await fields() == [{b"v": b"300"}, {}]
+    assert await redis.hmget(KEYS.head, "due_users", "seen") == [b"0", b"7:9"]
+
+
+async def test_a_script_is_loaded_where_the_server_lost_it(redis: Redis, slot: Slot) -> None:
+    """A restart forgets all of them; the call is made all the same."""
+    await slot.blobs.put(20, [("a", b"one")])
+    await redis.script_flush()
+    await slot.blobs.put(30, [("a", b"two")])
+    assert await slot.blobs.read(["a"]) == [(30, b"two")]
+
+
+async def test_a_position_of_more_than_four_bytes_is_compared_whole(
+    redis: Redis, slot: Slot
+) -> None:
+    """Offsets of years of events; all of them are below two to the power of 53."""
+    assert slot.keys == SlotKeys("s:", "u0")
+    far = 1 << 50
+    await slot.blobs.put(far, [("a", b"newer")])
+    assert await slot.blobs.put(far - 1, [("a", b"older")]) == 1
+    assert await slot.blobs.put(far, [("a", b"equal")]) == 0
+    assert await slot.blobs.read(["a"]) == [(far, b"equal")]
+    assert await redis.strlen(KEYS.blob("a")) == 8 + 5
