@@ -82,6 +82,7 @@ class UserLists:
         self._expiry = ListExpiry(publisher, pending, published, makes_lists=bool(self._ttl_s))
         self._cycle = DutyCycle(_PUBLISH_S, _PUBLISH_REST)
         self._prepared_at = 0.0
+        self._expires_at = 0
 
     @classmethod
     async def open(
@@ -141,13 +142,15 @@ class UserLists:
             return
         self._pending.prepare(some)
         self._prepared_at = time.monotonic()
-        owner, expires_at = self._publisher.sender.owner, int(time.time() + self._ttl_s)
-        await self._index.mark_pending(owner, (user for user in some if some[user]), expires_at)
+        owner, self._expires_at = self._publisher.sender.owner, int(time.time() + self._ttl_s)
+        active = (user for user in some if some[user])
+        await self._index.mark_pending(owner, active, self._expires_at)
         await self._index.mark_pending(owner, (user for user in some if not some[user]))
 
     def activate(self) -> None:
         """Make the prepared lists due, because the histories are stored now."""
-        expires_at = int(time.time() + self._ttl_s)
+        # The time in the index, so that the key and the index name the same second.
+        expires_at = self._expires_at
         for user, history in self._pending.activate().items():
             if not history:
                 continue
