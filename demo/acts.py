@@ -1,4 +1,4 @@
-"""The acts: a log is replayed, a visitor comes by, and the state is audited."""
+"""The acts: a log is replayed, a visitor comes, and the state is audited."""
 
 import asyncio
 import csv
@@ -35,11 +35,11 @@ Entry = dict[str, Any]
 
 
 class Moment(NamedTuple):
-    """What a visitor did to a list.
+    """The effect of a visitor on a list.
 
     Attributes:
         elapsed_s: From just before the events were sent until the key showed them.
-        before: The entry as it was.
+        before: The entry before the events.
         after: The entry as the key first showed it.
     """
 
@@ -50,11 +50,11 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """What can be done on a demo environment while it is open.
+    """The acts on an open demo environment.
 
     Attributes:
         env: Its worker is ready.
-        redis: A client that answers in bytes.
+        redis: A client that returns bytes.
         publisher: Started.
         layout: Number of partitions by topic.
     """
@@ -88,7 +88,7 @@ class Acts:
         return time.monotonic() - began
 
     async def read(self, item: str) -> bytes:
-        """Return what the key of an item's list holds.
+        """Return the value of an item's list key.
 
         Raises:
             StreamappError: there is no such key.
@@ -176,7 +176,7 @@ def write_log(path: Path, events: Iterable[LoggedEvent]) -> Path:
 
 
 def audit(logs: Iterable[Path]) -> dict[str, Any]:
-    """Return what `streamapp audit` reports on event logs that hold all that was sent.
+    """Return the report of `streamapp audit` on event logs that hold all events.
 
     Raises:
         StreamappError: it could not compare, or found a difference.

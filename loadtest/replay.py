@@ -1,7 +1,8 @@
 """Replay: the events of a log -> the event topics, each keyed by its user.
 
-Events go out in bundles of record batches, one bundle on the way while the next is filled. A
-partition's batch is sent when the one before is acknowledged, so each user's events stay in order.
+Events go out in bundles of record batches. One bundle is in flight while the next is filled. A
+partition's batch is sent when the previous one is acknowledged, so each user's events stay in
+order.
 """
 
 import asyncio
@@ -22,17 +23,17 @@ from streamapp.transport.producer import Outgoing, Producer
 
 _BUNDLE_EVENTS = 10_000
 _TICK_S = 0.002
-"""What falls due within a tick goes out together."""
+"""Events that are due within a tick go out together."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What a replay came to.
+    """The outcome of a replay.
 
     Attributes:
         events: Events that the broker acknowledged, by topic.
         elapsed_s: Seconds from the first event due to the last acknowledgement.
-        latest_s: How far behind its time the latest event went out; 0 where no time was set.
+        latest_s: Largest delay of an event behind its schedule; 0 without a schedule.
     """
 
     events: dict[str, int] = field(default_factory=dict)
@@ -51,14 +52,14 @@ class Summary:
 
 
 class Router:
-    """Says where an event goes.
+    """Chooses the topic of an event.
 
     By default an event goes to the topic that implies its type, and one of another type to the
     first event topic.
 
     Args:
         settings: The event topics and types.
-        topic: Where all events go instead; None for the default.
+        topic: The topic of all events; None for the default.
 
     Raises:
         ConfigError: an event may go to a topic that is read in another format.
@@ -102,11 +103,11 @@ class Replay:
 
     Args:
         publisher: Started.
-        router: Where events go.
+        router: Chooses the topics.
         partitions: Number of partitions by topic.
-        tell: Told how many events were acknowledged so far.
-        events_per_record: Events of a partition that go into one record, an array without a key,
-            which the app takes where `STREAMAPP_KEY_MISMATCH=accept`. With 1 a record is an event.
+        tell: Called with the number of events acknowledged so far.
+        events_per_record: Events of a partition in one record, an array without a key, which the
+            app takes with `STREAMAPP_KEY_MISMATCH=accept`. With 1 a record is an event.
     """
 
     def __init__(
@@ -172,7 +173,7 @@ class Replay:
         self._bundled += 1
 
     async def _send(self) -> None:
-        """Put the bundle on its way as soon as the one before has arrived."""
+        """Send the bundle as soon as the previous one has arrived."""
         await self._acknowledged()
         if self._bundled:
             self._sending = asyncio.create_task(self._deliver(self._bundle))
@@ -197,7 +198,7 @@ class Replay:
 
 
 def encode(event: LoggedEvent) -> bytes:
-    """Return the value of an event record; what the event leaves out is left out."""
+    """Return the value of an event record; missing fields of the event are left out."""
     fields = zip(LoggedEvent._fields, event, strict=True)
     return orjson.dumps({name: value for name, value in fields if value is not None})
 

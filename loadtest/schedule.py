@@ -1,7 +1,7 @@
 """Schedules: when each event of a log is due.
 
-A schedule is absolute. An event that goes out late does not push back those behind it, so what was
-missed during a pause of the broker follows at once, as it would from real trackers.
+A schedule is absolute. A late event does not delay the next ones, so events that were missed during
+a pause of the broker follow at once, as they would from real trackers.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 
 Schedule = Callable[[int, LoggedEvent], float]
-"""Seconds after the start at which an event is due, given its place in the log, from 0."""
+"""Seconds after the start at which an event is due, from its index in the log."""
 
 
 def at_once(_place: int, _event: LoggedEvent) -> float:
@@ -19,14 +19,14 @@ def at_once(_place: int, _event: LoggedEvent) -> float:
 
 
 def at_rate(events_per_s: float) -> Schedule:
-    """Return the schedule of so many events a second, evenly spaced."""
+    """Return the schedule of this many events a second, evenly spaced."""
     return lambda place, _event: place / events_per_s
 
 
 def at_speedup(factor: float) -> Schedule:
     """Return the schedule of the log itself, `factor` times as fast, from its first event on.
 
-    An event that is older than the one before it is due at once.
+    An event that is older than the previous one is due at once.
     """
     first_ts: float | None = None
 
@@ -42,7 +42,7 @@ def at_speedup(factor: float) -> Schedule:
 
 
 def choose(rate: float | None, speedup: float | None, as_fast_as_possible: bool) -> Schedule:
-    """Return the schedule that the options ask for; without any of them, as fast as possible.
+    """Return the schedule of the options; without any of them, as fast as possible.
 
     Raises:
         ConfigError: there is more than one, or a number is not over 0.

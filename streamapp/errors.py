@@ -5,7 +5,7 @@ class StreamappError(Exception):
     """A condition that stops the program with one readable line.
 
     Attributes:
-        exit_code: What the process exits with.
+        exit_code: Exit code of the process.
     """
 
     exit_code = 1
@@ -47,7 +47,7 @@ class ClaimLostError(PositionMovedError):
 
 
 class GapError(Exception):
-    """A record is missing in what was read; the next read may return it."""
+    """A read lacks a record; the next read may return it."""
 
 
 class BadEventError(Exception):

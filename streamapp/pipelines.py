@@ -18,7 +18,7 @@ from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What one pipeline reads, keeps and makes, where pipelines differ.
+    """The input, state and output of one pipeline, as far as pipelines differ.
 
     Attributes:
         kind: The kind of its item lists.
@@ -32,7 +32,7 @@ class Pipeline:
         history_cap: Most items of a history.
         decay: How interactions decay; None if they do not.
         makes_user_lists: Whether it makes lists for users.
-        makes_trending: Whether it counts what is trending.
+        makes_trending: Whether it makes the lists of trending items.
         owns_trending: Whether its first shard owns the trending lists, also to remove them.
         makes_content_lists: Whether its first shard computes content neighbours.
         results: The settings that change its counts, as canonical JSON; its state carries them.

@@ -1,4 +1,4 @@
-"""A run of the app: workers, what they took, and the full audit afterwards."""
+"""A run of the app: workers, their cost, and the full audit afterwards."""
 
 import subprocess
 import sys
@@ -22,21 +22,21 @@ _READY = "Worker ready"
 _READY_S = 120.0
 _LOOK_INTERVAL_S = 0.02
 _AUDIT_S = 3600.0
-"""An audit goes on for longer the larger the log is; one that hangs is to end all the same."""
+"""The audit of a larger log takes longer; one that hangs must still end."""
 
 _POINTS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class AppRun:
-    """What a run came to.
+    """The outcome of a run.
 
     Attributes:
-        events: How many were applied in it.
-        elapsed_s: From the first record to the last list and fence.
+        events: Events applied in it.
+        elapsed_s: From the first record to the last list and checkpoint.
         cpu_s: CPU seconds of the workers meanwhile.
         peak_rss_bytes: Most memory of the workers together.
-        samples: All looks, also before the first record.
+        samples: All samples, also before the first record.
     """
 
     events: int
@@ -88,7 +88,7 @@ class AppRun:
         return [float(applied) for applied, _ in steps], [cost for _, cost in steps]
 
     def _pieces(self) -> list[Sample]:
-        """Return samples of the run proper, few enough that each has something to tell."""
+        """Return samples of the run proper, far enough apart for each to show progress."""
         begin, end = span(self.samples)
         proper = [one for one in self.samples if begin.at_s <= one.at_s <= end.at_s]
         step = max(10, len(proper) // _POINTS)
@@ -121,7 +121,7 @@ def workers(env: BenchEnv, run: str, count: int = 1) -> Iterator[list[Process]]:
 
 
 def drain(env: BenchEnv, run: str, timeout_s: float, tell: Step) -> AppRun:
-    """Let one worker work off a full event topic; samples begin before it starts."""
+    """Let one worker process a full event topic; samples begin before it starts."""
     with env.redis() as redis:
         starting = env.start(run, "worker0", ["streamapp", "worker"], env.cpus.of(0))
         try:
@@ -133,7 +133,7 @@ def drain(env: BenchEnv, run: str, timeout_s: float, tell: Step) -> AppRun:
 
 
 def outcome(samples: Sequence[Sample]) -> AppRun:
-    """Return what the samples of a settled run came to."""
+    """Return the figures of a settled run from its samples."""
     begin, end = span(samples)
     return AppRun(
         events=end.applied - begin.applied,
@@ -145,9 +145,9 @@ def outcome(samples: Sequence[Sample]) -> AppRun:
 
 
 def audited(env: BenchEnv, run: str, files: Sequence[Path]) -> dict[str, Any]:
-    """Run the full audit of a run whose worker still has norms to settle; return its report.
+    """Run the full audit of a run whose lists still wait for changed norms; return its report.
 
-    A worker is started for it, as lists that a norm moved are brought up to date while idle.
+    It starts a worker, because lists follow changed norms while the worker is idle.
 
     Raises:
         StreamappError: the audit finds differences, or cannot be done.

@@ -1,4 +1,4 @@
-"""What the scenarios of one call have in common: options, CPUs, seeds and progress."""
+"""The common part of the scenarios of one call: options, CPUs, seeds and progress."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,11 +20,11 @@ class Bench:
         begin: Begins a step of the progress bar.
         files: Event logs; none for a made-up shop.
         events: Events of a made-up shop.
-        seed: Of everything made up.
-        repeats: Runs of a case, of which the median counts.
+        seed: Seed of all made-up data.
+        repeats: Runs of a case; the median counts.
         slow_events: First events of the log that slow competitors work on.
         events_per_record: Events of one Kafka record.
-        partitions: Of every topic.
+        partitions: Partitions of every topic.
         freshness_s: How old a list of a periodic rebuild may be.
         duration_s: How long load is kept up at a rate.
         rates: Events a second of `latency` and `hot`, as shares of what `throughput` measured,
@@ -34,7 +34,7 @@ class Bench:
         hot_partners: Partners of the hot item.
         own_servers: Whether to start embedded servers.
         timeout_s: How long a run may take.
-        full_rate: What `throughput` measured in this call, events a second.
+        full_rate: The rate that `throughput` measured in this call, events a second.
     """
 
     begin: Callable[[str], Step]
@@ -66,7 +66,7 @@ class Bench:
             yield env
 
     def source(self, folder: Path) -> Source:
-        """Return the log: the one that was given, else a shop of sessions of a few events."""
+        """Return the given log, or else a shop of sessions of a few events."""
         if self.files:
             return given(self.files)
         self.begin("making a shop")

@@ -29,16 +29,16 @@ _KEYS_AT_ONCE = 10_000
 
 @dataclass
 class BenchEnv:
-    """Where runs happen.
+    """The environment of runs.
 
     Attributes:
-        folder: For logs and event logs; goes with the environment.
+        folder: For logs and event logs; removed with the environment.
         broker_url: As the setting.
         redis_url: As the setting.
-        cpus: Who runs where.
+        cpus: The division of CPUs.
         common: Settings of all runs, by name without the prefix.
-        name: What all names of the environment begin with.
-        chosen: Settings of a run that are its own, by run.
+        name: Prefix of all names of the environment.
+        chosen: Own settings of a run, by run.
     """
 
     folder: Path
@@ -92,7 +92,7 @@ class BenchEnv:
         return Redis.from_url(self.redis_url)
 
     def make_topics(self, run: str) -> None:
-        """Make the topics of a run, where they are missing."""
+        """Make the missing topics of a run."""
 
         async def make() -> None:
             settings = self.settings(run)
@@ -111,7 +111,7 @@ class BenchEnv:
     def program(
         self, run: str, module: str, asked: dict[str, Any], cpus: tuple[int, ...] | None = None
     ) -> Process:
-        """Start a program of the benchmark that is told what to do as JSON."""
+        """Start a program of the benchmark with JSON input."""
         started = self.start(run, module.rpartition(".")[2], [module], cpus)
         started.say(asked)
         return started
@@ -139,11 +139,11 @@ class BenchEnv:
 
 @contextmanager
 def open_bench_env(cpus: Cpus, *, own_servers: bool, common: dict[str, str]) -> Iterator[BenchEnv]:
-    """Yield an environment; what it started and made goes with it.
+    """Yield an environment; its processes, topics and keys end with it.
 
     Args:
-        cpus: Who runs where.
-        own_servers: Whether to start embedded servers; else those of the settings are used.
+        cpus: The division of CPUs.
+        own_servers: Whether to start embedded servers; otherwise those of the settings are used.
         common: Settings of all runs, by name without the prefix.
 
     Raises:

@@ -31,7 +31,7 @@ SCENARIOS: dict[str, Callable[[Bench], Result]] = {
     hot.ID: hot.run,
     scale.ID: scale.run,
 }
-"""By permanent id, in the order in which they run: later ones use what earlier ones measured."""
+"""By permanent id, in the order in which they run: later ones use results of earlier ones."""
 
 
 def run_scenarios(
@@ -40,22 +40,22 @@ def run_scenarios(
     json_file: Path | None,
     html_file: Path | None,
 ) -> None:
-    """Run scenarios, print what they came to, and write the reports.
+    """Run scenarios, print their results, and write the reports.
 
     Args:
-        names: Which ones; all if none is named.
-        options: Of the benchmark, by the names of `Bench`.
-        json_file: Where the report for programs goes, if anywhere.
-        html_file: Where the report for people goes, if anywhere.
+        names: Names of scenarios; all if none is given.
+        options: Options of the benchmark, by the names of `Bench`.
+        json_file: File of the report for programs, if any.
+        html_file: File of the report for people, if any.
 
     Raises:
-        ConfigError: there is no such scenario, what it needs is not installed, a log cannot be
-            read, or a report not be written.
+        ConfigError: there is no such scenario, a package is not installed, a log cannot be read, or
+            a report cannot be written.
         StreamappError: a process ends, or the audit of a run finds differences.
-        typer.Exit: with code 1 where a run is invalid.
+        typer.Exit: with code 1 if a run is invalid.
     """
     _check(names, options["files"], json_file, html_file)
-    # Told to end, it ends what it started, as with Ctrl-C.
+    # On a signal it ends its child processes, as with Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     about = {
@@ -105,7 +105,7 @@ def sizes_of(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _check(names: Sequence[str], logs: Sequence[Path], *targets: Path | None) -> None:
-    """Refuse, before anything is started, what would be noticed late."""
+    """Refuse late failures before anything is started."""
     if unknown := sorted(set(names) - set(SCENARIOS)):
         raise ConfigError(f"no scenario {', '.join(unknown)}: there are {', '.join(SCENARIOS)}")
     if not names or throughput.ID in names:

@@ -14,18 +14,18 @@ RIVALS = {
     "plain-consumer": "aiokafka and orjson, decoding only",
     "naive": "a Faust agent, one event at a time",
     "quix": "the same job on Quix Streams",
-    "rebuild": "everything anew with scipy, periodically",
+    "rebuild": "everything from scratch with scipy, periodically",
 }
-"""What each is, by name."""
+"""The description of each, by name."""
 SLOW = {"naive", "quix"}
 """Those that read only the first events of the log."""
 
 
 def check_rivals() -> None:
-    """Refuse a contest without a rival, before the work: rivals run when the app has run.
+    """Refuse a contest without a rival before the work, because rivals run after the app.
 
     Raises:
-        ConfigError: what a rival needs is not installed.
+        ConfigError: a rival needs a package that is not installed.
     """
     if find_spec("quixstreams") is None:
         raise ConfigError(
@@ -41,11 +41,11 @@ def compete(
 
     Args:
         bench: For the options.
-        env: Whose event topic is full.
-        source: What it is filled with.
+        env: The environment with the full event topic.
+        source: The events of the topic.
         records: How many records it holds.
         name: One of `RIVALS`.
-        number: Of the run, from 0.
+        number: Number of the run, from 0.
 
     Raises:
         StreamappError: the rival ends without an answer or takes too long, or there is too little

@@ -1,7 +1,7 @@
-"""CPUs: what is measured has its own, servers and load share the rest.
+"""CPUs: measured processes have their own; servers and load share the rest.
 
-A child inherits the CPUs of the thread that starts it, with all its threads. So this process keeps
-to the rest, and moves over for the moment in which it starts what is measured.
+A child inherits the CPUs of the thread that starts it, with all its threads. So this process stays
+on the rest, and moves for the moment in which it starts a measured process.
 """
 
 import os
@@ -17,10 +17,10 @@ _CAN_PIN = hasattr(os, "sched_setaffinity")
 
 @dataclass(frozen=True, slots=True)
 class Cpus:
-    """Who runs where.
+    """The division of CPUs.
 
     Attributes:
-        measured: CPUs of the processes that are measured, one each as far as they go.
+        measured: CPUs of the measured processes, one for each if there are enough.
         rest: CPUs of the servers and the load.
     """
 
@@ -29,18 +29,18 @@ class Cpus:
 
     @property
     def apart(self) -> bool:
-        """Whether what is measured has CPUs of its own."""
+        """Whether measured processes have CPUs of their own."""
         return not set(self.measured) & set(self.rest)
 
     def of(self, place: int) -> tuple[int, ...]:
-        """Return the CPUs of the process number `place` that is measured."""
+        """Return the CPUs of the measured process number `place`."""
         return (self.measured[place % len(self.measured)],) if self.apart else self.measured
 
 
 def divide(available: set[int], wanted: int) -> Cpus:
-    """Return a division of `available` with `wanted` CPUs for what is measured.
+    """Return a division of `available` with `wanted` CPUs for measured processes.
 
-    Where fewer than `wanted` and one more are there, nothing is kept apart.
+    With fewer than `wanted` and one more, no CPUs are kept apart.
     """
     numbers = tuple(sorted(available))
     if len(numbers) <= wanted:
@@ -55,7 +55,7 @@ def available_cpus() -> set[int]:
 
 @contextmanager
 def kept_to(cpus: tuple[int, ...]) -> Iterator[None]:
-    """Keep this thread, and what it starts meanwhile, to `cpus`, where the system can."""
+    """Keep this thread, and the processes it starts meanwhile, on `cpus`, if the system can."""
     if not _CAN_PIN:
         yield
         return
@@ -68,7 +68,7 @@ def kept_to(cpus: tuple[int, ...]) -> Iterator[None]:
 
 
 class Use:
-    """How busy CPUs are from here on, with whatever runs there."""
+    """The load of CPUs from now on, by any process."""
 
     def __init__(self, cpus: Cpus) -> None:
         self._cpus = cpus
@@ -87,7 +87,7 @@ class Use:
 def _busy(before: list[Any], now: list[Any]) -> float:
     idle_s = sum(map(_idle_s, now)) - sum(map(_idle_s, before))
     passed_s = sum(map(sum, now)) - sum(map(sum, before))
-    # Times are sums of small numbers, so a share may miss its bounds by a rounding.
+    # Times are sums of small numbers, so rounding may take a share out of its bounds.
     return min(1.0, max(0.0, 1.0 - idle_s / passed_s)) if passed_s > 0 else 0.0
 
 

@@ -41,6 +41,6 @@ class Distribution:
         return {"count": self.count, **named, "max_ms": self.percentile_ms(100)}
 
     def curve(self) -> tuple[list[float], list[float]]:
-        """Return (x, y): 1 / (1 - quantile), up to what the count can tell, and milliseconds."""
+        """Return (x, y): 1 / (1 - quantile), up to the limit of the count, and milliseconds."""
         known = [at for at in _CURVE if at < 100 and round((100 - at) / 100 * self.count, 6) >= 1]
         return [100 / (100 - at) for at in known], [self.percentile_ms(at) for at in known]

@@ -18,14 +18,14 @@ _USERS = 2_000
 _ITEMS = 1_000
 _CAP = 20
 TIMES = 10
-"""Parts of the log; in each of them users have as many events, on average, as a history holds."""
+"""Parts of the log; in each, users have on average as many events as a history holds."""
 FULL = 2
-"""Histories are full, and what they hold has settled, after so many times the cap."""
+"""After this many times the cap, histories are full and their content has settled."""
 _MB = 1e6
 
 
 def run(bench: Bench) -> Result:
-    """Bring users, time and again, as many events as a history holds; measure after each time."""
+    """Send users, time and again, as many events as a history holds; measure after each time."""
     shop = Shop(TIMES * _CAP * _USERS, _USERS, _ITEMS, seed=bench.seed)
     with bench.env(history_cap=str(_CAP)) as env:
         measured = replayed(bench, env, shop)
@@ -47,7 +47,7 @@ def run(bench: Bench) -> Result:
 
 
 def replayed(bench: Bench, env: BenchEnv, shop: Shop) -> list[dict[str, Any]]:
-    """Bring a tenth of a shop's log ten times to one worker; return keys and bytes after each.
+    """Send a tenth of a shop's log ten times to one worker; return keys and bytes after each.
 
     Raises:
         StreamappError: the worker ends, or the audit of it all finds differences.

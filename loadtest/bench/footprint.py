@@ -1,4 +1,4 @@
-"""The footprint: what each class of keys takes in Redis."""
+"""The footprint: the memory of each class of keys in Redis."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class _Reservoir:
 def measure(redis: Redis, prefix: str, list_prefix: str, state_prefix: str) -> dict[str, Any]:
     """Return keys and bytes by class, of all keys that begin with `prefix`.
 
-    `MEMORY USAGE` is asked of every key of a small class, and of a fair sample of a large one.
+    `MEMORY USAGE` runs on every key of a small class, and on a fair sample of a large one.
     """
     chance = Random(0)  # noqa: S311 - a sample
     classes = {name: _Reservoir(chance) for name in CLASSES}
@@ -79,6 +79,6 @@ def measure(redis: Redis, prefix: str, list_prefix: str, state_prefix: str) -> d
 def _bytes(redis: Redis, keys: list[bytes]) -> Iterator[int]:
     with redis.pipeline(transaction=False) as pipe:
         for key in keys:
-            # Every element counts, not a sample of them: a hash or list may be uneven.
+            # Every element counts, not a sample of them, because a hash or list may be uneven.
             pipe.memory_usage(key, samples=0)
         yield from (int(used or 0) for used in pipe.execute())

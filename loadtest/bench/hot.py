@@ -63,7 +63,7 @@ def run(bench: Bench) -> Result:
 
 
 def _partners(count: int) -> Iterator[LoggedEvent]:
-    """Yield users who click the hot item and a few that nobody else does."""
+    """Yield users who click the hot item and a few items that no one else clicks."""
     for number in range(count):
         user, ts = f"fan-{number // _PARTNERS_EACH}", _OPENED_S + number / 100
         if number % _PARTNERS_EACH == 0:

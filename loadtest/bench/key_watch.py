@@ -1,8 +1,8 @@
 """A program that watches keys: when each probe shows in Redis, as a frontend would see.
 
-It asks for all lists that are due in one call, a few milliseconds after the last answer. A duration
-is up to the answer, so it is too long by at most one round trip and that pause: more looks would
-take more from the CPU that the broker and Redis share with it.
+It reads all lists that are due in one call, a few milliseconds after the last answer. A duration
+ends with the answer, so it is too long by at most one round trip and that pause. More calls would
+take more of the CPU that the broker and Redis share with it.
 """
 
 import time

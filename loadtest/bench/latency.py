@@ -1,4 +1,4 @@
-"""Scenario `latency`: from when an event was due to when others can see it."""
+"""Scenario `latency`: from the scheduled moment of an event until others can see it."""
 
 from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
@@ -73,7 +73,7 @@ def _run(
 
 
 def show(result: Result, runs: dict[str, OpenRun]) -> None:
-    """Add what open-loop runs came to."""
+    """Add the results of open-loop runs."""
     rows = []
     for name, one in runs.items():
         late = one.figures["load"]["lateness"]

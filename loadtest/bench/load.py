@@ -1,8 +1,8 @@
-"""Open loop: a program that sends events when they are due, whatever comes of them.
+"""Open loop: a program that sends events when they are due, without waiting for their effect.
 
-Events are stamped with the moment at which they were to be sent. How late each went out is recorded
-too: a load that did not keep its own schedule says nothing about the app. The schedule is made
-before the start, so that the load takes little from the CPU that it shares with the servers.
+Events have as their time the moment at which they were due. The delay of each is recorded too: a
+load that did not keep its own schedule says nothing about the app. The schedule is made before the
+start, so that the load takes little of the CPU that it shares with the servers.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from streamapp.eventlog import LoggedEvent, read_log
 from streamapp.transport.producer import Outgoing, Producer
 
 _TICK_S = 0.005
-"""What falls due within a tick goes out together."""
+"""Events that are due within a tick go out together."""
 _LATE_MS = 50.0
 """The 99th percentile of lateness up to which a load counts."""
 
@@ -53,7 +53,7 @@ def merged(background: Iterator[Due], probes: Sequence[Due]) -> Iterator[Due]:
 
 
 def kept(lateness: Distribution) -> bool:
-    """Say whether a load kept its schedule."""
+    """Return whether a load kept its schedule."""
     return lateness.percentile_ms(99) <= _LATE_MS
 
 
@@ -64,7 +64,7 @@ class OpenLoop:
         publisher: Started.
         topic: Where to.
         events_per_record: As of the replay.
-        start_s: When second 0 is, on the monotonic clock.
+        start_s: Second 0, on the monotonic clock.
     """
 
     def __init__(
@@ -84,8 +84,9 @@ class OpenLoop:
     async def run(self, schedule: Iterable[Due]) -> None:
         """Send all events; return when the broker has acknowledged them.
 
-        A bundle waits for the acknowledgement of the one before, so that users' events keep their
-        order; what falls due meanwhile goes out with the next, and is late by so much.
+        A bundle waits for the acknowledgement of the previous one, so users' events keep their
+        order. Events that become due meanwhile go out with the next bundle, and are late by that
+        time.
         """
         bundle: list[Due] = []
         for due in schedule:
@@ -116,7 +117,7 @@ class OpenLoop:
             self.lateness.record(now_s - due.at_s)
 
     def stamped(self, due: Due) -> LoggedEvent:
-        """Return the event as it is sent: with the moment at which it is due."""
+        """Return the event to send, with the moment at which it is due."""
         return due.event._replace(ts=self._wall_s + due.at_s)
 
 
@@ -135,7 +136,7 @@ def addressed(schedule: Iterable[Due], partitions: int) -> list[Due]:
 def background(spec: dict[str, Any]) -> Iterator[Due]:
     """Yield the events of a log at an even rate, as long as the run lasts; nothing at rate 0.
 
-    A log that is over before begins again with other users, who bring as much work as the first.
+    A log that ends early begins again with other users, who bring as much work as the first.
     """
     rate, duration_s = spec["rate"], spec["duration_s"]
     files = [Path(file) for file in spec["files"]] if rate else []
@@ -160,7 +161,7 @@ def _in_turn(event: LoggedEvent, turn: int) -> LoggedEvent:
 
 
 async def send(spec: dict[str, Any]) -> None:
-    """Send what is asked when second 0 is told, then write the log of what was sent."""
+    """Send the load when it gets second 0, then write the log of the sent events."""
     publisher = Producer(load_settings())
     await publisher.start()
     try:

@@ -1,4 +1,4 @@
-"""The machine and the versions behind a figure; without them it says nothing."""
+"""The machine and the versions behind a figure, which has no meaning without them."""
 
 import platform
 import sys
@@ -16,7 +16,7 @@ _PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Return what this run runs on."""
+    """Return the description of this machine."""
     return {
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "system": f"{platform.system()} {platform.release()}",

@@ -1,4 +1,4 @@
-"""An open-loop run: load on a schedule, and watchers of what comes of it."""
+"""An open-loop run: load on a schedule, and watchers of its effects."""
 
 import time
 from contextlib import ExitStack
@@ -20,7 +20,7 @@ _PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is sent beside the probes.
+    """The load beside the probes.
 
     Attributes:
         rate: Events a second; 0 for none.
@@ -35,13 +35,13 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """What came of it.
+    """The results of a run.
 
     Attributes:
         key: Latency to the Redis key.
         topic: Latency to the output topic.
         figures: As JSON has them.
-        faults: Why the run does not count.
+        faults: Reasons why the run does not count.
     """
 
     key: Distribution
@@ -53,14 +53,14 @@ class OpenRun:
 def open_run(
     bench: Bench, env: BenchEnv, run: str, load: Load, probes: Probes, before: list[Path]
 ) -> OpenRun:
-    """Send load and probes to an app that works, and watch the probes; then audit everything.
+    """Send load and probes to a running app, and watch the probes; then audit everything.
 
     Args:
         bench: For the options.
-        env: Whose event topic holds nothing but `before`.
-        run: What has been made there.
-        load: What is sent.
-        probes: What is looked for.
+        env: The environment whose event topic holds nothing but `before`.
+        run: Name of the run.
+        load: The load.
+        probes: The probes.
         before: Event logs that the state holds already.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Probes: events whose effect can be told from that of all others.
+"""Probes: events whose effect can be told apart from that of all others.
 
-A probe is two events of a user who does nothing else. First one on an item of the shop, so that
-there is a pair to come; later the probe proper, on an item that nobody else touches.
+A probe is two events of a user without other events. The first is on an item of the shop, so that
+there is a pair. The probe proper comes later, on an item of its own.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _LEAD_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """What is sent and what is then looked for.
+    """The events to send and the lists to watch.
 
     Attributes:
         schedule: Both events of every probe as (seconds after the start, fields), in that order.
@@ -31,7 +31,7 @@ class Probes:
     shared: str = ""
 
     def watched(self, until_s: float) -> dict[str, Any]:
-        """Return what a watcher is told."""
+        """Return the input of a watcher."""
         return {"due_s": self.due_s, "shared": self.shared, "until_s": until_s}
 
 
@@ -48,7 +48,7 @@ def spread(
         beside: The item of the users' first events; with `shared` they buy it.
         shared: Whether the probes are looked for in the list of `beside`. Their ids fall and sort
             before those of all others, so the newest comes first among equal scores.
-        seed: Of the moments.
+        seed: Seed of the moments.
     """
     chance = Random(seed)  # noqa: S311 - moments, no secrets
     kind = "purchase" if shared else "click"

@@ -24,7 +24,7 @@ class Process:
     """`python -m MODULE`, in a folder, with its log in a file there.
 
     Attributes:
-        name: What people call it.
+        name: Name for people.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class Process:
         """Start it.
 
         Args:
-            name: What people call it; its log is called so too.
+            name: Name for people, and of its log.
             arguments: The module and its arguments.
-            folder: Where it works.
+            folder: Its working directory.
             env: Its environment.
-            cpus: Where it runs.
+            cpus: Its CPUs.
         """
         self.name = name
         self._log = folder / f"{name}.log"
@@ -60,11 +60,11 @@ class Process:
 
     @property
     def output(self) -> str:
-        """What its log holds."""
+        """The text of its log."""
         return self._log.read_text(errors="replace")
 
     def check(self) -> None:
-        """Raise StreamappError where it has ended."""
+        """Raise StreamappError if it has ended."""
         if (code := self._process.poll()) is not None:
             raise StreamappError(f"{self.name} ended, exit code {code}: {self._log_tail()}")
 
@@ -117,7 +117,7 @@ class Process:
             self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """End it with SIGTERM, and with SIGKILL where that takes too long."""
+        """End it with SIGTERM, and with SIGKILL if that takes too long."""
         self._process.terminate()
         try:
             self._process.wait(_STOP_S)

@@ -1,6 +1,6 @@
-"""Programs: how a child of the benchmark is told what to do, and says what it found.
+"""Programs: how a child of the benchmark gets its input, and prints its result.
 
-It hears JSON objects as lines on standard input, the first one when it starts, and answers with
+It reads JSON objects as lines on standard input, the first one when it starts, and answers with
 lines on standard output.
 """
 
@@ -17,7 +17,7 @@ def say(value: dict[str, Any]) -> None:
 
 
 def heard() -> dict[str, Any]:
-    """Wait for the next object on standard input, and return it; empty where there is no more."""
+    """Wait for the next object on standard input, and return it; empty at the end."""
     line = sys.stdin.buffer.readline()
     found: dict[str, Any] = orjson.loads(line) if line else {}
     return found

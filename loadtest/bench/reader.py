@@ -1,9 +1,9 @@
-"""A program that reads as many frontends would: each client waits for its answer.
+"""A program that reads like many frontends: each client waits for its answer.
 
-Every client has a connection of its own. Without a rate it sends the next command when the last one
-is answered: a closed loop, whose rate is what the server gives. With a rate commands are due at
-absolute times, and their latency counts from then, also where all clients still wait for answers.
-One process waits for all of them, for what it costs itself is taken from the server's CPUs.
+Every client has a connection of its own. Without a rate it sends the next command after the
+previous answer: a closed loop, whose rate is the server's limit. With a rate, commands are due at
+absolute times, and their latency counts from then, even while all clients wait for answers. One
+process waits for all of them, because its own cost is taken from the server's CPUs.
 """
 
 import selectors
@@ -31,15 +31,15 @@ class Client:
 
     Args:
         pool: Gives it a connection.
-        choose: Says what it asks next, as the bytes to send.
-        idle: Where it puts itself when it has its answer.
+        choose: Returns its next command, as bytes.
+        idle: The list that it joins when it has its answer.
     """
 
     def __init__(
         self, pool: ConnectionPool, choose: Callable[[], bytes], idle: "deque[Client]"
     ) -> None:
         self._connection = pool.get_connection()
-        self.socket: Any = self._connection._sock  # noqa: SLF001 - it has shaken hands by then
+        self.socket: Any = self._connection._sock  # noqa: SLF001 - the handshake is done
         self._replies = hiredis.Reader()
         self._choose = choose
         self._idle = idle
@@ -53,7 +53,7 @@ class Client:
         self.socket.sendall(self._choose())
 
     def hear(self) -> None:
-        """Take what has come."""
+        """Take received data."""
         self._replies.feed(self.socket.recv(_AT_ONCE_BYTES))
         reply = self._replies.gets()
         if reply is False:
@@ -66,7 +66,7 @@ class Client:
 
 
 def read(spec: dict[str, Any]) -> None:
-    """Read for a time, or until standard input has something to say."""
+    """Read for a time, or until there is a line on standard input."""
     settings, chance = load_settings(), Random(spec["seed"])  # noqa: S311 - which key is next
     pool = ConnectionPool.from_url(settings.redis_url)
     choose = _chooser(spec["keys"], spec["keys_each"], chance)
@@ -99,7 +99,7 @@ def read(spec: dict[str, Any]) -> None:
 
 
 def _chooser(keys: Sequence[str], each: int, chance: Random) -> Callable[[], bytes]:
-    """Return what chooses among `keys`, `each` that follow one another, or among none PING.
+    """Return a function that chooses `each` consecutive keys, or PING without keys.
 
     The first of them is a popular one more often.
     """

@@ -1,4 +1,4 @@
-"""Scenario `readers`: what frontends get while a worker writes as fast as it can."""
+"""Scenario `readers`: the latency of frontends while a worker writes as fast as it can."""
 
 from collections import Counter
 from typing import Any
@@ -22,7 +22,7 @@ _PAGE = 10
 """Lists that a page shows, read by one command."""
 
 _PAGES_PER_S = 5_000
-"""How many pages are due; more would only be a closed loop's own ceiling again."""
+"""How many pages are due; with more, the limit would be a closed loop's own again."""
 
 
 def run(bench: Bench) -> Result:

@@ -1,4 +1,4 @@
-"""The report for people: an HTML file, whole in itself."""
+"""The report for people: a self-contained HTML file."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -21,12 +21,12 @@ pre { background: #f5f5f5; padding: .6rem; overflow-x: auto }"""
 
 
 def as_html(results: Sequence[Result], about: dict[str, Any], what: str = "benchmark") -> str:
-    """Return a page that needs nothing else.
+    """Return a self-contained page.
 
     Args:
-        results: Of the scenarios.
+        results: Results of the scenarios.
         about: The machine, versions and options.
-        what: What it is a report of; a benchmark begins with what its numbers cannot tell.
+        what: The subject of the report; that of a benchmark begins with its limits.
     """
     preface = f"<p>{escape(caveat())}</p>" if what == "benchmark" else ""
     body = "\n".join(part for result in results for part in _scenario(result))
@@ -44,13 +44,13 @@ def as_html(results: Sequence[Result], about: dict[str, Any], what: str = "bench
 
 
 def caveat() -> str:
-    """Return what the numbers cannot tell: the README of the load test up to its first section."""
+    """Return the limits of the numbers: the README of the load test up to its first section."""
     _, *paragraphs = _README.read_text().partition("\n## ")[0].split("\n\n")
     return " ".join(" ".join(paragraphs).replace("* ", "").split())
 
 
 def cell(value: Any) -> str:
-    """Return a value as people read it."""
+    """Return a value as text for people."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.6g}" if isinstance(value, float) else str(value)

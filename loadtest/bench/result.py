@@ -1,4 +1,4 @@
-"""Results: what a scenario came to, for people, for programs and for the report."""
+"""Results: the outcome of a scenario, for people, for programs and for the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class Table:
     """A table for people.
 
     Attributes:
-        title: What it shows.
+        title: Its title.
         columns: Names, with their units.
         rows: Numbers and short texts.
     """
@@ -30,9 +30,9 @@ class Plot:
     """A plot of one or more series.
 
     Attributes:
-        title: What it shows.
-        x_label: What is to the right, with its unit.
-        y_label: What is upward, with its unit.
+        title: Its title.
+        x_label: The horizontal axis, with its unit.
+        y_label: The vertical axis, with its unit.
         series: The points.
         log_x: Whether x rises by factors.
         log_y: Whether y rises by factors.
@@ -48,15 +48,15 @@ class Plot:
 
 @dataclass(slots=True)
 class Result:
-    """What a scenario came to.
+    """The outcome of a scenario.
 
     Attributes:
         scenario: Its permanent id.
-        cases: One object for each case, as JSON has it; each has its permanent `id`.
+        cases: One object for each case, in JSON form; each has its permanent `id`.
         tables: For people.
         plots: For the report.
-        notes: What a reader must know about these figures.
-        faults: Why the run is invalid; empty where it counts.
+        notes: Limits of these figures that a reader must know.
+        faults: Reasons why the run is invalid; empty for a valid run.
     """
 
     scenario: str
@@ -67,7 +67,7 @@ class Result:
     faults: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a program reads."""
+        """Return the report for programs."""
         return {
             "scenario": self.scenario,
             "valid": not self.faults,
@@ -78,6 +78,6 @@ class Result:
 
 
 def as_json(results: Sequence[Result], about: dict[str, Any]) -> bytes:
-    """Return what a program reads: the machine and settings, and every scenario."""
+    """Return the report for programs: the machine and settings, and every scenario."""
     value = {**about, "scenarios": [result.as_dict() for result in results]}
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n"

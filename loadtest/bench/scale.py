@@ -1,4 +1,4 @@
-"""Scenario `scale`: what an event costs two workers, against one."""
+"""Scenario `scale`: the cost of an event with two workers, against one."""
 
 from contextlib import ExitStack
 
@@ -13,13 +13,13 @@ _RUN = "app"
 _COUNTS = (1, 2)
 _PARTITIONS = "2"
 _SESSION_S = "15"
-"""A worker that is paused is to stay a member of its group."""
+"""A paused worker must stay a member of its group."""
 
 
 def run(bench: Bench) -> Result:
     """Give the same log on two partitions to one worker, then to two.
 
-    They are ready before it and paused while it is produced, so that all of it waits for them and
+    The workers are ready before it and paused while it is produced, so all of it waits for them and
     each works at full load.
     """
     result, runs = Result(ID), {}

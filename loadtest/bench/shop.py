@@ -1,7 +1,7 @@
 """A made-up shop: a seeded event log of any size.
 
-Items are as popular as Zipf's law says. Users come in any order, each with so many events as all
-others on average, so that the pairs of an event do not depend on the number of users or items.
+Items are as popular as Zipf's law says. Users come in any order, each with the same mean number of
+events, so the pairs of an event do not depend on the number of users or items.
 """
 
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ _CHUNK_EVENTS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What makes a log; the same shop makes the same log.
+    """The parameters of a log; the same shop makes the same log.
 
     Attributes:
-        events: How many.
-        users: Among so many users, each as likely as another.
-        items: Among so many items.
-        exponent: Of Zipf's law: the item of rank k is chosen with a chance of 1 / k**exponent.
-        seed: Of the generator.
+        events: Number of events.
+        users: Number of users, each equally likely.
+        items: Number of items.
+        exponent: Exponent of Zipf's law: the item of rank k has a chance of 1 / k**exponent.
+        seed: Seed of the generator.
     """
 
     events: int
@@ -55,5 +55,5 @@ class Shop:
                 yield LoggedEvent(f"u{user}", f"sku-{item}", kind, ts)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what makes the log."""
+        """Return the parameters of the log."""
         return asdict(self)

@@ -13,7 +13,7 @@ from loadtest.bench.distribution import Distribution
 
 
 class Sightings:
-    """What is still to be seen, and how long each took.
+    """The probes that are not seen yet, and the durations of the others.
 
     Args:
         due_s: Intended moment of each probe, in seconds after the start, by its item.
@@ -31,12 +31,12 @@ class Sightings:
         return not self._left
 
     def wanted(self, now_s: float) -> list[str]:
-        """Return the items whose lists are worth a look: those of probes that are due."""
+        """Return the items whose lists are worth reading: those of probes that are due."""
         due = [item for item, at_s in self._left.items() if at_s <= now_s]
         return [self._shared] if self._shared and due else due
 
     def look(self, item: str, value: bytes | None, now_s: float) -> None:
-        """Take the list of an item, or None where it has none, as found at `now_s`."""
+        """Take the list of an item, or None without one, as found at `now_s`."""
         if value is None:
             return
         if not self._shared:

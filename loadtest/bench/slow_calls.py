@@ -1,4 +1,4 @@
-"""Slow calls: what keeps Redis, which does one thing at a time, from everybody else."""
+"""Slow calls: commands that block Redis, which runs one at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ _MOST = 10_000
 
 @dataclass(slots=True)
 class SlowCalls:
-    """The calls of a while that took Redis half a millisecond or longer.
+    """The calls that took Redis half a millisecond or longer.
 
     Attributes:
         count: How many there were.
         slowest_ms: How long the slowest took, in milliseconds; 0 if there was none.
-        slowest: What it was: the name of a command or of a script.
+        slowest: Its name: a command or a script.
     """
 
     count: int = 0
@@ -32,7 +32,7 @@ class SlowCalls:
 
 @contextmanager
 def slow_calls(redis: Redis) -> Iterator[SlowCalls]:
-    """Yield what is filled in when the block ends; settings of the server are as before then."""
+    """Yield an object that is complete when the block ends; restore the server's settings."""
     wanted = {"slowlog-log-slower-than": _FROM_US, "slowlog-max-len": _MOST}
     before: dict[str, Any] = {name: redis.config_get(name)[name] for name in wanted}
     for name, limit in wanted.items():
@@ -53,7 +53,7 @@ def slow_calls(redis: Redis) -> Iterator[SlowCalls]:
 
 
 def _name(command: str) -> str:
-    """Return what a call is called; scripts are known by the digest of their text."""
+    """Return the name of a call; scripts are known by the digest of their text."""
     words = command.split(" ", 2)
     for script in (files("streamapp.store.slot") / "lua").iterdir():
         text = script_text(script.name.removesuffix(".lua"))

@@ -27,7 +27,7 @@ class Source:
     Attributes:
         files: Its files.
         events: How many events they hold.
-        about: What it is, as JSON has it.
+        about: Its description in JSON form.
     """
 
     files: Sequence[Path]
@@ -36,7 +36,7 @@ class Source:
 
 
 def given(files: Sequence[Path]) -> Source:
-    """Return the source of files that somebody has.
+    """Return the source of given files.
 
     Raises:
         ConfigError: a file cannot be read.

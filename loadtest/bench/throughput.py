@@ -18,7 +18,7 @@ _APP = "streamapp"
 _WHOLE = "streamapp-all-lists"
 
 ITEMS_ONLY = {"user_list_ttl": "0", "trending_half_life": "0"}
-"""Settings of an app that does the job of its rivals, who make no other lists."""
+"""Settings of an app that does the work of its rivals, who make no other lists."""
 
 
 def run(bench: Bench) -> Result:
@@ -72,7 +72,7 @@ def _app(bench: Bench, env: BenchEnv, source: Source, name: str, chosen: dict[st
 def _periodic(
     curve: Sequence[tuple[int, float]], rate: float, freshness_s: float
 ) -> dict[str, Any]:
-    """Return what rebuilding at a freshness comes to."""
+    """Return the cost of rebuilding at a freshness."""
     total, last_s = curve[-1]
     work_s = rebuilding_s(curve, max(1.0, rate * freshness_s))
     return {
@@ -88,7 +88,7 @@ def rebuilding_s(curve: Sequence[tuple[int, float]], step_events: float) -> floa
     """Return the seconds that rebuilding from scratch after every `step_events` events takes.
 
     Args:
-        curve: (events, seconds of one rebuild), rising; in between it is taken to be straight.
+        curve: (events, seconds of one rebuild), rising; linear in between.
         step_events: Events from one rebuild to the next; at the end there is one more.
     """
     total = curve[-1][0]
@@ -111,7 +111,7 @@ def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
     about = {
-        _APP: "one worker, lists of items, to the last list and fence",
+        _APP: "one worker, lists of items, to the last list and checkpoint",
         _WHOLE: "the same with what is trending, and lists for users",
         **RIVALS,
     }
@@ -157,7 +157,7 @@ def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
 
 
 def _records(result: Result, share: float) -> str:
-    """Return what arrays come to; `share` is how many records an event takes."""
+    """Return the figures of arrays; `share` is the number of records of an event."""
     rates = _rates(result)
     base = rates["empty-agent"] * share
     return (
@@ -172,7 +172,7 @@ def _rates(result: Result) -> dict[str, float]:
 
 
 def measured_rate(bench: Bench) -> float:
-    """Return the rate of the app on a full topic; measured by one run where that was not done."""
+    """Return the rate of the app on a full topic; measured by one run if it is not known."""
     if bench.full_rate is None:
         with bench.env() as env:
             source = bench.source(env.folder)

@@ -15,7 +15,7 @@ from streamapp.transport.records import TP
 
 _KIND = b"item:"
 _WAIT_MS = 20
-"""How long the broker may hold back an empty answer: as long as for the app."""
+"""How long the broker may hold back an empty answer, as for the app."""
 
 
 async def watch(spec: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""The watch: samples of the state and of the workers, until all is applied and out.
+"""The watch: samples of the state and of the workers, until all is applied and published.
 
-Samples are taken in a thread of their own, at a fixed interval. When the run turns out to be
-settled, the time is that of the first sample that was already like the last one.
+Samples are taken in a thread of their own, at a fixed interval. Once the run is settled, its time
+is that of the first sample that equals the last one.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ _QUIET_SAMPLES = 15
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look.
+    """One sample.
 
     Attributes:
         at_s: When, on the monotonic clock.
-        positions: Of the event topics', the interactions' and the deltas' partitions.
+        positions: Positions of the partitions of event topics, interactions and deltas.
         applied: Interactions whose effect is in the state.
         pending: Whether a list waits to be published.
         cpu_s: CPU seconds of the workers.
@@ -50,7 +50,7 @@ class Sample:
 
 
 class State:
-    """Where the state stands, read from the heads in one round trip."""
+    """The positions of the state, read from the heads in one round trip."""
 
     def __init__(self, settings: Settings, redis: Redis) -> None:
         self._settings = settings
@@ -80,7 +80,7 @@ class State:
         )
 
     def settled(self) -> bool:
-        """Say whether every record is applied and every changed list is out; the input has stopped.
+        """Return whether all records are applied and all changed lists out; the input has stopped.
 
         The broker has a stage's messages before its position moves, so the end of each topic is
         final once the previous stage is done.
@@ -117,7 +117,7 @@ class Watch:
         self._thread.join(_STOP_S)
 
     def settled(self, timeout_s: float, tell: Step) -> None:
-        """Wait until all is applied and out, and end the samples; `tell` hears what is applied.
+        """Wait until all is applied and out, and end the samples; `tell` gets the applied count.
 
         Raises:
             StreamappError: a worker ended, or it takes longer.
@@ -138,7 +138,7 @@ class Watch:
         self.samples.append(self._state.look(self._workers))
 
     def _quiet(self) -> bool:
-        """Say whether nothing moved for a while, which costs no question to Kafka."""
+        """Return whether nothing changed for a while; this needs no call to Kafka."""
         if len(self.samples) < _QUIET_SAMPLES:
             return False
         before, last = self.samples[-_QUIET_SAMPLES], self.samples[-1]
@@ -153,10 +153,10 @@ class Watch:
 
 
 def span(samples: Sequence[Sample]) -> tuple[Sample, Sample]:
-    """Return the last sample before anything moved, and the first that was like the last one.
+    """Return the last sample before anything changed, and the first that equals the last one.
 
-    Of what happened before the first record was applied nothing counts: start of the process,
-    compiled kernels, and the group finding its members.
+    The time before the first record was applied does not count: start of the process, compilation
+    of kernels, and joining the group.
     """
     first, last = samples[0], samples[-1]
     begin = first

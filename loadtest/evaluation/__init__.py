@@ -1,1 +1,1 @@
-"""The evaluation: how good the lists are, by replaying logs through the kernels."""
+"""The evaluation: the quality of lists, by replaying logs through the kernels."""

@@ -39,16 +39,16 @@ _SHOWN_CHOICES = 8
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be evaluated.
+    """A request for an evaluation.
 
     Attributes:
         protocol: One of `PROTOCOLS`.
-        files: Event logs; to be counted, where there is a test log.
-        test: Event log of the sessions whose next items are asked for.
-        lists: What makes the lists, as texts; empty for those of the protocol.
-        top_n: Most entries of a list; None for what the protocol has.
+        files: Event logs; they are counted if there is a test log.
+        test: Event log of the sessions whose next items are questions.
+        lists: The rules of lists, as texts; empty for those of the protocol.
+        top_n: Most entries of a list; None for that of the protocol.
         history_cap: Most items of a history; None for the setting, or all of them in a split.
-        cache: Where the wheel with MovieLens is kept.
+        cache: Cache folder of the wheel with MovieLens.
     """
 
     protocol: str
@@ -63,13 +63,13 @@ class Request:
 def evaluate(
     request: Request, settings: Settings, json_file: Path | None, html_file: Path | None
 ) -> None:
-    """Run a protocol, print what it came to, and write the reports.
+    """Run a protocol, print its result, and write the reports.
 
     Args:
-        request: What is to be evaluated.
+        request: The request.
         settings: How events are read, weighed and counted.
-        json_file: Where the report for programs goes; `-` prints it in place of the tables.
-        html_file: Where the report for people goes.
+        json_file: File of the report for programs; `-` prints it in place of the tables.
+        html_file: File of the report for people.
 
     Raises:
         ConfigError: a log cannot be read, a report not be written, or an option does not fit the
@@ -109,17 +109,17 @@ def evaluate(
 def show_tuning(
     files: Sequence[Path], settings: Settings, metric: str, held_out: float, as_json: bool
 ) -> None:
-    """Search settings, and print which to set.
+    """Search settings, and print the best.
 
     Args:
         files: Event logs, in the order of their events.
-        settings: What is set now.
-        metric: What to tune for.
-        held_out: Share of the log's time whose items are asked for.
+        settings: The current settings.
+        metric: The metric to tune for.
+        held_out: Share of the log's time whose items are questions.
         as_json: Whether to print JSON.
 
     Raises:
-        ConfigError: a log cannot be read, or there is nothing to tune by.
+        ConfigError: a log cannot be read, or there are no questions.
     """
     if metric not in tune.METRICS:
         raise ConfigError(f"--by {metric}: {', '.join(tune.METRICS)} is needed")
@@ -178,7 +178,7 @@ def _counting(request: Request, settings: Settings) -> Counting:
 
 
 def _results(request: Request, settings: Settings, counting: Counting) -> list[Result]:
-    """Run the protocol; its own lists and sizes count where the request leaves them open."""
+    """Run the protocol; its own lists and sizes count if the request leaves them open."""
     protocol = PROTOCOLS[request.protocol]
     top_n = protocol.TOP_N if request.top_n is None else request.top_n
     variants = variants_of(request.lists or protocol.LISTS, top_n)
@@ -195,7 +195,7 @@ def _results(request: Request, settings: Settings, counting: Counting) -> list[R
 
 
 def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:
-    """Return what event logs say to an app with these settings.
+    """Return the interactions of event logs for an app with these settings.
 
     Raises:
         ConfigError: interactions fade, which is not measured here.
@@ -216,7 +216,7 @@ def movielens(cache: Path) -> LogInteractions:
     """Return the ratings of MovieLens 100K, each with the weight of its stars.
 
     Raises:
-        ConfigError: they cannot be had.
+        ConfigError: they are not available.
     """
     try:
         ratings = film_ratings(cache)

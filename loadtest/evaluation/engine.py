@@ -35,16 +35,16 @@ from streamapp.core.shard.shard import Shard
 
 _BATCH = 2_000
 _ONE = np.array([0, 1], np.int64)
-"""Where the interactions of a single user start who has one."""
+"""The interactions of a single user start here, if there is only one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """What makes counts.
+    """The rules of counts.
 
     Attributes:
         history_cap: Most items of a history.
-        forget_after_s: Idle seconds after which a history begins anew; infinity is never.
+        forget_after_s: Idle seconds after which a history begins again; infinity is never.
     """
 
     history_cap: int
@@ -52,12 +52,12 @@ class Counting:
 
 
 class Counts(NamedTuple):
-    """What lists are made of, as of some moment.
+    """The counts behind lists, as of some moment.
 
     Attributes:
-        rows: Of all items.
-        norms: Of all items.
-        registry: Which item has which number.
+        rows: The rows of all items.
+        norms: The norms of all items.
+        registry: Gives the numbers of items.
     """
 
     rows: Rows
@@ -67,7 +67,7 @@ class Counts(NamedTuple):
     def lists(self, profiles: Profiles, variant: Variant) -> Ints:
         """Return item numbers, int32, shape (users, top_n), best first; -1 beyond the end.
 
-        Cost: that of the lists of those items which are among the newest of some user.
+        Cost: that of the lists of the items that are among the newest of some user.
         """
         rule = variant.blend
         position = np.arange(len(profiles.item)) - np.repeat(
@@ -78,7 +78,7 @@ class Counts(NamedTuple):
         return blend(profiles, neighbours, self.registry, rule).item
 
     def popular(self, profiles: Profiles, rule: Blend) -> Ints:
-        """Return the items with most users, likewise, without those that `rule` excludes."""
+        """Return the items with most users in the same form, without those that `rule` excludes."""
         users = self.norms.users[: len(self.registry)]
         best = sorted(
             np.flatnonzero(users).tolist(),
@@ -98,7 +98,7 @@ class Engine:
 
     Attributes:
         histories: Packed histories by user.
-        counts: What lists are made of, as of now.
+        counts: The counts of now.
     """
 
     def __init__(self, counting: Counting) -> None:
@@ -154,11 +154,11 @@ class Engine:
         self._offset += 1
 
     def frozen(self) -> Counts:
-        """Return the counts of this moment, which no later interaction changes."""
+        """Return the counts of this moment, which later interactions do not change."""
         return Counts(*deepcopy((self.counts.rows, self.counts.norms)), self.counts.registry)
 
     def profiles(self, users: Sequence[str]) -> Profiles:
-        """Return what these users have in their histories now; nothing for an unknown user."""
+        """Return the current histories of these users; empty for an unknown user."""
         histories = [self.histories.get(user, b"") for user in users]
         return Profiles.unpack(histories, self.counts.registry)
 

@@ -1,7 +1,7 @@
-"""Metrics of lists: what share of the answers they hold, where, and of which items.
+"""Metrics of lists: the share of answers they hold, their ranks, and which items they show.
 
-All follow SAR's evaluation (recommenders, `python_evaluation.py`) where that has them, with binary
-relevance and lists of at most N items; a list that is shorter than N misses the rest.
+All follow SAR's evaluation (recommenders, `python_evaluation.py`) if it has them, with binary
+relevance and lists of at most N items; a list shorter than N misses the rest.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from streamapp.core.histories.profiles import Profiles
 
 
 class Questions(NamedTuple):
-    """What lists are asked for.
+    """Questions for lists.
 
     Attributes:
-        profiles: Whose lists; one line a question.
+        profiles: Profiles of the users; one line for each question.
         answers: Numbers of the items that the list should hold, of those that have one.
-        relevant: How many items it should hold, also those that nobody knows; > 0.
+        relevant: How many items it should hold, unknown ones included; > 0.
     """
 
     profiles: Profiles
@@ -59,7 +59,7 @@ def reciprocal_rank(hits: Bools) -> Floats:
 
 
 def gain(hits: Bools, relevant: Longs) -> Floats:
-    """Return the normalised discounted gain of each line: 1 where the best places are all hits."""
+    """Return the normalised discounted gain of each line: 1 if the best ranks are all hits."""
     discounts = 1.0 / np.log(np.arange(2, hits.shape[1] + 2))
     best = np.cumsum(discounts)[np.minimum(relevant, hits.shape[1]) - 1]
     found: Floats = (hits * discounts).sum(axis=1) / best
@@ -69,7 +69,7 @@ def gain(hits: Bools, relevant: Longs) -> Floats:
 def average_precision(hits: Bools, relevant: Longs) -> Floats:
     """Return the sum over hits of (number of the hit / rank), over all relevant items.
 
-    SAR's `map` divides by all relevant items, also where they are more than N.
+    SAR's `map` divides by all relevant items, even if they are more than N.
     """
     ranks = np.arange(1, hits.shape[1] + 1)
     found: Floats = (hits * np.cumsum(hits, axis=1) / ranks).sum(axis=1) / relevant
@@ -83,7 +83,7 @@ def coverage(lists: Ints, users: Longs) -> float:
 
 
 def popularity_bias(lists: Ints, users: Longs) -> float:
-    """Return how popular what is listed is: users of an item over those of the most popular one.
+    """Return the popularity of listed items: users of an item / users of the most popular one.
 
     It is the mean over the entries of a list, then over the lists that have any. Source:
     session-rec, `Popularity`.

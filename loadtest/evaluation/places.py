@@ -1,9 +1,9 @@
-"""Places: where one item stands in a list, without the list.
+"""Places: the rank of one item in a list, computed without the list.
 
-What an item adds to a score is never negative, so scores only rise as the history is gone through.
-An item that comes before the answer by a part of its score does so by all of it, and an answer
-that as many items come before as a list is long is not in it. Most answers are not, and most of
-those show it after the newest items. Every score has the bits that a list would have.
+An item never lowers a score, so scores only rise as the history is read. If an item is ahead of the
+answer by a partial score, it is ahead by the full score as well. If as many items are ahead of the
+answer as a list is long, the answer is not in the list. Most answers are not, and for most of those
+this is known after the newest items. Every score equals that of a list to the last bit.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from streamapp.core.lists.ranking import similarity
 
 
 class Places:
-    """Where items stand in the lists that one variant makes of some counts, as they are now."""
+    """The ranks of items in the lists that one variant makes of the current counts."""
 
     def __init__(self, counts: Counts, variant: Variant) -> None:
         self._counts, self._variant = counts, variant
@@ -29,11 +29,11 @@ class Places:
         self._powers: Floats = np.zeros(0)
 
     def place(self, profiles: Profiles, item: int) -> int:
-        """Return the place of an item in the list of one user, from 1; 0 if it is not there.
+        """Return the rank of an item in the list of one user, from 1; 0 if it is not there.
 
         Args:
-            profiles: What the user has, one line.
-            item: Number of the item; -1 for one that nobody knows.
+            profiles: The profile of the user, one line.
+            item: Number of the item; -1 for an unknown one.
 
         Cost: O(items known + cells of the rows used), the latter mostly for the newest items only.
         """
@@ -68,7 +68,7 @@ class Places:
         )
 
     def _renewed(self, squares: npt.NDArray[Any]) -> Floats:
-        """Return the powers of the norms' squares; only those of moved norms are computed."""
+        """Return the powers of the norms' squares; only those of changed norms are computed."""
         similar = self._variant.similarity
         if similar.alpha != 0.5:
             if len(self._squares) != len(squares):
@@ -105,7 +105,7 @@ def _place(
     damping: float,
     alpha: float,
 ) -> int:
-    # What is not to be listed stays below every score.
+    # Items that may not be listed stay below every score.
     total = np.zeros(len(squares))
     for position in range(len(held)):
         if rating[position] >= exclude_from:
@@ -165,7 +165,7 @@ def _score(
 
 @compiled
 def _passes(part: float, total: float, score: float, first: bool) -> int:
-    """Return 1 if a score that rose came before another one by it, else 0.
+    """Return 1 if a score that rose was ahead of another one before it did, else 0.
 
     Args:
         part: Before it rose; at most `score`.

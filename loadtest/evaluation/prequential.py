@@ -1,8 +1,8 @@
 """Protocol `prequential`: test, then learn, event by event in time order.
 
-Before an event is applied: does the list that its user would have been shown hold its item? The
-same is asked of lists from counts that were frozen at midnight (UTC), and of lists that were
-frozen as a whole, as nightly jobs have them. What fresh lists find beyond the former is the gain.
+Before an event is applied: does the list that its user would have seen hold its item? The same is
+tested for lists from counts that were frozen at midnight (UTC), and for lists that were frozen as a
+whole, as nightly jobs have them. The gain is the hits of fresh lists beyond the former.
 """
 
 from collections import defaultdict
@@ -46,13 +46,13 @@ def _tallies() -> defaultdict[tuple[str, str], HitStats]:
 
 @dataclass(slots=True)
 class Day:
-    """What came of the events of one day.
+    """The results of the events of one day.
 
     Attributes:
         date: Such as `2014-04-01`.
-        events: How many.
-        asked: Those of them by a user with a history that does not hold the item yet.
-        tallies: By (list, kind): where lists held the items of events.
+        events: Number of events.
+        asked: Events of users with a history that does not hold the item yet.
+        tallies: By (list, kind): the ranks at which lists held the items of events.
     """
 
     date: str
@@ -68,7 +68,7 @@ class Day:
 def run(
     log: LogInteractions, counting: Counting, variants: Mapping[str, Variant], step: Step
 ) -> Result:
-    """Return, day by day, how often each list held what was chosen next.
+    """Return, day by day, how often each list held the next item.
 
     Raises:
         ConfigError: the log holds no interactions.

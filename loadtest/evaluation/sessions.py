@@ -2,7 +2,7 @@
 
 A session is its distinct items in order of first click. Every item from the second on is a
 question: the items before it are the history, the item is the answer. An item that the counted log
-does not hold is a miss, and holds its position in the history.
+does not hold is a miss, and keeps its rank in the history.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def run(
     variants: Mapping[str, Variant],
     step: Step,
 ) -> Result:
-    """Return how good the lists are that the counts of `train` give the sessions of `test`.
+    """Return the metrics of lists from the counts of `train` on the sessions of `test`.
 
     Raises:
         ConfigError: no session of `test` has two items.

@@ -24,14 +24,14 @@ _WHOLE = np.iinfo(np.int32).max
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
-    """What makes the lists of items; each field changes results.
+    """The rule of item lists; each field changes results.
 
     Attributes:
         damping: Added to both norms' squares; >= 0.
         alpha: Share of the norm of the list's own item, 0 to 1; 0.5 is the cosine.
         binary: Whether users are counted (supports), not the products of their ratings (dots).
         neighbours: Most entries of a list, > 0; best first, in the total order. None: all cells of
-            the row, as they lie.
+            the row, in their stored order.
     """
 
     damping: float = 0.0
@@ -47,10 +47,10 @@ def neighbours_of(
 
     Args:
         items: int32. Item numbers, in any order; one without a row, or -1, gets no list.
-        rows: Of these items, at least.
-        norms: Of these items and of all in their rows.
-        registry: Which item has which number.
-        rule: What makes a list.
+        rows: At least the rows of these items.
+        norms: At least those of these items and of all items in their rows.
+        registry: Gives the numbers of items.
+        rule: The rule of the lists.
 
     Cost: O(items known + cells of the rows + entries moved).
     """

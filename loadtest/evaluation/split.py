@@ -2,7 +2,7 @@
 
 These are the splits by which `recommenders` compares its algorithms (its `python_stratified_split`
 with ratio 0.75 and seed 42): of each user's ratings, or of each item's. They are random in time, so
-they say how good similarities are, not how good a stream of them would have been.
+they measure similarities, not a stream of them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ from streamapp.core.arrays.dtypes import Bools, Longs
 ID = "split"
 TOP_N = 10
 WEIGHTS = {f"r{stars}": float(stars) for stars in range(1, 6)}
-"""Weight by event type: a rating is as much as its stars."""
+"""Weight by event type: the number of stars of a rating."""
 
 _SHOWN = ("ndcg", "map", "precision", "recall", "coverage", "popularity_bias")
 LISTS = (
@@ -38,13 +38,13 @@ _SEED = 42
 def run(
     ratings: LogInteractions, counting: Counting, variants: Mapping[str, Variant], step: Step
 ) -> Iterator[Result]:
-    """Yield how good the lists are: after the split of each user's ratings, and of each item's.
+    """Yield the metrics of lists: for the split of each user's ratings, and of each item's.
 
     Args:
         ratings: All ratings, in the order of GroupLens' file, which the split depends on.
-        counting: What makes counts.
-        variants: What makes lists, by name.
-        step: Told of the progress.
+        counting: The rules of counts.
+        variants: The rules of lists, by name.
+        step: Called with the progress.
     """
     for by in ("user", "item"):
         train = training(getattr(ratings, by))
@@ -57,7 +57,7 @@ def run(
 
 
 def training(group: Longs) -> Bools:
-    """Say of each rating whether it is counted: a random three quarters of its group."""
+    """Return for each rating whether it is counted: a random three quarters of its group."""
     draws = np.random.RandomState(_SEED).rand(len(group))
     order = np.lexsort((draws, group))
     sizes = np.bincount(group)

@@ -1,4 +1,4 @@
-"""The table and the plot of an evaluation that asks everything at one moment."""
+"""The table and the plot of an evaluation with all questions at one moment."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,14 +27,14 @@ def compared(
     questions: Questions,
     variants: Mapping[str, Variant],
 ) -> Result:
-    """Return the metrics of each variant, and those of the most popular items as the measure.
+    """Return the metrics of each variant, and those of the most popular items as a baseline.
 
     Args:
-        protocol: What the result is called.
+        protocol: Name of the result.
         shown: Metrics of the table; a program gets all.
-        counts: What lists are made of.
+        counts: The counts behind the lists.
         questions: At least one.
-        variants: What makes lists, by name; at least one, all of the same length.
+        variants: The rules of lists, by name; at least one, all of the same length.
     """
     first = next(iter(variants.values())).blend
     users = counts.norms.users

@@ -1,8 +1,8 @@
-"""`python -m loadtest tune`: which settings make the best lists for users of a log.
+"""`python -m loadtest tune`: finds the settings of the best user lists for a log.
 
-The last part of the log is held out. What comes before it is counted, once for every length of a
-history; then every next item of a user within the last part is asked for, as in `sessions`, with
-lists that the live app could make: blends of lists of items that are `TOP_N` long.
+The last part of the log is held out. The events before it are counted, once for every length of a
+history. Then every next item of a user within the last part is a question, as in `sessions`, for
+lists that the live app could make: blends of item lists of length `TOP_N`.
 """
 
 import math
@@ -33,15 +33,15 @@ DEPTHS = (1, 3, 10)
 FADINGS = (1.0, 0.7, 0.5, 0.4, 0.3)
 
 MOST_QUESTIONS = 10_000
-"""More are sampled: a choice is no better for them, only slower."""
+"""Larger logs are sampled: a choice is no better for more questions, only slower."""
 
 METRICS = ("mrr", "hr", "ndcg")
-"""What may be tuned for; the first is the default."""
+"""The metrics to tune for; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Settings that make lists for users.
+    """Settings of user lists.
 
     Attributes:
         history_cap: As the setting.
@@ -57,7 +57,7 @@ class Choice:
 
     @classmethod
     def of(cls, settings: Settings) -> "Choice":
-        """Return what is set now."""
+        """Return the current settings."""
         return cls(
             settings.history_cap, settings.damping, settings.user_depth, settings.user_fading
         )
@@ -68,20 +68,20 @@ class Choice:
         return {PREFIX + name.upper(): f"{value:g}" for name, value in values.items()}
 
     def variant(self, settings: Settings) -> Variant:
-        """Return how the live app makes its lists then."""
+        """Return the blend of the live app under these settings."""
         rule = replace(user_rule(settings), depth=self.user_depth, fading=self.user_fading)
         return Variant(Similarity(damping=self.damping, neighbours=settings.top_n), rule)
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What a search came to.
+    """The outcome of a search.
 
     Attributes:
-        metric: What was tuned for.
-        questions: How many items were asked for.
+        metric: The metric that was tuned for.
+        questions: Number of questions.
         found: Metrics by choice, the best first.
-        current: What is set now.
+        current: Metrics of the current settings.
     """
 
     metric: str
@@ -90,7 +90,7 @@ class Tuning:
     current: Choice
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a program reads."""
+        """Return the report for programs."""
         best = next(iter(self.found))
         return {
             "metric": self.metric,
@@ -106,19 +106,19 @@ class Tuning:
 def tune(
     log: LogInteractions, settings: Settings, metric: str, held_out: float, step: Step
 ) -> Tuning:
-    """Search the grid, and what is set now.
+    """Search the grid and the current settings.
 
     Args:
         log: In the order of the events.
-        settings: How long lists are, and what they leave out; and what is set now.
+        settings: Length and exclusions of lists, and the current settings.
         metric: One of `METRICS`.
-        held_out: Share of the log's time, from its end, whose items are asked for; 0 to 1.
-        step: Told how many choices are done, of how many.
+        held_out: Share of the log's time, from its end, whose items are questions; 0 to 1.
+        step: Called with how many choices are done, and of how many.
 
     Raises:
-        ConfigError: there is nothing to ask for.
+        ConfigError: there are no questions.
 
-    Cost: one replay for each length of a history, and one blend a question and choice.
+    Cost: one replay for each length of a history, and one blend for each question and choice.
     """
     if not len(log.ts):
         raise ConfigError("the log has no interactions: there is nothing to tune by")
@@ -159,7 +159,7 @@ def _sample(questions: Questions) -> Questions:
     chosen = np.unique(np.linspace(0, every - 1, min(every, MOST_QUESTIONS)).astype(np.int64))
     sizes = np.diff(profiles.starts)[chosen]
     starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
-    # Where each entry lies: its place in its own line, from where that line began.
+    # The position of each entry: its index in its own line, from the beginning of that line.
     entries = np.arange(starts[-1]) + np.repeat(profiles.starts[chosen] - starts[:-1], sizes)
     return Questions(
         Profiles(starts, profiles.item[entries], profiles.rating[entries]),

@@ -1,4 +1,4 @@
-"""Variants: the ways to make a list that an evaluation compares."""
+"""Variants: the rules of lists that an evaluation compares."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ WHOLE = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way to make a list.
+    """One rule of lists.
 
     Attributes:
-        similarity: What makes the lists of items.
-        blend: What makes a list of these.
+        similarity: The rule of item lists.
+        blend: The rule of user lists from these.
     """
 
     similarity: Similarity
@@ -61,7 +61,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any], Callable[[Any], bool], str]]
         "all, none, or the smallest rating that excludes an item",
     ),
 }
-"""By name in a text: the field it is, how it is read, which values count, what is needed."""
+"""By name in a text: its field, its reader, its allowed values, and its requirement."""
 
 
 def variants_of(texts: Sequence[str], top_n: int) -> dict[str, Variant]:
@@ -74,7 +74,7 @@ def variants_of(texts: Sequence[str], top_n: int) -> dict[str, Variant]:
 
 
 def spaced(text: str) -> str:
-    """Return a text as people read it: its lines may break between its parts."""
+    """Return a text for people, with line breaks allowed between its parts."""
     return text.replace(",", ", ")
 
 

@@ -1,1 +1,1 @@
-"""The room where streams meet state: one stage a step, from records to lists."""
+"""The stages: asyncio steps from records to lists, with their state in slots."""

@@ -93,7 +93,7 @@ def _scores(products: Mapping[str, Product], items: Sequence[str]) -> Iterator[t
 
 
 def _fault(item: str, content: bytes | None, truth: Scores, top_n: int) -> str:
-    """Return what is wrong with a list; "" if nothing is."""
+    """Return the fault of a list; "" without one."""
     size = min(top_n, len(truth))
     if content is None:
         return "no list" if size else ""

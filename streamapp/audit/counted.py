@@ -104,8 +104,8 @@ async def count_pipeline(
 
     Args:
         redis: A client that answers in bytes.
-        settings: What the operator set.
-        pipeline: Whose counts.
+        settings: The settings.
+        pipeline: The pipeline whose counts are made.
         layout: Number of partitions by topic.
         log: The interactions that it should have counted.
         begin: Called with the name of the next step; returns the progress function of the step.

@@ -44,7 +44,7 @@ class LogInteractions:
 
     @property
     def newest_ts(self) -> float:
-        """Newest event time in seconds, also of what was left out; -inf without any."""
+        """Newest event time in seconds, also of events that were left out; -inf without any."""
         return max(float(self.ts.max(initial=-np.inf)), self.newest_elsewhere)
 
     def paired(self) -> "LogInteractions":
@@ -85,14 +85,14 @@ class _Taken:
         self.skipped: Counter[str] = Counter()
         self._weights = weights
 
-    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
         self.user.append(self.users.setdefault(user, len(self.users)))
         self.item.append(self.items.setdefault(item, len(self.items)))
-        self.weight.append(self._weights[kind])
+        self.weight.append(self._weights[event_type])
         self.ts.append(ts)
 
-    def skip(self, offset: int, user: str, kind: str) -> None:
-        self.skipped[kind] += 1
+    def skip(self, offset: int, user: str, event_type: str) -> None:
+        self.skipped[event_type] += 1
 
     def interactions(
         self, refused: Mapping[str, int], extra: dict[str, LogInteractions]

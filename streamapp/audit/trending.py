@@ -125,7 +125,7 @@ def _fault(
     times: tuple[float, float],
     top_n: int,
 ) -> str:
-    """Return what is wrong with a list; "" if nothing is.
+    """Return the fault of a list; "" without one.
 
     Args:
         content: The list; b"" for none.

@@ -169,7 +169,7 @@ def _blended(
 
 
 def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int) -> str:
-    """Return what is wrong with a list; "" if nothing is."""
+    """Return the fault of a list; "" without one."""
     size = min(top_n, len(expected.total))
     wanted = bool(size or expected.fill)
     if content is None or not wanted:

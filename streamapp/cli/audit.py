@@ -17,7 +17,7 @@ from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.user_lists import ListUsers, compare_user_lists
 from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
-from streamapp.cli.terminal.console import Step, print_json, print_table, progress, visible
+from streamapp.cli.terminal.console import Step, print_json, print_table, progress
 from streamapp.config.loader import load_settings
 from streamapp.config.rules import event_rules, user_rule
 from streamapp.config.settings import Settings
@@ -30,6 +30,7 @@ from streamapp.inspection.snapshot import (
     slots_of,
 )
 from streamapp.pipelines import pipelines
+from streamapp.printable import visible
 from streamapp.store.slot.keys import list_name
 from streamapp.store.values.products import read_products
 from streamapp.store.values.user_list_index import present

@@ -33,7 +33,7 @@ H = TypeVar("H", bound=Head)
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far the app is, and what it still has to do.
+    """The progress of the app, and its remaining work.
 
     Attributes:
         heads: The head of the slot of each partition; None if there is none yet.
@@ -164,7 +164,7 @@ def _unmatched(heads: Mapping[TP, Head | None], settings: Settings) -> bool:
 
 
 def _partitions(heads: Mapping[TP, Head | None], kind: type[H], topic: str) -> list[H | None]:
-    """Return the head of every partition of a topic; None where there is none yet."""
+    """Return the head of every partition of a topic; None if there is none yet."""
     return [
         head if isinstance(head, kind) else None for tp, head in heads.items() if tp.topic == topic
     ]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from streamapp import __version__
-from streamapp.cli.terminal.outcome import run
+from streamapp.cli.terminal.outcome import HELP, run
 
 app = typer.Typer(
     name="streamapp",
@@ -18,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings=HELP,
 )
 show = typer.Typer(help="Show a list as frontends read it.")
 app.add_typer(show, name="show")
@@ -32,7 +33,7 @@ Timeout = Annotated[
 
 @app.command()
 def worker() -> None:
-    """Run a worker until it is told to stop."""
+    """Run a worker until it is asked to stop."""
     from streamapp.cli.worker import run_worker
 
     run_worker()
@@ -72,7 +73,7 @@ def item(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson
 def bought_together(
     id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False
 ) -> None:
-    """Show what is bought together with an item."""
+    """Show the items bought together with an item."""
     from streamapp.cli.show import show_list
 
     show_list("bought_together", id_, as_json)
@@ -82,7 +83,7 @@ def bought_together(
 def bought_after_view(
     id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False
 ) -> None:
-    """Show what those buy who look at an item."""
+    """Show the items that viewers of an item buy."""
     from streamapp.cli.show import show_list
 
     show_list("bought_after_view", id_, as_json)
@@ -95,7 +96,7 @@ def user(
     *,
     as_json: ListJson = False,
 ) -> None:
-    """Show the list for a user, or what a page shows where there is none."""
+    """Show the list for a user, or the list that a page shows instead."""
     from streamapp.cli.show import show_list
 
     show_list("user", id_, as_json, category)
@@ -103,7 +104,7 @@ def user(
 
 @show.command()
 def trending(category: Category = "", *, as_json: ListJson = False) -> None:
-    """Show what is popular now."""
+    """Show the items that are popular now."""
     from streamapp.cli.show import show_list
 
     show_list("trending", category, as_json)
@@ -140,9 +141,11 @@ def export(
 ) -> None:
     """Write the counts of a drained app as numpy arrays.
 
-    `items` are the ids in byte order, `sum_sq` belongs to them, and `data`, `indices`, `indptr`
-    are the symmetric CSR matrix of their dots, without a diagonal. Where STREAMAPP_HALF_LIFE is
-    set, they are as of the newest event, whose time is `as_of`.
+    `item_bytes` holds the ids in UTF-8 and in byte order, one behind the other, and `item_ends`
+    where each ends. `items` holds them as text; it is left out where an id ends in NUL, which numpy
+    cannot keep, or where one long id would make it very large. `sum_sq` belongs to the ids, and
+    `data`, `indices`, `indptr` are the symmetric CSR matrix of their dots, without a diagonal.
+    Where STREAMAPP_HALF_LIFE is set, they are as of the newest event, whose time is `as_of`.
     """
     from streamapp.cli.export import export_counts
 
@@ -209,7 +212,7 @@ def rebuild(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Begin the state anew, to be counted from the first event that Kafka holds.
+    """Begin a new state, counted from the first event that Kafka holds.
 
     Lists stay readable meanwhile, and those of items that no event names any more stay for ever,
     which is a difference to `audit`: --drop-lists withdraws all. A worker that ends because of it

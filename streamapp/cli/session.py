@@ -15,6 +15,7 @@ from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.pipelines import followers
 from streamapp.store.redis.connection import opened
+from streamapp.store.redis.refusals import Meaning, meaning_of, refusal, reply_of
 from streamapp.store.slot.manifest import check_kinds, read_state_id
 from streamapp.transport.topics import administration, partition_counts
 
@@ -51,7 +52,9 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise StreamappError(f"redis failed: {error}") from None
+        if meaning_of(error) is Meaning.RIGHT_MISSING:
+            raise refusal(error, "a call") from None
+        raise StreamappError(f"redis failed: {reply_of(error)}") from None
     except KafkaError as error:
         raise StreamappError(f"kafka failed: {error}") from None
 

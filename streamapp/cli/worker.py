@@ -8,6 +8,7 @@ from typing import NoReturn
 import faust
 
 from streamapp.config.loader import load_settings
+from streamapp.printable import visible
 from streamapp.worker.composition import create_app
 
 
@@ -25,8 +26,8 @@ def run_worker() -> NoReturn:
         reason = worker.crash_reason or end.__context__
         if end.code and reason is not None:
             sys.stderr.write(
-                f"streamapp: the worker stops, {type(reason).__name__}: {reason}; nothing is lost: "
-                "what is not stored is read again when it is started\n"
+                f"streamapp: the worker stops, {type(reason).__name__}: {visible(str(reason))}; "
+                "nothing is lost: what is not stored is read again when it is started\n"
             )
         # If partitions were assigned in the meantime, the thread that reads Kafka may wait for an
         # answer of the closed event loop. The interpreter would wait for that thread for ever.

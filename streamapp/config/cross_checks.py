@@ -75,6 +75,12 @@ def _topics_are_distinct(settings: "Settings") -> None:
         topics.append(settings.catalogue_topic)
     if twice := [name for name, count in Counter(topics).items() if count > 1]:
         raise ValueError(f"{twice[0]} is named twice: each setting needs a topic of its own")
+    for read in (*settings.event_topics, settings.catalogue_topic):
+        if read and (letters := read + settings.dead_letter_suffix) in topics:
+            raise ValueError(
+                f"{letters} is the topic of the dead letters of {read}: "
+                "each setting needs a topic of its own"
+            )
 
 
 def _content_needs_a_catalogue(settings: "Settings") -> None:

@@ -15,8 +15,10 @@ PREFIX = "STREAMAPP_"
 TEST_PREFIX = "STREAMAPP_TEST_"
 """Prefix of the variables of the test backends, which are not settings."""
 
-_SECRET = re.compile("//.*@")
-"""User and password in a URL; they must not get into logs."""
+_URLS = {"broker_url", "redis_url"}
+"""Settings that may hold credentials; those must not get into logs."""
+_SCHEME = re.compile("[a-z]+://")
+_QUERY_SECRET = re.compile("([?&][^=&]*(?:user|pass)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 def refuse_unknown(environment: Iterable[str], names: Iterable[str]) -> None:
@@ -49,6 +51,17 @@ def describe_failure(error: ValidationError | OSError | UnicodeDecodeError) -> s
     lines = []
     for problem in error.errors():
         name = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
-        value = "" if not problem["loc"] else f"={_SECRET.sub('//...@', repr(problem['input']))}"
+        value = f"={_shown(problem['loc'][0], problem['input'])}" if problem["loc"] else ""
         lines.append(f"{name}{value}: {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(lines)
+
+
+def _shown(name: int | str, value: object) -> str:
+    """Return how a value is shown: a URL without credentials."""
+    if name not in _URLS or not isinstance(value, str):
+        return repr(value)
+    before, at, address = value.rpartition("@")
+    if at:
+        scheme = _SCHEME.match(before)
+        address = f"{scheme[0] if scheme else ''}...@{address}"
+    return repr(_QUERY_SECRET.sub(r"\1...", address))

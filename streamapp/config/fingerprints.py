@@ -46,10 +46,10 @@ def results_text(
     """Return the settings that change the counts of a pipeline.
 
     Args:
-        settings: What the operator set.
+        settings: The settings.
         event_weights: Weight of each event type that the pipeline counts.
         history_cap: Most items of a history of the pipeline.
-        is_main: Whether the pipeline counts what is trending and has content neighbours.
+        is_main: Whether the pipeline has trending lists and content neighbours.
     """
     return _canonical(
         {

@@ -1,7 +1,7 @@
 """Types of settings: how a value is written in the environment, and which are allowed."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -63,15 +63,25 @@ def _positive(weights: dict[str, float]) -> dict[str, float]:
     return weights
 
 
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 def _broker(url: str) -> str:
-    parts = urlsplit(url)
-    if (
-        parts.scheme != "kafka"
-        or not parts.netloc
-        or not all(map(_port_fits, parts.netloc.split(",")))
-    ):
+    """Check brokers; return them behind one scheme, however often it was written."""
+    scheme = "kafka://"
+    first, *more = (part.strip() for part in url.split(","))
+    hosts = [first.removeprefix(scheme), *(part.removeprefix(scheme) for part in more)]
+    hosts[-1] = hosts[-1].removesuffix("/")
+    if "@" in url or any("?" in host or "#" in host for host in hosts):
+        raise ValueError("kafka://host:port is needed, without credentials or options")
+    if not first.startswith(scheme) or not all(map(_is_address, hosts)):
         raise ValueError("kafka://host:port is needed")
-    return url
+    return scheme + ",".join(hosts)
+
+
+def _is_address(text: str) -> bool:
+    return bool(text) and not set(text) & set("/ ") and _port_fits(text)
 
 
 def _redis(url: str) -> str:
@@ -108,6 +118,7 @@ def _half_life(seconds: float) -> float:
     return seconds
 
 
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 BrokerUrl = Annotated[str, AfterValidator(_broker)]
 RedisUrl = Annotated[str, AfterValidator(_redis)]
 TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,200}$"), AfterValidator(_topic)]

@@ -1,4 +1,4 @@
-"""A collection: counts of many shards, put together under one numbering of the items."""
+"""Merges the counts of all shards under one numbering of the items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Counts:
     """Counts of items; every pair has two cells, one in each row.
 
     Attributes:
-        items: Ids of the items with at least one user or cell, in byte order; an item's place here
+        items: Ids of the items with at least one user or cell, in byte order. The index of an item
             is its number.
         sum_sq: float64, shape (items,).
         users: int64, shape (items,). Users whose history holds the item.
@@ -31,8 +31,8 @@ class Counts:
         indices: int32, shape (cells,). Numbers of the other items, rising within a row.
         dot: float64, shape (cells,).
         support: int32, shape (cells,). Users behind the pair.
-        exponent: int64, shape (items,). Where interactions fade, the ratings of each item are in
-            units of 2 to the power of this, in `sum_sq` and in `dot`; None elsewhere. What is too
+        exponent: int64, shape (items,). With a half-life, the ratings of each item are in units of
+            2 to the power of this, in `sum_sq` and in `dot`; None without one. A value that is too
             small beside the norms is 0.
     """
 
@@ -52,10 +52,10 @@ class Counts:
 
 
 class CountsMerge:
-    """Puts together what the shards hold, under one numbering of the items.
+    """Merges the counts of the shards under one numbering of the items.
 
-    Every shard knows every item under a number of its own. `enter` learns those of one shard, then
-    `add` takes its rows.
+    Every shard has its own number for an item. `enter` reads the items of one shard, then `add`
+    takes its rows.
     """
 
     def __init__(self, shards: int) -> None:
@@ -72,7 +72,7 @@ class CountsMerge:
         self._cell: list[Any] = []
 
     def enter(self, ids: Sequence[str], own: Norms, owned: Ints) -> None:
-        """Learn the items of the next shard, the norm of each, and which of them it owns."""
+        """Read the items of the next shard, the norm of each, and which of them it owns."""
         known = min(len(ids), len(own.users))
         norms = np.zeros(len(ids), _ITEM)
         norms["sum_sq"][:known], norms["users"][:known] = own.sum_sq[:known], own.users[:known]
@@ -111,7 +111,7 @@ class CountsMerge:
             if at > position:
                 raise StateError(
                     f"{where} is at offset {at}, ahead of its shard at {position}: "
-                    "the state is not at rest; is a worker running?"
+                    "the state still changes; is a worker running?"
                 )
             try:
                 packed.append(packed_cells(content))

@@ -1,8 +1,8 @@
 """The footprint: how much memory Redis needs for how much state.
 
-The sizes follow from the layout of the keys, and from how Redis (64 bits, jemalloc) keeps a string:
-the key and the value each in the next size class of the allocator, an object of 16 bytes, an entry
-of 24 in the table of keys and 8 to 16 in its buckets. Valkey takes somewhat less.
+The sizes follow from the layout of the keys and from how Redis (64 bits, jemalloc) keeps a string.
+Key and value each take the next size class of the allocator. An object takes 16 bytes, an entry in
+the table of keys 24, and its buckets 8 to 16. Valkey takes somewhat less.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ _TREND_BYTES = len('{"id":"","score":0.6738016797562081},')
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much state there is.
+    """The amount of state.
 
     Attributes:
         users: Users with a history.
@@ -68,12 +68,12 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class KeyClass:
-    """Keys of one kind.
+    """The keys of one kind.
 
     Attributes:
-        name: What they hold.
+        name: What the keys hold.
         keys: How many.
-        bytes: What all of them take in Redis.
+        bytes: Memory that all of them take in Redis.
     """
 
     name: str
@@ -89,21 +89,21 @@ def predict(
     shards: int,
     known: int | None = None,
 ) -> list[KeyClass]:
-    """Return what a state of `size` takes.
+    """Return the memory that a state of `size` takes.
 
     Args:
-        size: How much state.
-        settings: How long a list is.
-        pipeline: Whose state.
+        size: The amount of state.
+        settings: They say how long lists are.
+        pipeline: The pipeline that owns the state.
         partitions: Partitions of the interactions topic.
         shards: Partitions of the deltas topic.
-        known: Items that registries and norms hold, where that is not as many as have a row.
+        known: Items that registries and norms hold, if their number differs from those with a row.
 
-    An item is taken to be known to every partition, and a user's list to be full of similar items,
-    which is the most there can be. A catalogue is taken to have these items, some of them hidden.
-    Where interactions fade, the norms are taken to be of one age: each further one in which an item
-    was used takes as much again. Content neighbours are of products beyond these items, and not in
-    it: such a product takes a list, the same again in the slot of its shard, and its name there.
+    The result is an upper bound: every partition knows every item, and every user list is full of
+    similar items. A catalogue has exactly these items, and some of them are hidden. With a
+    half-life, the norms are of one era; each further era of an item takes as much again. Content
+    neighbours are of products beyond these items and are not included. Such a product takes a list,
+    the same again in the slot of its shard, and its name there.
     """
     users, items, name = size.users, size.items, "x" * size.id_bytes
     known = items if known is None else known
@@ -140,7 +140,7 @@ def predict(
 
 
 def _trends(size: Size, settings: Settings, shards: int) -> list[KeyClass]:
-    """Return what categories take; each is taken to have full lists, and items in every shard."""
+    """Return the memory of categories, if each has full lists and has items in every shard."""
     categories, name = size.categories, "x" * size.id_bytes
     popular = min(settings.top_n, size.items // max(categories * shards, 1))
     top = _allocated(_with_header(POSITION_BYTES + popular * (_POPULAR_BYTES + size.id_bytes)))
@@ -156,7 +156,7 @@ def _trends(size: Size, settings: Settings, shards: int) -> list[KeyClass]:
 
 
 def string_bytes(key_bytes: int, value_bytes: float) -> int:
-    """Return what a string key takes in all."""
+    """Return the memory of a string key."""
     return _STRING_BYTES + sum(_allocated(_with_header(size)) for size in (key_bytes, value_bytes))
 
 

@@ -1,4 +1,4 @@
-"""Removes all state of an app, and begins it anew at chosen positions."""
+"""Removes all state of an app and lets it begin again at chosen positions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ _AT_ONCE = 500
 
 
 async def remove_keys(redis: Redis, prefix: str) -> int:
-    """Remove every key that begins with `prefix`, some at a time; return how many there were."""
+    """Remove all keys that begin with `prefix`, some at a time; return how many there were."""
     removed, keys = 0, []
     async for key in redis.scan_iter(pattern_of(prefix), count=_AT_ONCE):
         keys.append(key)
@@ -27,7 +27,7 @@ async def remove_keys(redis: Redis, prefix: str) -> int:
 async def begin_at(
     redis: Redis, settings: Settings, pipeline: Pipeline, positions: Mapping[str, int]
 ) -> None:
-    """Make empty slots, by tag, at these positions of their logs; the layout must be there."""
+    """Make empty slots, by tag, at these positions of their logs; the layout must exist."""
     generation = await read_state_id(redis, pipeline.state_prefix)
     for tag, position in positions.items():
         slot = Slot(redis, SlotKeys(pipeline.state_prefix, tag), generation)
@@ -39,7 +39,7 @@ async def begin_at(
 
 
 async def remove_all(redis: Redis, keys: Sequence[bytes] | Sequence[str]) -> int:
-    """Remove keys one by one: on a cluster each lies in a slot of its own; return how many."""
+    """Remove keys one by one, because on a cluster each has its own slot; return how many."""
     for key in keys:
         await redis.unlink(key)
     return len(keys)

@@ -1,4 +1,4 @@
-"""Which slot holds the position of a partition, and the type of its head."""
+"""The slot that holds the position of a partition, and the type of its head."""
 
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, IntakeHead, ShardHead
@@ -6,7 +6,7 @@ from streamapp.store.slot.keys import catalogue_tag, histories_tag, intake_tag, 
 
 
 def tag_of(pipeline: Pipeline, topic: str, partition: int) -> str:
-    """Return the tag of the slot that has the position in a partition."""
+    """Return the tag of the slot that holds the position of a partition."""
     if topic == pipeline.interactions_topic:
         return histories_tag(partition)
     if topic == pipeline.deltas_topic:

@@ -1,7 +1,7 @@
 """A snapshot: the counts of all shards, read back from Redis piece by piece.
 
-It is meant for a drained app. A state that moves while it is read, or whose rows are ahead of their
-fence, is refused: its pieces would not belong together.
+It is meant for a drained app. A state that changes while it is read, or whose rows are ahead of
+their stored position, is refused, because its parts would not belong together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norms import read_norms
 
 Advance = Callable[[int, int], None]
-"""Told how much is done, and of how much."""
+"""Called with how much is done, and of how much."""
 
 _ROWS_AT_ONCE = 500
 _BYTES_AT_ONCE = 1_000_000
@@ -34,10 +34,10 @@ _LISTS_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What Redis holds.
+    """The content of Redis.
 
     Attributes:
-        counts: The counts; each row and norm as its owner has it.
+        counts: The counts; the owner of each row and norm decides.
         disputed: Items whose norm is not the same in all shards.
         histories: Number of histories.
         applied: Interactions that were applied.
@@ -54,7 +54,7 @@ class Snapshot:
 
 
 async def read_manifest(redis: Redis, pipeline: Pipeline) -> dict[str, int]:
-    """Return the number of partitions by topic that the state was begun with.
+    """Return the number of partitions by topic with which the state began.
 
     Raises:
         StateError: there is no state.
@@ -88,12 +88,12 @@ async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> S
     """Return the counts of all shards; no call to Redis asks for more than about a megabyte.
 
     Args:
-        redis: A client that answers in bytes.
-        pipeline: Whose counts.
-        advance: Told how many rows were read, and of how many.
+        redis: A client that returns bytes.
+        pipeline: The pipeline whose counts are read.
+        advance: Called with how many rows were read, and of how many.
 
     Raises:
-        StateError: there is no state, it moves, or what is stored is not rows.
+        StateError: there is no state, it changes, or stored values are not rows.
 
     Cost: 24 bytes of memory a cell, three times that at the end.
     """
@@ -133,13 +133,13 @@ async def check_still(redis: Redis, pipeline: Pipeline, positions: Sequence[int]
     heads = [await slot.head(Head) or Head() for slot in slots]
     if [head.position for head in heads] != list(positions):
         raise StateError(
-            "the state moved while it was read: events are still coming in; "
-            "stop whoever produces them and try again"
+            "the state changed while it was read: events are still coming in; "
+            "stop the producers and try again"
         )
 
 
 async def read_lists(redis: Redis, keys: Sequence[str], advance: Advance) -> list[bytes | None]:
-    """Return what lies under `keys`, each read by a call of its own, many calls on the way."""
+    """Return the values of `keys`, each read by its own call, with many calls in flight."""
     found: list[bytes | None] = []
     for start in range(0, len(keys), _LISTS_AT_ONCE):
         async with redis.pipeline(transaction=False) as pipe:
@@ -151,7 +151,7 @@ async def read_lists(redis: Redis, keys: Sequence[str], advance: Advance) -> lis
 
 
 async def names_under(redis: Redis, prefix: str) -> list[str]:
-    """Return how all keys that begin with `prefix` go on, in no order."""
+    """Return the rest of each key that begins with `prefix`, in no order."""
     keys = {key async for key in redis.scan_iter(pattern_of(prefix), count=1_000)}
     return [key.decode().removeprefix(prefix) for key in keys]
 
@@ -159,7 +159,7 @@ async def names_under(redis: Redis, prefix: str) -> list[str]:
 async def holds_histories(
     redis: Redis, pipeline: Pipeline, layout: dict[str, int], users: Sequence[str]
 ) -> list[bool]:
-    """Say of each user whether there is a history."""
+    """Return for each user whether there is a history."""
     partitions, held = layout[pipeline.interactions_topic], []
     for start in range(0, len(users), _LISTS_AT_ONCE):
         async with redis.pipeline(transaction=False) as pipe:
@@ -171,7 +171,7 @@ async def holds_histories(
 
 
 def _portions(numbers: Ints, head: Head) -> Iterator[Ints]:
-    """Split the rows of a slot so that each portion is about `_BYTES_AT_ONCE`."""
+    """Split the rows of a slot so that each portion has about `_BYTES_AT_ONCE`."""
     mean_bytes = head.blob_bytes / max(1, head.blobs)
     size = max(1, min(_ROWS_AT_ONCE, int(_BYTES_AT_ONCE / max(1.0, mean_bytes))))
     for start in range(0, len(numbers), size):

@@ -1,1 +1,1 @@
-"""The Redis room: keys, scripts and what they promise."""
+"""The Redis layer: keys, scripts and their guarantees."""

@@ -1,4 +1,4 @@
-"""The keys that frontends read: replaced in one step, never by an older list."""
+"""The lists that frontends read: each is replaced in one step, and never by an older list."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, list_name, tombstone
 
 _AT_ONCE = 250
 _CALLS = 32
-"""Calls under way at a time on a cluster: each takes a connection."""
+"""Most calls in flight on a cluster."""
 
 T = TypeVar("T")
 
@@ -29,9 +29,9 @@ class Lists:
         Args:
             redis: A client that answers in bytes.
             list_prefix: Prefix of the lists.
-            state_prefix: Prefix of what is remembered of lists that are gone.
-            at_once: Lists in one call.
-            calls: Calls under way at a time.
+            state_prefix: Prefix of the tombstones of lists.
+            at_once: Most lists in one call.
+            calls: Most calls in flight.
         """
         self._redis = redis
         self._list_prefix = list_prefix
@@ -50,16 +50,16 @@ class Lists:
         seq: int,
         expire_at: Sequence[int] = (),
     ) -> list[bytes | None]:
-        """Replace lists by those of `seq`; b"" deletes.
+        """Replace lists by those of `seq`; b"" deletes a list.
 
         Args:
             kind: Of all of them.
             lists: Name and content.
             seq: Of all of them.
-            expire_at: Unix time in seconds at which each is removed; nothing if they stay.
+            expire_at: Unix time in seconds at which each expires; empty if they do not.
 
         Returns:
-            For each list the bytes that now stand for `seq`, or None where a later list is there.
+            For each list the bytes that are stored for `seq`, or None if a later list is stored.
         """
         parts = await asyncio.gather(
             *(
@@ -72,13 +72,17 @@ class Lists:
         return list(chain.from_iterable(parts))
 
     async def extend(self, kind: str, expire_at: Mapping[str, int]) -> list[str]:
-        """Let lists, by name, be removed at other times; return those that are not there."""
+        """Let lists live until a Unix time in seconds, by name; no life gets shorter.
+
+        Returns:
+            The names of lists that do not exist.
+        """
         times = list(expire_at.items())
         parts = await asyncio.gather(*(self._extend(kind, some) for some in self._portions(times)))
         return list(chain.from_iterable(parts))
 
     async def get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
-        """Return the stored lists; b"" where there is none."""
+        """Return the stored lists; b"" if there is none."""
         parts = await asyncio.gather(
             *(self._get_many(kind, some) for some in self._portions(names))
         )
@@ -134,6 +138,6 @@ def _packed(times: Sequence[int]) -> bytes:
 
 
 def lists_of(redis: Redis, list_prefix: str, state_prefix: str, cluster: bool) -> Lists:
-    """Return the lists; on a cluster every list is a call of its own, in its own slot."""
+    """Return access to the lists; on a cluster each list takes a call of its own."""
     at_once, calls = (1, _CALLS) if cluster else (_AT_ONCE, 1)
     return Lists(redis, list_prefix, state_prefix, at_once, calls)

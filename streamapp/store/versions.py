@@ -1,4 +1,4 @@
-"""What heads say of how far lists are, and texts of it that are compared."""
+"""Reads many heads, and makes the versions that say which input an output includes."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ async def read_heads(
         attributes: The attributes to read beside the position.
         source: A source whose applied offset is read too; "" for none.
 
-    Cost: a call a head, some calls at a time: each takes a connection.
+    Cost: a call for each head, at most 32 in flight.
     """
     names = stored_names(kind, ("position", *attributes))
     names += [offset_name(source)] if source else []
@@ -61,7 +61,7 @@ async def read_heads(
 
 
 def positions_text(heads: Iterable[Head | None]) -> str:
-    """Return the positions of heads; nothing where there is no head."""
+    """Return the positions of heads; an empty text for a missing head."""
     return ",".join("" if head is None else str(head.position) for head in heads)
 
 
@@ -71,12 +71,11 @@ def positions_of(text: str) -> list[int]:
 
 
 def published_text(shards: Iterable[ShardHead | None], trending: bytes) -> str:
-    """Return what changes whenever a list has changed that lists for users are made of.
+    """Return the version of the lists that user lists are made from: any change changes it.
 
     Args:
         shards: The head of each: its position, and how many lists it has published.
-        trending: The list of what is trending, of which only the order of its entries counts; b""
-            for none.
+        trending: The trending list; only the order of its entries counts. b"" for none.
     """
     counts = ",".join(
         ":" if head is None else f"{head.position}:{_text(head.published)}" for head in shards
@@ -85,7 +84,7 @@ def published_text(shards: Iterable[ShardHead | None], trending: bytes) -> str:
 
 
 def matched_text(catalogue: Iterable[Head | None], shards: Iterable[ShardHead | None]) -> str:
-    """Return what changes whenever content neighbours may be others than they were.
+    """Return the version of the input of content neighbours: any change changes it.
 
     Args:
         catalogue: The head of each of its partitions: its position.

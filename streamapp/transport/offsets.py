@@ -156,6 +156,6 @@ async def check_fingerprints(
                 if not same:
                     raise StateError(
                         f"{tp.topic}[{tp.partition}] does not hold the record at offset "
-                        f"{fingerprint.offset} that was applied: the topic was made anew. "
-                        "Use another GROUP_ID and STATE_PREFIX to start anew"
+                        f"{fingerprint.offset} that was applied: the topic was created again. "
+                        "Use another GROUP_ID and STATE_PREFIX to start from scratch"
                     )

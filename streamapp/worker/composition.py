@@ -76,7 +76,7 @@ class WorkerApp(FaustApp):
         self.add_future(watch_topics(self, self.assignment, METADATA_MAX_AGE_S, end_process))
 
     async def on_stop(self) -> None:
-        """Finish and store what was read, and commit; give up after `STOP_TIMEOUT`."""
+        """Finish and store the batches, and commit; give up after `STOP_TIMEOUT`."""
         start_stop_timer(self.settings.stop_timeout)
         await self.assignment.finish()
         await super().on_stop()

@@ -14,14 +14,17 @@ METADATA_MAX_AGE_S = 30.0
 """How soon the worker notices a topic with more partitions, or one that was deleted and made."""
 
 
+class _WithoutWeb(BootStrategy):
+    """Starts no web server: that of Faust listens on all interfaces."""
+
+    def _should_enable_web(self) -> bool:
+        return False
+
+
 class FaustApp(faust.App):
     """A Faust app without tables, web server and monitor, configured by the settings."""
 
-    class BootStrategy(BootStrategy):
-        """Starts no web server: that of Faust listens on all interfaces."""
-
-        def _should_enable_web(self) -> bool:
-            return False
+    BootStrategy = _WithoutWeb
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.group_id, **_options(settings))

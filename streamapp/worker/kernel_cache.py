@@ -8,7 +8,7 @@ from streamapp.core.arrays.compiled import Kernel
 
 
 def remove_stale() -> int:
-    """Remove what numba stored of kernels that have changed since; return the number of files.
+    """Remove the compiled code of kernels that have changed; return the number of files.
 
     The code of every kernel that is imported stays, and so does the code for other versions of
     Python. A process that is about to read a removed file compiles the kernel again.

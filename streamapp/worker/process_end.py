@@ -7,17 +7,19 @@ from threading import Timer
 from typing import NoReturn
 
 from streamapp.errors import StreamappError, UnansweredError
+from streamapp.printable import visible
 
 logger = logging.getLogger(__name__)
 
 
 def end_process(error: BaseException) -> NoReturn:
-    """End the process without acknowledging anything: what is not stored is read again.
+    """End the process without acknowledging anything: the next worker reads unstored records again.
 
-    A `StreamappError` is printed as one line, anything else is logged with its traceback.
+    A `StreamappError` is printed as one line without control characters, anything else is logged
+    with its traceback.
     """
     if isinstance(error, StreamappError):
-        sys.stderr.write(f"streamapp: {error}\n")
+        sys.stderr.write(f"streamapp: {visible(str(error))}\n")
     else:
         logger.critical("the worker stops", exc_info=error)
     logging.shutdown()
@@ -26,7 +28,7 @@ def end_process(error: BaseException) -> NoReturn:
 
 
 def start_stop_timer(seconds: float) -> None:
-    """End the process after so many seconds if it still runs.
+    """End the process after a time if it still runs.
 
     The timer is a thread, because the event loop itself may hang.
     """

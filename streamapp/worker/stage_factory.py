@@ -47,7 +47,7 @@ class StageFactory:
         """Return a stage for the partitions of one task, made from their stored state.
 
         Args:
-            offsets: What Kafka knows about each partition.
+            offsets: The offsets of each partition in Kafka.
             lists_suspect: Whether Redis may have lost writes, lists included.
         """
         topic = next(iter(offsets)).topic

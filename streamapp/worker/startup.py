@@ -1,4 +1,4 @@
-"""What a worker checks and prepares before it joins the consumer group."""
+"""Checks and preparations of a worker before it joins the consumer group."""
 
 import gc
 import logging
@@ -31,14 +31,14 @@ async def check_servers(settings: Settings, redis: Redis) -> None:
     """Check Kafka and Redis, make missing topics, and compare the state with the settings.
 
     Args:
-        settings: What the operator set.
+        settings: The settings.
         redis: The worker's client, which waits for a Redis that does not answer.
 
     Raises:
         StreamappError: Kafka or Redis cannot be reached or used, or the state does not fit.
     """
-    async with opened(settings) as once:
-        check_policy(await read_masters(once))
+    async with opened(settings):
+        check_policy(await read_masters(redis))
     async with administration(settings) as admin:
         topics = await ensure_topics(admin, settings)
     # From here on the worker waits for conditions that pass, such as a Redis that is full.

@@ -1,4 +1,4 @@
-"""Watchdogs: what a running worker checks every few seconds, beside the stages.
+"""Watchdogs: the checks of a running worker every few seconds, beside the stages.
 
 Each is a coroutine that ends with the worker's service. `fail` ends the process.
 """
@@ -10,7 +10,7 @@ from mode import Service
 from redis.asyncio import Redis
 
 from streamapp.agents.runtime.assignment import Assignment
-from streamapp.errors import ConfigError, StateError, UnansweredError
+from streamapp.errors import ConfigError, StateError, StreamappError, UnansweredError
 from streamapp.store.redis.health import check_policy, identity_of, read_masters
 
 logger = logging.getLogger(__name__)
@@ -21,15 +21,16 @@ _INTERVAL_S = 2.0
 
 
 async def watch_redis(service: Service, redis: Redis, assignment: Assignment, fail: Fail) -> None:
-    """Let stages reload their state when another Redis answers; end the process if it may evict."""
+    """Let stages reload their state when another Redis answers; end the process if it is unfit."""
     known = identity_of(await read_masters(redis))
     while not service.should_stop:
         await service.sleep(_INTERVAL_S)
-        masters = await read_masters(redis)
         try:
+            masters = await read_masters(redis)
             check_policy(masters)
-        except ConfigError as error:
+        except StreamappError as error:
             fail(error)
+            return
         if (found := identity_of(masters)) != known:
             logger.warning("redis was restarted or replaced; reading the state again")
             assignment.suspect_loss()

@@ -1,5 +1,5 @@
-"""Chaos: random faults by a seed, under load, and what is left of exactness afterwards.
+"""Chaos: random faults by a seed, under load, and an audit afterwards.
 
-`schedule` says what happens when, `faults` makes it happen to the `crew` and the `site`, `shop`
-and `producer` keep events coming, and `judge` compares what came out with what the topics hold.
+`schedule` plans the faults, `faults` makes them happen to the `crew` and the `site`, `shop` and
+`producer` send events, and `judge` compares the output with the topics.
 """

@@ -1,7 +1,7 @@
-"""Chaos. The crew: workers that are started, killed, paused and started again.
+"""The workers of a chaos run: started, killed, paused and started again.
 
-A worker that ends without being told is started again after a moment, as a supervisor would; what
-it said last is noted, and where no fault explains it, it is a surprise.
+A worker that ends unasked is started again after a moment, as a supervisor would. Its last line is
+recorded. If no fault explains it, it is a surprise.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _GENERATION = re.compile(r"Joined group .* \(generation (\d+)\)")
 
 @dataclass
 class _Member:
-    """A worker of the crew.
+    """One worker.
 
     Attributes:
         worker: Its last process.
@@ -48,15 +48,15 @@ class Crew:
     """The workers of a run, by name.
 
     Attributes:
-        journal: Where what happens to them is noted.
+        journal: Records what happens to them.
     """
 
     def __init__(self, deployment: Deployment, journal: Journal, *, static: bool) -> None:
         """Make it, without any worker.
 
         Args:
-            deployment: Where they live.
-            journal: Where what happens to them is noted.
+            deployment: Its servers, topics and keys.
+            journal: Records what happens to them.
             static: Whether they keep their member id when they start again.
         """
         self.journal = journal
@@ -66,7 +66,7 @@ class Crew:
 
     @property
     def rebalances(self) -> int:
-        """How many generations the group had, as far as its members saw them."""
+        """The number of generations of the group that its members saw."""
         logs = (one.worker.log.read_text(errors="replace") for one in self._members.values())
         return max((int(number) for log in logs for number in _GENERATION.findall(log)), default=0)
 
@@ -74,8 +74,8 @@ class Crew:
         """Start a worker; do not wait for it.
 
         Args:
-            name: Which.
-            failpoint: Where it is to die, as the setting has it.
+            name: Name of the worker.
+            failpoint: The failpoint that kills it, in the form of the setting.
         """
         settings = {"failpoint": failpoint} if failpoint else {}
         if self._static:
@@ -86,7 +86,7 @@ class Crew:
                                       expects_death=bool(failpoint))  # fmt: skip
 
     async def ready(self, name: str) -> bool:
-        """Wait until a worker is ready; say whether it is, for it may die or wait for others."""
+        """Wait until a worker is ready; return whether it is, for it may die or wait for others."""
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline:
             member = self._members[name]
@@ -111,7 +111,7 @@ class Crew:
             member.worker.kill()
 
     async def terminate(self, name: str) -> None:
-        """Ask a worker to end; one that is ready must exit 0, or say that nobody answers it."""
+        """Ask a worker to end; a ready one must exit 0, or log that a server does not answer."""
         member = self._members[name]
         member.wanted = False
         if not member.worker.running:
@@ -122,7 +122,7 @@ class Crew:
         try:
             code = await asyncio.to_thread(member.worker.wait, _TERM_S)
         except subprocess.TimeoutExpired:
-            # Its log then says where each of its threads is.
+            # Its log then shows the stack of each thread.
             os.kill(member.worker.pid, signal.SIGABRT)
             self.journal.surprise(name, f"did not end within {_TERM_S:.0f} s of SIGTERM")
             return
@@ -133,7 +133,7 @@ class Crew:
             self.journal.surprise(name, f"exit {code} on SIGTERM: {_last_line(member.worker)}")
 
     async def pause(self, name: str, lasts_s: float) -> None:
-        """Stop a worker in its tracks (SIGSTOP), and let it go on: a zombie."""
+        """Stop a worker (SIGSTOP), and let it go on: a zombie."""
         worker = self._members[name].worker
         if not worker.running:
             return
@@ -145,7 +145,7 @@ class Crew:
             os.kill(worker.pid, signal.SIGCONT)
 
     def wake(self, name: str) -> bool:
-        """Let a worker go on that a failpoint stopped; say whether it was stopped."""
+        """Let a worker that a failpoint stopped go on; return whether it was stopped."""
         worker = self._members[name].worker
         stopped = worker.running and Process(worker.pid).status() == STATUS_STOPPED
         if stopped:
@@ -153,14 +153,14 @@ class Crew:
         return stopped
 
     async def ends(self, name: str, within_s: float) -> bool:
-        """Wait for a worker to end by a failpoint; say whether it did: exit 1, or SIGKILL."""
+        """Wait until a failpoint ends a worker; return whether it did: exit 1, or SIGKILL."""
         with suppress(subprocess.TimeoutExpired):
             code = await asyncio.to_thread(self._members[name].worker.wait, within_s)
             return code in {1, -signal.SIGKILL}
         return False
 
     async def watch(self) -> None:
-        """Start workers again that ended without being told, for ever."""
+        """Start workers again that ended unasked, forever."""
         while True:
             for name, member in list(self._members.items()):
                 if member.wanted and not member.worker.running and not member.expects_death:

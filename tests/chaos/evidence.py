@@ -1,4 +1,4 @@
-"""Chaos. The evidence: what topics and heads hold after a run that failed, for whoever asks why."""
+"""Writes what topics and heads hold after a run that failed, so that the cause can be found."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -35,5 +35,5 @@ async def keep_evidence(deployment: Deployment, topics: Iterable[str]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON has for bytes and named tuples."""
+    """Return the JSON form of bytes and named tuples."""
     return value.decode(errors="replace") if isinstance(value, bytes) else list(value)

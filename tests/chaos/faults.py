@@ -1,4 +1,4 @@
-"""Chaos. The faults: how each kind of the schedule befalls a worker, the broker or Redis."""
+"""How each kind of fault of the schedule happens to a worker, the broker or Redis."""
 
 import asyncio
 from contextlib import ExitStack
@@ -23,7 +23,7 @@ class Faults:
     Args:
         site: The servers.
         crew: The workers.
-        journal: Where what is done is noted.
+        journal: Records the faults.
     """
 
     def __init__(self, site: Site, crew: Crew, journal: Journal) -> None:
@@ -32,12 +32,12 @@ class Faults:
         self._journal = journal
 
     async def run(self, track: str, faults: list[Fault], until_s: float) -> None:
-        """Let the faults of one track happen, each at its time, or after the one before.
+        """Let the faults of one track happen, each at its time, or after the previous one.
 
         Args:
-            track: Whom they befall.
-            faults: What happens, by time.
-            until_s: When events end; what a slow machine did not come to by then is left out.
+            track: The worker or server.
+            faults: The faults, by time.
+            until_s: Time at which events end; a slow machine leaves out later faults.
         """
         for fault in faults:
             await asyncio.sleep(fault.at_s - self._journal.now_s)
@@ -155,7 +155,7 @@ def _tell(servers: list[RedisNode], *command: str | int) -> None:
 
 
 def _told(fault: Fault) -> str:
-    """Return a fault for people."""
+    """Return a fault as text."""
     parts = [fault.kind, fault.place]
     parts += [
         f"{fault.lasts_s:g} s" if fault.lasts_s else "",

@@ -1,4 +1,4 @@
-"""Chaos. The journal: what was done to whom, and when."""
+"""The journal of a run: which fault happened to which process, and when."""
 
 import time
 from collections import Counter
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """Something that happened.
+    """One event in a run.
 
     Attributes:
         at_s: Seconds since the first event.
-        who: Whom it befell.
-        what: What it was.
+        who: The worker or server.
+        what: What happened to it.
     """
 
     at_s: float
@@ -23,13 +23,13 @@ class Entry(NamedTuple):
 
 @dataclass
 class Journal:
-    """What happened in a run.
+    """The events of a run.
 
     Attributes:
-        tell: Told every entry at once.
+        tell: Called with every entry.
         entries: All of them, in order.
         counts: How often things of a kind happened.
-        surprises: What no fault explains; each fails the run.
+        surprises: Events that no fault explains; each fails the run.
     """
 
     tell: Callable[[Entry], None]
@@ -44,16 +44,16 @@ class Journal:
         return time.monotonic() - self._began_at
 
     def begin(self) -> None:
-        """The first event is now."""
+        """Set the time of the first event."""
         self._began_at = time.monotonic()
 
     def note(self, who: str, what: str) -> None:
-        """Note that something happened."""
+        """Record an event."""
         entry = Entry(self.now_s, who, what)
         self.entries.append(entry)
         self.tell(entry)
 
     def surprise(self, who: str, what: str) -> None:
-        """Note what should not have happened."""
+        """Record a surprise."""
         self.surprises.append(f"{self.now_s:.1f} s, {who}: {what}")
         self.note(who, f"SURPRISE: {what}")

@@ -1,7 +1,7 @@
-"""Chaos. The judge: what the topics hold against what came out of the app.
+"""Compares the output of the app with the topics after a run.
 
-The event topics are the truth, for a producer that was not answered sends again. From them come the
-event log that `streamapp audit` compares with Redis, and the dead letters that must be there.
+The event topics are the truth, because a producer without an answer sends again. The judge makes
+from them the event log for `streamapp audit`, and the dead letters that must exist.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _SHOWN = 5
 
 
 class _Letter(NamedTuple):
-    """A dead letter, as far as it must be what it is."""
+    """The part of a dead letter that is known in advance."""
 
     code: str
     topic: str
@@ -40,11 +40,11 @@ class _Letter(NamedTuple):
 
 @dataclass
 class Verdict:
-    """What the judge found.
+    """The findings of the judge.
 
     Attributes:
-        differences: How many things differ.
-        examples: Some of them, for people.
+        differences: Number of differences.
+        examples: Some of them as text.
         figures: Numbers by name.
     """
 
@@ -53,13 +53,13 @@ class Verdict:
     figures: dict[str, int] = field(default_factory=dict)
 
     def differ(self, what: str, wrong: Iterable[object]) -> None:
-        """Note what of a kind differs, if anything."""
+        """Record the differences of one kind, if any."""
         every = list(wrong)
         self.differences += len(every)
         self.examples += [f"{what}: {one}" for one in every[:_SHOWN]]
 
     def compare(self, what: str, found: int, expected: int) -> None:
-        """Note a number, and whether it is what it should be."""
+        """Record a number, and whether it is as expected."""
         self.figures[what] = found
         if found != expected:
             self.differ(what, [f"{found}, expected {expected}"])
@@ -69,7 +69,7 @@ async def judge(deployment: Deployment, topics: Iterable[str], sent: int) -> Ver
     """Wait until the app is drained, and compare everything.
 
     Args:
-        deployment: Where it ran.
+        deployment: The deployment of the run.
         topics: Topics that the shop writes to by their short names.
         sent: How many records the broker has acknowledged, numbered from 0.
     """
@@ -115,7 +115,7 @@ def _letters(record: ConsumerRecord, headers: dict[str, bytes]) -> Iterator[_Let
 
 
 async def _audit(deployment: Deployment, log: Path, verdict: Verdict) -> dict[str, Any] | None:
-    """Audit the log; return the report, or None where the app does not come so far."""
+    """Audit the log; return the report, or None if the app does not drain."""
     arguments = ("audit", "--log", str(log), "--json", "--timeout", str(_DRAIN_S))
     done = await asyncio.to_thread(
         deployment.run, "streamapp", *arguments, within_s=_DRAIN_S + _AUDIT_S
@@ -165,7 +165,7 @@ async def _compare_letters(
 
 
 def _is_available(product: bytes | None) -> bool:
-    """Say what a record of the catalogue says of its item; one without a value deletes it."""
+    """Apply a catalogue record to an item; a record without a value deletes it."""
     return product is not None and bool(orjson.loads(product).get("available", True))
 
 

@@ -1,4 +1,4 @@
-"""Chaos. The producer: sends the shop's records at a rate, again what was not acknowledged."""
+"""Sends the shop's records at a rate, and again if they were not acknowledged."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ _MOST_UNDERWAY = 5_000
 
 
 class Producer:
-    """A tracker that loses nothing: what was not acknowledged is sent once more.
+    """A tracker that loses nothing: it sends a record again if it was not acknowledged.
 
     Attributes:
         sent: How many records were taken from the shop.
-        events: How many events they hold.
+        events: Events in those records.
         repeated: How many sends were repeated; the topic may hold such a record twice.
     """
 
@@ -35,8 +35,8 @@ class Producer:
         """Make it, without connecting.
 
         Args:
-            deployment: Whose topics it writes to.
-            shop: What it sends.
+            deployment: The deployment whose topics it writes to.
+            shop: The records to send.
             rate: Records a second.
             journal: Has the clock.
         """
@@ -50,7 +50,7 @@ class Producer:
         self._underway: set[asyncio.Task[None]] = set()
 
     async def run(self, duration_s: float) -> None:
-        """Send for so long, and return when everything is acknowledged."""
+        """Send for this long, and return when everything is acknowledged."""
         total = int(self._rate * duration_s)
         async with AIOKafkaProducer(
             bootstrap_servers=self._deployment.servers.bootstrap,

@@ -1,4 +1,4 @@
-"""Chaos. The reader: a frontend that reads all lists all along; none may be torn or go back."""
+"""A frontend that reads all lists all the time; no list may be torn or older than before."""
 
 import asyncio
 from contextlib import aclosing, suppress
@@ -18,7 +18,7 @@ _INTERVAL_S = 0.1
 class Reader:
     """Reads every list again and again, straight from the servers.
 
-    A list may go back when a replica takes the primary's place that is behind, and only then.
+    A list may be older only after a replica that is behind takes the primary's place.
     """
 
     def __init__(
@@ -27,9 +27,9 @@ class Reader:
         """Make it, without connecting.
 
         Args:
-            deployment: Whose lists.
-            state: Where they are.
-            journal: Where it notes what no reader should see.
+            deployment: The deployment whose lists it reads.
+            state: The Redis that holds them.
+            journal: Records what no reader should see.
         """
         self._prefix = deployment.env["STREAMAPP_LIST_PREFIX"]
         self._state = state

@@ -1,4 +1,4 @@
-"""Chaos. A run: a plan carried out, everything healed, and the verdict."""
+"""A chaos run: carries out a plan, ends all faults, and gives the verdict."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,12 +28,12 @@ _SHOW_S = 0.2
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """The outcome of a run.
 
     Attributes:
-        plan: What was to be done.
-        journal: What was done.
-        verdict: What was found.
+        plan: The planned events and faults.
+        journal: What happened.
+        verdict: What the judge found.
     """
 
     plan: Plan
@@ -42,15 +42,15 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing differs, and nothing happened that no fault explains."""
+        """Whether there is no difference, and every event in the journal has a reason."""
         return not (self.verdict.differences or self.journal.surprises)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the outcome as JSON has it."""
+        """Return the outcome in JSON form."""
         plan = self.plan
         return {
             "seed": plan.seed,
-            "lane": plan.lane,
+            "backend": plan.backend,
             "duration_s": plan.duration_s,
             "history_cap": plan.history_cap,
             "half_life_s": plan.half_life_s,
@@ -71,16 +71,16 @@ def carry_out(
     """Carry out a plan.
 
     Args:
-        plan: What to do.
-        folder: Where processes leave their logs, and the outcome is left.
-        tell: Told what happens.
+        plan: The plan.
+        folder: Folder for the logs of processes and the outcome.
+        tell: Called with each entry of the journal.
         begin: Begins a step of the progress.
 
     Raises:
-        LaneError: the lane cannot run on this machine.
+        BackendError: the backend cannot run on this machine.
     """
     begin("starting servers")
-    with open_site(plan.lane, cluster=plan.cluster) as site:
+    with open_site(plan.backend, cluster=plan.cluster) as site:
         deployment = Deployment(site.servers, folder)
         deployment.env |= _settings(deployment, plan)
         journal = Journal(tell)
@@ -140,7 +140,7 @@ async def _run(
         shown.cancel()
         site.heal()
         journal.note("everything", "healed; draining")
-        if plan.lane == "embedded":
+        if plan.backend == "embedded":
             await _expel_the_dead(crew)
         begin("judging")
         written = (*plan.topics, CATALOGUE) if plan.catalogue else plan.topics
@@ -157,7 +157,7 @@ async def _run(
 
 
 async def _expel_the_dead(crew: Crew) -> None:
-    """Let someone join: the embedded broker looks only then who has died."""
+    """Let a member join: only then does the embedded broker see which members died."""
     await asyncio.sleep(_EXPIRED_S)
     await crew.terminate(WORKERS[0])
     crew.launch(WORKERS[0])

@@ -1,7 +1,7 @@
-"""Chaos. The schedule: a seed -> the events that come in, and the faults that befall whom and when.
+"""The schedule of a run: a seed -> the events that come in, and which fault happens when.
 
-Pure: the same seed, lane and length give the same plan, and a longer plan begins with the shorter
-one. What can have one fault at a time is a track: a worker, the broker, or Redis. Faults of one
+Pure: the same seed, backend and length give the same plan, and a longer plan begins with the
+shorter one. A track can have one fault at a time: a worker, the broker, or Redis. Faults of one
 track never overlap; those of different tracks do.
 """
 
@@ -15,17 +15,17 @@ WORKERS = ("worker-1", "worker-2", "worker-3")
 BROKER = "broker"
 REDIS = "redis"
 TRACKS = (*WORKERS, BROKER, REDIS)
-LANES = ("embedded", "kafka")
+BACKENDS = ("embedded", "kafka")
 
 _CALM_S = 6.0
-"""Nothing befalls servers before: workers have joined and made their state, so that none can be
+"""Servers have no fault earlier. Until then workers join and make their state, so none can be
 missing. Workers may die with the first event."""
 
 _MOST_HITS = 25
-"""A failpoint is passed at most so many times before it acts."""
+"""Most times that a failpoint is passed before it acts."""
 
 _ACTIONS = ("", ":raise")
-"""What a failpoint does: the process is killed there, or fails."""
+"""The actions of a failpoint: the process is killed there, or fails."""
 
 _WEIGHTS = {
     "kill": 4,
@@ -69,17 +69,17 @@ _LASTS_S = {
 _GAPS_S = {"worker": (3.0, 16.0), BROKER: (5.0, 22.0), REDIS: (3.0, 14.0)}
 _LONG_SILENCE_S = 30.0
 _HALF_LIFE_S = 3_600.0
-"""The shop has an event for each second, and some that are late by more than an hour."""
+"""The shop has an event for each second, and some that are more than an hour late."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls one track.
+    """One fault of a track.
 
     Attributes:
         at_s: When it begins, in seconds from the first event.
-        track: Whom it befalls.
-        kind: What it is; `faults` knows how.
+        track: The worker or server.
+        kind: Name of the fault, as in `faults`.
         lasts_s: How long it lasts, once a worker that it needs is ready; for `promote`, how far the
             replica is behind.
         place: The failpoint, as its setting has it; for `failpoint` and `zombie` only.
@@ -102,25 +102,25 @@ class Plan:
     """One run.
 
     Attributes:
-        seed: What all of it comes from.
-        lane: Which servers it runs on.
+        seed: Seed of all random choices.
+        backend: Name of the backend.
         duration_s: How long events come in.
-        events_per_s: How many events come in a second.
+        events_per_s: Events per second.
         history_cap: Most items of a history; with less than the shop has, there is one topic.
-        half_life_s: In which interactions fade, in seconds of their own time; 0 if they do not.
+        half_life_s: Half-life of interactions in seconds of event time; 0 without decay.
         topics: Event topics by their short names.
         partitions: Partitions of every topic.
         static_members: Whether workers keep their member id when they start again.
-        bought_together: Whether baskets are counted, too.
-        bought_after_view: Whether what is bought after a view is.
-        catalogue: Whether there is a catalogue, which says what is available.
-        content: Whether products of it have neighbours by their text.
+        bought_together: Whether baskets are counted as well.
+        bought_after_view: Whether purchases after a view are counted as well.
+        catalogue: Whether there is a catalogue with the availability of items.
+        content: Whether its products have content neighbours.
         cluster: Whether Redis is a cluster.
         faults: By time.
     """
 
     seed: int
-    lane: str
+    backend: str
     duration_s: float
     events_per_s: int
     history_cap: int
@@ -136,21 +136,21 @@ class Plan:
     faults: tuple[Fault, ...]
 
 
-def plan(seed: int, lane: str, duration_s: float) -> Plan:
-    """Return what a seed means."""
+def plan(seed: int, backend: str, duration_s: float) -> Plan:
+    """Return the plan of a seed."""
     chance = Random(f"{seed}")  # noqa: S311 - chaos, not secrets
     overflows = chance.random() < 1 / 3
     made = Plan(
         seed=seed,
-        lane=lane,
+        backend=backend,
         duration_s=duration_s,
         events_per_s=chance.randrange(300, 801, 50),
         history_cap=chance.randrange(3, 12) if overflows else 100,
         half_life_s=_HALF_LIFE_S if chance.random() < 1 / 3 else 0.0,
         topics=("clicks",) if overflows else ("clicks", "purchases"),
         partitions=chance.choice((3, 4, 5)),
-        # The embedded broker never settles with several static members once one was expelled.
-        static_members=chance.random() < 1 / 2 and lane != "embedded",
+        # With several static members, the embedded broker never settles after one was expelled.
+        static_members=chance.random() < 1 / 2 and backend != "embedded",
         bought_together=chance.random() < 1 / 2,
         bought_after_view=chance.random() < 1 / 2,
         catalogue=(catalogue := chance.random() < 1 / 2),
@@ -163,7 +163,7 @@ def plan(seed: int, lane: str, duration_s: float) -> Plan:
 
 
 def _faults(made: Plan, track: str) -> Iterator[Fault]:
-    chance = Random(f"{made.seed}/{made.lane}/{track}")  # noqa: S311
+    chance = Random(f"{made.seed}/{made.backend}/{track}")  # noqa: S311
     kinds, places = _kinds(made, track), _places(made)
     gaps_s = _GAPS_S.get(track, _GAPS_S["worker"])
     at_s = chance.uniform(0, gaps_s[1]) if track in WORKERS else _CALM_S + chance.uniform(*gaps_s)
@@ -178,7 +178,7 @@ def _faults(made: Plan, track: str) -> Iterator[Fault]:
 
 
 def _fault(chance: Random, at_s: float, track: str, kind: str, names: Sequence[str]) -> Fault:
-    """Return a fault; it draws the same number of times whatever it is."""
+    """Return a fault; it draws the same number of times for every kind."""
     lasts_s, count, place, hits, action, long, hard = (
         round(chance.uniform(*_LASTS_S[kind]), 2),
         chance.randrange(2, 6),
@@ -202,11 +202,11 @@ def _fault(chance: Random, at_s: float, track: str, kind: str, names: Sequence[s
 
 
 def _kinds(made: Plan, track: str) -> tuple[str, ...]:
-    """Return what may befall a track; the embedded broker loses its data with its process."""
+    """Return the kinds for a track; the embedded broker loses its data with its process."""
     if track == REDIS:
         return _OF_CLUSTER if made.cluster else _OF_REDIS
     if track == BROKER:
-        return (*_OF_BROKER, "restart") if made.lane == "kafka" else _OF_BROKER
+        return (*_OF_BROKER, "restart") if made.backend == "kafka" else _OF_BROKER
     return _OF_WORKERS
 
 

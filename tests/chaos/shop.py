@@ -1,10 +1,10 @@
-"""Chaos. The shop: what trackers send. Clicks, carts, purchases, repeats, late and bad events.
+"""The records that trackers send in a run: clicks, carts, purchases, repeats, late and bad events.
 
 Now and then an item is sold out, taken out of the catalogue, or available again, or moves to
 another category.
 
-A record that must become a dead letter says so in a header, which dead letters keep: so whoever
-reads the topics afterwards knows what is expected without deciding by the rules under test.
+A record that must become a dead letter says so in a header, which dead letters keep. So a reader of
+the topics knows what is expected without the rules under test.
 """
 
 import random
@@ -31,7 +31,7 @@ CATALOGUE = "catalogue"
 """Short name of the topic of the catalogue."""
 
 _TURNS = 0.02
-"""For so many events there is a record of the catalogue."""
+"""There is one catalogue record for this many events."""
 
 _Headers = list[tuple[str, bytes]]
 
@@ -42,8 +42,8 @@ class Tracked(NamedTuple):
     Attributes:
         topic: Short name of the topic.
         key: The user.
-        value: The event, or something worse.
-        headers: What is known about it.
+        value: The event, or bytes that are no valid event.
+        headers: The expected outcome.
         events: How many events it holds, good or bad.
     """
 
@@ -70,7 +70,7 @@ def records(seed: int, topics: tuple[str, ...], *, catalogue: bool = False) -> I
 
 
 def _strange(chance: random.Random, act: Act, topic: str, headers: _Headers) -> Tracked:
-    """Return a record that holds several events, or none, or one that cannot be used."""
+    """Return a record that holds several events, no event, or a bad event."""
     event, key = _event(act), act.user.encode()
     if chance.random() < 1 / 2:
         content, events = chance.choice((
@@ -91,7 +91,7 @@ def _strange(chance: random.Random, act: Act, topic: str, headers: _Headers) -> 
 
 
 def _turn(chance: random.Random, item: str, headers: _Headers) -> Tracked:
-    """Return a record of the catalogue: of the item, or of a product that nobody ever clicks."""
+    """Return a catalogue record, of the item or of a product that no user ever clicks."""
     content = chance.choice((None, {"available": False}, {"available": True}, {}))
     item = chance.choice((item, f"new-{item}"))
     category = chance.choice(("", "tents", "lamps", "pots"))

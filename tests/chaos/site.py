@@ -1,6 +1,6 @@
-"""Chaos. The site: a broker behind a proxy, and a Redis behind one, or a Redis Cluster.
+"""The servers of a chaos run: a broker behind a proxy, and a Redis behind one or a Redis Cluster.
 
-Whoever connects is sent to the proxies: the broker advertises its proxy's port.
+Every client connects to the proxies: the broker advertises its proxy's port.
 """
 
 import os
@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from streamapp.embedded.server import Server
 from tests.chaos.state import StateCluster, StatePair
-from tests.servers.backend import BackendError, Servers, lane
+from tests.servers.backend import BackendError, Servers, backend_named
 from tests.servers.proxied import ProxiedKafka, ProxiedTansu
 from tests.servers.proxy import Proxy
 
@@ -21,21 +21,23 @@ class Site:
     Attributes:
         broker: The broker.
         redis: A primary and its replica, or a cluster.
-        broker_proxy: What stands in front of the broker.
-        redis_proxy: What stands in front of the primary; of nothing where there is a cluster.
+        broker_proxy: The proxy in front of the broker.
+        redis_proxy: The proxy in front of the primary; it leads nowhere if there is a cluster.
     """
 
     def __init__(
-        self, lane_name: str, broker_proxy: Proxy, redis_proxy: Proxy, *, cluster: bool
+        self, backend: str, broker_proxy: Proxy, redis_proxy: Proxy, *, cluster: bool
     ) -> None:
         made = {"embedded": ProxiedTansu, "kafka": ProxiedKafka}
-        if lane_name not in made:
-            raise BackendError(f"chaos has no lane {lane_name}: one of {', '.join(made)} is needed")
+        if backend not in made:
+            raise BackendError(
+                f"chaos has no backend {backend}: one of {', '.join(made)} is needed"
+            )
         self.broker_proxy = broker_proxy
         self.redis_proxy = redis_proxy
-        self.broker = made[lane_name](broker_proxy)
+        self.broker = made[backend](broker_proxy)
         self.redis = StateCluster() if cluster else StatePair(redis_proxy)
-        self.servers = Servers(lane_name, self.broker, self.redis)
+        self.servers = Servers(backend, self.broker, self.redis)
 
     def heal(self) -> None:
         """End every fault of the proxies."""
@@ -44,20 +46,20 @@ class Site:
 
 
 @contextmanager
-def open_site(lane_name: str, *, cluster: bool = False) -> Iterator[Site]:
+def open_site(backend: str, *, cluster: bool = False) -> Iterator[Site]:
     """Run a site.
 
     Args:
-        lane_name: Of what kind its broker is.
+        backend: Name of the backend of its broker.
         cluster: Whether its Redis is a cluster.
 
     Raises:
-        BackendError: the lane cannot run on this machine.
+        BackendError: the backend cannot run on this machine.
     """
-    lane(lane_name).check()
+    backend_named(backend).check()
     with ExitStack() as stack:
         proxies = [stack.enter_context(Proxy(0)) for _ in range(2)]
-        site = Site(lane_name, *proxies, cluster=cluster)
+        site = Site(backend, *proxies, cluster=cluster)
         for server in (site.broker, site.redis):
             stack.callback(server.close)
             server.start()
@@ -66,7 +68,7 @@ def open_site(lane_name: str, *, cluster: bool = False) -> Iterator[Site]:
 
 @contextmanager
 def silenced(server: Server) -> Iterator[None]:
-    """Stop the process of a server in its tracks (SIGSTOP), and let it go on."""
+    """Stop the process of a server (SIGSTOP), and let it go on."""
     pid = server.pid
     if pid is None:
         raise BackendError(f"{server.name} does not run")

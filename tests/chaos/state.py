@@ -1,7 +1,7 @@
-"""Chaos. What holds the state: a primary and the replica that can take its place, or a cluster.
+"""The Redis of a run: a primary and the replica that can take its place, or a cluster.
 
-The proxy before a primary leads to whichever server is that. To a cluster there are no proxies, for
-its nodes tell clients where each other are.
+The proxy leads to the current primary. A cluster has no proxies, because its nodes give clients
+their own addresses.
 """
 
 import time
@@ -19,7 +19,7 @@ _TIMEOUT_S = 1.0
 
 
 class _Durable(RedisNode):
-    """A Redis that has on disk what it has said yes to."""
+    """A Redis that has on disk every write that it has acknowledged."""
 
     def __init__(self, primary_port: int = 0) -> None:
         super().__init__(keeps_data=True)
@@ -31,12 +31,12 @@ class _Durable(RedisNode):
 
 
 class StatePair:
-    """A primary behind a proxy, and a replica that can take its place, behind as it may be.
+    """A primary behind a proxy, and a replica that can take its place and may be behind.
 
     Attributes:
-        keeps_data: What it holds survives its processes.
+        keeps_data: Whether its data survives its processes.
         promotions: How often a replica took the place of a primary.
-        promoting: Whether one just does.
+        promoting: Whether a replica is about to do so.
         primary: The server that the proxy leads to.
     """
 
@@ -54,12 +54,12 @@ class StatePair:
         return f"redis://{HOST}:{self._proxy.port}/0"
 
     def start(self) -> None:
-        """Start the primary; again on the same port, with what it holds."""
+        """Start the primary; a later start uses the same port and data."""
         self.primary.start()
         self._proxy.target_port = self.primary.port
 
     def copy(self) -> None:
-        """Give the primary a replica, and wait until that has everything."""
+        """Give the primary a replica, and wait until it has all data."""
         self._replica.close()
         self._replica = _Durable(self.primary.port)
         self._replica.start()
@@ -74,20 +74,20 @@ class StatePair:
         self.primary.kill()
 
     def close(self) -> None:
-        """End both, and remove what they hold."""
+        """End both, and remove their data."""
         self.primary.close()
         self._replica.close()
 
     def reader(self) -> Redis:
-        """Return a client of the primary, as of now."""
+        """Return a client of the current primary."""
         return Redis.from_url(self.primary.url, socket_timeout=_TIMEOUT_S)
 
     def victims(self, _: Random) -> list[RedisNode]:
-        """Return the servers that a fault befalls."""
+        """Return the servers of a fault."""
         return [self.primary]
 
     def promote(self, behind_s: float) -> None:
-        """Let the replica fall behind for so long, then let it take the place of the primary."""
+        """Let the replica fall behind for this long, then let it take the place of the primary."""
         self._replica.await_link()
         self._replica.promote()
         time.sleep(behind_s)
@@ -107,7 +107,7 @@ class StateCluster(Cluster):
 
     Attributes:
         promotions: How often a replica took the place of a primary.
-        promoting: Whether one just does.
+        promoting: Whether a replica is about to do so.
     """
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class StateCluster(Cluster):
         return client
 
     def victims(self, chance: Random) -> list[RedisNode]:
-        """Return the servers that a fault befalls: one, or now and then all."""
+        """Return the servers of a fault: one, or now and then all."""
         return list(self.nodes) if chance.random() < 1 / 4 else [chance.choice(self.nodes)]
 
     def promote(self, _: float) -> None:

@@ -1,4 +1,4 @@
-"""A real Redis for those units that are scripts there."""
+"""A real Redis for units that are scripts."""
 
 from collections.abc import AsyncIterator, Iterator
 

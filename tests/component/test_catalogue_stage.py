@@ -1,6 +1,6 @@
-"""The stage of a catalogue partition: whatever dies, shards hear what the records say.
+"""The stage of a catalogue partition: shards receive what the records say, whatever dies.
 
-Redis is real, and so are the scripts; in place of the broker stands one that keeps what it gets.
+Redis and its scripts are real; the broker is a fake that keeps what it gets.
 """
 
 from collections.abc import Sequence
@@ -41,14 +41,14 @@ ITEMS = "abcd"
 Said = tuple[str, Product | None]
 
 
-class Desk:
+class Harness:
     """One catalogue partition; owners of it come and go."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis, self.broker = redis, Broker()
 
     async def begin(self) -> None:
-        """Say what the state was begun with."""
+        """Write the manifest of the state."""
         for kind in ("", *PROJECTIONS):
             prefix, deltas = "s:layout", DELTAS
             if kind:
@@ -74,13 +74,13 @@ class Desk:
         )
 
     def heard(self, shard: int, deltas: str = DELTAS) -> dict[str, bool]:
-        """Return what a shard makes of its notices: whether each item is hidden."""
+        """Return a shard's view after its notices: whether each item is hidden."""
         made = self.shard(shard, deltas)
         hidden = made.visibility.hidden.tolist()
         return dict(zip(made.registry.ids, hidden, strict=False))
 
     def shard(self, shard: int, deltas: str = DELTAS) -> Shard:
-        """Return a shard that has heard its notices."""
+        """Return a shard that has applied its updates."""
         made = Shard(
             shard, SHARDS, Rule(3), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets()
         )
@@ -100,7 +100,7 @@ class Desk:
         return found
 
     async def known(self) -> dict[str, Product]:
-        """Return the products that are stored."""
+        """Return the stored products."""
         blobs = await Slot(self.redis, SlotKeys("s:", "c0")).blobs.read(list(ITEMS))
         return {
             item: decode_product(blob[1])
@@ -110,9 +110,9 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(redis: Redis) -> Desk:
-    """A partition that nobody has opened yet."""
-    made = Desk(redis)
+async def harness(redis: Redis) -> Harness:
+    """A partition that no owner has opened yet."""
+    made = Harness(redis)
     await made.begin()
     return made
 
@@ -152,93 +152,99 @@ def belongs(item: str, category: str) -> Said:
     return item, Product(available=True, title="", category=category)
 
 
-async def test_what_was_sent_by_an_owner_who_died_is_taken_back_in_the_log(desk: Desk) -> None:
+async def test_what_was_sent_by_an_owner_who_died_is_taken_back_in_the_log(
+    harness: Harness,
+) -> None:
     """The next one reads further at once: two records that cancel out are two changes."""
     said = [shows("a"), hides("a"), shows("a")]
-    first = await desk.owner("catalogue.notices-sent:2:raise")
+    first = await harness.owner("catalogue.notices-sent:2:raise")
     await first.apply([batch(said, 0, 1)])
     with pytest.raises(RuntimeError, match="notices-sent"):
         await first.apply([batch(said, 1, 2)])
-    assert desk.heard(0) == {"a": True}
+    assert harness.heard(0) == {"a": True}
 
-    second = await desk.owner()
+    second = await harness.owner()
     await second.apply([batch(said, 1, 3)])
-    assert desk.heard(0) == desk.heard(1) == {"a": False}
+    assert harness.heard(0) == harness.heard(1) == {"a": False}
 
 
-async def test_what_stays_the_same_is_not_sent(desk: Desk) -> None:
-    """Only an item that is not known may have been deleted, and is spoken of in any case."""
+async def test_what_stays_the_same_is_not_sent(harness: Harness) -> None:
+    """Only an unknown item may have been deleted, so shards always receive it."""
     said = [hides("a"), hides("a"), shows("b"), shows("b"), ("a", None)]
-    owner = await desk.owner()
+    owner = await harness.owner()
     for offset in range(len(said)):
         await owner.apply([batch(said, offset, offset + 1)])
-    changes = [decode_update(sent.value).changes for sent in desk.broker.taken[DELTAS, 1]]
+    changes = [decode_update(sent.value).changes for sent in harness.broker.taken[DELTAS, 1]]
     assert [[(one.item, one.hidden) for one in some] for some in changes] == [
         [("a", True)],
         [("b", False)],
     ]
-    assert await desk.known() == dict([shows("b")])
+    assert await harness.known() == dict([shows("b")])
 
 
 async def test_a_category_that_changes_is_sent_to_those_who_count_what_is_popular(
-    desk: Desk,
+    harness: Harness,
 ) -> None:
-    """Where an item is deleted, it has none; shards of other kinds hear of none at all."""
-    owner = await desk.owner(kinds=(BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW))
+    """A deleted item has none; shards of other kinds receive none at all."""
+    owner = await harness.owner(kinds=(BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW))
     said = [belongs("a", "tents"), belongs("a", "tents"), belongs("a", "lamps"), shows("a")]
     said += [belongs("b", "tents"), belongs("b", "lamps"), belongs("c", "pots"), ("c", None)]
     for offset in range(len(said)):
         await owner.apply([batch(said, offset, offset + 1)])
-    assert desk.categories() == {"b": "lamps"}
+    assert harness.categories() == {"b": "lamps"}
     offsets = [
         one.offset
-        for sent in desk.broker.taken[DELTAS, 0]
+        for sent in harness.broker.taken[DELTAS, 0]
         for one in decode_update(sent.value).changes
     ]
     assert offsets == [0, 2, 3, 4, 5, 6, 7]
     for kind in PROJECTIONS:
-        assert desk.categories(f"{DELTAS}-{kind.replace('_', '-')}") == {}
+        assert harness.categories(f"{DELTAS}-{kind.replace('_', '-')}") == {}
 
 
-async def test_a_catalogue_that_was_read_without_categories_is_refused(desk: Desk) -> None:
-    """Shards would know the category of nothing that is not said again."""
-    owner = await desk.owner()
+async def test_a_catalogue_that_was_read_without_categories_is_refused(harness: Harness) -> None:
+    """Shards would not know the category of an item without a new record."""
+    owner = await harness.owner()
     await owner.apply([batch([belongs("a", "tents")], 0, 1)])
-    await desk.owner()
-    await desk.redis.hdel("s:{c0}:head", "categories_told")
+    await harness.owner()
+    await harness.redis.hdel("s:{c0}:head", "categories_told")
     with pytest.raises(StateError, match=r"goods\[0\]: .* no categories; .*`streamapp rebuild`"):
-        await desk.owner()
+        await harness.owner()
 
 
-async def test_shards_of_every_kind_hear_of_the_items_that_their_lists_show(desk: Desk) -> None:
-    """What is bought after a view is called otherwise than what was viewed."""
-    owner = await desk.owner(kinds=(BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW))
+async def test_shards_of_every_kind_hear_of_the_items_that_their_lists_show(
+    harness: Harness,
+) -> None:
+    """A bought item has another name than a viewed item."""
+    owner = await harness.owner(kinds=(BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW))
     await owner.apply([batch([hides("a"), hides("b")], 0, 2)])
     for shard in range(SHARDS):
-        assert desk.heard(shard) == {"a": True, "b": True}
-        assert desk.heard(shard, f"{DELTAS}-bought-together") == {"a": True, "b": True}
-        assert desk.heard(shard, f"{DELTAS}-bought-after-view") == {"b:a": True, "b:b": True}
+        assert harness.heard(shard) == {"a": True, "b": True}
+        assert harness.heard(shard, f"{DELTAS}-bought-together") == {"a": True, "b": True}
+        assert harness.heard(shard, f"{DELTAS}-bought-after-view") == {"b:a": True, "b:b": True}
 
 
 async def test_a_product_that_another_program_wrote_stops_the_worker_in_one_line(
-    desk: Desk,
+    harness: Harness,
 ) -> None:
     """It names the key."""
-    owner = await desk.owner()
-    await desk.redis.set("s:{c0}:b:a", bytes(8) + b"a product")
+    owner = await harness.owner()
+    await harness.redis.set("s:{c0}:b:a", bytes(8) + b"a product")
     with pytest.raises(StateError, match=r"no product under s:\{c0\}:b:a: .*rebuild"):
         await owner.apply([batch([hides("a")], 0, 1)])
 
 
 @pytest.mark.parametrize("seed", range(25))
-async def test_owners_die_anywhere_and_late_copies_change_nothing(desk: Desk, seed: int) -> None:
-    """Shards hide what the last records say, and the products are those of the last records."""
+async def test_owners_die_anywhere_and_late_copies_change_nothing(
+    harness: Harness, seed: int
+) -> None:
+    """Shards hide the items of the last records, and the products are those of the last records."""
     chance = Random(seed)  # noqa: S311 - a story, not a secret
     said = [
         chance.choice((hides, shows, _tent, _lamp, lambda item: (item, None)))(chance.choice(ITEMS))
         for _ in range(40)
     ]
-    owner, late = await desk.owner(), await desk.owner()
+    owner, late = await harness.owner(), await harness.owner()
     while (at := owner.position(GOODS)) < len(said):
         end = chance.randint(at + 1, min(at + 12, len(said)))
         try:
@@ -249,17 +255,17 @@ async def test_owners_die_anywhere_and_late_copies_change_nothing(desk: Desk, se
             with suppress(PositionMovedError):
                 await late.apply([batch(said, at, at + 1)])
         for shard in range(SHARDS):
-            if (log := desk.broker.taken.get((DELTAS, shard))) and chance.random() < 0.3:
+            if (log := harness.broker.taken.get((DELTAS, shard))) and chance.random() < 0.3:
                 log.append(chance.choice(log))
         place = chance.choice(CATALOGUE_NAMES)
-        owner = await desk.owner(f"{place}:1:raise" if chance.random() < 0.5 else "")
+        owner = await harness.owner(f"{place}:1:raise" if chance.random() < 0.5 else "")
     last = dict(said)
     expected = {item: product for item, product in last.items() if product is not None}
     hidden = {item for item, one in last.items() if one is None or not one.available}
     for shard in range(SHARDS):
-        assert {item for item, now in desk.heard(shard).items() if now} == hidden
-    assert await desk.known() == expected
-    assert desk.categories() == {
+        assert {item for item, now in harness.heard(shard).items() if now} == hidden
+    assert await harness.known() == expected
+    assert harness.categories() == {
         item: one.category for item, one in expected.items() if one.category
     }
 

@@ -1,4 +1,4 @@
-"""The pool of connections: a task that finds none waits, and nothing is lost while it does."""
+"""The pool of connections: a task without a connection waits, and no connection is lost."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ async def test_all_tasks_have_their_turn(redis: Redis, few: Redis) -> None:
 
 
 async def test_tasks_have_their_turn_in_the_order_in_which_they_ask(few: Redis) -> None:
-    """No task waits for ever because others are quicker."""
+    """No task waits forever because others are quicker."""
     pool: Any = few.connection_pool
     order = list[int]()
 
@@ -72,7 +72,7 @@ async def test_tasks_have_their_turn_in_the_order_in_which_they_ask(few: Redis) 
 
 
 async def test_a_task_that_is_cancelled_takes_no_turn(few: Redis) -> None:
-    """Neither while it waits, nor when it has just been given a connection."""
+    """Neither while it waits, nor when it has just got a connection."""
 
     async def hold() -> Any:
         return await few.blpop(["nothing"], timeout=0.02)

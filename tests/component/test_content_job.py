@@ -1,6 +1,6 @@
-"""A look for content neighbours: what is sent, and when it is noted that nothing is missing.
+"""A pass over content neighbours: what is sent, and when the head says that nothing is missing.
 
-Redis is real, and so are the scripts; in place of the broker stands one that keeps what it gets.
+Redis and its scripts are real; the broker is a fake that keeps what it gets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ class Shop:
             refresh_interval=1e-6,
         )
         self.position = [0] * SHARDS
-        self.fences = [AppliedOffsets() for _ in range(SHARDS)]
+        self.applied_offsets = [AppliedOffsets() for _ in range(SHARDS)]
         self.content = [Content() for _ in range(SHARDS)]
 
     async def begin(self) -> None:
@@ -88,7 +88,7 @@ class Shop:
         return await ContentJob.open(context, slot, name, SHARDS)
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
-        """Take what comes, in place of the broker."""
+        """Take messages, in place of the broker."""
         for (topic, shard), some in messages.items():
             assert topic == DELTAS
             self.taken += [(shard, decode_matches(one.value)) for one in some]
@@ -103,7 +103,7 @@ class Shop:
         await slot.commit(head.position, Head(head.position + 1))
 
     async def list_of(self, item: str, rest: str) -> None:
-        """Let a list stand; its shard says that it has published one."""
+        """Store a list; its shard says that it has published one."""
         if rest:
             await self.redis.set(f"l:item:{item}", LIST.format(item, rest))
         else:
@@ -111,10 +111,10 @@ class Shop:
         await self.redis.hincrby(self.slot(rows_tag(shard_of(item, SHARDS))).keys.head, "published")
 
     async def apply(self) -> None:
-        """Let shards apply and store what was sent."""
+        """Let shards apply and store the messages."""
         taken, self.taken = self.taken, []
         for shard, matches in taken:
-            assert matches.admit(self.fences[shard])
+            assert matches.admit(self.applied_offsets[shard])
             self.content[shard].apply(matches, self.position[shard], Registry())
             self.position[shard] += 1
         for shard, slot in enumerate(map(self.slot, map(rows_tag, range(SHARDS)))):
@@ -123,11 +123,11 @@ class Shop:
             fields = self.content[shard].packed_changes()
             await ContentLists(slot).put(self.position[shard], fields)
             await slot.commit(
-                head.position, Head(self.position[shard], self.fences[shard].as_dict())
+                head.position, Head(self.position[shard], self.applied_offsets[shard].as_dict())
             )
 
     async def held(self) -> dict[str, list[str]]:
-        """Return what shards hold: the items of each list."""
+        """Return the content neighbours in shards: the items of each list."""
         found = [await ContentLists(self.slot(rows_tag(shard))).read() for shard in range(SHARDS)]
         return {
             item: [one.item for one in decode_list(packed)]
@@ -136,7 +136,7 @@ class Shop:
         }
 
     async def at_rest(self) -> bool:
-        """Say whether it is noted that nothing is missing of what is there now."""
+        """Return whether the head says that nothing is missing now."""
         catalogue = [await self.slot(catalogue_tag(0)).head(CatalogueHead)]
         shards = [await self.slot(tag).head(ShardHead) for tag in ("i0", "i1")]
         assert shards[0] is not None
@@ -168,7 +168,7 @@ RED = goods("red tent")
 
 
 async def test_what_shards_do_not_hold_is_sent_until_nothing_is_missing(shop: Shop) -> None:
-    """Products with a list of counts get none, and neither does one that is not available."""
+    """Products with a list of counts get none, and neither does an unavailable product."""
     owner = await shop.owner("me")
     sold = goods("red tent", available=False)
     await shop.say(a=RED, b=goods("tent"), c=sold, d=goods("stove"))
@@ -186,7 +186,7 @@ async def test_what_shards_do_not_hold_is_sent_until_nothing_is_missing(shop: Sh
 
 
 async def test_what_is_on_its_way_is_not_sent_again(shop: Shop) -> None:
-    """The shard is slow: neither a change of the catalogue nor time lets it be sent twice."""
+    """The shard is slow: neither a change of the catalogue nor time causes a second message."""
     owner = await shop.owner("me")
     await shop.say(a=RED, b=RED)
     await passed(owner)
@@ -197,7 +197,7 @@ async def test_what_is_on_its_way_is_not_sent_again(shop: Shop) -> None:
 
 
 async def test_whoever_takes_over_sends_what_is_missing_whatever_was_sent(shop: Shop) -> None:
-    """One died when it had sent, another before it noted; the one who slept is told so."""
+    """One owner died after it sent, one before it wrote the head; a stale owner gets an error."""
     await shop.say(a=RED, b=RED)
     first = await shop.owner("first")
     await passed(first)
@@ -221,7 +221,7 @@ async def test_whoever_takes_over_sends_what_is_missing_whatever_was_sent(shop: 
 
 
 async def test_counts_take_content_back_and_content_takes_their_place(shop: Shop) -> None:
-    """A list of content is none of counts; one that went makes room for content again."""
+    """A list from content is no list from counts; when a list is gone, content takes its place."""
     owner = await shop.owner("me")
     await shop.say(a=RED, b=RED)
     for rest, expected in (
@@ -240,7 +240,7 @@ async def test_counts_take_content_back_and_content_takes_their_place(shop: Shop
 
 
 async def test_what_the_catalogue_forgets_or_hides_is_taken_back(shop: Shop) -> None:
-    """Scores of the rest follow what is known of the catalogue."""
+    """Scores of the rest follow the known part of the catalogue."""
     owner = await shop.owner("me")
     await shop.say(a=RED, b=RED, c=goods("tent"))
     for products, expected in (
@@ -268,7 +268,7 @@ async def test_while_deltas_wait_nothing_is_looked_at(shop: Shop) -> None:
 
 
 async def test_fields_are_written_and_removed_and_know_how_far_they_are(shop: Shop) -> None:
-    """The furthest position stays; another who wrote in between is noticed, and so is a rebuild."""
+    """The highest position stays; a write by another owner is noticed, and so is a rebuild."""
     slot, other = shop.slot("i0"), shop.slot("i0")
     await ContentLists(slot).put(7, [("a", b"1"), ("b", b"2")])
     await ContentLists(slot).put(5, [("a", b""), ("c", b"3")])

@@ -1,4 +1,4 @@
-"""The history stage without its lane: users are forgotten, and a dead worker left blobs ahead."""
+"""The history stage without a partition task: forgotten users, and blobs ahead of the position."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ WITHIN_S = 20.0
 
 @pytest.fixture(scope="module", autouse=True)
 def _kernels() -> None:
-    """Load the kernels first: to compile one takes longer than a list lives here."""
+    """Load the kernels first: compiling one takes longer than a list lives here."""
     warm()
 
 
@@ -39,7 +39,7 @@ async def opened(redis: Redis, broker: Broker, **chosen: Any) -> tuple[HistorySt
 
 
 async def until(stage: HistoryStage, condition: Callable[[], Awaitable[Any]]) -> None:
-    """Let a stage work until something is so."""
+    """Let a stage work until a condition holds."""
     deadline = time.monotonic() + WITHIN_S
     while not await condition():
         assert time.monotonic() < deadline
@@ -78,19 +78,19 @@ async def test_a_history_that_is_ahead_is_not_forgotten_again(
 
 
 async def trends(redis: Redis) -> None:
-    """Let an item be what is trending."""
+    """Let one item be the trending list."""
     trending = {"v": 1, "kind": "trending", "id": "", "seq": 1, "as_of": TS}
     await redis.set("l:trending", orjson.dumps({**trending, "items": [{"id": "t", "score": 1.0}]}))
 
 
 async def shown(redis: Redis) -> Sequence[str]:
-    """Return what the list of the user shows."""
+    """Return the items of the user's list."""
     value = await redis.get("l:user:u")
     return [] if value is None else [one["id"] for one in orjson.loads(value)["items"]]
 
 
 async def test_a_user_who_is_forgotten_without_a_list_gets_none(redis: Redis) -> None:
-    """A user who was long gone is no reason to publish what is trending."""
+    """A user who was long gone is no reason to publish trending items."""
     await trends(redis)
     broker = Broker()
     stage, tp = await opened(redis, broker, forget_after=100.0, user_list_ttl=1)
@@ -117,7 +117,7 @@ async def test_a_user_who_is_forgotten_without_a_list_gets_none(redis: Redis) ->
 
 
 async def test_a_user_who_is_forgotten_with_a_list_has_it_no_longer_for_that(redis: Redis) -> None:
-    """It ends when it was to end after what the user did last."""
+    """It ends at the time after the user's last event."""
     await trends(redis)
     broker, chosen = Broker(), {"forget_after": 100.0, "user_list_ttl": 1_000}
     stage, tp = await opened(redis, broker, **chosen)
@@ -141,7 +141,7 @@ async def test_a_user_who_is_forgotten_with_a_list_has_it_no_longer_for_that(red
 async def test_histories_are_not_read_while_the_position_moves(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They would be ahead of it, and left out, or the position would seem to be somebody else's."""
+    """They would be ahead of it, and left out, or the position would seem to be another owner's."""
     stage, tp = await opened(redis, Broker())
     held, go_on, commit = asyncio.Event(), asyncio.Event(), Slot.commit
 

@@ -1,4 +1,4 @@
-"""IntakeStage without its lane: positions follow what was sent, and nothing waits for them."""
+"""The intake stage without a partition task: positions follow what was sent in the background."""
 
 import asyncio
 import time
@@ -70,14 +70,14 @@ def clicks(tp: TP, *offsets: int, **about: Any) -> RecordBatch:
 
 
 async def position(redis: Redis, tp: TP) -> int:
-    """Return the position that is stored."""
+    """Return the stored position."""
     return int(await redis.hget(f"s:{{e:{tp.topic}:{tp.partition}}}:head", "position") or 0)
 
 
 async def test_a_cut_does_not_wait_for_the_position_of_the_one_before(
     intake: IntakeStage, redis: Redis, gate: Gate
 ) -> None:
-    """The next is made meanwhile; what counts as stored is what is stored."""
+    """The next cut is made meanwhile; only the stored position counts as stored."""
     gate.open.clear()
     await intake.apply([clicks(SECOND, 0, 1)])
     assert (intake.position(SECOND), intake.stored_position(SECOND)) == (2, 0)
@@ -101,7 +101,7 @@ async def test_a_cut_does_not_wait_for_the_position_of_the_one_before(
 async def test_a_position_that_somebody_else_moved_is_found(
     intake: IntakeStage, redis: Redis
 ) -> None:
-    """By the next cut, or when nothing comes."""
+    """By the next cut, or when no record comes."""
     await redis.hset(f"s:{{e:{FIRST.topic}:0}}:head", "position", 7)
     await intake.apply([clicks(FIRST, 0)])
     with pytest.raises(PositionMovedError):
@@ -114,10 +114,10 @@ async def test_a_position_that_somebody_else_moved_is_found(
         await again.verify()
 
 
-async def test_nothing_of_before_moves_a_position_that_was_read_anew(
+async def test_no_earlier_move_changes_a_position_that_was_read_again(
     intake: IntakeStage, redis: Redis, gate: Gate
 ) -> None:
-    """An error of one partition is told when no other is still under way."""
+    """The error of one partition is raised when no other move is still running."""
     gate.open.clear()
     await redis.hset(f"s:{{e:{FIRST.topic}:0}}:head", "position", 7)
     await intake.apply([clicks(FIRST, 0), clicks(SECOND, *range(5))])
@@ -132,7 +132,7 @@ async def test_nothing_of_before_moves_a_position_that_was_read_anew(
 
 
 async def test_a_dead_letter_that_was_one_before_names_the_reason_of_now(redis: Redis) -> None:
-    """Whoever reads the first header of a name reads the only one."""
+    """A reader that takes the first header of a name takes the only one."""
     broker = Broker()
     intake = await opened(redis, broker)
     headers = [("error.code", b"not_json"), ("trace", b"t"), ("error.code", b"older")]

@@ -1,4 +1,4 @@
-"""Lists on their way from a shard to the topic: what is pending, and what waits for what."""
+"""Lists in flight from a shard to the topic: what is pending, and what waits for what."""
 
 import asyncio
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from tests.support.pipeline import Pipeline
 
 
 class Broker:
-    """In place of the publisher: takes messages when it is told to."""
+    """In place of the producer: takes messages while it is open."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -36,7 +36,7 @@ class Broker:
         return 3
 
     async def deliver(self, messages: dict[tuple[str, int], list[Any]]) -> None:
-        """Wait until it is open, then take what comes, or fail."""
+        """Wait until it is open, then take messages, or fail."""
         await self.open.wait()
         if self.failure is not None:
             raise self.failure
@@ -50,22 +50,22 @@ class Keys:
         self.later: set[str] = set()
 
     async def replace(self, _: str, lists: list[tuple[str, bytes]], __: int) -> list[bytes | None]:
-        """Return what stands then."""
+        """Return what Redis holds then."""
         return [None if name in self.later else content for name, content in lists]
 
 
 class Claims:
-    """In place of a slot that nobody else claims."""
+    """In place of a slot that no other owner claims."""
 
     async def claim(self, _: str) -> None:
         """Do nothing."""
 
     async def is_owner(self, _: str) -> bool:
-        """Say yes."""
+        """Return true."""
         return True
 
 
-class Desk:
+class Harness:
     """A shard with lists of a, b and c, and its publisher."""
 
     publisher: ItemListPublisher
@@ -83,7 +83,7 @@ class Desk:
             pipeline=SimpleNamespace(kind="item"),
         )  # fmt: skip
 
-    async def open(self) -> "Desk":
+    async def open(self) -> "Harness":
         """Claim the shard."""
         slot: Any = SimpleNamespace(ownership=Claims())
         items = len(self.shard.registry)
@@ -103,87 +103,87 @@ class Desk:
         return np.arange(3, dtype=np.int32)
 
 
-def in_flight(desk: Desk) -> list[int]:
+def in_flight(harness: Harness) -> list[int]:
     """Return the rows whose lists are in flight."""
-    assert desk.sender.in_flight is not None
-    rows: list[int] = desk.sender.in_flight.tolist()
+    assert harness.sender.in_flight is not None
+    rows: list[int] = harness.sender.in_flight.tolist()
     return rows
 
 
 async def test_rows_are_in_flight_until_the_topic_has_their_lists() -> None:
-    """They are no longer dirty, and yet a checkpoint must carry them."""
-    desk = await Desk().open()
-    await desk.publish(desk.rows)
-    assert not desk.shard.lists.dirty.any()
-    assert in_flight(desk) == [0, 1, 2]
-    assert desk.sender.is_running
-    assert not desk.sender.is_done
+    """They are no longer dirty, and yet a checkpoint must keep them."""
+    harness = await Harness().open()
+    await harness.publish(harness.rows)
+    assert not harness.shard.lists.dirty.any()
+    assert in_flight(harness) == [0, 1, 2]
+    assert harness.sender.is_running
+    assert not harness.sender.is_done
 
-    desk.broker.open.set()
-    await desk.sender.join()
-    assert not desk.sender.is_running
-    assert desk.sender.in_flight is None
-    assert sorted(desk.broker.taken) == [b"item:a", b"item:b", b"item:c"]
+    harness.broker.open.set()
+    await harness.sender.join()
+    assert not harness.sender.is_running
+    assert harness.sender.in_flight is None
+    assert sorted(harness.broker.taken) == [b"item:a", b"item:b", b"item:c"]
 
 
 async def test_a_row_whose_list_is_older_than_the_key_stays_dirty() -> None:
-    """It is not on the way either: the shard is catching up with another owner."""
-    desk = await Desk().open()
-    desk.keys.later = {"b"}
-    desk.broker.open.set()
-    await desk.publish(desk.rows)
-    assert np.flatnonzero(desk.shard.lists.dirty).tolist() == [1]
-    assert in_flight(desk) == [0, 2]
-    await desk.sender.join()
+    """It is not in flight either: the shard is catching up with another owner."""
+    harness = await Harness().open()
+    harness.keys.later = {"b"}
+    harness.broker.open.set()
+    await harness.publish(harness.rows)
+    assert np.flatnonzero(harness.shard.lists.dirty).tolist() == [1]
+    assert in_flight(harness) == [0, 2]
+    await harness.sender.join()
 
 
 async def test_the_next_lists_wait_for_those_on_the_way() -> None:
     """So the records of a key are on the topic in the order of its changes."""
-    desk = await Desk().open()
-    await desk.publish(desk.rows[:1])
-    following = asyncio.create_task(desk.publish(desk.rows[1:]))
+    harness = await Harness().open()
+    await harness.publish(harness.rows[:1])
+    following = asyncio.create_task(harness.publish(harness.rows[1:]))
     await asyncio.sleep(0)
     assert not following.done()
-    assert in_flight(desk) == [0]
+    assert in_flight(harness) == [0]
 
-    desk.broker.open.set()
+    harness.broker.open.set()
     await following
-    await desk.sender.join()
-    assert desk.broker.taken[0] == b"item:a"
+    await harness.sender.join()
+    assert harness.broker.taken[0] == b"item:a"
 
 
 async def test_what_goes_wrong_on_the_way_is_raised_to_whoever_asks_next() -> None:
-    """The lane ends with it, as if it had waited."""
-    desk = await Desk().open()
-    await desk.publish(desk.rows)
-    desk.broker.failure = OSError("away")
-    desk.broker.open.set()
+    """The partition task ends with it, as if it had waited."""
+    harness = await Harness().open()
+    await harness.publish(harness.rows)
+    harness.broker.failure = OSError("away")
+    harness.broker.open.set()
     with pytest.raises(OSError, match="away"):
-        await desk.sender.join()
-    assert desk.sender.is_done
+        await harness.sender.join()
+    assert harness.sender.is_done
     with pytest.raises(OSError, match="away"):
-        await desk.publish(desk.rows)
+        await harness.publish(harness.rows)
 
 
 async def test_a_list_changes_at_most_once_in_the_interval_and_a_new_one_at_once() -> None:
-    """A new owner does not know when the one before published what is there already."""
-    desk = await Desk(publish_interval=60.0).open()
-    desk.broker.open.set()
-    publisher, shard = desk.publisher, desk.shard
+    """A new owner does not know when the previous owner published the stored lists."""
+    harness = await Harness(publish_interval=60.0).open()
+    harness.broker.open.set()
+    publisher, shard = harness.publisher, harness.shard
     new = np.array([3], np.int32)
-    assert (publisher.due_in_s(desk.rows) > 0).all()
+    assert (publisher.due_in_s(harness.rows) > 0).all()
     assert (publisher.due_in_s(new) < 0).all()
 
     shard.registry.number(["d"])
     shard._reserve()
-    await desk.publish(new)
+    await harness.publish(new)
     assert (publisher.due_in_s(new) > 0).all()
-    await desk.sender.join()
+    await harness.sender.join()
 
 
 async def test_a_checkpoint_carries_the_lists_in_flight() -> None:
-    """The next owner sends them again after a crash; when the topic has them, nobody does."""
-    desk = await Desk().open()
+    """The next owner sends them again after a crash; once the topic has them, no owner does."""
+    harness = await Harness().open()
     written: list[list[int]] = []
 
     class Store:
@@ -192,16 +192,16 @@ async def test_a_checkpoint_carries_the_lists_in_flight() -> None:
 
     settings: Any = SimpleNamespace(row_cache_bytes=1 << 20, checkpoint_interval=0.0)
     sweep = SimpleNamespace(
-        pending=np.zeros(len(desk.shard.owned), np.bool_), listed_update_offset=0
+        pending=np.zeros(len(harness.shard.owned), np.bool_), listed_update_offset=0
     )
     log = SimpleNamespace(replayed=0, fingerprint=None)
-    collaborators: Any = Store(), log, desk.publisher, sweep, SimpleNamespace(at=None)
-    scheduler = CheckpointScheduler(settings, desk.shard, *collaborators)
+    collaborators: Any = Store(), log, harness.publisher, sweep, SimpleNamespace(at=None)
+    scheduler = CheckpointScheduler(settings, harness.shard, *collaborators)
 
-    await desk.publish(desk.rows[:2])
+    await harness.publish(harness.rows[:2])
     await scheduler.store_all()
-    desk.broker.open.set()
-    await desk.sender.join()
+    harness.broker.open.set()
+    await harness.sender.join()
     await scheduler.store_all()
     assert written == [[0, 1, 2], [2]]
 
@@ -210,28 +210,28 @@ async def test_a_sweep_and_new_lists_take_turns_where_both_always_have_something
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only one batch of lists is in flight at a time, and neither waits for the other to end."""
-    desk = await Desk(publish_interval=0.0).open()
-    desk.broker.open.set()
+    harness = await Harness(publish_interval=0.0).open()
+    harness.broker.open.set()
     turns: list[str] = []
 
     async def step() -> float:
         turns.append("sweep")
-        await desk.publish(desk.rows[:1])
+        await harness.publish(harness.rows[:1])
         return 0.0
 
     async def publish(numbers: Ints) -> None:
         turns.append("lists")
-        await desk.publish(numbers)
+        await harness.publish(numbers)
 
     async def load(_: Ints) -> None:
         raise AssertionError
 
     sweep: Any = SimpleNamespace(step=step)
-    scheduler = PublishScheduler(desk.shard, desk.publisher, sweep, load)
+    scheduler = PublishScheduler(harness.shard, harness.publisher, sweep, load)
     monkeypatch.setattr(scheduler, "_publish", publish)
     monkeypatch.setattr(scheduler, "_cycle", DutyCycle(0.0, 0))
     for _ in range(6):
-        desk.shard.lists.dirty[:] = True
+        harness.shard.lists.dirty[:] = True
         await scheduler.step(busy=False)
-        await desk.sender.join()
+        await harness.sender.join()
     assert turns == ["sweep", "lists"] * 3

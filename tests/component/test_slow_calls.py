@@ -1,4 +1,4 @@
-"""What the benchmark says of calls that block Redis."""
+"""The benchmark's record of calls that block Redis."""
 
 from importlib.resources import files
 
@@ -11,9 +11,9 @@ _BUSY = "for number = 1, 300000 do redis.call('EXISTS', KEYS[1]) end"
 
 
 def test_the_slowest_call_is_told_and_settings_are_as_before(node: RedisNode) -> None:
-    """What came before the block does not count.
+    """Earlier calls do not count.
 
-    Any other call may be slow too, where the server waits for a CPU.
+    Any other call may be slow too, if the server waits for a CPU.
     """
     with Redis.from_url(node.url) as redis:
         redis.config_set("slowlog-log-slower-than", 1_000)

@@ -1,4 +1,4 @@
-"""Commands that look at the state refuse one of other kinds, and say where there is none."""
+"""Commands refuse a state of other kinds, and say when there is no state."""
 
 import sys
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_a_state_of_other_kinds_is_refused_in_one_line(
     setting: str,
     says: str,
 ) -> None:
-    """As a worker refuses it; where the kinds are those of the state, or there is none, not."""
+    """As a worker refuses it; not if the kinds are those of the state, or there is no state."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "log.csv").write_text("user_id,item_id,type,ts\n")
     monkeypatch.setenv("STREAMAPP_REDIS_URL", node.url)
@@ -60,7 +60,7 @@ def test_where_there_is_no_state_explain_says_what_to_do(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    """In one line that can be read, with the prefix under which it looked."""
+    """In one readable line, with the prefix of the keys."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STREAMAPP_REDIS_URL", node.url)
     with node.client() as redis:

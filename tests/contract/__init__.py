@@ -1,1 +1,1 @@
-"""Tests: contract."""
+"""Tests of the private names and versions that the project depends on."""

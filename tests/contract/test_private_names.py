@@ -1,4 +1,4 @@
-"""Private names of Faust and aiokafka that the project uses: there, and shaped as expected.
+"""Private names of Faust and aiokafka that the project uses: they exist and have their form.
 
 A failure here means that a pinned version changed: read `streamapp/transport/consumer.py` and
 `streamapp/worker/faust_app.py` before raising the pin.
@@ -79,7 +79,7 @@ def test_the_versions_are_those_whose_private_names_were_read(name: str) -> None
 def test_a_private_name_has_the_parameters_it_had(
     function: Callable[..., Any], parameters: list[str]
 ) -> None:
-    """Overriding or calling with other parameters would go wrong at run time."""
+    """An override or a call with other parameters would fail at run time."""
     assert list(inspect.signature(function).parameters) == parameters
 
 
@@ -102,7 +102,7 @@ async def test_the_bookkeeping_of_acknowledgements_has_the_names_it_had(
     assert not consumer.can_resume_flow.is_set()
 
 
-async def test_what_is_committed_is_the_fence_and_not_what_was_acknowledged(
+async def test_what_is_committed_is_the_position_and_not_what_was_acknowledged(
     app: WorkerApp, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Acknowledged offsets, gaps included, never move the commit."""
@@ -118,7 +118,7 @@ async def test_what_is_committed_is_the_fence_and_not_what_was_acknowledged(
 async def test_a_record_batch_passes_through_a_topic_untouched(
     app: WorkerApp, consumer: Consumer
 ) -> None:
-    """The agents' streams yield what the consumer put into the message."""
+    """The agents' streams yield the value that the consumer put into the message."""
 
     class Record:
         topic, partition, offset, timestamp, timestamp_type = "clicks", 0, 5, 1_000, 0
@@ -141,7 +141,7 @@ def test_aiokafka_keeps_what_is_set_under_the_name_that_is_used(name: str) -> No
 
 
 def test_aiokafka_keeps_what_the_group_refused_where_it_is_looked_for(consumer: Consumer) -> None:
-    """Nobody reads before there are partitions, so nobody else would raise it."""
+    """No one reads before there are partitions, so no other call would raise it."""
     started = inspect.getsource(aiokafka.AIOKafkaConsumer.start)
     assert "self._coordinator = GroupCoordinator(" in started
     assert list(inspect.signature(GroupCoordinator.check_errors).parameters) == ["self"]
@@ -149,7 +149,7 @@ def test_aiokafka_keeps_what_the_group_refused_where_it_is_looked_for(consumer: 
 
 
 def test_aiokafka_reads_record_batches_with_what_is_put_in_its_place() -> None:
-    """And decodes names of headers from a part of the buffer, where it reads them in Python."""
+    """It also decodes names of headers from a part of the buffer, if it reads them in Python."""
     fetched = inspect.getsource(fetcher.Fetcher._proc_fetch_request)
     assert "records = MemoryRecords(part_data[-1])" in fetched
     assert "partition_records = PartitionRecords(" in fetched
@@ -164,7 +164,7 @@ def test_aiokafka_reads_record_batches_with_what_is_put_in_its_place() -> None:
 def test_faust_assigns_partitions_with_its_own_assignor_and_opens_no_web_port(
     app: WorkerApp,
 ) -> None:
-    """Round robin would tear topics apart; the web server would listen on all interfaces."""
+    """Round robin would separate the topics; the web server would listen on all interfaces."""
     assert app.conf.table_standby_replicas > 0
     assert app.boot_strategy._should_enable_web() is False
     app.conf.web_enabled = True

@@ -1,1 +1,1 @@
-"""One story a file: what a deployment survives, with exact counts at the end."""
+"""One story per file: a fault that a deployment survives, with exact counts at the end."""

@@ -1,4 +1,4 @@
-"""What stories of a Redis that fails ask for: one of their own, and a proxy before it."""
+"""Fixtures for a Redis that fails: a server for one test, and a proxy in front of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,15 +20,15 @@ def node() -> Iterator[RedisNode]:
 
 @pytest.fixture
 def proxy(node: RedisNode) -> Iterator[Proxy]:
-    """What stands before that Redis; it does nothing yet."""
+    """The proxy in front of that Redis; it does nothing yet."""
     with Proxy(node.port) as made:
         yield made
 
 
 @pytest.fixture
 def apart(servers: Servers, node: RedisNode, tmp_path: Path) -> Iterator[Deployment]:
-    """A deployment on the shared broker and that Redis; the judge does not use the proxy."""
-    mine = Deployment(Servers(servers.lane, servers.broker, node), tmp_path)
+    """A deployment on the shared broker and that Redis; the audit does not use the proxy."""
+    mine = Deployment(Servers(servers.backend, servers.broker, node), tmp_path)
     mine.env["STREAMAPP_PARTITIONS"] = "2"
     yield mine
     mine.end()

@@ -1,4 +1,4 @@
-"""A shop that goes on selling while things die, and what must be true in the end."""
+"""A shop that sends events while servers die, and the checks at the end."""
 
 import asyncio
 import threading
@@ -32,15 +32,15 @@ class Shop:
     """Trackers that send acts at a rate, in order, from a thread of their own.
 
     Attributes:
-        sold: What was handed to the producer; with the broker as soon as the shop is closed.
+        sold: Acts given to the producer; the broker has them when the shop is closed.
     """
 
     def __init__(self, deployment: Deployment, acts: Iterable[Act], rate: float) -> None:
         """Make it, without opening it.
 
         Args:
-            deployment: Whose topics.
-            acts: What happens in it.
+            deployment: The deployment whose topics it uses.
+            acts: The acts to send.
             rate: Acts a second.
         """
         self.sold: list[Act] = []
@@ -56,7 +56,7 @@ class Shop:
         self._thread.start()
 
     def close(self) -> None:
-        """Send no more; return when the broker has what was sent."""
+        """Stop sending; return when the broker has the acts that were sent."""
         self._closing.set()
         self.join()
 
@@ -79,8 +79,9 @@ class Shop:
             bootstrap_servers=servers.bootstrap,
             client_id="shop",
             request_timeout_ms=_PATIENCE_MS,
-            # What a broker took and did not acknowledge is not to be there twice; Tansu cannot.
-            enable_idempotence=servers.lane != "embedded",
+            # A record that the broker took and did not acknowledge must not be there twice; Tansu
+            # cannot.
+            enable_idempotence=servers.backend != "embedded",
         ) as producer:
             sent = []
             while not self._closing.is_set():
@@ -137,7 +138,7 @@ def total(deployment: Deployment, kind: str, field: str) -> int:
 
 
 def wait_applied(deployment: Deployment, events: int, within_s: float = 120.0) -> None:
-    """Wait until so many interactions are in the state."""
+    """Wait until this many interactions are in the state."""
     wait_until(
         lambda: total(deployment, "u", "applied") >= events,
         within_s,
@@ -149,7 +150,7 @@ def exact(deployment: Deployment, acts: Sequence[Act]) -> dict[str, Any]:
     """Check that counts, lists and the output topic are those of `acts`, each counted once.
 
     Returns:
-        What the audit reported.
+        The report of the audit.
     """
     log = write_log(deployment.folder / "acts.csv", acts)
     report = audited(deployment, [log])
@@ -161,7 +162,7 @@ def exact(deployment: Deployment, acts: Sequence[Act]) -> dict[str, Any]:
 
 
 def last_records(deployment: Deployment) -> dict[str, bytes]:
-    """Return the last record of each key of the output topic: what compaction keeps."""
+    """Return the last record of each key of the output topic, as compaction keeps it."""
     records = asyncio.run(read_topic(deployment, f"{deployment.name}-lists"))
     newest = {record.key.decode(): record.value for record in records}
     return {key: value for key, value in newest.items() if value is not None}

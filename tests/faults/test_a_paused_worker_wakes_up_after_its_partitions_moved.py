@@ -1,4 +1,4 @@
-"""Zombies: workers that sleep beyond the session timeout, wake up, and go on where they were."""
+"""Zombies: workers sleep beyond the session timeout, wake up, and go on where they were."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _PLACES = (
     "publication.lists-replaced",
@@ -26,7 +26,7 @@ _REJOINS_S = 90.0
 
 
 def asleep(worker: Worker) -> bool:
-    """Say whether a worker was stopped by a signal."""
+    """Return whether a worker was stopped by a signal."""
     return bool(psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED)
 
 
@@ -36,15 +36,15 @@ def joins(worker: Worker) -> int:
 
 
 def joined_again(worker: Worker, before: int) -> bool:
-    """Say whether a worker became a member after it had been one `before` times."""
+    """Return whether a worker became a member after it had been one `before` times."""
     return joins(worker) > before
 
 
 def test_zombies_put_back_neither_counts_nor_lists(deployment: Deployment) -> None:
     """Four owners in turn fall asleep between two steps of the protocol, and wake up at once.
 
-    Each holds something that it has not written yet: lists, a position, rows, a cut. The owner
-    after them has gone on for thousands of events.
+    Each holds something that it has not written yet: lists, a position, rows, a cut. The next owner
+    has gone on for thousands of events.
     """
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     with selling(deployment, synthetic(seed=44, events=200_000), rate=300) as shop:

@@ -1,4 +1,4 @@
-"""A worker is killed at every named place of the protocol, one after another, on one state."""
+"""A worker is killed at every failpoint of the protocol, one after another, on one state."""
 
 import random
 import signal
@@ -12,17 +12,23 @@ from tests.servers.deployment import Deployment
 
 _DIES_S = 90.0
 _BEHIND = "was stored once"
-"""What a worker says that finds a commit beyond the state."""
+"""The line of a worker that finds a commit beyond the state."""
 
 
-@pytest.mark.parametrize("part", range(3))
-@pytest.mark.parametrize("hit", [1, pytest.param(7, marks=pytest.mark.kafka)])
+@pytest.mark.parametrize(
+    ("hit", "part"),
+    [
+        pytest.param(1, 0, marks=pytest.mark.ci(reason="a third of all places where one may die")),
+        *(pytest.param(1, part, marks=pytest.mark.full) for part in (1, 2)),
+        *(pytest.param(7, part, marks=[pytest.mark.kafka, pytest.mark.full]) for part in range(3)),
+    ],
+)
 def test_a_death_at_every_failpoint_in_turn_changes_nothing(
     deployment: Deployment, hit: int, part: int
 ) -> None:
-    """SIGKILL at the first, or a later, time that each place is reached; then exact.
+    """SIGKILL at the first, or a later, time that each failpoint is reached; then exact.
 
-    The places of one part die on one state.
+    The failpoints of one part share one state.
     """
     names = random.Random(hit).sample(NAMES, len(NAMES))[part::3]  # noqa: S311 - no secret
     print(f"in the order of seed {hit}: {', '.join(names)}")  # noqa: T201 - shown on failure
@@ -36,6 +42,7 @@ def test_a_death_at_every_failpoint_in_turn_changes_nothing(
     exact(deployment, shop.sold)
 
 
+@pytest.mark.full
 def test_a_crash_loop_counts_nothing_twice_and_ends_when_its_cause_does(
     deployment: Deployment,
 ) -> None:

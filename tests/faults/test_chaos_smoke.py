@@ -4,17 +4,19 @@ import subprocess
 import sys
 
 import orjson
+import pytest
 
-from tests.chaos.schedule import LANES
+from tests.chaos.schedule import BACKENDS
 from tests.servers.deployment import PROJECT
 
 _SEED = 11
 
 
-def test_half_a_minute_of_chaos_changes_nothing(lane: str) -> None:
+@pytest.mark.full
+def test_half_a_minute_of_chaos_changes_nothing(backend: str) -> None:
     """`make chaos SEED=N MINUTES=M` is the same, longer; it brings its own servers."""
     arguments = ["--seed", str(_SEED), "--minutes", "0.45", "--json"]
-    arguments += ["--lane", lane if lane in LANES else LANES[0]]
+    arguments += ["--lane", backend if backend in BACKENDS else BACKENDS[0]]
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", *arguments],
         cwd=PROJECT, capture_output=True, text=True, timeout=290, check=False,

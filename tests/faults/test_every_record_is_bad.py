@@ -1,4 +1,4 @@
-"""Poison: a tracker sends nothing but garbage, and the topic for it cannot be written."""
+"""Poison: a tracker sends only bad records, and the dead-letter topic cannot be written."""
 
 import asyncio
 from functools import partial
@@ -24,17 +24,18 @@ def dead(deployment: Deployment) -> int:
 
 
 def complains(worker: Worker, topic: str) -> bool:
-    """Say whether a worker said that it cannot write to a topic."""
+    """Return whether a worker said that it cannot write to a topic."""
     lines = [line for line in worker.output.splitlines() if topic in line]
     return any("waiting for it" in line or "trying again" in line for line in lines)
 
 
 async def letters_of(deployment: Deployment) -> list[bytes]:
-    """Return what is in the dead-letter topic."""
+    """Return the records of the dead-letter topic."""
     records = await read_topic(deployment, f"{deployment.name}-clicks.dlq")
     return [record.value for record in records]
 
 
+@pytest.mark.full
 async def test_nothing_but_garbage_is_set_aside_record_by_record(deployment: Deployment) -> None:
     """2,000 bad records of 2,000: as many dead letters, byte for byte, and no counts."""
     await asyncio.to_thread(deployment.worker)
@@ -47,17 +48,18 @@ async def test_nothing_but_garbage_is_set_aside_record_by_record(deployment: Dep
 
 
 @pytest.mark.kafka
+@pytest.mark.full
 async def test_while_dead_letters_cannot_be_written_nothing_moves_on(
     deployment: Deployment,
 ) -> None:
     """The worker says so and waits; when the topic is back, it goes on and has lost nothing."""
-    if deployment.servers.lane == "embedded":
+    if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker acknowledges messages for a topic that was deleted")
     topic = f"{deployment.name}-clicks.dlq"
     one = await asyncio.to_thread(deployment.worker)
     async with administration(deployment.settings) as admin:
         await admin.delete_topics([topic])
-        # All in one partition, so that the good ones are behind the garbage.
+        # All in one partition, so that the good records are behind the bad ones.
         good = [event("u", "a"), event("u", "b")]
         await produce(deployment, [*GARBAGE[:10], *good])
         await asyncio.to_thread(

@@ -1,17 +1,17 @@
-"""Kafka does not let a worker into its group: it says so and ends, instead of waiting for ever."""
+"""Kafka refuses a worker in its group: the worker says so and ends, instead of waiting forever."""
 
 import pytest
 
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _STOPS_S = 60.0
 
 
 def test_a_session_timeout_that_the_broker_refuses_is_named(deployment: Deployment) -> None:
     """Exit code 2, and one line that says which settings to look at."""
-    if deployment.servers.lane == "embedded":
+    if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker takes every session timeout")
     worker = deployment.idle_worker(session_timeout="2")
     worker.launch()

@@ -1,4 +1,4 @@
-"""Every kind of lists is exact whatever dies: it is the same machine, thrice in one worker."""
+"""Every kind of lists is exact after any death: one worker runs the same pipeline three times."""
 
 import random
 import signal
@@ -14,10 +14,10 @@ from tests.servers.deployment import Deployment
 
 _DIES_S = 90.0
 _BEHIND = "was stored once"
-"""What a worker says that finds a commit beyond the state."""
+"""The line of a worker that finds a commit beyond the state."""
 
 SHARED = [name for name in NAMES if not name.startswith(("user-lists", "trending"))]
-"""The places that all pipelines pass, or the records of all."""
+"""The failpoints that all pipelines pass, or the records of all."""
 
 KINDS = ("bought_together", "bought_after_view")
 ON = {"STREAMAPP_PARTITIONS": "2", **{f"STREAMAPP_{kind.upper()}": "true" for kind in KINDS}}
@@ -29,15 +29,24 @@ def lists_of(deployment: Deployment, kind: str) -> list[str]:
 
 
 def compared(deployment: Deployment, report: dict[str, dict[str, int]]) -> None:
-    """Check that an audit looked at all kinds, and that Redis has as many lists as it counted."""
+    """Check that an audit compared all kinds, and that Redis has as many lists as it counted."""
     for kind in KINDS:
         assert report["compared"][f"{kind} dots"] > 0
         assert report["compared"][f"{kind} lists"] == len(lists_of(deployment, kind)) > 0
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(
+            0, marks=pytest.mark.ci(reason="deaths while more kinds of lists are counted")
+        ),
+        pytest.param(1, marks=pytest.mark.full),
+        pytest.param(2, marks=pytest.mark.full),
+    ],
+)
 def test_deaths_of_a_worker_change_no_kind_of_lists(deployment: Deployment, part: int) -> None:
-    """SIGKILL at every place that all pipelines pass, at some of the first times; then exact."""
+    """SIGKILL at every failpoint of all pipelines, at some of the first times; then exact."""
     deployment.env |= ON
     chance = random.Random(part)  # noqa: S311 - no secret
     places = [f"{name}:{chance.randint(1, 9)}" for name in SHARED[part::3]]
@@ -53,11 +62,17 @@ def test_deaths_of_a_worker_change_no_kind_of_lists(deployment: Deployment, part
     compared(deployment, exact(deployment, shop.sold))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(KINDS[0], marks=pytest.mark.ci(reason="the state of one kind is lost")),
+        pytest.param(KINDS[1], marks=pytest.mark.full),
+    ],
+)
 def test_the_state_of_a_kind_that_is_gone_stops_the_worker_and_rebuild_counts_all_again(
     deployment: Deployment, kind: str
 ) -> None:
-    """The rest of the state is there, and does not hide it: an honest stop, then all are exact."""
+    """The rest of the state does not hide the loss: a clear stop, then all is exact."""
     deployment.env |= ON
     with selling(deployment, synthetic(seed=72, events=4_000, orders=5), rate=4_000) as shop:
         shop.join()
@@ -76,8 +91,9 @@ def test_the_state_of_a_kind_that_is_gone_stops_the_worker_and_rebuild_counts_al
 
 
 @pytest.mark.kafka
+@pytest.mark.full
 def test_two_workers_share_all_pipelines_and_one_dies(deployment: Deployment) -> None:
-    """Whoever is left takes over the partitions of all."""
+    """The remaining worker takes over the partitions of all."""
     deployment.env |= ON
     with selling(deployment, synthetic(seed=73, events=100_000, orders=5), rate=300) as shop:
         one, two = deployment.worker("one"), deployment.worker("two")

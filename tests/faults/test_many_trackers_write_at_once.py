@@ -1,11 +1,12 @@
 """Many trackers write at once, and the broker may show a record before the one ahead of it.
 
-The embedded broker does: who reads while others write may find a record missing that is there a
-moment later. Nothing of that may be left out, in events or in what workers send one another.
+The embedded broker does: a reader may miss a record among concurrent writes and find it a moment
+later. No such record may be left out, neither an event nor a message between workers.
 """
 
 import asyncio
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.faults.shop import exact, record_of, wait_applied
@@ -17,7 +18,7 @@ _ACTS_EACH = 800
 
 
 async def track(deployment: Deployment, acts: list[Act]) -> None:
-    """Send acts one by one, each when the broker has the one before."""
+    """Send acts one by one, each when the broker has the previous one."""
     async with AIOKafkaProducer(bootstrap_servers=deployment.servers.bootstrap) as producer:
         for act in acts:
             topic, key, value = record_of(deployment, [act])
@@ -29,6 +30,7 @@ async def everyone(deployment: Deployment, acts: list[list[Act]]) -> None:
     await asyncio.gather(*(track(deployment, some) for some in acts))
 
 
+@pytest.mark.ci(reason="the embedded broker shows a record before the one ahead of it")
 def test_no_event_is_left_out(deployment: Deployment) -> None:
     """Twelve trackers and two workers, and exact counts; users differ from tracker to tracker."""
     deployment.env["STREAMAPP_PARTITIONS"] = "2"

@@ -10,14 +10,14 @@ from tests.faults.shop import wait_applied
 from tests.integration.traffic import event, produce
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _STOPS_S = 120.0
 """Clients ask for the partitions of their topics twice a minute."""
 
 
 async def grow(deployment: Deployment, kind: str) -> str:
-    """Give a topic a third partition; return what a worker says then."""
+    """Give a topic a third partition; return the worker's message."""
     topic = f"{deployment.name}-{kind}"
     async with administration(deployment.settings) as admin:
         await admin.create_partitions({topic: NewPartitions(3)})
@@ -29,7 +29,7 @@ async def test_a_worker_refuses_to_start_and_a_running_one_stops(
     deployment: Deployment, kind: str
 ) -> None:
     """Exit code 2 and what to do, in one line, for both."""
-    if deployment.servers.lane == "embedded":
+    if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker cannot add partitions")
     deployment.env["STREAMAPP_PARTITIONS"] = "2"
     one = await asyncio.to_thread(deployment.worker, "one")

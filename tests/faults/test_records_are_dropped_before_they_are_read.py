@@ -1,4 +1,4 @@
-"""Retention takes records that the state still needs: counts cannot be exact any more."""
+"""Retention drops records that the state still needs: counts can no longer be exact."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.faults.shop import wait_applied
 from tests.integration.traffic import event, produce
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _STOPS_S = 90.0
 
@@ -20,7 +20,7 @@ async def test_a_worker_whose_next_records_are_gone_says_which_and_stops(
     deployment: Deployment,
 ) -> None:
     """The line names the topic, the partition and both offsets."""
-    if deployment.servers.lane == "embedded":
+    if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker cannot drop records")
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     one = await asyncio.to_thread(deployment.worker, instance_id="one")

@@ -1,8 +1,9 @@
-"""A replica that is behind takes over: what it lacks is noticed, replayed and counted once."""
+"""A replica that is behind takes over: its gap is noticed, replayed and counted once."""
 
 import shutil
 
 import orjson
+import pytest
 
 from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import succeeded, synthetic
@@ -12,6 +13,7 @@ from tests.servers.node import RedisNode
 from tests.servers.proxy import Proxy
 
 
+@pytest.mark.ci(reason="Redis goes back in time under a worker")
 def test_a_replica_that_is_behind_is_promoted_under_a_running_worker(
     apart: Deployment, node: RedisNode, proxy: Proxy
 ) -> None:
@@ -47,13 +49,14 @@ def test_a_replica_that_is_behind_is_promoted_under_a_running_worker(
             assert status["deduplicated"] > 0
 
 
+@pytest.mark.full
 def test_an_older_state_is_restored_while_no_worker_runs(
     apart: Deployment, node: RedisNode
 ) -> None:
-    """A backup: the next worker reads on from there, and no list stays below what was sent.
+    """A backup: the next worker reads on from there, and no list stays below a `seq` that was sent.
 
-    Before, every list is sent at the very end. Afterwards, those of the first items are due before
-    the events of other users on other items come, so of themselves they would get a lower `seq`.
+    Before, every list is sent at the very end. Afterwards, the lists of the first items are pending
+    before the events of other users on other items come, so they would get a lower `seq`.
     """
     backup = node.folder / "backup"
     with selling(apart, synthetic(seed=57, events=500), rate=500) as shop:

@@ -1,4 +1,4 @@
-"""State and lists lie on three nodes of a Redis Cluster: all commands work, and nodes may die."""
+"""State and lists are on three nodes of a Redis Cluster: all commands work, and nodes may die."""
 
 import asyncio
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def spread(servers: Servers, cluster: Cluster, tmp_path: Path) -> Iterator[Deployment]:
     """A deployment on the shared broker and those nodes."""
-    mine = Deployment(Servers(servers.lane, servers.broker, cluster), tmp_path)
+    mine = Deployment(Servers(servers.backend, servers.broker, cluster), tmp_path)
     mine.env["STREAMAPP_REDIS_CLUSTER"] = "true"
     mine.env["STREAMAPP_PARTITIONS"] = "2"
     yield mine
@@ -52,7 +52,7 @@ def spread(servers: Servers, cluster: Cluster, tmp_path: Path) -> Iterator[Deplo
 
 
 def refusal(worker: Worker) -> bool:
-    """Say whether what a worker said last is that Redis may evict."""
+    """Return whether the worker's last line is that Redis may evict."""
     return worker.output.splitlines()[-1].startswith("streamapp: redis may evict state")
 
 
@@ -65,6 +65,7 @@ def restart_nodes(deployment: Deployment, cluster: Cluster, shop: Shop) -> None:
         wait_applied(deployment, len(shop.sold))
 
 
+@pytest.mark.ci(reason="Redis is a cluster")
 def test_a_cluster_counts_exactly_while_a_node_is_restarted_and_every_command_works(
     spread: Deployment, cluster: Cluster
 ) -> None:
@@ -93,10 +94,11 @@ def test_a_cluster_counts_exactly_while_a_node_is_restarted_and_every_command_wo
     exact(spread, shop.sold)
 
 
+@pytest.mark.full
 def test_a_cluster_that_is_away_as_a_whole_and_one_without_memory_are_waited_for(
     spread: Deployment, cluster: Cluster
 ) -> None:
-    """As one server is; scans, which are asked of one node, wait as well."""
+    """As one server is; scans, which go to one node, wait as well."""
     spread.env["STREAMAPP_FORGET_AFTER"] = "31536000"
     with selling(spread, synthetic(seed=73, events=100_000), rate=300) as shop:
         one = spread.worker(instance_id="one", redis_timeout="2")
@@ -120,10 +122,11 @@ def test_a_cluster_that_is_away_as_a_whole_and_one_without_memory_are_waited_for
     exact(spread, shop.sold)
 
 
+@pytest.mark.full
 def test_a_node_that_may_evict_ends_the_worker_and_lets_none_start(
     spread: Deployment, cluster: Cluster
 ) -> None:
-    """Whichever of them it is: one node that may evict is enough."""
+    """It may be any of them: one node that may evict is enough."""
     one = spread.idle_worker(instance_id="one")
     for node in cluster.nodes:
         one.start()
@@ -135,10 +138,11 @@ def test_a_node_that_may_evict_ends_the_worker_and_lets_none_start(
             redis.config_set("maxmemory-policy", "noeviction")
 
 
+@pytest.mark.full
 def test_a_replica_takes_the_place_of_a_node_that_is_gone_for_good(
     spread: Deployment, cluster: Cluster
 ) -> None:
-    """What it has not copied is counted again, as where Redis goes back in time."""
+    """Events that it has not copied are counted again, as when Redis goes back in time."""
     with selling(spread, synthetic(seed=74, events=100_000), rate=300) as shop:
         one = spread.worker(instance_id="one", redis_timeout="2")
         wait_applied(spread, 500)
@@ -150,10 +154,11 @@ def test_a_replica_takes_the_place_of_a_node_that_is_gone_for_good(
     exact(spread, shop.sold)
 
 
+@pytest.mark.full
 def test_a_cluster_hides_what_is_sold_out_and_finds_new_products_their_neighbours(
     spread: Deployment, cluster: Cluster
 ) -> None:
-    """Categories, availability and content lie in slots of their own, too, and survive a node."""
+    """Categories, availability and content have their own slots, and survive a node as well."""
     with_catalogue(spread)
     spread.env["STREAMAPP_CONTENT_NEIGHBOURS"] = "true"
     spread.env["STREAMAPP_REFRESH_INTERVAL"] = "0.3"

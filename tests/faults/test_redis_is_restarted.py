@@ -1,6 +1,7 @@
 """Redis dies and comes back: with its data, without the lists, and without anything."""
 
 import orjson
+import pytest
 
 from tests.faults.shop import exact, selling, wait_applied
 from tests.integration.traffic import redis_lists, succeeded, synthetic
@@ -12,10 +13,11 @@ from tests.servers.proxy import Proxy
 _NOTICED = "redis was restarted or replaced"
 
 
+@pytest.mark.ci(reason="Redis is restarted with its data")
 def test_a_restart_with_data_and_a_loss_of_lists_are_survived_by_a_running_worker(
     apart: Deployment, node: RedisNode, proxy: Proxy
 ) -> None:
-    """SIGKILL under load; then at rest, with the last lists lost, which no position tells."""
+    """SIGKILL under load; then while idle, with the last lists lost, which no position shows."""
     with selling(apart, synthetic(seed=54, events=100_000), rate=500) as shop:
         one = apart.worker(redis_url=proxy.redis_url, instance_id="one")
         wait_applied(apart, 1_000)
@@ -38,6 +40,7 @@ def test_a_restart_with_data_and_a_loss_of_lists_are_survived_by_a_running_worke
     assert one.running
 
 
+@pytest.mark.ci(reason="Redis is restarted empty")
 def test_an_empty_redis_stops_the_worker_and_rebuild_counts_from_the_first_event(
     apart: Deployment, node: RedisNode
 ) -> None:
@@ -58,7 +61,7 @@ def test_an_empty_redis_stops_the_worker_and_rebuild_counts_from_the_first_event
     one.start()
     exact(apart, shop.sold)
     after = redis_lists(apart)
-    # A user who has seen every item by now has no list.
+    # A user who has seen every item has no list.
     assert {key for key in before if key.startswith("item:")} <= after.keys()
     assert all(
         orjson.loads(after[key])["seq"] > orjson.loads(before[key])["seq"]

@@ -1,4 +1,4 @@
-"""What is wrong in Redis itself stops a worker with one line: a policy, a key of another type."""
+"""A fault in Redis itself stops a worker with one line: a policy, a key of another type."""
 
 import pytest
 
@@ -10,6 +10,7 @@ from tests.servers.node import RedisNode
 from tests.servers.worker import Worker
 
 
+@pytest.mark.full
 def test_a_policy_that_evicts_is_refused_at_the_start(apart: Deployment, node: RedisNode) -> None:
     """Exit code 2, and how to set it right."""
     with node.client() as redis:
@@ -19,6 +20,7 @@ def test_a_policy_that_evicts_is_refused_at_the_start(apart: Deployment, node: R
     refused(one)
 
 
+@pytest.mark.ci(reason="Redis may evict")
 def test_a_policy_that_evicts_ends_a_running_worker(apart: Deployment, node: RedisNode) -> None:
     """As at the start; set right, the next one goes on, and nothing is lost."""
     with selling(apart, synthetic(seed=61, events=100_000), rate=500) as shop:
@@ -41,11 +43,18 @@ def refused(worker: Worker) -> None:
     assert "noeviction" in last
 
 
-@pytest.mark.parametrize("key", ["{u0}:b:u0", "{i0}:items", "{u0}:head"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("{u0}:b:u0", marks=pytest.mark.ci(reason="a state key is of another type")),
+        pytest.param("{i0}:items", marks=pytest.mark.full),
+        pytest.param("{u0}:head", marks=pytest.mark.full),
+    ],
+)
 def test_a_state_key_of_another_type_stops_the_worker_and_rebuild_counts_again(
     apart: Deployment, node: RedisNode, key: str
 ) -> None:
-    """One line that names a key and says what to do; nothing is written over the stranger."""
+    """One line names a key and what to do; the foreign key is not overwritten."""
     apart.env["STREAMAPP_PARTITIONS"] = "1"
     stranger = f"{apart.env['STREAMAPP_STATE_PREFIX']}{key}"
     with selling(apart, synthetic(seed=60, events=100_000), rate=500) as shop:

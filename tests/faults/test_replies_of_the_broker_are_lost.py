@@ -1,4 +1,4 @@
-"""The broker appends what a worker sends, or commits what it asks, and the reply is lost."""
+"""The broker appends a worker's messages, or commits its offsets, and the reply is lost."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _OFFSET_COMMIT = b"\x00\x08\x00\x03"
 
 @pytest.fixture
 def line() -> Iterator[Proxy]:
-    """What stands before the broker; it does nothing yet."""
+    """The proxy in front of the broker; it does nothing yet."""
     with Proxy(target_port=0) as made:
         yield made
 
@@ -32,24 +32,25 @@ def line() -> Iterator[Proxy]:
 @pytest.fixture
 def distant(servers: Servers, line: Proxy, tmp_path: Path) -> Iterator[Deployment]:
     """A deployment whose broker is reached through the proxy only."""
-    if servers.lane != "embedded":
-        pytest.skip("only the embedded broker is told to advertise the proxy")
+    if servers.backend != "embedded":
+        pytest.skip("only the embedded broker can advertise the proxy")
     with ProxiedTansu(line) as broker:
-        mine = Deployment(Servers(servers.lane, broker, servers.redis), tmp_path)
+        mine = Deployment(Servers(servers.backend, broker, servers.redis), tmp_path)
         mine.env["STREAMAPP_PARTITIONS"] = "2"
         yield mine
         mine.remove()
 
 
 def lost(line: Proxy, replies: int) -> bool:
-    """Say whether so many replies were lost."""
+    """Return whether this many replies were lost."""
     return line.lost >= replies
 
 
+@pytest.mark.ci(reason="the broker appends, and the reply is lost")
 def test_messages_whose_acknowledgement_is_lost_count_once(
     distant: Deployment, line: Proxy
 ) -> None:
-    """The worker sends again what the broker has already; fences drop the second copy."""
+    """The worker sends messages again that the broker has; applied offsets drop the copies."""
     with selling(distant, synthetic(seed=53, events=100_000), rate=500) as shop:
         one = distant.worker("one")
         for turn in range(1, 6):
@@ -61,6 +62,7 @@ def test_messages_whose_acknowledgement_is_lost_count_once(
     assert total(distant, "u", "replayed") + total(distant, "i", "replayed") > 0
 
 
+@pytest.mark.full
 def test_a_commit_that_fails_stops_nothing(distant: Deployment, line: Proxy) -> None:
     """Kafka's offset is a hint: counts go on without it, and a later commit succeeds."""
     with selling(distant, synthetic(seed=54, events=100_000), rate=500) as shop:

@@ -1,4 +1,4 @@
-"""Other settings than those a state was made under: refused, or migrated, never mixed."""
+"""Settings other than those of the state: refused, or migrated, never mixed."""
 
 from typing import Any
 
@@ -29,8 +29,9 @@ def refused(deployment: Deployment, **settings: str) -> str:
     return last
 
 
+@pytest.mark.ci(reason="settings that change counts")
 def test_what_changes_counts_is_refused_with_what_to_do(deployment: Deployment) -> None:
-    """Weights, cap, and how events are read; the state is untouched, and the old settings go on."""
+    """Weights, cap, and how events are read; the state is untouched, and the old settings work."""
     name = deployment.name
     shop = sold(deployment, seed=61)
     one = deployment.worker(instance_id="one")
@@ -52,8 +53,9 @@ def test_what_changes_counts_is_refused_with_what_to_do(deployment: Deployment) 
     exact(deployment, [*shop.sold, *more.sold])
 
 
+@pytest.mark.full
 def test_another_topic_is_counted_from_its_first_record(deployment: Deployment) -> None:
-    """Added beside the others: what was counted stays, and nothing of the new one is left out."""
+    """A topic is added to the others: counts stay, and no event of the new topic is left out."""
     both = dict(deployment.env)
     shop = sold(deployment, seed=64)
     deployment.env["STREAMAPP_EVENT_TOPICS"] = f"{deployment.name}-clicks"
@@ -66,6 +68,7 @@ def test_another_topic_is_counted_from_its_first_record(deployment: Deployment) 
     exact(deployment, shop.sold)
 
 
+@pytest.mark.ci(reason="settings that change lists")
 def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment) -> None:
     """Shorter, damped, of more users, by Jaccard: counts stay, each list gets a higher `seq`."""
     shop = sold(deployment, seed=63)
@@ -84,11 +87,17 @@ def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment
     assert all(seq(after[key]) > seq(before[key]) for key in after)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(KINDS[0], marks=pytest.mark.full),
+        pytest.param(KINDS[1], marks=pytest.mark.ci(reason="a kind is switched on")),
+    ],
+)
 def test_a_kind_of_lists_is_switched_on_by_a_rebuild_and_never_silently(
     deployment: Deployment, kind: str
 ) -> None:
-    """Events were counted without: refused, and so is a worker of before the rebuild."""
+    """Events were counted without it: refused, and so is a worker from before the rebuild."""
     shop = sold(deployment, seed=65)
     one = deployment.worker(instance_id="one")
     exact(deployment, shop.sold)
@@ -106,6 +115,7 @@ def test_a_kind_of_lists_is_switched_on_by_a_rebuild_and_never_silently(
     assert report["compared"][f"{kind} lists"] == len(lists_of(deployment, kind)) > 0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_of_lists_is_switched_off_by_a_rebuild_that_withdraws_it(
     deployment: Deployment, kind: str

@@ -1,4 +1,6 @@
-"""The broker is killed and stays away: the log says what the worker waits for, and stays short."""
+"""The broker is killed and stays away: the log names the cause of the wait, and stays short."""
+
+import pytest
 
 from tests.faults.shop import selling, wait_applied
 from tests.integration.traffic import synthetic
@@ -6,6 +8,7 @@ from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 
 
+@pytest.mark.ci(reason="the broker is away")
 def test_the_log_of_a_worker_says_what_it_waits_for_and_stays_short(
     own_deployment: Deployment,
 ) -> None:

@@ -1,4 +1,4 @@
-"""A broker that is away for a moment is waited for, also by whoever asks where partitions end."""
+"""A worker waits for a broker that is away for a moment, also when it asks for the ends."""
 
 import asyncio
 
@@ -42,7 +42,7 @@ async def test_offsets_and_marks_are_read_as_soon_as_the_broker_is_back(
 async def test_a_broker_that_stays_away_is_named_in_one_line(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Patience ends; then the worker stops and says what it waited for."""
+    """The worker waits for a limited time; then it stops and names the broker."""
     monkeypatch.setattr(offsets, "_PATIENCE_S", _AWAY_S)
     settings = _elsewhere(deployment, free_port())
     with pytest.raises(StateError, match="kafka does not say where clicks ends"):

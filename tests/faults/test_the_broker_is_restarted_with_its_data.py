@@ -6,16 +6,16 @@ from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 
 def test_a_broker_that_dies_twice_under_load_loses_and_doubles_nothing(
     own_deployment: Deployment,
 ) -> None:
-    """SIGKILL and SIGTERM of the broker while events, cuts, deltas and lists are on their way."""
+    """SIGKILL and SIGTERM of the broker while events, cuts, deltas and lists are in flight."""
     broker = own_deployment.servers.broker
     if not broker.keeps_data:
-        pytest.skip("the broker of this lane holds everything in memory")
+        pytest.skip("the broker of this backend holds everything in memory")
     with selling(own_deployment, synthetic(seed=52, events=200_000), rate=300) as shop:
         one = own_deployment.worker("one")
         for end in (broker.kill, broker.stop):

@@ -1,4 +1,4 @@
-"""The broker stops answering for half a minute and goes on as if nothing had been."""
+"""The broker stops answering for half a minute, then goes on as before."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from tests.faults.shop import exact, selling, total, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _SILENCE_S = 30.0
 
@@ -19,7 +19,7 @@ _SILENCE_S = 30.0
 def test_half_a_minute_of_silence_ends_nothing_and_counts_nothing_twice(
     own_deployment: Deployment,
 ) -> None:
-    """Longer than any session, with requests on their way: the worker waits, and then goes on."""
+    """Longer than any session, with requests in flight: the worker waits, and then goes on."""
     broker = own_deployment.servers.broker
     if not isinstance(broker, Server):
         pytest.skip("a container's process cannot be stopped from here")

@@ -30,6 +30,7 @@ def records(deployment: Deployment, acts: Sequence[Act]) -> Iterator[Sent]:
             yield sent_of(deployment, waiting)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(600)
 def test_exactly_three_hundred_thousand_are_applied(deployment: Deployment) -> None:
     """SIGKILL in the middle of each seventh but the last; status, audit and topic agree."""
@@ -45,7 +46,7 @@ def test_exactly_three_hundred_thousand_are_applied(deployment: Deployment) -> N
             wait_applied(deployment, (begin + end) // 2)
             one.kill()
             interrupted += total(deployment, "u", "applied") < end
-    # A worker that works a part off between two looks is killed at rest; not six times over.
+    # A worker that works off a part between two polls is killed while idle; not six times over.
     assert interrupted
     exact(deployment, acts)
     status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))

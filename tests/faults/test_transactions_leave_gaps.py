@@ -1,4 +1,4 @@
-"""A tracker produces in transactions: their marks use offsets, and aborted ones never happened."""
+"""A tracker uses transactions: their markers use offsets, and aborted records do not count."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from tests.faults.shop import exact, record_of
 from tests.integration.traffic import Act, synthetic
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _ACTS_AT_ONCE = 50
 
@@ -38,8 +38,8 @@ async def send(deployment: Deployment, acts: list[Act]) -> list[Act]:
 async def test_gaps_in_offsets_lose_nothing_and_aborted_events_do_not_count(
     deployment: Deployment,
 ) -> None:
-    """Commits and aborts in turn while a worker reads; a restart goes on behind the last mark."""
-    if deployment.servers.lane == "embedded":
+    """Commits and aborts in turn while a worker reads; a restart goes on after the last marker."""
+    if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker has no transactions")
     one = await asyncio.to_thread(deployment.worker, instance_id="one")
     acts = list(synthetic(seed=71, events=3_000))

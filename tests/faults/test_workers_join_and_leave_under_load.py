@@ -10,7 +10,7 @@ from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _MOVES_S = 90.0
 _ASSIGNED = "Setting newly assigned partitions"
@@ -18,7 +18,7 @@ _LINE = re.compile(r"^\| (\S+) +\| \{([\d, -]*)\} +\|$", re.MULTILINE)
 
 
 def partitions_of(worker: Worker) -> dict[str, set[int]]:
-    """Return the partitions a worker was given last, by the kind of topic; its log says so."""
+    """Return the partitions a worker got last, by the kind of topic, from its log."""
     _, _, last = worker.output.rpartition(_ASSIGNED)
     assigned: dict[str, set[int]] = {}
     for topic, ranges in _LINE.findall(last.partition("Executing")[0]):
@@ -32,7 +32,7 @@ def partitions_of(worker: Worker) -> dict[str, set[int]]:
 
 
 def shared_out(workers: list[Worker], partitions: int) -> bool:
-    """Say whether each partition has one owner, and events of equal partitions the same one."""
+    """Return whether each partition has one owner, and events of equal partitions the same one."""
     shares = [partitions_of(worker) for worker in workers]
     return all(
         sorted(number for share in shares for number in share.get(kind, ()))
@@ -42,7 +42,7 @@ def shared_out(workers: list[Worker], partitions: int) -> bool:
 
 
 def wait_shared_out(workers: list[Worker], partitions: int) -> None:
-    """Wait until the partitions are shared out among these workers and no others."""
+    """Wait until these workers, and no others, share the partitions."""
     wait_until(
         lambda: shared_out(workers, partitions),
         _MOVES_S,
@@ -51,7 +51,7 @@ def wait_shared_out(workers: list[Worker], partitions: int) -> None:
 
 
 def test_three_workers_join_and_leave_on_eight_partitions(deployment: Deployment) -> None:
-    """One goes in order and comes back, one is killed, while the shop sells."""
+    """One leaves in order and comes back, one is killed, while the shop sells."""
     deployment.env["STREAMAPP_PARTITIONS"] = "8"
     with selling(deployment, synthetic(seed=42, events=200_000), rate=500) as shop:
         one, two, three = (deployment.idle_worker(name) for name in ("one", "two", "three"))
@@ -82,7 +82,7 @@ def test_a_worker_without_partitions_waits_and_takes_over(
         (idle,) = (worker for worker in workers if worker is not busy)
         busy.kill()
         # Tansu sees that a member is dead when another one joins.
-        if deployment.servers.lane == "embedded":
+        if deployment.servers.backend == "embedded":
             idle = deployment.worker("three")
         wait_applied(deployment, total(deployment, "u", "applied") + 1_000)
         assert idle.running

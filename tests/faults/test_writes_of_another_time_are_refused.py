@@ -1,4 +1,4 @@
-"""Whoever writes late, from an older place or for another state, changes nothing in Redis."""
+"""A late writer, at an older position or for another state, changes nothing in Redis."""
 
 from collections.abc import AsyncIterator
 
@@ -31,13 +31,13 @@ async def slot(redis: Redis) -> Slot:
 
 
 async def test_an_older_blob_does_not_replace_a_newer_one(slot: Slot) -> None:
-    """What a worker that woke up writes of an earlier place is left out, and counted."""
+    """Values that a woken worker writes for an earlier position are left out and counted."""
     assert await slot.blobs.put(15, [("a", b"old"), ("b", b"mine")]) == 1
     assert await slot.blobs.read(["a", "b"]) == [(20, b"new"), (15, b"mine")]
 
 
 async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -> None:
-    """Twice the same move is one, so a lost reply is harmless; another one is refused."""
+    """The same move twice is one move, so a lost reply is harmless; another move is refused."""
     for _ in range(2):
         await slot.commit(10, HistoriesHead(20, {"t/0": 5}, applied=3))
     with pytest.raises(PositionMovedError):
@@ -50,7 +50,7 @@ async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -
 
 
 async def test_items_that_a_dead_worker_put_are_there_once(redis: Redis, slot: Slot) -> None:
-    """It died before its position moved; whoever takes over may cut the same log elsewhere."""
+    """It died before its position moved; the next owner may cut the same log elsewhere."""
     ids = [f"i{number}" for number in range(3_000)]
     await slot.items.put_items(20, 0, ids[:2_500])
     taken_over = Slot(redis, slot.keys, slot.state_id)
@@ -66,12 +66,12 @@ async def test_items_that_a_dead_worker_put_are_there_once(redis: Redis, slot: S
 
 
 async def test_items_of_another_log_are_refused(slot: Slot) -> None:
-    """Somebody else wrote there, or the keys of two states are mixed up."""
+    """Another program wrote there, or the keys of two states are mixed up."""
     await slot.items.put_items(20, 0, ["a", "b"])
     with pytest.raises(StateError, match="holds other items than the log"):
         await slot.items.put_items(20, 1, ["c"])
     await slot.head(Head)
-    with pytest.raises(StateError, match="shorter than the fence says"):
+    with pytest.raises(StateError, match="shorter than the stored position says"):
         await slot.items.put_items(20, 3, ["c"])
     assert (await slot.items.registry()).ids == ["a", "b"]
 
@@ -79,7 +79,7 @@ async def test_items_of_another_log_are_refused(slot: Slot) -> None:
 async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
     redis: Redis, slot: Slot
 ) -> None:
-    """The same keys and places, another generation: neither blobs nor the position change."""
+    """The same keys and positions, another state id: neither blobs nor the position change."""
     stranger = Slot(redis, slot.keys, "another")
     await stranger.head(Head)
     with pytest.raises(PositionMovedError):
@@ -98,7 +98,7 @@ async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
 async def test_a_position_does_not_move_where_what_was_put_for_it_is_lost(
     node: RedisNode, slot: Slot
 ) -> None:
-    """A replica takes over at the very position, but it never got the blobs behind it."""
+    """A replica takes over at the same position, but it never got the blobs behind it."""
     with RedisNode(keeps_data=True) as replica:
         replica.kill()
         replica.primary_port = node.port
@@ -119,7 +119,7 @@ async def test_a_position_does_not_move_where_what_was_put_for_it_is_lost(
 
 
 async def test_an_older_list_does_not_replace_a_newer_one(redis: Redis) -> None:
-    """Nor does it come back where the newer one is that there is none."""
+    """It does not come back if the newer version is a tombstone."""
     lists = lists_of(redis, "l:", "s:", cluster=False)
     old, new = (orjson.dumps({"seq": seq}) for seq in (7, 8))
     assert await lists.replace("item", [("a", new), ("gone", b"")], 8) == [new, b""]

@@ -1,1 +1,1 @@
-"""Tests: integration."""
+"""Tests on real servers with worker processes."""

@@ -1,4 +1,4 @@
-"""An environment of the benchmark, for tests that hold to what it measures."""
+"""A benchmark environment for tests that use its measurements."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def env(servers: Servers, tmp_path: Path) -> Iterator[BenchEnv]:
 
 @pytest.fixture
 def bench() -> Bench:
-    """A benchmark that nobody watches."""
+    """A benchmark without progress output."""
 
     def begin(_: str) -> Step:
         return lambda _done, _total: None

@@ -1,4 +1,4 @@
-"""Bad input: each kind ends as a dead letter with its own code, and everything else counts."""
+"""Bad input: each kind becomes a dead letter with its own code, and everything else counts."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 import psutil
+import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
 from tests.integration.traffic import (
@@ -87,7 +88,7 @@ async def test_each_kind_of_bad_record_is_set_aside_with_its_code_and_the_rest_i
 async def test_one_bad_element_of_an_array_is_set_aside_alone(
     deployment: Deployment, worker: StartWorker
 ) -> None:
-    """The other elements count; the bad one goes as it was written."""
+    """The other elements count; the bad one becomes a dead letter byte for byte."""
     worker()
     bad = b'{"user_id": "u1" ,"item_id":""}'
     raw = b'[{"user_id":"u1","item_id":"a"}, %s,{"user_id":"u1","item_id":"b"}]' % bad
@@ -101,6 +102,7 @@ async def test_one_bad_element_of_an_array_is_set_aside_alone(
     assert (status["applied_events"], status["pairs"]) == (2, 1)
 
 
+@pytest.mark.kafka
 async def test_a_record_of_two_megabytes_is_set_aside_where_the_broker_takes_it(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
@@ -118,6 +120,7 @@ async def test_a_record_of_two_megabytes_is_set_aside_where_the_broker_takes_it(
     assert dead_letters(deployment) == (0 if refused else 1)
 
 
+@pytest.mark.full
 async def test_fifty_thousand_bad_records_leave_memory_flat_and_good_ones_exact(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:

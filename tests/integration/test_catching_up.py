@@ -1,4 +1,4 @@
-"""A worker is killed under load, and one that nobody knows takes its place.
+"""A worker is killed under load, and one with another member id takes its place.
 
 This measures time, so it is not among the stories of faults, several of which run at once.
 """
@@ -11,7 +11,7 @@ from tests.faults.shop import exact, selling, wait_applied
 from tests.integration.traffic import synthetic
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.full]
 
 _CATCH_UP_S = 10.0
 
@@ -19,7 +19,7 @@ _CATCH_UP_S = 10.0
 def test_a_stranger_has_caught_up_within_the_session_timeout_and_ten_seconds(
     deployment: Deployment,
 ) -> None:
-    """From the SIGKILL on, with another member id: all that was sold by then is applied."""
+    """From the SIGKILL on, with another member id: all acts sold until then are applied."""
     limit_s = deployment.settings.session_timeout + _CATCH_UP_S
     with selling(deployment, synthetic(seed=45, events=200_000), rate=500) as shop:
         one = deployment.worker("one")

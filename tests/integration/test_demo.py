@@ -1,4 +1,4 @@
-"""The demo, run as `make demo` runs it, where the films cannot be had."""
+"""The demo, run as `make demo` runs it, on a machine that cannot get the films."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def demo(tmp_path: Path) -> Iterator[StartDemo]:
         process = subprocess.Popen(
             [sys.executable, "-m", "demo", "--cache", str(tmp_path / "cache")],
             cwd=PROJECT,
-            # A setting of the machine is none of the demo's business.
+            # A setting of the machine must not reach the demo.
             env=os.environ | pip | {"TMPDIR": str(temporary), "STREAMAPP_TOP_N": "0"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -58,7 +58,7 @@ def worker_of(process: subprocess.Popen[str]) -> psutil.Process:
 
 
 def test_the_demo_falls_back_to_a_made_up_shop_and_finds_no_difference(demo: StartDemo) -> None:
-    """All of the story, in plain text, and the reason why there are no films."""
+    """The whole story in plain text, and the reason why there are no films."""
     out, err = demo().communicate(timeout=120)
     assert err == ""
     lines = out.splitlines()
@@ -71,6 +71,7 @@ def test_the_demo_falls_back_to_a_made_up_shop_and_finds_no_difference(demo: Sta
     assert all(ord(letter) < 128 for letter in out)
 
 
+@pytest.mark.full
 def test_a_worker_that_dies_ends_the_demo_with_its_last_words(demo: StartDemo) -> None:
     """One readable line, exit code 1, and nothing runs on."""
     process = demo()
@@ -86,9 +87,15 @@ def test_a_worker_that_dies_ends_the_demo_with_its_last_words(demo: StartDemo) -
     wait_until(lambda: not any(other.is_running() for other in others), 10, "all parts ended")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.ci(reason="the demo leaves nothing behind")),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.full),
+    ],
+)
 def test_ctrl_c_stops_all_that_was_started(demo: StartDemo, number: signal.Signals) -> None:
-    """Without a traceback; SIGTERM likewise, which is how `make` passes it on."""
+    """Without a traceback; the same for SIGTERM, which is how `make` passes it on."""
     process = demo()
     worker_of(process)
     parts = psutil.Process(process.pid).children(recursive=True)

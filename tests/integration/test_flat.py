@@ -1,4 +1,6 @@
-"""Redis does not grow for ever."""
+"""Redis does not grow forever."""
+
+import pytest
 
 from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
@@ -9,8 +11,9 @@ _CAP = 20
 _USERS = 300
 
 
+@pytest.mark.full
 def test_bytes_stay_where_they_are_over_ten_times_the_cap(env: BenchEnv, bench: Bench) -> None:
-    """What a history drops leaves counts, rows and lists too, and nothing else piles up."""
+    """An item that a history drops leaves counts, rows and lists too, and nothing else grows."""
     env.common["history_cap"] = str(_CAP)
     shop = Shop(TIMES * _CAP * _USERS, _USERS, items=400, seed=2)
     measured = replayed(bench, env, shop)

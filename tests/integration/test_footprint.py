@@ -1,4 +1,4 @@
-"""What `streamapp footprint` predicts is what Redis takes."""
+"""`streamapp footprint` predicts the memory that Redis takes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +12,15 @@ from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
 
 _LEAST, _MOST = 0.9, 1.4
-"""What is predicted, of what is taken: Valkey takes up to a third less than Redis."""
+"""Bounds of predicted / measured: Valkey takes up to a third less than Redis."""
 
 
+@pytest.mark.kafka
+@pytest.mark.full
 def test_the_prediction_is_near_what_redis_takes(
     deployment: Deployment, worker: Callable[..., Worker], tmp_path: Path
 ) -> None:
-    """Of the state there is, and of the same numbers given by hand."""
+    """For the state in Redis, and for the same numbers given by hand."""
     worker()
     log = write_log(tmp_path / "log.csv", synthetic(8, 20_000, users=3_000, items=900))
     succeeded(

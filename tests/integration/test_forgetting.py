@@ -49,11 +49,11 @@ async def send(deployment: Deployment, acts: list[Act]) -> None:
 async def test_idle_users_are_forgotten_and_come_back_as_new_ones(
     deployment: Deployment, worker: Callable[..., Worker], tmp_path: Path
 ) -> None:
-    """Their histories go, with all that they added to counts and lists, also after a restart."""
+    """Their histories are removed, with all their counts and lists, also after a restart."""
     deployment.env["STREAMAPP_FORGET_AFTER"] = str(FORGET_AFTER_S)
     partitions = deployment.settings.partitions
     early = [f"early-{number}" for number in range(USERS)]
-    # Time goes by in every partition.
+    # Event time passes in every partition.
     late = [next(f"late-{number}" for number in range(1_000)
                  if partition_of(f"late-{number}", partitions) == partition)
             for partition in range(partitions)]  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.faults.shop import wait_applied
@@ -27,10 +28,12 @@ async def produce_named(deployment: Deployment, records: Sequence[Sent]) -> None
         await (await producer.send_batch(batch, f"{deployment.name}-clicks", partition=0))
 
 
+@pytest.mark.kafka
+@pytest.mark.full
 async def test_records_with_such_headers_count_and_their_dead_letters_keep_the_name_escaped(
     deployment: Deployment, worker: Callable[..., Worker], tmp_path: Path
 ) -> None:
-    """While the worker reads them, and when it starts anew behind the last of them."""
+    """While the worker reads them, and when it starts again behind the last of them."""
     one = worker()
     good = [event(act.user, act.item, type=act.type, ts=act.ts) for act in ACTS]
     await produce_named(deployment, [*good[:20], Sent(b"not JSON", b"u1"), good[20]])

@@ -41,7 +41,7 @@ def _on(deployment: Deployment) -> None:
 def list_of(
     deployment: Deployment, item: str, kind: str = "bought_together"
 ) -> list[tuple[str, float, int]]:
-    """Return the entries of an item's list of a kind; none while there is no list."""
+    """Return the entries of an item's list of a kind; none without a list."""
     value = redis_lists(deployment).get(f"{kind}:{item}")
     found: dict[str, Any] = orjson.loads(value) if value else {"items": []}
     return [(one["id"], one["score"], one["support"]) for one in found["items"]]
@@ -82,7 +82,7 @@ async def test_an_order_is_a_basket_and_so_is_a_user_without_one(
 async def test_who_looked_at_an_item_is_told_what_was_bought_and_not_the_other_way_round(
     deployment: Deployment, worker: StartWorker
 ) -> None:
-    """Direction is kept, before or after does not matter, and no item leads its own list."""
+    """Direction counts, before or after does not, and no item is in its own list."""
     worker()
     await produce(
         deployment,
@@ -125,10 +125,11 @@ async def test_who_looked_at_an_item_is_told_what_was_bought_and_not_the_other_w
     assert done.stderr == "streamapp: no interaction that bought item tap was ever applied\n"
 
 
+@pytest.mark.ci(reason="a catalogue beside every kind of lists")
 async def test_what_is_not_available_is_in_no_list_of_any_kind(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """A catalogue tells the shards of every kind; the audit looks at all of them."""
+    """A catalogue reaches the shards of every kind; the audit compares all of them."""
     with_catalogue(deployment)
     worker()
     acts = [Act("u1", item, "purchase", NOW) for item in ("tent", "stove", "boots")]
@@ -158,11 +159,13 @@ async def test_what_is_not_available_is_in_no_list_of_any_kind(
         assert [item for item, _, _ in list_of(deployment, "tent", kind)] == ["stove"]
 
 
-@pytest.mark.parametrize(("cap", "measure"), [(100, "cosine"), (3, "jaccard")])
+@pytest.mark.parametrize(
+    ("cap", "measure"), [(100, "cosine"), pytest.param(3, "jaccard", marks=pytest.mark.full)]
+)
 def test_every_kind_is_counted_exactly_beside_everything_else(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int, measure: str
 ) -> None:
-    """The audit counts all anew; the topic is what Redis holds; status is that of the users."""
+    """The audit counts everything again; the topic equals Redis; status is that of the users."""
     deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
     acts = list(synthetic(seed=cap, events=20_000, orders=4))
     log = write_log(tmp_path / "shop.csv", acts)
@@ -210,10 +213,11 @@ def test_every_kind_is_counted_exactly_beside_everything_else(
             assert told["users"][0] == histories[kind]
 
 
+@pytest.mark.ci(reason="forgetting beside every kind of lists")
 async def test_what_is_forgotten_takes_its_lists_with_it(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """From the key and from the topic; the basket of a user begins anew like a history."""
+    """From the key and from the topic; the basket of a user begins again as a history does."""
     deployment.env |= {"STREAMAPP_FORGET_AFTER": "2", "STREAMAPP_PARTITIONS": "1"}
     worker()
     at = 1_600_000_000.0

@@ -1,4 +1,4 @@
-"""Many partitions: what a worker needs of Redis does not grow with them."""
+"""Many partitions: a worker's use of Redis does not grow with them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ StartWorker = Callable[..., Worker]
 async def test_a_worker_of_many_partitions_counts_exactly_with_two_connections(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """Its tasks wait for each other; more connections than it may have ended it before."""
+    """Its tasks wait for each other; too many connections once ended a worker."""
     deployment.env |= {"STREAMAPP_PARTITIONS": "16", "STREAMAPP_REDIS_CONNECTIONS": "2"}
     one = worker()
     acts = list(synthetic(seed=25, events=2_000))

@@ -1,4 +1,4 @@
-"""Lists for users: made of the lists of items, through Kafka and Redis, as frontends read them."""
+"""User lists: blended from item lists, through Kafka and Redis, as frontends read them."""
 
 import asyncio
 import statistics
@@ -35,7 +35,7 @@ WITHIN_S = 30.0
 
 @pytest.fixture(autouse=True)
 def _nothing_trends(deployment: Deployment) -> None:
-    """Keep lists short that would be filled with what is trending."""
+    """Keep lists short that trending items would fill."""
     deployment.env["STREAMAPP_TRENDING_HALF_LIFE"] = "0"
 
 
@@ -47,7 +47,7 @@ def raw(deployment: Deployment, key: str) -> bytes | None:
 
 
 def shown(deployment: Deployment, user: str) -> dict[str, Any]:
-    """Return the list of a user; empty while there is none."""
+    """Return the list of a user; empty without one."""
     return orjson.loads(raw(deployment, f"user:{user}") or b"{}")  # type: ignore[no-any-return]
 
 
@@ -57,7 +57,7 @@ def items(deployment: Deployment, user: str) -> list[str]:
 
 
 def users_of(lists: dict[str, bytes]) -> dict[str, bytes]:
-    """Return those of some lists that are for users."""
+    """Return the user lists among some lists."""
     return {key: value for key, value in lists.items() if key.startswith("user:")}
 
 
@@ -92,10 +92,11 @@ async def exact(deployment: Deployment, folder: Path, acts: Sequence[Act]) -> di
 
 
 @pytest.mark.alone
+@pytest.mark.ci(reason="how soon a click is seen")
 async def test_a_click_changes_the_own_list_and_that_of_an_item_which_others_read(
     deployment: Deployment, worker: StartWorker
 ) -> None:
-    """One browser after another: from the event that is sent to both keys, in under a second."""
+    """One browser after another: from the event to both keys, in under a second."""
     worker()
     clicks = 15
     await send(deployment, visits("u:ab", *(f"{number}:a" for number in range(clicks))))
@@ -125,7 +126,7 @@ async def test_a_click_changes_the_own_list_and_that_of_an_item_which_others_rea
 async def test_the_key_has_the_documented_form_and_show_prints_it(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """To the byte; each entry says because of which item of the history it is there."""
+    """To the byte; each entry names the item of the history behind it."""
     deployment.env["STREAMAPP_USER_FADING"] = "0.5"
     worker()
     acts = visits("u1:ab", "u2:ac", "u3:cd", "me:ca")
@@ -162,12 +163,18 @@ async def test_the_key_has_the_documented_form_and_show_prints_it(
         assert any({entry["id"], "similar", entry["because"]} <= set(row) for row in rows)
 
 
-@pytest.mark.parametrize(("exclude", "listed"), [("seen", "d"), ("bought", "acd"),
-                                                 ("nothing", "abcd")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("exclude", "listed"),
+    [
+        pytest.param("seen", "d", marks=pytest.mark.full),
+        ("bought", "acd"),
+        pytest.param("nothing", "abcd", marks=pytest.mark.full),
+    ],
+)
 async def test_what_was_seen_or_bought_is_left_out(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, exclude: str, listed: str
 ) -> None:
-    """As the setting has it; the audit knows the same rule."""
+    """By the setting; the audit uses the same rule."""
     deployment.env["STREAMAPP_USER_EXCLUDE"] = exclude
     worker()
     await sold(deployment, tmp_path, visits("u1:abcd", "u2:abcd", "me:aBc"))
@@ -177,7 +184,7 @@ async def test_what_was_seen_or_bought_is_left_out(
 async def test_a_user_who_does_nothing_gets_a_new_list_when_others_change_those_of_the_items(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """Within the interval, once they rest; a user of other items keeps the list as it is."""
+    """Within the interval, once they are idle; a user of other items keeps the same list."""
     deployment.env["STREAMAPP_REFRESH_INTERVAL"] = "1"
     worker()
     acts = visits("u1:ab", "u2:xy", "me:a", "you:x")
@@ -196,7 +203,7 @@ async def test_a_user_who_does_nothing_gets_a_new_list_when_others_change_those_
 async def test_a_list_goes_some_time_after_the_last_event_and_comes_back_with_the_user(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """The key goes, the topic ends with null, and the audit knows that nobody is to have one."""
+    """The key is removed, the topic ends with null, and the audit expects no list."""
     deployment.env["STREAMAPP_USER_LIST_TTL"] = "4"
     worker()
     acts = visits("u:ab", "me:a")
@@ -215,10 +222,11 @@ async def test_a_list_goes_some_time_after_the_last_event_and_comes_back_with_th
     assert shown(deployment, "me")["seq"] > before["seq"]
 
 
+@pytest.mark.full
 async def test_while_lists_go_one_after_the_other_the_audit_finds_nothing(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """Some go while it reads, and some should be gone for a moment."""
+    """Some lists end while it reads, and some should be gone for a moment."""
     deployment.env["STREAMAPP_USER_LIST_TTL"] = "8"
     worker()
     acts = visits("u:ab", *(f"{number}:a" for number in range(60)))
@@ -234,10 +242,11 @@ async def test_while_lists_go_one_after_the_other_the_audit_finds_nothing(
     await exact(deployment, tmp_path, acts)
 
 
+@pytest.mark.full
 async def test_without_lists_for_users_there_are_none(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """Neither keys nor records; what is counted is counted all the same."""
+    """Neither keys nor records; events count all the same."""
     deployment.env["STREAMAPP_USER_LIST_TTL"] = "0"
     worker()
     report = await sold(deployment, tmp_path, list(synthetic(seed=81, events=500)))
@@ -249,10 +258,11 @@ async def test_without_lists_for_users_there_are_none(
     assert all(record.key.startswith(b"item:") for record in records)
 
 
+@pytest.mark.ci(reason="the setting USER_LIST_TTL")
 async def test_lists_for_users_are_removed_when_they_are_switched_off(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """All keys go, and the topic ends with null for each of them."""
+    """All keys are removed, and the topic ends with null for each of them."""
     one = worker(instance_id="one")
     acts = list(synthetic(seed=82, events=2_000, users=900))
     await sold(deployment, tmp_path, acts)
@@ -269,10 +279,11 @@ async def test_lists_for_users_are_removed_when_they_are_switched_off(
     await exact(deployment, tmp_path, acts)
 
 
+@pytest.mark.ci(reason="the settings USER_DEPTH, USER_FADING and USER_EXCLUDE")
 async def test_lists_follow_another_rule_and_a_restart_without_one_publishes_nothing(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
-    """A worker that finds all as it should be leaves every byte; one with another fading, few."""
+    """A worker that finds no difference leaves every byte; one with another fading, few."""
     one = worker(instance_id="one")
     acts = list(synthetic(seed=83, events=2_000))
     await sold(deployment, tmp_path, acts)

@@ -1,4 +1,4 @@
-"""What goes into the topics and what comes out of them."""
+"""The records that go into the topics, and the lists that come out."""
 
 import asyncio
 import csv
@@ -27,7 +27,7 @@ class Sent(NamedTuple):
 
 
 def event(user: str, item: str, **fields: object) -> Sent:
-    """Return a good event of a user, keyed as it should be."""
+    """Return a good event of a user, with the user as its key."""
     value = {"user_id": user, "item_id": item, "ts": 1_700_000_000, **fields}
     return Sent(orjson.dumps(value), user.encode())
 
@@ -99,11 +99,11 @@ async def topic_as_keys(deployment: Deployment) -> dict[str, bytes]:
 
 
 def redis_lists(deployment: Deployment) -> dict[str, bytes]:
-    """Return every list in Redis, under the key it has on the output topic."""
+    """Return every list in Redis, under its key on the output topic."""
     prefix = deployment.env["STREAMAPP_LIST_PREFIX"]
     with deployment.redis() as redis:
         keys = list(redis.scan_iter(f"{prefix}*", count=10_000))
-        # One by one: on a cluster each lies in a slot of its own.
+        # One by one: on a cluster each has a slot of its own.
         with redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.get(key)
@@ -129,7 +129,7 @@ def hidden_by(deployment: Deployment) -> set[str]:
 
 
 def hidden_in_lists(deployment: Deployment, hidden: Collection[str]) -> list[tuple[str, str]]:
-    """Return the lists that show what is hidden, each with the item."""
+    """Return the lists that show a hidden item, each with the item."""
     return [
         (name, entry["id"])
         for name, content in redis_lists(deployment).items()
@@ -154,7 +154,7 @@ def synthetic(
     """Yield a seeded shop: popular items, several types, repeats, some late events.
 
     It has fewer items than a history by default, so that two topics may be read in any order.
-    With `orders`, two of three purchases are of one of so many orders that each user has.
+    With `orders`, two of three purchases belong to one of that many orders of each user.
     """
     chance = random.Random(seed)  # noqa: S311 - a shop, not a secret
     for number in range(events):
@@ -179,7 +179,7 @@ def write_log(path: Path, acts: Iterable[Act]) -> Path:
 
 
 def succeeded(deployment: Deployment, module: str, *arguments: str, within_s: float = 300) -> str:
-    """Run a command that must exit 0, and return what it printed."""
+    """Run a command that must exit 0, and return its output."""
     done = deployment.run(module, *arguments, within_s=within_s)
     assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout

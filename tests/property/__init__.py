@@ -1,1 +1,1 @@
-"""Tests: property."""
+"""Hypothesis streams: incremental counts equal the batch at every prefix."""

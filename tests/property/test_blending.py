@@ -1,4 +1,4 @@
-"""Lists for users: the compiled blend against sums over dictionaries, entry by entry."""
+"""User lists: the compiled blend against sums over dictionaries, entry by entry."""
 
 import math
 from typing import NamedTuple
@@ -54,7 +54,7 @@ def shops(draw: st.DrawFn) -> Shop:
 
 
 def neighbours(lists: Lists, registry: Registry) -> NeighbourLists:
-    """Return lists as the kernel takes them: in some order, as short as they can be."""
+    """Return lists in the form of the kernel: in some order, as short as possible."""
     row = np.full(max(map(registry.find, lists), default=-1) + 1, -1, np.int32)
     row[[registry.find(item) for item in lists]] = np.arange(len(lists))
     entries = [entry for listed in lists.values() for entry in listed.items()]
@@ -117,7 +117,7 @@ def summed(
 def test_a_list_is_the_sum_of_lists_to_the_last_bit_in_the_total_order(
     shop: Shop, rule: Blend
 ) -> None:
-    """Every item over 0 that is not excluded, best first, then by id; and what adds most to it."""
+    """Every item over 0 that is not excluded, best first, then by id; with its largest addend."""
     assert blended(shop, rule) == [summed(shop, history, rule) for history in shop.histories]
 
 
@@ -138,7 +138,7 @@ def test_histories_are_unpacked_newest_first(acts: list[Act]) -> None:
 
 @given(streams())
 def test_the_list_of_one_item_is_the_list_that_is_published_for_it(acts: list[Act]) -> None:
-    """To the last bit: a frontend that knows the last item only loses nothing but the rest."""
+    """To the last bit: a blend of fewer items loses only the rest."""
     pipeline = Pipeline(1, CAP, Rule(top_n=ALL))
     pipeline.take(acts)
     pipeline.drain(0)
@@ -151,13 +151,13 @@ def test_the_list_of_one_item_is_the_list_that_is_published_for_it(acts: list[Ac
 
 
 def test_a_bought_item_leaves_the_list_and_one_that_was_looked_at_stays() -> None:
-    """Where only purchases are excluded; also beyond the depth, and without a list of its own."""
+    """If only purchases are excluded; also beyond the depth, and without a list of its own."""
     shop = Shop(["a", "b", "c"], {"a": {"b": 0.5, "c": 0.5}}, [[("a", 1), ("b", 5), ("c", 1)]])
     assert blended(shop, Blend(ALL, depth=1, exclude_from=5)) == [[("c", 0.5, "a")]]
 
 
 def test_the_newest_of_those_that_add_as_much_is_the_reason() -> None:
-    """And a larger one behind it is a better reason."""
+    """A larger addend behind it is a better reason."""
     lists = {"a": {"x": 0.5}, "b": {"x": 0.5}, "c": {"x": 0.75}}
     histories = [[("a", 1.0), ("b", 1.0)], [("a", 1.0), ("b", 1.0), ("c", 1.0)]]
     got = blended(Shop(["a", "b", "c", "x"], lists, histories), Blend(ALL, depth=3))
@@ -166,7 +166,7 @@ def test_the_newest_of_those_that_add_as_much_is_the_reason() -> None:
 
 @pytest.mark.parametrize("unknown", [-1, 1, 1_000_000])
 def test_an_item_without_a_list_holds_its_position(unknown: int) -> None:
-    """What is behind it weighs as much as if it had one."""
+    """Items behind it weigh as much as if it had a list."""
     registry = Registry(["a", "b"])
     profiles = Profiles(np.array([0, 2]), np.array([unknown, 0], np.int32), np.ones(2))
     rule = Blend(2, depth=2, fading=0.5, exclude_from=math.inf)

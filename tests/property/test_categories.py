@@ -1,4 +1,4 @@
-"""What trends in a category is a function of the logs, whoever died between which two writes."""
+"""Trending items of a category are a function of the logs, after a death between any two writes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,7 +25,7 @@ items = st.sampled_from(ITEMS)
 happenings = st.one_of(
     st.tuples(st.just("act"), items, st.sampled_from([1.0, 3.0, 0.25]), st.integers(0, 30)),
     st.tuples(st.just("say"), items, st.sampled_from(CATEGORIES), st.booleans()),
-    # How many messages are read, and how many writes of the checkpoint come through.
+    # The number of messages that are read, and the number of checkpoint writes that succeed.
     st.tuples(st.just("store"), st.integers(0, 1), st.integers(0, 3), st.integers(0, 5)),
     st.tuples(st.just("store"), st.integers(0, 1), st.integers(0, 9), st.just(99)),
     st.tuples(st.just("merge")),
@@ -33,18 +33,18 @@ happenings = st.one_of(
 
 
 class Slot:
-    """The slot of one shard: what came through of its checkpoints."""
+    """The slot of one shard: the checkpoint writes that succeeded."""
 
     def __init__(self) -> None:
         self.position = 0
         self.ids: list[str] = []
-        self.fences: dict[str, int] = {}
+        self.applied_offsets: dict[str, int] = {}
         self.tops: dict[str, tuple[int, CategoryTop]] = {}
         self.touched: dict[str, int] = {}
         self.records: dict[str, dict[int, bytes]] = {name: {} for name in TYPES}
 
     def load(self, number: int, shards: int, top_n: int) -> Shard:
-        """Return the shard as whoever takes over finds it."""
+        """Return the shard as the next owner finds it."""
         packed = {}
         for name, dtype in TYPES.items():
             array = np.zeros(max(self.records[name], default=-1) + 1, dtype)
@@ -56,7 +56,7 @@ class Slot:
         hidden.reserve(len(registry))
         return Shard(
             number, shards, Rule(top_n), "g", self.position, registry, ItemCounts.unpack(),
-            AppliedOffsets(self.fences),
+            AppliedOffsets(self.applied_offsets),
             Popularity.unpack(packed["popularity"], top_n, registry, hidden.mask),
             hidden,
             Categories(
@@ -91,11 +91,11 @@ class Slot:
 
     def _commit(self, shard: Shard) -> None:
         self.position, self.ids = shard.position, list(shard.registry.ids)
-        self.fences = shard.applied_offsets.as_dict()
+        self.applied_offsets = shard.applied_offsets.as_dict()
 
 
 class Lists:
-    """The lists of categories, which the owner of the first shard keeps."""
+    """The lists of categories, which the owner of the first shard makes."""
 
     def __init__(self, slots: list[Slot], top_n: int) -> None:
         self.slots, self.top_n = slots, top_n
@@ -103,7 +103,7 @@ class Lists:
         self.standing: dict[str, list[Popular]] = {}
 
     def merge(self) -> None:
-        """Make the lists anew in whose categories something happened."""
+        """Make the lists of categories with events again."""
         positions = [slot.position for slot in self.slots]
         for slot, since in zip(self.slots, self.since, strict=True):
             for category in [name for name, at in slot.touched.items() if at > since]:

@@ -1,8 +1,8 @@
-"""What a shard shows of content neighbours is a function of its log, and of its counts."""
+"""The content neighbours that a shard shows are a function of its log and of its counts."""
 
 import hypothesis.strategies as st
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 
 from streamapp.core.content.neighbours import Content, Match, Matches, decode_list, encode_list
 from streamapp.core.ids.registry import Registry, shard_of
@@ -13,14 +13,14 @@ from tests.property.test_refresh import by_text
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
-from tests.support.strategies import portions, streams
+from tests.support.strategies import examples, portions, streams
 
 NAMES = ["a", "b", "c", "d"]
 
 matched = st.dictionaries(
     st.sampled_from(NAMES), st.lists(st.sampled_from(NAMES), max_size=3, unique=True), max_size=2
 )
-"""Items, and what is near them by text."""
+"""Items, and their neighbours by text."""
 
 
 def shown(content: Content) -> dict[str, list[Match]]:
@@ -28,14 +28,14 @@ def shown(content: Content) -> dict[str, list[Match]]:
     return {item: decode_list(packed) for item, packed in content.lists.items()}
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.data(), streams(max_size=20), st.sampled_from([1, 2, 9]), st.integers(1, 2))
 def test_content_shows_exactly_where_counts_have_nothing(
     data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
-    """After every message, whatever came late, was hidden, or went out of memory.
+    """After every message, also if it came late, an item was hidden, or rows left memory.
 
-    A message that is older than one that the shard heard changes nothing.
+    A message that is older than one that the shard received changes nothing.
     """
     rule = Rule(data.draw(st.integers(1, 3)), min_support=data.draw(st.integers(1, 2)))
     pipeline, items = Pipeline(shards, cap, rule), sorted({act.item for act in acts} | {"new"})
@@ -78,21 +78,21 @@ def test_content_shows_exactly_where_counts_have_nothing(
         assert pipeline.lists() == expected | counts
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.lists(matched, max_size=8), st.data())
 def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     log: list[dict[str, list[str]]], data: st.DataObject
 ) -> None:
-    """It died between some of what it put and its position; the next one reads the log again.
+    """It died between some of its writes and its position; the next one reads the log again.
 
-    In the end it holds the same, under the same numbers, and all that may differ was named.
+    In the end it holds the same, under the same numbers, and named every list that may differ.
     """
     messages = [
         Matches("g", number, [(item, by_text(some)) for item, some in one.items()])
         for number, one in enumerate(log)
     ]
-    fence = data.draw(st.integers(0, len(log)))
-    ahead = data.draw(st.integers(fence, len(log)))
+    stored_at = data.draw(st.integers(0, len(log)))
+    ahead = data.draw(st.integers(stored_at, len(log)))
     store, before, registry = dict[str, bytes](), Content(), Registry()
 
     def put(pairs: list[tuple[str, bytes]]) -> None:
@@ -101,11 +101,11 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
             if not packed:
                 del store[item]
 
-    for offset in range(fence):
+    for offset in range(stored_at):
         before.apply(messages[offset], offset, registry)
     put(before.packed_changes())
     then, ids = shown(before), list(registry.ids)
-    for offset in range(fence, ahead):
+    for offset in range(stored_at, ahead):
         before.apply(messages[offset], offset, registry)
     some = before.packed_changes()
     first = data.draw(st.integers(0, len(some)))
@@ -113,9 +113,9 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     for offset in range(ahead, len(log)):
         before.apply(messages[offset], offset, registry)
 
-    after, again = Content(dict(store), ahead if first else fence), Registry(ids)
+    after, again = Content(dict(store), ahead if first else stored_at), Registry(ids)
     concerned: set[str] = set()
-    for offset in range(fence, len(log)):
+    for offset in range(stored_at, len(log)):
         numbers = after.apply(messages[offset], offset, again)
         concerned |= {again.ids[number] for number in numbers.tolist()}
         if data.draw(st.booleans()):
@@ -128,7 +128,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
 
 
 def test_a_hidden_neighbour_leaves_its_lists_at_once_and_the_rows_are_due() -> None:
-    """Where it was stored before, too; and so are those that show it again."""
+    """Lists stored earlier too; and so are those that show it again."""
     pipeline = Pipeline(1, 9, Rule(2))
     pipeline.match(1, {"new": by_text(["x", "y", "z"]), "other": by_text(["z"])})
     pipeline.drain(0)
@@ -144,7 +144,7 @@ def test_a_hidden_neighbour_leaves_its_lists_at_once_and_the_rows_are_due() -> N
 
 
 def test_a_copy_changes_nothing_and_a_list_of_nothing_takes_it_back() -> None:
-    """What a publisher sends twice makes no row due; neither does what says the same."""
+    """A copy of a publisher's message makes no row pending; neither does equal content."""
     pipeline = Pipeline(1, 9, Rule(2))
     shard = pipeline.rows[0]
     due = []
@@ -158,7 +158,7 @@ def test_a_copy_changes_nothing_and_a_list_of_nothing_takes_it_back() -> None:
 
 
 def test_nothing_is_published_while_content_is_stored_ahead() -> None:
-    """A list at a position is of the state at that position."""
+    """A list at a position is made from the state at that position."""
     pipeline = Pipeline(1, 9, Rule(2))
     shard = pipeline.rows[0]
     shard.content = Content({"new": encode_list(by_text(["x"]))}, max_stored_position=2)
@@ -192,7 +192,7 @@ def test_what_readers_get_says_what_it_rests_on() -> None:
 
 
 def due_in(pipeline: Pipeline) -> list[str]:
-    """Return the items whose rows are due, in the order of their ids."""
+    """Return the items whose rows are pending, in the order of their ids."""
     shard = pipeline.rows[0]
     return sorted(
         shard.registry.ids[number] for number in np.flatnonzero(shard.lists.dirty).tolist()

@@ -1,4 +1,4 @@
-"""Where interactions fade, lists are those of the plain definition, in any number of years."""
+"""With decay, lists are those of the plain definition, over any number of years."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -29,7 +29,7 @@ def years(draw: st.DrawFn) -> list[Act]:
     """Draw acts of a few users on a few items, over ten years, early and late, some at one time."""
     users = draw(st.lists(ids, min_size=1, max_size=4, unique=True))
     items = draw(st.lists(ids, min_size=1, max_size=6, unique=True))
-    ages = st.one_of(
+    distances = st.one_of(
         st.floats(0, 10 * YEAR_S), st.integers(0, 40).map(lambda hours: hours * 3_600.0)
     )
     act = st.builds(
@@ -37,7 +37,7 @@ def years(draw: st.DrawFn) -> list[Act]:
         user=st.sampled_from(users),
         item=st.sampled_from(items),
         weight=st.sampled_from([*WEIGHTS, 0.1]),
-        ts=ages.map(lambda age: START + age),
+        ts=distances.map(lambda seconds: START + seconds),
     )
     return draw(st.lists(act, min_size=1, max_size=40))
 
@@ -62,14 +62,14 @@ def assert_as_defined(
 
 
 def ages_of(pipeline: Pipeline) -> EraIndex:
-    """Return the aged items of the only shard."""
+    """Return the item eras of the only shard."""
     norms = pipeline.rows[0].norms
     assert isinstance(norms, DecayedNorms)
     return norms.eras
 
 
 def drain(pipeline: Pipeline) -> None:
-    """Apply all that shards have not applied."""
+    """Apply all messages that shards have not applied."""
     for shard in range(pipeline.shards):
         pipeline.drain(shard)
 
@@ -81,7 +81,7 @@ def drain(pipeline: Pipeline) -> None:
 def test_lists_equal_the_definition_at_every_prefix(
     data: st.DataObject, acts: list[Act], cap: int, shards: int, half_life_s: float, forget_s: float
 ) -> None:
-    """Late and early events, evictions, purchases after clicks, and users who begin anew."""
+    """Late and early events, evictions, purchases after clicks, and users who begin again."""
     top_n = data.draw(st.integers(1, 5))
     pipeline = Pipeline(shards, cap, Rule(top_n), decay=Decay(half_life_s), forget_after_s=forget_s)
     done: list[Act] = []
@@ -97,7 +97,7 @@ def test_lists_equal_the_definition_at_every_prefix(
 def test_who_is_forgotten_leaves_nothing(
     data: st.DataObject, acts: list[Act], cap: int, half_life_s: float
 ) -> None:
-    """What stays is as if the others never were, down to the oldest contribution."""
+    """The rest is as if the others never were, down to the oldest contribution."""
     pipeline = Pipeline(2, cap, Rule(100), decay=Decay(half_life_s))
     pipeline.take(acts)
     users = sorted({act.user for act in acts})
@@ -111,25 +111,25 @@ def test_who_is_forgotten_leaves_nothing(
         assert (shard.norms.sum_sq[held] >= 1).all()
         assert not shard.norms.sum_sq[~held].any()
         packed = b"".join(one for _, one in shard.norms.packed_changes(shard.position))
-        aged = np.frombuffer(packed, DECAYED_NORM)
-        assert not aged["sum_sq"][aged["users"] == 0].any()
+        norms = np.frombuffer(packed, DECAYED_NORM)
+        assert not norms["sum_sq"][norms["users"] == 0].any()
 
 
 @given(st.data(), years(), st.integers(1, 4), st.sampled_from(HALF_LIVES_S))
 def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     data: st.DataObject, acts: list[Act], cap: int, half_life_s: float
 ) -> None:
-    """Rows, sums and numbers of aged items that are ahead of the fence are those of the log."""
+    """Rows, sums and numbers of item eras that are ahead of the position are those of the log."""
     decay = Decay(half_life_s)
     pipeline = Pipeline(1, cap, Rule(100), decay=decay)
     for part in data.draw(portions(acts)):
         pipeline.take(part)
-    fence = data.draw(st.integers(0, len(pipeline.log[0])))
-    whole = pipeline.store_at(0, fence)
+    stored_at = data.draw(st.integers(0, len(pipeline.log[0])))
+    whole = pipeline.store_at(0, stored_at)
     shard = pipeline.rows[0]
-    names, fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
-    stored = dict(shard.norms.packed_changes(fence))
-    ahead = data.draw(st.integers(fence, len(whole)))
+    names, applied_offsets = list(shard.registry.ids), shard.applied_offsets.as_dict()
+    stored = dict(shard.norms.packed_changes(stored_at))
+    ahead = data.draw(st.integers(stored_at, len(whole)))
     pipeline.log[0] = whole[:ahead]
     pipeline.drain(0)
     pipeline.store(0, forget=False)
@@ -137,11 +137,11 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     stored |= dict(changes[: data.draw(st.integers(0, len(changes)))])
 
     reborn = Pipeline(1, cap, Rule(100), decay=decay)
-    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
+    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], stored_at
     packed = b"".join(stored[number] for number in range(len(stored)))
     counts = ItemCounts.unpack(packed, decayed=True)
     reborn.rows[0] = Shard(
-        0, 1, Rule(100), "g", fence, Registry(names), counts, AppliedOffsets(fences)
+        0, 1, Rule(100), "g", stored_at, Registry(names), counts, AppliedOffsets(applied_offsets)
     )
     reborn.load(0, np.array([row for row in pipeline.stored[0] if row < len(names)], np.int32))
     shard = reborn.rows[0]
@@ -163,7 +163,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
 def test_rows_that_come_and_go_and_deltas_that_come_twice_change_nothing(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """A row that was stored and dropped goes on where it was; fences drop copies."""
+    """A row that was stored and dropped continues as before; applied offsets drop copies."""
     half_life_s = 86_400.0
     pipeline = Pipeline(2, cap, Rule(100), decay=Decay(half_life_s))
     for part in data.draw(portions(acts)):
@@ -237,7 +237,7 @@ def test_nothing_overflows_from_the_first_event_of_1970_to_the_last_of_this_cent
 def test_what_is_published_after_a_sweep_is_what_there_is(
     measure: Measure, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
-    """Rows that changed, and rows whose norms moved by a sweep, none else; some items are hidden.
+    """Changed rows, and rows with changed norms by a sweep, no others; some items are hidden.
 
     Measures of users do not fade.
     """
@@ -269,7 +269,7 @@ def test_what_is_published_after_a_sweep_is_what_there_is(
 
 
 def test_an_item_that_someone_forgets_enters_lists_that_did_not_hold_it() -> None:
-    """Nobody's pair with i changes, but j is rarer than before, and newer than k."""
+    """No user's pair with i changes, but j is rarer than before, and newer than k."""
     pipeline, published = Pipeline(1, 2, Rule(1), decay=Decay(3_600.0)), Published()
     pairs = (("w", "i"), ("w", "k"), ("v", "i"), ("v", "j"), ("u", "j"), ("u", "x"), ("u", "y"))
     acts = [Act(user, item, 1.0, START + 60.0 * n) for n, (user, item) in enumerate(pairs)]

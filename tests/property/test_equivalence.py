@@ -1,4 +1,4 @@
-"""Incremental counts and lists equal the batch truth at every prefix, however it is cut."""
+"""Incremental counts and lists equal the batch truth at every prefix, for any cuts."""
 
 from collections.abc import Callable, Collection
 
@@ -15,25 +15,25 @@ from tests.support.pipeline import Pipeline
 from tests.support.strategies import portions, streams
 
 KINDS = (ITEM, BOUGHT_AFTER_VIEW)
-"""The kinds whose rows differ; what is bought together is as neighbours are."""
+"""The kinds with different rows; bought together has the rows of neighbours."""
 
 
 def acts_of(kind: str, acts: list[Act]) -> list[Act]:
-    """Return what a pipeline gets of some acts; the heaviest are purchases."""
+    """Return the pipeline's input of some acts; the heaviest are purchases."""
     if kind == ITEM:
         return acts
     return [oracle.in_roles(act.user, act.item, act.ts, bought=act.weight == 5) for act in acts]
 
 
 def may_be_listed(kind: str) -> Callable[[str, str], bool]:
-    """Return what the oracle says of the items of a list, by the names of the pipeline."""
+    """Return the oracle's lists, by the names of the pipeline."""
     return oracle.bought_after_view if kind == BOUGHT_AFTER_VIEW else oracle.other
 
 
 def true_lists(
     pipeline: Pipeline, acts: list[Act], hidden: Collection[str] = ()
 ) -> dict[str, list[tuple[str, float, int]]]:
-    """Return the lists that the pipeline should hold, as readers know them."""
+    """Return the expected lists of the pipeline, in their public form."""
     rule, role = pipeline.rule, "b:" if pipeline.kind == BOUGHT_AFTER_VIEW else ""
     found = oracle.lists(
         acts, pipeline.cap, rule.top_n, rule.damping, rule.min_support, rule.measure,
@@ -50,7 +50,7 @@ def true_lists(
 def assert_equal_to_truth(
     pipeline: Pipeline, acts: list[Act], hidden: Collection[str] = ()
 ) -> None:
-    """Compare everything that the pipeline holds with the oracle."""
+    """Compare the whole state of the pipeline with the oracle."""
     pairs = may_be_listed(pipeline.kind)
     items, dots, supports = oracle.gram(acts, pipeline.cap, pipeline.forget_after_s)
     got_dots, got_supports = pipeline.counts()
@@ -70,7 +70,7 @@ def assert_equal_to_truth(
 def test_counts_and_lists_equal_the_batch_truth_at_every_prefix(
     measure: Measure, kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
-    """Counts to the last integer, lists in their total order, also while histories overflow."""
+    """Counts to the last integer, lists in their total order, also with full histories."""
     rule, acts = Rule(data.draw(st.integers(1, 5)), measure=measure), acts_of(kind, acts)
     pipeline = Pipeline(shards, cap, rule, kind=kind)
     done: list[Act] = []
@@ -103,7 +103,7 @@ def test_events_one_by_one_give_what_one_batch_gives(kind: str, acts: list[Act],
 def test_rows_that_come_and_go_keep_their_counts(
     kind: str, data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """A row that was stored, dropped from memory and loaded again goes on where it was."""
+    """A row that was stored, dropped from memory and loaded again continues as before."""
     acts = acts_of(kind, acts)
     pipeline = Pipeline(2, cap, Rule(5), kind=kind)
     for part in data.draw(portions(acts)):
@@ -120,7 +120,7 @@ def test_rows_that_come_and_go_keep_their_counts(
 def test_without_eviction_the_order_of_users_does_not_matter(
     data: st.DataObject, acts: list[Act], ranks: list[int]
 ) -> None:
-    """Any interleaving of users gives the same counts, while nothing is evicted."""
+    """Any interleaving of users gives the same counts, as long as nothing is evicted."""
     users = sorted({act.user for act in acts})
     rank = dict(zip(users, ranks, strict=False))
     shuffled = sorted(acts, key=lambda act: rank[act.user])

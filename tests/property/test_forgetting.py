@@ -1,4 +1,4 @@
-"""A user who is forgotten leaves counts as if the user had never been there."""
+"""A forgotten user leaves counts as if the user had never been there."""
 
 import hypothesis.strategies as st
 import pytest
@@ -15,7 +15,7 @@ FORGET_AFTER_S = 5.0
 
 
 def check(pipeline: Pipeline, acts: list[Act]) -> None:
-    """Compare what a pipeline holds after all that it was sent with the truth of these acts."""
+    """Compare the state of a pipeline after all its input with the truth of these acts."""
     for shard in range(pipeline.shards):
         pipeline.drain(shard)
     assert_equal_to_truth(pipeline, acts)
@@ -23,10 +23,10 @@ def check(pipeline: Pipeline, acts: list[Act]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.data(), streams(), st.integers(1, 6), st.integers(1, 3))
-def test_a_history_begins_anew_after_a_long_pause(
+def test_a_history_begins_again_after_a_long_pause(
     kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
-    """At every prefix, also where events are late and the history overflows."""
+    """At every prefix, also with late events and full histories."""
     pipeline = Pipeline(shards, cap, Rule(5), forget_after_s=FORGET_AFTER_S, kind=kind)
     done: list[Act] = []
     for part in data.draw(portions(acts_of(kind, acts))):
@@ -40,7 +40,7 @@ def test_a_history_begins_anew_after_a_long_pause(
 def test_forgetting_takes_away_exactly_what_the_user_added(
     kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
-    """Whoever is forgotten, the counts are those of the others; who comes back starts anew."""
+    """Counts are those of the other users; a forgotten user who returns is new."""
     pipeline = Pipeline(shards, cap, Rule(5), forget_after_s=FORGET_AFTER_S, kind=kind)
     remembered: list[Act] = []
     users = sorted({act.user for act in acts})
@@ -55,7 +55,7 @@ def test_forgetting_takes_away_exactly_what_the_user_added(
 
 @given(streams())
 def test_who_is_idle_for_twice_as_long_may_be_forgotten_without_a_trace(acts: list[Act]) -> None:
-    """Later events of such a user begin a history anew in any case."""
+    """Later events of such a user always begin a new history."""
     pipeline = Pipeline(2, 4, Rule(5), forget_after_s=FORGET_AFTER_S)
     ordered = sorted(acts, key=lambda act: act.ts)
     for place, act in enumerate(ordered):

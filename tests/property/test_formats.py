@@ -20,7 +20,7 @@ from tests.support.reading import NOW, RULES, Interaction, Said, encoded, said
 
 
 class Event(NamedTuple):
-    """An event that every format can tell of."""
+    """An event that every format can express."""
 
     user: str
     is_known: bool
@@ -111,7 +111,7 @@ def as_cloudevents(event: Event) -> Any:
 
 
 def as_shopify(event: Event) -> Any:
-    """Write an event as a web pixel, or as a webhook does."""
+    """Write an event as a web pixel or a webhook does."""
     user, visitor = event.ids
     products = [{"id": f"gid://shopify/Product/{item}"} for item in event.items]
     if event.type == "refund":
@@ -132,7 +132,7 @@ def as_shopify(event: Event) -> Any:
 
 
 def as_matomo(event: Event) -> Any:
-    """Write an event as a request of the Tracking API; it takes nothing back."""
+    """Write an event as a request of the Tracking API; it has no refunds."""
     user, visitor = event.ids
     request = {"idsite": "1", "rec": "1", "cdt": f"{event.ts:.3f}",
                **({"uid": user} if user else {"_id": visitor})}  # fmt: skip
@@ -157,11 +157,11 @@ WRITERS: dict[str, Callable[[Event], Any]] = {
 
 
 def told(stream: Sequence[Event], form: str) -> list[Event]:
-    """Return what of a stream a format can tell."""
+    """Return the part of a stream that a format can express."""
     able = {"matomo": {"click", "add_to_cart", "purchase"}}.get(form)
     simple = [event for event in stream if able is None or event.type in able]
     if form == "shopify":
-        # Its pixels know a device where they know no customer; its refunds know customers.
+        # Its pixels name a device when the customer is unknown; its refunds name customers.
         return [event for event in simple if event.type != "refund" or event.is_known]
     return simple
 
@@ -169,7 +169,7 @@ def told(stream: Sequence[Event], form: str) -> list[Event]:
 @pytest.mark.parametrize("form", WRITERS)
 @given(stream=st.lists(events(), max_size=8))
 def test_a_stream_in_any_format_is_the_same_interactions(form: str, stream: list[Event]) -> None:
-    """Also baskets, on its own topic and where the envelope decides, and in one array."""
+    """Also baskets, on its own topic and with format `auto`, and in one array."""
     simple = told(stream, form)
     expected = [
         Interaction(event.user, item, event.type, event.ts)
@@ -191,7 +191,7 @@ def test_a_stream_in_any_format_is_the_same_interactions(form: str, stream: list
 def test_a_log_in_any_format_is_read_as_the_worker_reads_it(
     form: str, stream: list[Event], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """One event of the log for each interaction, whatever the format of its lines."""
+    """One event of the log for each interaction, in any format of its lines."""
     path: Path = tmp_path_factory.mktemp("log") / "log.jsonl"
     values = [encoded(WRITERS[form](event)) for event in told(stream, form)]
     path.write_bytes(b"\n".join(values))
@@ -233,7 +233,7 @@ json_values = st.recursive(
 @example(value={"line_items": [{"product_id": float("nan")}]})
 @example(value=[{"event": "x", "userId": 2**70, "properties": {"products": [2**70, {}]}}])
 def test_any_json_is_counted_skipped_or_refused(form: str, value: Any) -> None:
-    """No exception in any format; what is refused is a part of what came, and has a code."""
+    """No exception in any format; a refused value is a part of the input, and has a code."""
     raw = encoded(value)
     found = said(raw, form)
     assert set(found.codes) <= set(CODES)
@@ -254,7 +254,7 @@ def test_any_bytes_are_counted_skipped_or_refused(form: str, value: bytes) -> No
 @pytest.mark.parametrize("form", FORMAT_NAMES)
 @pytest.mark.parametrize("depth", [990, 1_022, 3_000])
 def test_what_is_nested_deeply_is_counted_skipped_or_refused(form: str, depth: int) -> None:
-    """In every field that a translation looks into."""
+    """In every field that a translation reads."""
     for name in NAMES:
         key = json.dumps(name).encode()
         for inside in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):

@@ -1,16 +1,16 @@
-"""What is published after a sweep equals what a full recomputation would publish."""
+"""The lists after a sweep equal those of a full recomputation."""
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from streamapp.core.lists.ranking import MEASURES, Measure, Rule
 from tests.property.test_equivalence import KINDS, acts_of, true_lists
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
-from tests.support.strategies import portions, streams
+from tests.support.strategies import examples, portions, streams
 
 Published = dict[str, list[tuple[str, float, int]]]
 
@@ -43,7 +43,7 @@ def publish_dirty(pipeline: Pipeline, number: int, published: Published) -> None
 
 
 def sweep(pipeline: Pipeline, number: int, published: Published) -> None:
-    """Publish the rows of a shard whose list may differ because norms moved."""
+    """Publish the rows of a shard whose list may differ because norms changed."""
     norms = pipeline.rows[number].norms
     outdated = pipeline.rows[number].outdated(norms.changed, norms.decreased)
     norms.changed[:] = norms.decreased[:] = False
@@ -52,14 +52,14 @@ def sweep(pipeline: Pipeline, number: int, published: Published) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("measure", MEASURES)
-@settings(max_examples=600)
+@examples(600)
 @given(st.data(), streams(max_size=16), st.sampled_from([1, 2, 9]), st.integers(1, 2))
 def test_published_lists_equal_the_truth_after_every_sweep(
     measure: Measure, kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
-    """Rows that changed are published at once, rows whose norms moved by the sweep, none else.
+    """Changed rows are published at once, rows with changed norms by the sweep, no others.
 
-    An item that is hidden, or shown again, moves like a norm.
+    A hidden item, or one shown again, has the effect of a changed norm.
     """
     rule = Rule(data.draw(st.integers(1, 3)), measure=measure)
     pipeline = Pipeline(shards, cap, rule, kind=kind)
@@ -88,7 +88,7 @@ def test_published_lists_equal_the_truth_after_every_sweep(
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_an_item_that_someone_forgets_enters_lists_that_did_not_hold_it(measure: Measure) -> None:
-    """Nobody's pair with i changes, but j is rarer: it ties with k now, and its id comes first."""
+    """No user's pair with i changes, but j is rarer: it ties with k now, and its id comes first."""
     pipeline, published = Pipeline(1, 2, Rule(1, measure=measure)), Published()
     pairs = (("v", "i"), ("v", "j"), ("w", "i"), ("w", "k"), ("u", "j"), ("u", "x"), ("u", "y"))
     acts = [Act(user, item, 1.0, float(ts)) for ts, (user, item) in enumerate(pairs, 10**9)]

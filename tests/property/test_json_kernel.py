@@ -1,4 +1,4 @@
-"""Lists as machine code writes them, byte for byte those of an encoder that takes dicts."""
+"""Lists from machine code, byte for byte those of an encoder that takes dicts."""
 
 from itertools import combinations
 from typing import Any
@@ -27,7 +27,7 @@ Entry = tuple[int, float, int]
 
 @st.composite
 def shops(draw: st.DrawFn) -> tuple[list[str], list[tuple[int, float, list[Entry]]]]:
-    """Names of items, and lines: a place, a time, and (place, score, support) of each entry."""
+    """Names of items, and lines: an index, a time, and (index, score, support) of each entry."""
     ids = draw(st.lists(names, min_size=1, max_size=6, unique=True))
     places = st.integers(0, len(ids) - 1)
     entries = st.lists(st.tuples(places, scores, supports), max_size=ROOM)
@@ -36,7 +36,7 @@ def shops(draw: st.DrawFn) -> tuple[list[str], list[tuple[int, float, list[Entry
 
 
 def filled(lines: list[list[Any]], empty: float, kind: type) -> np.ndarray:
-    """Return one line each, with room for all."""
+    """Return one line each, with space for all."""
     rows = [[*line, *[empty] * (ROOM - len(line))] for line in lines]
     return np.array(rows, kind).reshape(len(rows), ROOM)
 
@@ -63,7 +63,7 @@ def slow(kind: str, owner: str, seq: int, as_of: float, items: list[dict[str, An
 def test_lists_of_items(
     shop: tuple[list[str], list[tuple[int, float, list[Entry]]]], seq: int, has_roles: bool
 ) -> None:
-    """An entry says its support; where the first has none, all say that they are of content."""
+    """An entry has its support; if the first entry has none, all entries come from content."""
     ids, lines = shop
     registry = RoleRegistry([f"v:{name}" for name in ids]) if has_roles else Registry(ids)
     as_of = np.zeros(len(ids))
@@ -90,7 +90,7 @@ def test_lists_of_items(
 def test_lists_for_users(
     shop: tuple[list[str], list[tuple[int, float, list[Entry]]]], seq: int, data: st.DataObject
 ) -> None:
-    """An entry says because of what it is there, or that it is trending."""
+    """An entry names the item behind it, or that it is trending."""
     ids, found = shop
     users = [data.draw(names) for _ in found]
     reasons = st.integers(-1, len(ids) - 1)
@@ -110,7 +110,7 @@ def test_lists_for_users(
 
 @given(st.data())
 def test_digests_are_equal_where_the_entries_of_lists_are(data: st.DataObject) -> None:
-    """What lies beyond the end of a line does not count."""
+    """Values beyond the end of a line do not count."""
     few = st.tuples(st.integers(0, 2), st.sampled_from([0.25, 0.5]), st.integers(-1, 2))
     lines = data.draw(st.lists(st.lists(few, max_size=ROOM), min_size=2, max_size=12))
     size, item, score, because = columns(lines)
@@ -126,7 +126,7 @@ def test_digests_are_equal_where_the_entries_of_lists_are(data: st.DataObject) -
 
 
 def test_they_are_written_by_machine_code() -> None:
-    """And not by Python, as where compilers are switched off."""
+    """And not by Python, as when compilers are switched off."""
     encode_user_lists([], Blended(*columns([])), 1, np.zeros(0), Registry())
     write: Any = entries._write
     assert write.dispatcher.signatures

@@ -1,4 +1,4 @@
-"""Keys lie where Kafka's own clients would put them."""
+"""Keys go to the partitions that Kafka's own clients would choose."""
 
 from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
@@ -11,7 +11,7 @@ from streamapp.core.ids.partitioner import partitions_of
 def test_every_key_lies_where_another_client_looks_for_it(
     keys: list[bytes], partitions: int
 ) -> None:
-    """Of whatever bytes and length it is."""
+    """For any bytes and any length."""
     numbers, partition_of = list(range(partitions)), DefaultPartitioner()
     expected = [partition_of(key, numbers, numbers) for key in keys]
     assert partitions_of(keys, partitions) == expected

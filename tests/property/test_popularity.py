@@ -1,4 +1,4 @@
-"""Popularity that fades: in whatever order and groups, it is the sum over all interactions."""
+"""Popularity that fades: in any order and grouping, it is the sum over all interactions."""
 
 import math
 from collections import defaultdict
@@ -57,7 +57,7 @@ def check(found: Popularity, some: list[Act], half_life_s: float) -> None:
     newest = START + max(ts for _, _, ts in some)
     assert found.newest_ts == newest
     shown = [(one.item, one.at(newest, half_life_s)) for one in found.top]
-    # What has faded to nothing in ten years of an hour's half-life is there, with a score of 0.
+    # A popularity that ten years of an hour's half-life made nothing is there, with a score of 0.
     assert len(shown) == min(found.top_n, len(expected))
     best = sorted(expected.values(), reverse=True)
     for (item, score), wanted in zip(shown, best, strict=False):
@@ -69,7 +69,7 @@ def check(found: Popularity, some: list[Act], half_life_s: float) -> None:
 def test_after_every_delta_the_top_is_that_of_the_sum(
     some: list[Act], half_life_s: float, data: st.DataObject
 ) -> None:
-    """Late ones and those of ten years later included, cut anywhere."""
+    """Includes late events and events of ten years later, cut anywhere."""
     cuts = sorted(data.draw(st.sets(st.integers(1, len(some)), max_size=6)) | {0, len(some)})
     found = Popularity(top_n=3)
     found.reserve(8)
@@ -85,12 +85,12 @@ def test_what_is_stored_ahead_is_not_added_again(
     """A worker dies between its records and its position; the next one reads the deltas again."""
     before = Popularity(top_n=3)
     before.reserve(8)
-    fence = data.draw(st.integers(0, len(some)))
-    for offset, act in enumerate(some[:fence]):
+    stored_at = data.draw(st.integers(0, len(some)))
+    for offset, act in enumerate(some[:stored_at]):
         before.add(masses([act], half_life_s), offset, registry())
-    stored = dict(before.packed_changes(fence))
-    ahead = data.draw(st.integers(fence, len(some)))
-    for offset, act in enumerate(some[fence:ahead], fence):
+    stored = dict(before.packed_changes(stored_at))
+    ahead = data.draw(st.integers(stored_at, len(some)))
+    for offset, act in enumerate(some[stored_at:ahead], stored_at):
         before.add(masses([act], half_life_s), offset, registry())
     changes = before.packed_changes(ahead)
     stored |= dict(changes[: data.draw(st.integers(0, len(changes)))])
@@ -98,12 +98,12 @@ def test_what_is_stored_ahead_is_not_added_again(
     for number, record in stored.items():
         packed[number] = np.frombuffer(record, POPULARITY)[0]
 
-    # The names of items that are new since were to be stored with the position.
-    known = 1 + max((item for item, _, _ in some[:fence]), default=-1)
+    # The names of new items were to be stored with the position.
+    known = 1 + max((item for item, _, _ in some[:stored_at]), default=-1)
     after = Popularity.unpack(packed.tobytes(), 3, Registry(registry().ids[:known]))
     after.reserve(8)
-    after.newest_ts = START + max((ts for _, _, ts in some[:fence]), default=-math.inf)
-    for offset, act in enumerate(some[fence:], fence):
+    after.newest_ts = START + max((ts for _, _, ts in some[:stored_at]), default=-math.inf)
+    for offset, act in enumerate(some[stored_at:], stored_at):
         after.add(masses([act], half_life_s), offset, registry())
     check(after, some, half_life_s)
 

@@ -1,4 +1,4 @@
-"""Every kind of lists equals a slow oracle, whatever of its cuts arrived when a worker died."""
+"""Every kind of lists equals a slow oracle, for any cuts that arrived before a worker died."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ def cuts(records: Sequence[Record]) -> dict[str, bytes | None]:
 
 
 def counted(kind: str, shop: Sequence[Event]) -> list[Act]:
-    """Return what the oracle counts for a kind of lists."""
+    """Return the oracle's counts for a kind of lists."""
     if kind == ITEM:
         return [Act(one.user, one.item, WEIGHTS[ITEM][one.type], one.ts) for one in shop]
     if kind == BOUGHT_AFTER_VIEW:
@@ -125,7 +125,7 @@ def test_counts_and_lists_equal_the_truth_whatever_arrived_when_a_worker_died(
 @pytest.mark.parametrize("kind", [BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW])
 @given(events)
 def test_a_cut_is_sent_only_where_something_is_counted(kind: str, shop: list[Event]) -> None:
-    """A shop that only looks costs no message of baskets; one that buys has those of the truth."""
+    """Views cost no message of baskets; purchases give the baskets of the truth."""
     cut = cuts([record(offset, event) for offset, event in enumerate(shop)])[kind]
     truth = oracle.histories(counted(kind, shop), 100)
     assert (cut is not None) == bool(truth)
@@ -139,7 +139,7 @@ def test_a_cut_is_sent_only_where_something_is_counted(kind: str, shop: list[Eve
 def test_direction_is_kept_and_nothing_else_is_held(
     data: st.DataObject, shop: list[Event], shards: int
 ) -> None:
-    """Only what was viewed has a row, only what was bought is in it, and hidden items are out."""
+    """Only viewed items have rows, only bought items are in them, and hidden items are out."""
     pipeline = Pipeline(shards, 6, Rule(4), kind=BOUGHT_AFTER_VIEW)
     hidden: dict[str, bool] = {}
     for end in range(1, len(shop) + 1, 7):

@@ -1,4 +1,4 @@
-"""Where one item stands, asked without a list, against the list itself."""
+"""The rank of one item, computed without a list, against the list itself."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ similarities = st.builds(
 
 
 def everywhere(places: Places, counts: Counts, profiles: Profiles) -> list[int]:
-    """Return the place of every item, and of one that nobody knows."""
+    """Return the rank of every item, and of an unknown one."""
     return [places.place(profiles, item) for item in range(-1, len(counts.registry))]
 
 
@@ -41,7 +41,7 @@ def listed(counts: Counts, profiles: Profiles, variant: Variant) -> list[int]:
 def test_the_place_of_an_item_is_that_in_the_list_at_every_moment(
     acts: list[Act], variant: Variant, data: st.DataObject
 ) -> None:
-    """Of live counts as they move, and of counts that were frozen before the history went on."""
+    """For live counts as they change, and for counts frozen before the history went on."""
     engine = Engine(Counting(CAP))
     counts = engine.counts
     places, frozen = Places(counts, variant), engine.frozen()

@@ -1,4 +1,4 @@
-"""Sweeps, publications, checkpoints and restarts in any order leave the right lists standing."""
+"""Sweeps, publications, checkpoints and restarts in any order leave the right lists stored."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard import sweep as room
@@ -24,19 +24,19 @@ from streamapp.core.shard.visibility import VISIBILITY, Visibility
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
-from tests.support.strategies import streams
+from tests.support.strategies import examples, streams
 
 CAP = 3
 
 
 @dataclass
 class Standing:
-    """The lists that stand, in place of Redis and the output topic."""
+    """The stored lists, in place of Redis and the output topic."""
 
     lists: dict[str, tuple[int, list[tuple[str, float, int]]]] = field(default_factory=dict)
 
     async def publish(self, shard: Shard, numbers: Ints, ranking: Ranking, chosen: Bools) -> None:
-        """Replace the chosen lists, each only by one of a later position."""
+        """Replace the chosen lists, each only by a list of a later position."""
         ids = shard.registry.ids
         for line in np.flatnonzero(chosen).tolist():
             entries = [
@@ -64,7 +64,7 @@ class Owner:
         self.save()
 
     def start(self) -> None:
-        """Sweep the shard that the pipeline has."""
+        """Sweep the shard of the pipeline."""
         self.shard = self.pipeline.rows[0]
         self.refresh = ItemSweep(self.shard, self.standing, self.load, MaintenanceBudget(), 0.0)  # type: ignore[arg-type]
 
@@ -73,7 +73,7 @@ class Owner:
         self.pipeline.load(0, numbers[~self.shard.rows.present[numbers]])
 
     async def publish(self) -> None:
-        """Publish what is dirty, as the agent does."""
+        """Publish the dirty rows, as the agent does."""
         shard = self.shard
         numbers = np.flatnonzero(shard.lists.dirty).astype(np.int32)
         if not len(numbers) or shard.is_replaying:
@@ -99,15 +99,15 @@ class Owner:
         hidden["hidden"] = shard.visibility.hidden[: len(hidden)]
         self.hidden = hidden.tobytes()
         self.content = dict(shard.content.lists)
-        self.ids, self.fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
+        self.ids, self.applied_offsets = list(shard.registry.ids), shard.applied_offsets.as_dict()
         self.position = shard.position
         self.pending = PendingLists.of(shard.lists.dirty, self.refresh.pending, None)
 
     def kill(self) -> None:
-        """Start again from what is stored."""
+        """Start again from the stored state."""
         self.pipeline.rows[0] = Shard(
             0, 1, self.pipeline.rule, "g", self.position, Registry(self.ids),
-            ItemCounts.unpack(self.norms), AppliedOffsets(self.fences),
+            ItemCounts.unpack(self.norms), AppliedOffsets(self.applied_offsets),
             visibility=Visibility(self.hidden),
             content=Content(dict(self.content), self.position),
         )  # fmt: skip
@@ -116,7 +116,7 @@ class Owner:
         self.pending.restore(self.shard)
 
     async def settle(self) -> None:
-        """Publish and sweep until nothing is left to do."""
+        """Publish and sweep until no work is left."""
         self.pipeline.drain(0)
         while self.shard.lists.dirty.any() or self.refresh.pending.any():
             await self.publish()
@@ -124,12 +124,12 @@ class Owner:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-@settings(max_examples=300)
+@examples(300)
 @given(st.data(), streams(max_size=30))
 def test_the_lists_that_stand_are_right_in_the_end(
     measure: Measure, data: st.DataObject, acts: list[Act]
 ) -> None:
-    """Whatever was swept, published or stored when the shard moved on or its owner died."""
+    """After any sweep, publication or checkpoint, when the shard goes on or its owner dies."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "_ROWS_AT_ONCE", 1)
         asyncio.run(_story(measure, data, acts))
@@ -139,7 +139,7 @@ def test_the_lists_that_stand_are_right_in_the_end(
 async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_published(
     monkeypatch: pytest.MonkeyPatch, measure: Measure
 ) -> None:
-    """A new owner knows no list; what it has not compared may only stand if nothing moved."""
+    """A new owner knows no list; an uncompared list may only be right if nothing changed."""
     monkeypatch.setattr(room, "_ROWS_AT_ONCE", 1)
     pipeline, standing = Pipeline(1, CAP, Rule(3, measure=measure)), Standing()
     owner = Owner(pipeline, standing)
@@ -163,7 +163,7 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
 async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Norms that moved may wait for records that come in; what is hidden does not."""
+    """Changed norms may wait for records that come in; hidden items do not."""
     monkeypatch.setattr(room, "_ROWS_AT_ONCE", 1)
     pipeline, standing = Pipeline(1, CAP, Rule(3)), Standing()
     owner = Owner(pipeline, standing)

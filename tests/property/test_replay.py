@@ -1,4 +1,4 @@
-"""A message that comes twice, a batch that is cut anew, a crash: the counts are those of once."""
+"""A message that comes twice, a batch with another cut, a crash: each event counts once."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -23,7 +23,7 @@ from tests.support.strategies import portions, streams
 
 @given(st.data(), streams(), st.integers(1, 4))
 def test_deltas_sent_again_change_nothing(data: st.DataObject, acts: list[Act], cap: int) -> None:
-    """Copies of earlier deltas anywhere later in the log are dropped by the fences."""
+    """Applied offsets drop copies of earlier deltas anywhere later in the log."""
     once, twice = Pipeline(1, cap, Rule(5)), Pipeline(1, cap, Rule(5))
     for part in data.draw(portions(acts)):
         once.take(part)
@@ -40,16 +40,16 @@ def test_deltas_sent_again_change_nothing(data: st.DataObject, acts: list[Act], 
 def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """Rows and norms stored ahead of the fence skip what they hold when the log is read again."""
+    """Rows and norms ahead of the position skip the deltas they hold when the log is read again."""
     pipeline = Pipeline(1, cap, Rule(5))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
-    fence = data.draw(st.integers(0, len(pipeline.log[0])))
-    whole = pipeline.store_at(0, fence)
+    stored_at = data.draw(st.integers(0, len(pipeline.log[0])))
+    whole = pipeline.store_at(0, stored_at)
     shard = pipeline.rows[0]
-    ids, fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
-    norms = dict(shard.norms.packed_changes(fence))
-    ahead = data.draw(st.integers(fence, len(whole)))
+    ids, applied_offsets = list(shard.registry.ids), shard.applied_offsets.as_dict()
+    norms = dict(shard.norms.packed_changes(stored_at))
+    ahead = data.draw(st.integers(stored_at, len(whole)))
     pipeline.log[0] = whole[:ahead]
     pipeline.drain(0)
     pipeline.store(0, forget=False)
@@ -58,18 +58,18 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     stored = np.frombuffer(norm_records(norms), NORM)
 
     reborn = Pipeline(1, cap, Rule(5))
-    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
+    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], stored_at
     reborn.rows[0] = Shard(
         0,
         1,
         Rule(5),
         "g",
-        fence,
+        stored_at,
         Registry(ids),
         ItemCounts.unpack(stored.tobytes()),
-        AppliedOffsets(fences),
+        AppliedOffsets(applied_offsets),
     )
-    assert reborn.rows[0].is_replaying == any(stored["position"] > fence)
+    assert reborn.rows[0].is_replaying == any(stored["position"] > stored_at)
     reborn.drain(0)
     assert not reborn.rows[0].is_replaying
 
@@ -83,15 +83,15 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
 def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """Deltas are applied meanwhile, so rows are stored at several positions ahead of the fence."""
+    """Deltas are applied meanwhile, so rows are at several positions ahead of the stored one."""
     pipeline = Pipeline(1, cap, Rule(5))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
-    fence = data.draw(st.integers(0, len(pipeline.log[0])))
-    whole = pipeline.store_at(0, fence)
+    stored_at = data.draw(st.integers(0, len(pipeline.log[0])))
+    whole = pipeline.store_at(0, stored_at)
     shard = pipeline.rows[0]
-    ids, fences = list(shard.registry.ids), shard.applied_offsets.as_dict()
-    packed = norm_records(dict(shard.norms.packed_changes(fence)))
+    ids, applied_offsets = list(shard.registry.ids), shard.applied_offsets.as_dict()
+    packed = norm_records(dict(shard.norms.packed_changes(stored_at)))
     shard.lists.dirty[:] = False
     while pipeline.read[0] < len(whole):
         pipeline.log[0] = whole[: data.draw(st.integers(pipeline.read[0] + 1, len(whole)))]
@@ -101,9 +101,16 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
             pipeline.stored[0][row] = shard.position, shard.packed(row)
 
     reborn = Pipeline(1, cap, Rule(5))
-    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], fence
+    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], stored_at
     reborn.rows[0] = Shard(
-        0, 1, Rule(5), "g", fence, Registry(ids), ItemCounts.unpack(packed), AppliedOffsets(fences)
+        0,
+        1,
+        Rule(5),
+        "g",
+        stored_at,
+        Registry(ids),
+        ItemCounts.unpack(packed),
+        AppliedOffsets(applied_offsets),
     )
     reborn.drain(0)
     assert reborn.counts() == pipeline.counts()
@@ -111,7 +118,7 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
 
 
 def norm_records(changes: dict[int, bytes]) -> bytes:
-    """Return packed norms by number, as the store holds them."""
+    """Return packed norms by number, as in the store."""
     stored = np.zeros(max(changes, default=-1) + 1, NORM)
     for number, packed in changes.items():
         stored[number] = np.frombuffer(packed, NORM)[0]
@@ -119,20 +126,20 @@ def norm_records(changes: dict[int, bytes]) -> bytes:
 
 
 @given(streams(), st.data())
-def test_a_cut_below_the_fence_brings_nothing_and_one_across_it_brings_the_rest(
+def test_a_cut_below_the_position_brings_nothing_and_one_across_it_brings_the_rest(
     acts: list[Act], data: st.DataObject
 ) -> None:
-    """Events are admitted by their offset, whatever the message they come in."""
-    fence = data.draw(st.integers(0, len(acts)))
+    """Events are admitted by their offset, in any message."""
+    stored_at = data.draw(st.integers(0, len(acts)))
     builder = InteractionBatchBuilder()
     builder.begin(Source("clicks", 3, len(acts)))
     for offset, act in enumerate(acts):
         builder.add(offset, act.user, act.item, "click", act.ts)
     cut = decode_interactions(builder.encode("g", partitions=1)[0])
-    fences = AppliedOffsets({"clicks/3": fence})
-    news = admit(cut, fences, Registry(), {"click": 1.0})
-    assert news.applied == len(acts) - fence
-    assert news.replayed == fence
-    assert set(news.users) == {act.user for act in acts[fence:]}
-    assert fences["clicks/3"] == len(acts)
-    assert admit(cut, fences, Registry(), {"click": 1.0}).applied == 0
+    applied_offsets = AppliedOffsets({"clicks/3": stored_at})
+    news = admit(cut, applied_offsets, Registry(), {"click": 1.0})
+    assert news.applied == len(acts) - stored_at
+    assert news.replayed == stored_at
+    assert set(news.users) == {act.user for act in acts[stored_at:]}
+    assert applied_offsets["clicks/3"] == len(acts)
+    assert admit(cut, applied_offsets, Registry(), {"click": 1.0}).applied == 0

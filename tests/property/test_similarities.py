@@ -1,4 +1,4 @@
-"""The lists that the evaluation makes of counts against a dense matrix, item by item."""
+"""The evaluation's lists from counts against a dense matrix, item by item."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def best_first(entries: list[tuple[str, float]]) -> list[tuple[str, float]]:
 def test_whole_lists_have_the_similarities_of_the_dense_matrix(
     acts: list[Act], rule: Similarity
 ) -> None:
-    """Of each pair of items that some user has in common."""
+    """For each pair of items that some user has in common."""
     items, dots, supports = gram(acts, CAP)
     matrix = supports if rule.binary else dots
     got = listed(counted(acts, Rule(ALL)), items, rule)
@@ -93,7 +93,7 @@ def test_a_list_by_the_rule_of_the_app_is_the_one_it_publishes(
 def test_a_cut_list_is_the_beginning_of_the_whole_one_for_the_items_that_are_asked(
     acts: list[Act], rule: Similarity, neighbours: int, data: st.DataObject
 ) -> None:
-    """Whatever the similarity, and none for an item that nobody knows."""
+    """For any similarity; an unknown item has no list."""
     pipeline = counted(acts, Rule(ALL))
     ids = pipeline.rows[0].registry.ids
     asked = data.draw(st.lists(st.sampled_from(ids)))

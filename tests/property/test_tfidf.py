@@ -1,17 +1,18 @@
-"""The nearest products by text are those of the definition, and of scikit-learn."""
+"""Content neighbours by text are those of the definition, and of scikit-learn."""
 
 import math
 from collections import Counter
+from importlib import import_module
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from sklearn.feature_extraction.text import TfidfVectorizer
+from hypothesis import given
 
 from streamapp.core.content.tfidf import Texts, words_of
 from streamapp.core.events.catalogue_record import Product
 from tests.support import oracle
+from tests.support.strategies import examples
 
 WORDS = ("tent", "Tent", "TENT", "stove", "red", "Straße", "strasse", "a", "42", "été", "x_1", "-")
 
@@ -26,7 +27,7 @@ def goods(title: str, category: str = "", *, available: bool = True) -> Product:
 
 
 def nearest(catalogue: dict[str, Product], top_n: int) -> dict[str, list[tuple[str, float]]]:
-    """Return the list of every product, as it is computed."""
+    """Return the computed list of every product."""
     items = list(catalogue)
     found = Texts(catalogue).nearest(items, top_n)
     return {
@@ -35,12 +36,12 @@ def nearest(catalogue: dict[str, Product], top_n: int) -> dict[str, list[tuple[s
     }
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(catalogues, st.integers(1, 4))
 def test_lists_equal_the_definition_with_every_tie(
     catalogue: dict[str, Product], top_n: int
 ) -> None:
-    """Scores to 1e-9, which the slow truth rounds to; what it gives as equal stands by its id."""
+    """Scores to 1e-9, to which the oracle rounds; items that it finds equal are in order of ids."""
     found = nearest(catalogue, top_n)
     truth = {
         item: oracle.content(
@@ -58,7 +59,7 @@ def test_lists_equal_the_definition_with_every_tie(
 
 
 def test_products_of_the_same_words_stand_by_the_bytes_of_their_ids() -> None:
-    """Equal texts have equal scores, to the bit; the shorter list is the beginning of the longer.
+    """Equal texts have equal scores, to the bit; the shorter list is a prefix of the longer one.
 
     The order of code units would put the last two the other way round.
     """
@@ -73,7 +74,7 @@ def test_products_of_the_same_words_stand_by_the_bytes_of_their_ids() -> None:
 
 
 def test_what_is_not_available_is_near_nothing_and_counts_all_the_same() -> None:
-    """It leaves lists, and the scores of others stay as they were."""
+    """It leaves lists, and the scores of other items stay the same."""
     catalogue = {
         "a": goods("red tent"), "b": goods("blue tent"),
         "c": goods("tent", "red"), "d": goods(""),
@@ -88,14 +89,16 @@ def test_what_is_not_available_is_near_nothing_and_counts_all_the_same() -> None
 
 
 def test_scores_are_those_of_scikit_learn() -> None:
-    """On a seeded catalogue of two thousand words, whose vectorizer is told what a word is."""
+    """On a seeded catalogue of two thousand words, with a vectorizer of the same word pattern."""
     chance = np.random.default_rng(7)
     titles = [" ".join(f"W{word}" for word in chance.zipf(1.3, 8) % 2_000) for _ in range(300)]
     catalogue = {
         f"p{number:03}": goods(title, f"c{number % 7}/Ä{number % 3}")
         for number, title in enumerate(titles)
     }
-    model = TfidfVectorizer(preprocessor=str.casefold, token_pattern=r"\w+")  # noqa: S106
+    # Imported here: every process of a run collects this file, and scikit-learn is slow.
+    text = import_module("sklearn.feature_extraction.text")
+    model = text.TfidfVectorizer(preprocessor=str.casefold, token_pattern=r"\w+")  # noqa: S106
     rows = model.fit_transform(f"{one.title} {one.category}" for one in catalogue.values())
     expected = (rows @ rows.T).toarray()
     np.fill_diagonal(expected, 0.0)
@@ -108,7 +111,7 @@ def test_scores_are_those_of_scikit_learn() -> None:
 
 
 def test_a_word_is_a_run_of_letters_digits_and_underscores() -> None:
-    """Casefolded: capitals and the sharp s are no other words; a hyphen parts words."""
+    """Casefolded: capitals and the sharp s are no other words; a hyphen separates words."""
     words = words_of(goods("GROSSE Größe, X_1-rot", "été/42"))
     assert words == ["grosse", "grösse", "x_1", "rot", "été", "42"]
     assert Counter(words_of(goods("tent tent", "Tent"))) == {"tent": 3}

@@ -28,7 +28,7 @@ def counted(data: st.DataObject, acts: list[Act], cap: int) -> Pipeline:
 def test_late_repeated_and_retyped_records_count_as_the_batch_truth_counts_them(
     data: st.DataObject, acts: list[Act]
 ) -> None:
-    """While nothing is evicted, any order of any copies is as good as another."""
+    """As long as nothing is evicted, any order of any copies gives the same counts."""
     retyped = [
         act._replace(weight=data.draw(st.sampled_from(WEIGHTS)))
         for act in data.draw(st.lists(st.sampled_from(acts), max_size=8))
@@ -42,7 +42,7 @@ def test_late_repeated_and_retyped_records_count_as_the_batch_truth_counts_them(
 def test_a_record_that_comes_twice_in_a_row_counts_once_whatever_the_cap(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """A tracker that sends again what it sent last changes nothing, also in a full history."""
+    """A tracker that repeats its last event changes nothing, also in a full history."""
     delivered = [act for act in acts for _ in range(data.draw(st.integers(1, 3)))]
     assert_equal_to_truth(counted(data, delivered, cap), acts)
 
@@ -51,7 +51,7 @@ def test_a_record_that_comes_twice_in_a_row_counts_once_whatever_the_cap(
 def test_another_interleaving_of_users_counts_the_same_whatever_the_cap(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
-    """Only the order within a user counts, and that only where a history is full."""
+    """Only the order within a user counts, and only if a history is full."""
     left = {act.user: [one for one in acts if one.user == act.user] for act in acts}
     turns = data.draw(st.permutations([act.user for act in acts]))
     delivered = [left[user].pop(0) for user in turns]

@@ -1,4 +1,4 @@
-"""Which items are hidden, and what trends without them, is a function of the log of a shard."""
+"""Hidden items, and the trending items without them, are a function of the log of a shard."""
 
 import numpy as np
 from hypothesis import given
@@ -22,12 +22,12 @@ turns = st.lists(st.tuples(st.sampled_from(NAMES[:2]), st.booleans()), max_size=
 
 
 def changes(some: list[tuple[str, bool]]) -> list[VisibilityChange]:
-    """Return changes, each with the offset of its place."""
+    """Return changes, each with the offset of its index."""
     return [VisibilityChange(offset, item, hidden) for offset, (item, hidden) in enumerate(some)]
 
 
 def hidden_of(found: Visibility, registry: Registry) -> dict[str, bool]:
-    """Return whether each item of a registry is hidden."""
+    """Return for each item of a registry whether it is hidden."""
     return dict(zip(registry.ids, found.hidden.tolist(), strict=False))
 
 
@@ -35,17 +35,17 @@ def hidden_of(found: Visibility, registry: Registry) -> dict[str, bool]:
 def test_copies_and_other_cuts_of_the_same_changes_hide_the_same(
     some: list[tuple[str, bool]], data: st.DataObject
 ) -> None:
-    """A worker that died is followed by one that sends again, cut elsewhere; a late one too."""
-    whole, fences = changes(some), AppliedOffsets()
+    """The next owner sends again with other cuts after a death; a late owner sends too."""
+    whole, applied_offsets = changes(some), AppliedOffsets()
     registry, found = Registry(NAMES), Visibility()
     sent = 0
     for offset in range(data.draw(st.integers(1, 8))):
         start = data.draw(st.integers(0, sent))
         end = data.draw(st.integers(start, len(whole)))
         sent = max(sent, end)
-        news = CatalogueUpdate("g", 0, whole[start:end]).new_changes(fences)
+        news = CatalogueUpdate("g", 0, whole[start:end]).new_changes(applied_offsets)
         found.apply(news, offset, registry)
-    found.apply(CatalogueUpdate("g", 0, whole[sent:]).new_changes(fences), 99, registry)
+    found.apply(CatalogueUpdate("g", 0, whole[sent:]).new_changes(applied_offsets), 99, registry)
     found.reserve(ITEMS)
     assert hidden_of(found, registry) == dict.fromkeys(NAMES, False) | dict(some)
     assert found.count == found.hidden.sum()
@@ -57,14 +57,14 @@ def test_what_is_stored_ahead_is_right_in_the_end_and_all_that_may_differ_is_nam
 ) -> None:
     """A worker dies between its records and its position; the next one reads the notices again."""
     whole, registry, before = changes(some), Registry(NAMES), Visibility()
-    fence = data.draw(st.integers(0, len(whole)))
-    ahead = data.draw(st.integers(fence, len(whole)))
+    stored_at = data.draw(st.integers(0, len(whole)))
+    ahead = data.draw(st.integers(stored_at, len(whole)))
     before.reserve(ITEMS)
     packed = np.zeros(ITEMS, VISIBILITY)
-    for change in whole[:fence]:
+    for change in whole[:stored_at]:
         before.apply([change], change.offset, registry)
-    written, then = before.packed_changes(fence), before.hidden.copy()
-    for change in whole[fence:ahead]:
+    written, then = before.packed_changes(stored_at), before.hidden.copy()
+    for change in whole[stored_at:ahead]:
         before.apply([change], change.offset, registry)
     further = before.packed_changes(ahead)
     written += further[: data.draw(st.integers(0, len(further)))]
@@ -72,7 +72,7 @@ def test_what_is_stored_ahead_is_right_in_the_end_and_all_that_may_differ_is_nam
         packed[number] = np.frombuffer(record, VISIBILITY)[0]
 
     after, concerned = Visibility(packed.tobytes()), set[int]()
-    for change in whole[fence:]:
+    for change in whole[stored_at:]:
         concerned |= set(after.apply([change], change.offset, registry).tolist())
     assert hidden_of(after, registry) == dict.fromkeys(NAMES, False) | dict(some)
     assert set(np.flatnonzero(then != after.hidden).tolist()) <= concerned
@@ -80,7 +80,7 @@ def test_what_is_stored_ahead_is_right_in_the_end_and_all_that_may_differ_is_nam
 
 
 def test_an_item_that_nobody_knows_is_numbered_only_where_it_is_hidden() -> None:
-    """A large catalogue of items that are available takes no room in a shard."""
+    """A large catalogue of available items takes no memory in a shard."""
     registry, found = Registry(), Visibility()
     assert not found.apply([VisibilityChange(0, "new", hidden=False)], 0, registry).size
     assert found.apply([VisibilityChange(1, "old", hidden=True)], 1, registry).tolist() == [0]
@@ -102,7 +102,7 @@ def test_an_item_that_nobody_knows_is_numbered_only_where_it_is_hidden() -> None
 def test_what_is_most_popular_leaves_out_what_is_hidden_and_is_refilled(
     steps: list[tuple[int, float | bool]], top_n: int
 ) -> None:
-    """After every click and every turn, read back from what is stored or not, it is that of all."""
+    """After every click and every change, read back from the store or not, it equals all."""
     registry, found = Registry(NAMES), Popularity(top_n)
     found.reserve(ITEMS)
     hidden, total = np.zeros(ITEMS, np.bool_), np.zeros(ITEMS)
@@ -122,7 +122,7 @@ def test_what_is_most_popular_leaves_out_what_is_hidden_and_is_refilled(
 
 
 def test_an_item_that_is_hidden_makes_room_for_the_next() -> None:
-    """It keeps what it had, for when it is shown again."""
+    """It keeps its popularity for when it is shown again."""
     registry, found = Registry(["a", "b", "c"]), Popularity(top_n=2)
     found.reserve(3)
     for item, weight in enumerate((5.0, 3.0, 1.0)):

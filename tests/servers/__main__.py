@@ -1,11 +1,11 @@
-"""`python -m tests.servers LANE`: whether a lane can run here; exit 1 and the reason if not."""
+"""`python -m tests.servers NAME`: says whether a backend can run; else exit 1."""
 
 import sys
 
-from tests.servers.backend import BackendError, lane
+from tests.servers.backend import BackendError, backend_named
 
 if __name__ == "__main__":
     try:
-        lane(sys.argv[1]).check()
+        backend_named(sys.argv[1]).check()
     except BackendError as error:
         sys.exit(str(error))

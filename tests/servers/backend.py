@@ -1,6 +1,6 @@
-"""A lane: the broker and the Redis that a test run stands on.
+"""A backend: the broker and the Redis that a test run uses.
 
-| lane | broker | redis | needs |
+| backend | broker | redis | needs |
 |---|---|---|---|
 | `embedded` | Tansu, in memory | Valkey | the extra `embedded` |
 | `kafka` | Apache Kafka | Debian's redis-server | Java 17, Maven, redis-server |
@@ -15,11 +15,11 @@ from typing import Protocol
 
 
 class BackendError(Exception):
-    """A lane cannot run on this machine; says what is missing."""
+    """A backend cannot run on this machine; the message says what is missing."""
 
 
 class Runnable(Protocol):
-    """A server of a lane: a process or a container."""
+    """A server of a backend: a process or a container."""
 
     keeps_data: bool
 
@@ -31,13 +31,13 @@ class Runnable(Protocol):
         """Start it, again on the same port; return when it answers."""
 
     def stop(self) -> None:
-        """End it in order."""
+        """Stop it in order."""
 
     def kill(self) -> None:
         """End it as a crash would."""
 
     def close(self) -> None:
-        """End it and remove what it holds."""
+        """End it and remove its data."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Servers:
     """A broker and a Redis.
 
     Attributes:
-        lane: Which lane they are of.
-        broker: Kafka, or what speaks its protocol.
-        redis: Redis, or what speaks its protocol.
+        backend: Name of their backend.
+        broker: Kafka, or a server with its protocol.
+        redis: Redis, or a server with its protocol.
     """
 
-    lane: str
+    backend: str
     broker: Runnable
     redis: Runnable
 
@@ -67,12 +67,12 @@ class Servers:
 
 @dataclass(frozen=True)
 class Backend:
-    """How the servers of a lane are made.
+    """How the servers of a backend are made.
 
     Attributes:
         broker: Makes a broker.
-        redis: Makes a Redis, of which `keeps_data` says whether it survives its process.
-        check: Raises `BackendError` where the lane cannot run.
+        redis: Makes a Redis; `keeps_data` says whether its data survives its process.
+        check: Raises `BackendError` if the backend cannot run.
     """
 
     broker: Callable[[], Runnable]
@@ -83,30 +83,30 @@ class Backend:
 BACKENDS = ("embedded", "kafka", "docker")
 
 
-def lane(name: str) -> Backend:
-    """Return a lane by name.
+def backend_named(name: str) -> Backend:
+    """Return a backend by name.
 
     Raises:
-        BackendError: there is none of that name.
+        BackendError: there is no backend of that name.
     """
     if name not in BACKENDS:
         raise BackendError(f"STREAMAPP_TEST_LANE={name}: one of {', '.join(BACKENDS)} is needed")
-    found: Backend = import_module(f"tests.servers.{name}").LANE
+    found: Backend = import_module(f"tests.servers.{name}").BACKEND
     return found
 
 
 @contextmanager
 def running(name: str, *, keeps_data: bool = False) -> Iterator[Servers]:
-    """Run the servers of a lane.
+    """Run the servers of a backend.
 
     Args:
-        name: Which lane.
+        name: Name of the backend.
         keeps_data: Whether the Redis must survive its process; it is slower then.
 
     Raises:
-        BackendError: the lane cannot run on this machine.
+        BackendError: the backend cannot run on this machine.
     """
-    chosen = lane(name)
+    chosen = backend_named(name)
     chosen.check()
     servers = Servers(name, chosen.broker(), chosen.redis(keeps_data))
     try:

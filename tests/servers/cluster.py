@@ -17,7 +17,7 @@ class ClusterNode(RedisNode):
     """One primary.
 
     Attributes:
-        bus_port: Where it talks to the others.
+        bus_port: Port for the other nodes.
     """
 
     name: ClassVar[str] = "cluster-node"
@@ -71,7 +71,7 @@ class Cluster:
         self.await_whole()
 
     def await_whole(self) -> None:
-        """Return when every node sees all slots served."""
+        """Return when every node sees that all slots are served."""
         wait_until(self._whole, _AGREE_S, lambda: "\n".join(n.log_tail() for n in self.nodes))
 
     def client(self) -> RedisCluster:
@@ -96,7 +96,7 @@ class Cluster:
                 redis.execute_command("CLUSTER", "REPLICATE", name)
             heir.await_link()
             others = {_name(one): one for one in self.nodes}
-            # Whoever votes must know whose replica it is, and it must know who votes.
+            # A voter must know whose replica it is, and the replica must know the voters.
             wait_until(
                 lambda: all(
                     _says(heir, other, b"master ") and _says(one, own, b"slave " + name)
@@ -124,7 +124,7 @@ class Cluster:
             node.kill()
 
     def close(self) -> None:
-        """End all nodes and remove what they hold."""
+        """End all nodes and remove their data."""
         for node in self.nodes:
             node.close()
 
@@ -142,14 +142,14 @@ class Cluster:
 
 
 def _name(node: ClusterNode) -> bytes:
-    """Return what others call a node."""
+    """Return the id of a node."""
     with node.client() as redis:
         name: bytes = redis.execute_command("CLUSTER", "MYID")
     return name
 
 
 def _says(node: ClusterNode, name: bytes, part: bytes) -> bool:
-    """Say whether a node knows the one of that name, and says `part` of it."""
+    """Return whether a node knows the node of that name, and says `part` of it."""
     with node.client() as redis:
         known: bytes = redis.execute_command("CLUSTER", "NODES", **{NEVER_DECODE: True})
     return any(line.startswith(name) and part in line for line in known.splitlines())

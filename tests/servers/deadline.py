@@ -7,24 +7,29 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _INTERVAL_S = 0.02
+_DEAR = 3.0
+"""A slow condition is polled less often: the pause is this many times its duration."""
 
 
 def wait_until(condition: Callable[[], T], within_s: float, what: Callable[[], str] | str) -> T:
     """Return the first true answer of a condition.
 
     Args:
-        condition: What is asked again and again.
-        within_s: Seconds after which waiting is given up.
-        what: What was waited for, for the message; called only when it is needed.
+        condition: Called again and again.
+        within_s: Seconds until waiting ends.
+        what: Describes the condition in the message; called only when needed.
 
     Raises:
         AssertionError: the condition stayed false.
     """
-    deadline = time.monotonic() + within_s
+    asked_at = time.monotonic()
+    deadline = asked_at + within_s
     while not (answer := condition()):
-        if time.monotonic() > deadline:
+        answered_at = time.monotonic()
+        if answered_at > deadline:
             raise AssertionError(
                 f"not within {within_s} s: {what if isinstance(what, str) else what()}"
             )
-        time.sleep(_INTERVAL_S)
+        time.sleep(max(_INTERVAL_S, _DEAR * (answered_at - asked_at)))
+        asked_at = time.monotonic()
     return answer

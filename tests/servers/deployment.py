@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -15,6 +14,7 @@ from redis.cluster import RedisCluster
 from streamapp.config.settings import Settings
 from streamapp.transport.topics import administration
 from tests.servers.backend import Servers
+from tests.servers.process import AppProcess
 from tests.servers.worker import Worker
 
 PROJECT = Path(__file__).parents[2]
@@ -22,12 +22,12 @@ PROJECT = Path(__file__).parents[2]
 
 @dataclass
 class Deployment:
-    """What the settings of one test have in common.
+    """The common settings of one test.
 
     Attributes:
-        servers: Where it lives.
-        folder: Where its processes run, and leave their logs.
-        name: What all its names begin with.
+        servers: Its servers.
+        folder: Working directory of its processes, with their logs.
+        name: Prefix of all its names.
         env: Its settings, as environment variables.
         workers: Every worker that was made in it.
     """
@@ -51,7 +51,7 @@ class Deployment:
             "STREAMAPP_LISTS_TOPIC": f"{name}-lists",
             "STREAMAPP_LIST_PREFIX": f"{name}:recs:v1:",
             "STREAMAPP_STATE_PREFIX": f"{name}:state:",
-            # The shortest that Kafka itself takes: a killed worker's partitions move soon.
+            # The shortest that Kafka itself allows: a killed worker's partitions move soon.
             "STREAMAPP_SESSION_TIMEOUT": "6",
         }
 
@@ -85,28 +85,27 @@ class Deployment:
     def run(
         self, module: str, *arguments: str, within_s: float = 60.0
     ) -> subprocess.CompletedProcess[str]:
-        """Run `python -m MODULE ARGUMENTS` in this deployment to its end, and return what it said.
+        """Run `python -m MODULE ARGUMENTS` in this deployment to its end, and return its output.
 
         Args:
             module: `streamapp` or `loadtest`.
             arguments: Its command line.
             within_s: Seconds after which it is killed, and the test fails.
         """
-        return subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=self.folder,
-            env=self.process_env,
-            capture_output=True,
-            text=True,
-            timeout=within_s,
-            check=False,
-        )
+        said = [self.folder / f"command-{token_hex(4)}.{name}" for name in ("out", "err")]
+        command = AppProcess(module, arguments, self.folder, self.process_env, *said)
+        try:
+            code = command.wait(within_s)
+        finally:
+            command.kill()
+        out, err = (path.read_text() for path in said)
+        return subprocess.CompletedProcess((module, *arguments), code, out, err)
 
     def worker(self, name: str = "worker", **settings: str) -> Worker:
         """Make a worker and start it; return it when it is ready.
 
         Args:
-            name: What its log is called.
+            name: Name of its log.
             settings: More settings, by their names without the prefix: `history_cap="5"`.
         """
         made = self.idle_worker(name, **settings)
@@ -121,13 +120,13 @@ class Deployment:
         return made
 
     def end(self) -> None:
-        """Kill its workers, and print their logs: pytest shows them where the test failed."""
+        """Kill its workers, and print their logs, which pytest shows if the test failed."""
         for worker in self.workers:
             worker.kill()
             print(f"--- {worker.name} ---\n{worker.log.read_text(errors='replace')}")  # noqa: T201
 
     def remove(self) -> None:
-        """End it, and delete its topics and keys; a group without members goes by itself."""
+        """End it, and delete its topics and keys; the broker removes a group without members."""
         self.end()
         self.remove_topics()
         with self.redis() as redis:

@@ -1,4 +1,4 @@
-"""The lane `docker`: the images that `docker-compose.yml` pins, by testcontainers."""
+"""The backend `docker`: the images that `docker-compose.yml` pins, by testcontainers."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ class Container:
     """A server in a container, published on a loopback port that stays the same.
 
     Attributes:
-        keeps_data: Whether what it holds survives the end of its process.
+        keeps_data: Whether its data survives the end of its process.
         url: The value of the setting that names this server.
     """
 
@@ -42,13 +42,13 @@ class Container:
         """Make it, without starting it.
 
         Args:
-            service: Whose image of the compose file it is.
-            inside: The port it listens on in the container.
+            service: Name of its image in the compose file.
+            inside: The port on which it listens in the container.
             url: Its URL on a port of this machine.
             answers: Whether it answers on a port of this machine.
             environment: Its environment, for a port of this machine.
-            command: What it runs; None for the image's own.
-            keeps_data: Whether what it holds survives the end of its process.
+            command: Its command; None for the image's own.
+            keeps_data: Whether its data survives the end of its process.
         """
         self.keeps_data = keeps_data
         self._port = free_port()
@@ -72,7 +72,7 @@ class Container:
         wait_until(lambda: self._answers(self._port), _START_S, f"{self.url} answers")
 
     def stop(self) -> None:
-        """End its process with SIGTERM, and with SIGKILL where that takes too long."""
+        """End its process with SIGTERM, and with SIGKILL if that takes too long."""
         self._container.get_wrapped_container().stop(timeout=_STOP_S)
 
     def kill(self) -> None:
@@ -139,7 +139,7 @@ def _redis_answers(port: int) -> bool:
 
 
 def _check() -> None:
-    """Ask the engine itself: a client that is installed proves nothing.
+    """Ask the engine itself, because an installed client proves nothing.
 
     Raises:
         BackendError: no engine answers.
@@ -152,4 +152,4 @@ def _check() -> None:
     client.close()
 
 
-LANE = Backend(_kafka, _redis, _check)
+BACKEND = Backend(_kafka, _redis, _check)

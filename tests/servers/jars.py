@@ -1,6 +1,6 @@
 """The jars of Apache Kafka, fetched once by Maven and kept in a cache folder.
 
-Maven, because it honours the mirrors and proxies of the machine and checks what it fetched.
+Maven is used because it honours the mirrors and proxies of the machine and checks its downloads.
 """
 
 import os
@@ -18,7 +18,7 @@ _JAVA = 17
 
 
 def cache_folder() -> Path:
-    """Return where the test lanes keep what they fetched."""
+    """Return the folder in which the test backends keep their downloads."""
     chosen = os.environ.get("STREAMAPP_TEST_CACHE")
     return Path(chosen) if chosen else Path(__file__).parents[2] / ".cache"
 
@@ -40,7 +40,7 @@ def java() -> str:
 
 
 def kafka_jars() -> Path:
-    """Return the folder of Kafka's jars; fetch them where they are missing (43 MB).
+    """Return the folder of Kafka's jars; fetch missing jars (43 MB).
 
     Raises:
         BackendError: they are missing, and there is no Maven or it cannot fetch them.

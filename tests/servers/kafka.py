@@ -31,7 +31,7 @@ transaction.state.log.min.isr=1
 """The short session lets a broker that was killed register again at once."""
 
 _FLAGS = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-"""A small heap, and a compiler that is quick to start rather than quick in the end."""
+"""A small heap, and a compiler that starts fast rather than ends fast."""
 
 
 class Kafka(Server):
@@ -70,7 +70,7 @@ class Kafka(Server):
         return [*jvm, "kafka.Kafka", str(properties)]
 
     def answers(self) -> bool:
-        """Whether the broker that answers is of this server's cluster."""
+        """Whether the broker that answers belongs to this server's cluster."""
         return cluster_at(self.port) == self._cluster
 
     def _format(self, tool: list[str], properties: str) -> None:
@@ -88,4 +88,4 @@ def _check() -> None:
     DebianRedis().program()
 
 
-LANE = Backend(Kafka, lambda keeps_data: DebianRedis(keeps_data=keeps_data), _check)
+BACKEND = Backend(Kafka, lambda keeps_data: DebianRedis(keeps_data=keeps_data), _check)

@@ -1,4 +1,4 @@
-"""A Redis of one test alone: restarted, lost, copied by a replica, out of memory."""
+"""A Redis for one test: restarted, lost, copied by a replica, out of memory."""
 
 import shutil
 from typing import ClassVar
@@ -13,10 +13,10 @@ _LINK_S = 20.0
 
 
 class RedisNode(Valkey):
-    """Redis itself where it is installed, the embedded Valkey elsewhere.
+    """Redis itself if it is installed, otherwise the embedded Valkey.
 
     Attributes:
-        primary_port: Where the server listens that it copies; 0 for none.
+        primary_port: Port of the server that it copies; 0 for none.
     """
 
     name: ClassVar[str] = "node"
@@ -43,7 +43,7 @@ class RedisNode(Valkey):
         self.start()
 
     def await_link(self) -> None:
-        """Return when this replica has all that its primary had."""
+        """Return when this replica has all data of its primary."""
         with self.client() as redis:
             wait_until(
                 lambda: redis.info("replication").get("master_link_status") == "up",

@@ -1,4 +1,4 @@
-"""Brokers that send their clients to a proxy: it is the proxy's port that they advertise."""
+"""Brokers that send their clients to a proxy, because they advertise its port."""
 
 from streamapp.embedded import Tansu
 from streamapp.embedded.server import HOST, Server
@@ -7,7 +7,7 @@ from tests.servers.proxy import Proxy
 
 
 class _Proxied(Server):
-    """A broker before which a proxy stands, which leads to the port that the broker chose."""
+    """A broker behind a proxy, which leads to the port that the broker chose."""
 
     def __init__(self, proxy: Proxy) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class _Proxied(Server):
         return f"kafka://{HOST}:{self._proxy.port}"
 
     def advertise(self) -> str:
-        """Let the proxy lead to the broker; return where clients are sent."""
+        """Let the proxy lead to the broker; return the address for clients."""
         self._proxy.target_port = self.port
         return f"{HOST}:{self._proxy.port}"
 

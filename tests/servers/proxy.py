@@ -1,7 +1,7 @@
-"""A loopback port in front of a server, which fails on demand: what a network does.
+"""A loopback port in front of a server, which fails on demand as a network does.
 
-It knows nothing of protocols. A reply is what comes back on a connection after a request that
-holds a text, which is right for clients that wait for a reply before they ask again on the same
+It knows no protocol. A reply is the data that comes back on a connection after a request that holds
+a text. That is right for clients that wait for a reply before the next request on the same
 connection.
 """
 
@@ -34,7 +34,7 @@ class _Connection:
 
 @dataclass
 class _Loss:
-    """Replies to lose: how many are left, to which requests, and what becomes of the connection."""
+    """Replies to lose: how many are left, to which requests, and whether the connection ends."""
 
     left: int = 0
     to: bytes | re.Pattern[bytes] = b""
@@ -45,8 +45,8 @@ class _Loss:
 class Proxy:
     """Forwards a loopback port to another one.
 
-    It runs in a thread of its own, from `start` to `close`. Every fault stays until `heal`, but for
-    those that count.
+    It runs in a thread of its own, from `start` to `close`. Every fault stays until `heal`, except
+    those with a count.
 
     Attributes:
         target_port: Where the server listens; it may change while the proxy runs.
@@ -85,7 +85,7 @@ class Proxy:
         self._loop.close()
 
     def slow(self, delay_s: float) -> None:
-        """Hold back whatever passes, in each direction, so long."""
+        """Hold back all data for this long, in each direction."""
         self._delay_s = delay_s
 
     def hang(self) -> None:
@@ -93,7 +93,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._flows.clear)
 
     def cut(self, after_bytes: int = 0) -> None:
-        """Cut all connections, once, when so many more bytes have passed in either direction."""
+        """Cut all connections, once, when this many more bytes have passed in either direction."""
         if after_bytes:
             self._budget_bytes = after_bytes
         else:
@@ -102,18 +102,18 @@ class Proxy:
     def lose_replies(
         self, count: int = 1, to: bytes | re.Pattern[bytes] = b"", *, hangs: bool = False
     ) -> None:
-        """Let requests reach the server, and lose what it answers.
+        """Let requests reach the server, and lose its replies.
 
         Args:
             count: How many replies to lose.
-            to: Text of the requests that are meant, or a pattern that is found in what passes at
-                once; any request without it.
+            to: Text of the requests whose replies are lost, or a pattern that is found in one
+                chunk; any request without it.
             hangs: Whether the client waits in vain, instead of losing the connection.
         """
         self._loss = _Loss(count, to, hangs)
 
     def heal(self) -> None:
-        """End every fault; what waited passes."""
+        """End every fault; data that was held back passes."""
         self._delay_s, self._budget_bytes, self._loss = 0.0, None, _Loss()
         self._loop.call_soon_threadsafe(self._flows.set)
 
@@ -157,7 +157,7 @@ class Proxy:
                 both.create_task(self._pump(connection, connection.client, connection.server))
                 both.create_task(self._pump(connection, connection.server, connection.client))
         except* OSError:
-            """One side ended, which ended the other."""
+            """One side ended, and so did the other."""
         finally:
             connection.cut()
             self._connections.discard(connection)
@@ -168,7 +168,7 @@ class Proxy:
         source: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         target: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> None:
-        """Pass on what comes from the source.
+        """Pass on the data of the source.
 
         Raises:
             OSError: the source ended, or was ended.
@@ -190,7 +190,7 @@ class Proxy:
         raise ConnectionAbortedError
 
     def _notice_request(self, connection: _Connection, chunk: bytes) -> None:
-        """Note whether the reply to what passes is to be lost; the text may span two chunks."""
+        """Find out whether the next reply is to be lost; the text may span two chunks."""
         to = self._loss.to
         if isinstance(to, bytes):
             seen = connection.seen + chunk
@@ -203,7 +203,7 @@ class Proxy:
             connection.loses_reply = True
 
     def _spend(self, size_bytes: int) -> bool:
-        """Note that bytes passed; say whether all connections are to be cut now."""
+        """Count bytes; return whether all connections are to be cut now."""
         if self._budget_bytes is None:
             return False
         self._budget_bytes = max(0, self._budget_bytes - size_bytes) or None

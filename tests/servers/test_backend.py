@@ -1,4 +1,4 @@
-"""The lane itself: what every other integration test takes for granted."""
+"""The backend itself: what every other integration test takes for granted."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
 from streamapp.transport.topics import administration
-from tests.servers.backend import BackendError, lane
+from tests.servers.backend import BackendError, backend_named
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.worker import Worker
@@ -33,7 +33,7 @@ def neighbours(deployment: Deployment, item: str) -> list[str]:
 
 
 async def test_a_record_comes_back_as_it_was_sent(deployment: Deployment) -> None:
-    """A broker of this lane takes a record and hands it to a group."""
+    """A broker of this backend takes a record and hands it to a group."""
     topic = f"{deployment.name}-clicks"
     async with administration(deployment.settings) as admin:
         await admin.create_topics([NewTopic(topic, 1, 1)])
@@ -55,7 +55,7 @@ async def test_a_record_comes_back_as_it_was_sent(deployment: Deployment) -> Non
 def test_a_worker_turns_clicks_into_lists(
     deployment: Deployment, worker: Callable[..., Worker]
 ) -> None:
-    """A worker of this lane starts, counts, writes list keys, and stops in order."""
+    """A worker on this backend starts, counts, writes list keys, and stops in order."""
     one = worker()
 
     asyncio.run(send_clicks(deployment))
@@ -65,17 +65,17 @@ def test_a_worker_turns_clicks_into_lists(
 
 
 @pytest.mark.parametrize("name", ["kafka", "docker", "typo"])
-def test_a_lane_that_cannot_run_says_why(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its programs or its engine a lane gives a reason and starts nothing."""
+def test_a_backend_that_cannot_run_says_why(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its programs or its engine a backend gives a reason and starts nothing."""
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
 
     with pytest.raises(BackendError, match=r"no java|no Docker engine|STREAMAPP_TEST_LANE=typo"):
-        lane(name).check()
+        backend_named(name).check()
 
 
 def test_a_redis_that_was_killed_has_what_it_had(own_deployment: Deployment) -> None:
-    """A Redis of one's own keeps acknowledged writes over a kill."""
+    """A Redis of one test keeps acknowledged writes over a kill."""
     with own_deployment.redis() as redis:
         redis.set("key", "value")
     own_deployment.servers.redis.kill()
@@ -86,10 +86,10 @@ def test_a_redis_that_was_killed_has_what_it_had(own_deployment: Deployment) -> 
 
 
 def test_a_broker_that_was_killed_has_what_it_had(own_deployment: Deployment) -> None:
-    """A broker of one's own keeps its topics over a kill, where the lane has one that can."""
+    """A broker of one test keeps its topics over a kill, if the backend has one that can."""
     broker = own_deployment.servers.broker
     if not broker.keeps_data:
-        pytest.skip("the broker of this lane holds everything in memory")
+        pytest.skip("the broker of this backend holds everything in memory")
 
     async def topics() -> list[str]:
         async with administration(own_deployment.settings) as admin:

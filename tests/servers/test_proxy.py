@@ -1,4 +1,4 @@
-"""The proxy fails as it is told to, in front of a real server."""
+"""The proxy fails on demand, in front of a real server."""
 
 import socket
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def proxy(server: Valkey) -> Iterator[Proxy]:
 
 @pytest.fixture
 def client(proxy: Proxy) -> Iterator[Redis]:
-    """A client that never asks twice."""
+    """A client that never repeats a request."""
     with Redis(HOST, proxy.port, socket_timeout=1.0, retry=Retry(NoBackoff(), 0)) as redis:
         redis.delete("n")
         yield redis
@@ -43,7 +43,7 @@ def client(proxy: Proxy) -> Iterator[Redis]:
 def test_a_lost_reply_is_to_a_request_that_was_carried_out(
     proxy: Proxy, client: Redis, hangs: bool
 ) -> None:
-    """Only the requests that are meant, and only so many of them; the connection ends or hangs."""
+    """Only matching replies are lost, up to the count; the connection ends or hangs."""
     proxy.lose_replies(to=b"INCR", hangs=hangs)
     assert client.ping()
     with pytest.raises(RedisTimeoutError if hangs else RedisConnectionError):
@@ -54,7 +54,7 @@ def test_a_lost_reply_is_to_a_request_that_was_carried_out(
 
 
 def test_a_proxy_that_hangs_goes_on_when_it_is_healed(proxy: Proxy, client: Redis) -> None:
-    """Nothing passes meanwhile; what waited passes then."""
+    """No data passes meanwhile; the data that waited passes then."""
     proxy.hang()
     with pytest.raises(RedisTimeoutError):
         client.incr("n")
@@ -80,7 +80,7 @@ def test_a_request_that_is_cut_in_two_is_not_carried_out(proxy: Proxy, client: R
 
 
 def test_all_connections_are_cut_at_once(proxy: Proxy) -> None:
-    """Whoever waits on one learns it, and a new connection is taken."""
+    """A client that waits sees its connection end, and a new connection is taken."""
     with socket.create_connection((HOST, proxy.port), 5) as waiting:
         wait_until(lambda: proxy.accepted, 5, "the connection is taken")
         proxy.cut()

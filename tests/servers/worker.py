@@ -1,11 +1,10 @@
-"""A worker as a process of its own, so that it can die like one."""
+"""A worker in its own process, so that it can die like one."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.servers.deadline import wait_until
+from tests.servers.process import AppProcess
 
 _READY = "Worker ready"
 _READY_S = 60.0
@@ -16,23 +15,23 @@ class Worker:
     """`python -m streamapp worker`.
 
     Attributes:
-        name: What its log is called.
-        log: The file it writes to, over all its starts.
+        name: Name of its log.
+        log: The file that all its starts write to.
     """
 
     def __init__(self, name: str, folder: Path, env: Mapping[str, str]) -> None:
         """Make it, without starting it.
 
         Args:
-            name: What its log is called.
-            folder: Where it runs and leaves its log.
+            name: Name of its log.
+            folder: Its working directory, which also holds its log.
             env: Its environment.
         """
         self.name = name
         self.log = folder / f"{name}.log"
         self._folder = folder
         self._env = env
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: AppProcess | None = None
         self._read_from = 0
 
     @property
@@ -48,12 +47,12 @@ class Worker:
 
     @property
     def ready(self) -> bool:
-        """Whether it was ready since the last start."""
+        """Whether it has been ready since the last start."""
         return _READY in self.output
 
     @property
     def output(self) -> str:
-        """What it wrote since the last start."""
+        """The output since the last start."""
         with self.log.open("rb") as log:
             log.seek(self._read_from)
             return log.read().decode(errors="replace")
@@ -62,14 +61,9 @@ class Worker:
         """Start its process."""
         with self.log.open("ab") as log:
             self._read_from = log.tell()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "streamapp", "worker"],
-                cwd=self._folder,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._process = AppProcess(
+            "streamapp", ("worker",), self._folder, self._env, self.log, self.log
+        )
 
     def start(self) -> None:
         """Start it, and return when it is ready.
@@ -94,7 +88,7 @@ class Worker:
         assert self.running, f"{self.name} ended instead of working; it said: {self.output}"
 
     def wait(self, within_s: float = _STOP_S) -> int:
-        """Return its exit code when it has ended by itself."""
+        """Return its exit code after it has ended by itself."""
         assert self._process is not None, "the worker was not started"
         return self._process.wait(within_s)
 

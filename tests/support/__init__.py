@@ -1,1 +1,1 @@
-"""What several suites share: oracles, generators, an in-memory pipeline."""
+"""Code that several suites share: oracles, generators, an in-memory pipeline."""

@@ -1,4 +1,4 @@
-"""Record batches as other clients than aiokafka write them: with headers of any name."""
+"""Record batches as other clients than aiokafka write them, with headers of any name."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ class Name(str):
     __slots__ = ()
 
     def encode(self, *_: str) -> bytes:
-        """Return the bytes that are written."""
+        """Return the written bytes."""
         return super().encode("latin-1")
 
 
 def builder(codec: int = 0) -> Any:
-    """Return what builds a record batch in Python: the compiled one takes no such names.
+    """Return the builder of record batches in Python, because the compiled one takes no such names.
 
     Args:
         codec: How it is compressed, as the format numbers it: 0 not at all, 1 gzip, 2 snappy,

@@ -22,20 +22,20 @@ class Act(NamedTuple):
 
 
 def other(left: str, right: str) -> bool:
-    """Say whether the one item may be in the list of the other: it is another one."""
+    """Return whether one item may be in the list of the other: they differ."""
     return left != right
 
 
 def bought_after_view(left: str, right: str) -> bool:
-    """Say so where a list is of an item that was viewed, `v:` and its id, and of what was bought.
+    """Return whether the list of a viewed item, `v:` and its id, may hold a bought item.
 
-    What is bought is called `b:` and its id.
+    A bought item is called `b:` and its id.
     """
     return left.startswith("v:") and right.startswith("b:") and left[2:] != right[2:]
 
 
 def in_roles(user: str, item: str, ts: float, *, bought: bool) -> Act:
-    """Return what an event counts where items have roles."""
+    """Return the interactions of an event if items have roles."""
     return Act(user, f"b:{item}" if bought else f"v:{item}", 1.0, ts)
 
 
@@ -70,10 +70,10 @@ def gram(
 
 
 def score_by_users(measure: str, left: set[str], right: set[str], damping: float) -> float:
-    """Return the score of an item in another's list, of the users who have each; the list's first.
+    """Return the score of an item in another's list from the users of each, the list's item first.
 
     Raises:
-        KeyError: the measure is none of users.
+        KeyError: the measure does not count users.
     """
     of = {"jaccard": left | right, "confidence": left}[measure]
     return len(left & right) / (len(of) + damping)
@@ -123,7 +123,7 @@ def faded(
     forgotten: Collection[str] = (),
     forget_after_s: float = math.inf,
 ) -> dict[str, list[tuple[str, float, int]]]:
-    """Return what `lists` does, of interactions that fade: each rating is the largest faded weight.
+    """Return the lists as `lists` does if interactions fade: a rating is the largest faded weight.
 
     In 40 decimal digits, from the beginning of unix time. `forgotten` are users without a history.
     """
@@ -169,7 +169,7 @@ def trends(
     category_of: Mapping[str, str],
     hidden: Collection[str] = (),
 ) -> dict[str, list[tuple[str, float]]]:
-    """Return what trends in every category: (item, popularity at the newest act), best first."""
+    """Return the trending items of each category, best first: (item, popularity at the end)."""
     newest = max((act.ts for act in acts), default=0.0)
     parts: dict[str, list[float]] = {}
     for act in acts:
@@ -188,12 +188,12 @@ def trends(
 def content(
     item: str, available: Mapping[str, bool], texts: Mapping[str, str]
 ) -> list[tuple[str, float]]:
-    """Return what is near a product by its words: (item, score), best first, all there is.
+    """Return the content neighbours of a product: (item, score), best first, without a limit.
 
     Args:
         item: The product.
-        available: Of every product, whether it may be in a list.
-        texts: Title and category of each, one behind the other.
+        available: For every product, whether it may be in a list.
+        texts: Title and category of each, joined.
     """
     words = {name: re.findall(r"\w+", text.casefold()) for name, text in texts.items()}
 

@@ -34,7 +34,7 @@ from tests.support.oracle import Act
 
 @dataclass
 class Pipeline:
-    """Acts in, rows and lists out."""
+    """Acts go in, rows and lists come out."""
 
     shards: int
     cap: int
@@ -48,7 +48,7 @@ class Pipeline:
     decay: Decay | None = None
 
     def __post_init__(self) -> None:
-        self.registry, self.fences = registry_of(self.kind), AppliedOffsets()
+        self.registry, self.applied_offsets = registry_of(self.kind), AppliedOffsets()
         self.histories: dict[str, bytes] = {}
         self.log = [[] for _ in range(self.shards)]
         self.read = [0] * self.shards
@@ -72,7 +72,7 @@ class Pipeline:
 
     def apply(self, message: bytes, weights: dict[str, float]) -> None:
         """Apply a cut as it comes from its topic."""
-        news = admit(decode_interactions(message), self.fences, self.registry, weights)
+        news = admit(decode_interactions(message), self.applied_offsets, self.registry, weights)
         if news.users:
             revisions = revise(
                 [self.histories.get(user, b"") for user in news.users],
@@ -86,7 +86,7 @@ class Pipeline:
         self.offset += 1
 
     def forget(self, users: list[str]) -> None:
-        """Forget users, as a cut of idle ones does."""
+        """Forget users, as a cut of idle users does."""
         held = [user for user in users if self.histories.get(user)]
         if held:
             self._send(
@@ -95,7 +95,7 @@ class Pipeline:
         self.offset += 1
 
     def tell(self, hidden: Mapping[str, bool]) -> None:
-        """Send all shards a notice of items that are hidden, or shown, from now on."""
+        """Send all shards a notice that items are hidden, or shown again, from now on."""
         changes = [
             VisibilityChange(self.told + place, roles_of(self.kind).column + item, now)
             for place, (item, now) in enumerate(hidden.items())
@@ -121,7 +121,7 @@ class Pipeline:
             self.log[shard].append(value)
 
     def drain(self, number: int) -> None:
-        """Apply what the log of a shard holds beyond its position, all at once."""
+        """Apply the log of a shard beyond its position, all at once."""
         shard, log = self.rows[number], self.log[number]
         admitted = []
         for offset, message in enumerate(log[self.read[number] :], self.read[number]):
@@ -153,10 +153,10 @@ class Pipeline:
         if forget:
             shard.rows.drop(np.flatnonzero(shard.rows.present))
 
-    def store_at(self, number: int, fence: int) -> list[bytes | CatalogueUpdate | Matches]:
-        """Let a shard come to `fence` and store its rows there; return the log as it was."""
+    def store_at(self, number: int, stored_at: int) -> list[bytes | CatalogueUpdate | Matches]:
+        """Apply a shard's log up to `stored_at` and store its rows; return the log as it was."""
         whole = self.log[number]
-        self.log[number] = whole[:fence]
+        self.log[number] = whole[:stored_at]
         self.drain(number)
         self.store(number, forget=False)
         return whole

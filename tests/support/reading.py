@@ -1,4 +1,4 @@
-"""Reads values as one record of a topic, and remembers what they say."""
+"""Reads values as one record of a topic, and remembers the interactions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Record:
 
 
 class Interaction(NamedTuple):
-    """What was counted."""
+    """An interaction that was counted."""
 
     user: str
     item: str
@@ -48,7 +48,7 @@ class Interaction(NamedTuple):
 
 @dataclass
 class Said:
-    """What was read of a record."""
+    """The outcome of one record."""
 
     taken: list[Interaction] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Said:
 
     @property
     def codes(self) -> list[str]:
-        """Why something was refused."""
+        """One refusal and its reason."""
         return [refusal.code for refusal in self.refusals]
 
     def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
@@ -69,7 +69,7 @@ class Said:
 
 
 def encoded(value: Any) -> bytes:
-    """Return a value as a record has it; what is not bytes is sent as JSON."""
+    """Return a value in the form of a record; other types than bytes are sent as JSON."""
     return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
@@ -82,7 +82,7 @@ def said(
     topic: str = TOPIC,
     **rules: Any,
 ) -> Said:
-    """Return what a value says on a topic of some format."""
+    """Return the outcome of a value on a topic of some format."""
     chosen = replace(RULES, formats={topic: form}, **rules)
     record = Record(
         encoded(value), [(name, text.encode()) for name, text in (headers or {}).items()]

@@ -1,12 +1,22 @@
-"""Streams of interactions that nobody would think of."""
+"""Streams of interactions that no author would think of."""
 
+import os
+
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.support.oracle import Act
 
+_FULL = os.environ.get("STREAMAPP_TEST_FULL") == "1"
+
 WEIGHTS = (1.0, 3.0, 5.0)
 
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+
+
+def examples(most: int) -> settings:
+    """Return settings: `make test-full` tries a property this often, other runs a third of it."""
+    return settings(max_examples=most if _FULL else most // 3)
 
 
 @st.composite

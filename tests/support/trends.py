@@ -1,4 +1,4 @@
-"""A shop with a catalogue, as it stands in the logs of shards, and what trends in it."""
+"""A shop with a catalogue in the form of shard logs, and its true trending items."""
 
 from dataclasses import dataclass, field
 
@@ -20,20 +20,20 @@ from tests.support.oracle import Act, trends
 
 HALF_LIFE_S = 64.0
 START = 1_700_000_000.0
-"""A time that is a whole number of half-lives, as those of all acts are: then sums are exact."""
+"""A time that is a whole number of half-lives, as the times of all acts are, so sums are exact."""
 
 
 @dataclass
 class Shop:
-    """Acts and records of a catalogue, in the order in which shards hear of them.
+    """Acts and catalogue records, in the order in which shards receive them.
 
     Attributes:
         shards: How many there are.
         logs: The messages of each.
         acts: All acts.
-        category_of: What the catalogue says of items, as far as it has them.
-        hidden: Items that it says are not available, or that were deleted.
-        registry: The items, as whoever sends their deltas numbers them.
+        category_of: The category of each item that has one.
+        hidden: Items that are not available or were deleted.
+        registry: The items, as the sender of their deltas numbers them.
     """
 
     shards: int
@@ -48,7 +48,7 @@ class Shop:
         self.logs = [[] for _ in range(self.shards)]
 
     def act(self, item: str, weight: float = 1.0, half_lives: int = 0) -> None:
-        """Let somebody do something."""
+        """Add an act."""
         ts = START + half_lives * HALF_LIFE_S
         registry = self.registry
         columns = registry.number([item]), np.array([weight]), np.array([ts])
@@ -61,7 +61,7 @@ class Shop:
         self.acts.append(Act("u", item, weight, ts))
 
     def say(self, item: str, category: str = "", *, hidden: bool = False) -> None:
-        """Let the catalogue say something of an item."""
+        """Add a catalogue record of an item."""
         (value,) = encode_updates("g", 0, [VisibilityChange(self.said, item, hidden, category)])
         self.said += 1
         for log in self.logs:
@@ -70,11 +70,11 @@ class Shop:
         (self.hidden.add if hidden else self.hidden.discard)(item)
 
     def delete(self, item: str) -> None:
-        """Let the catalogue forget an item."""
+        """Delete an item from the catalogue."""
         self.say(item, hidden=True)
 
     def read(self, shard: Shard, end: int | None = None) -> None:
-        """Let a shard apply what its log holds, or some of it, as one batch: notices come first."""
+        """Let a shard apply its log, or a part of it, as one batch: notices come first."""
         log, admitted = self.logs[shard.number][:end], []
         for offset, message in enumerate(log[shard.position :], shard.position):
             if isinstance(message, CatalogueUpdate):
@@ -88,10 +88,10 @@ class Shop:
         shard.position = max(shard.position, len(log))
 
     def trends(self, top_n: int) -> dict[str, list[tuple[str, float]]]:
-        """Return what trends in every category in truth: items and their popularity."""
+        """Return the true trending items of each category, and their popularity."""
         return trends(self.acts, HALF_LIFE_S, top_n, self.category_of, self.hidden)
 
     def shown(self, popular: list[Popular]) -> list[tuple[str, float]]:
-        """Return what a list says of items, in the same form."""
+        """Return the entries of a list in the same form."""
         newest = max((act.ts for act in self.acts), default=0.0)
         return [(one.item, one.at(newest, HALF_LIFE_S)) for one in popular]

@@ -1,1 +1,1 @@
-"""Tests: unit."""
+"""Tests of single modules, of the repository, and of documents against code."""

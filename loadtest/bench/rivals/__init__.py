@@ -1,1 +1,1 @@
-"""What the app is compared with: each a program that reads the same topic."""
+"""The rivals of the app: each is a program that reads the same topic."""

@@ -1,4 +1,4 @@
-"""The job as one writes it first: plain dicts, one event at a time.
+"""The job in its obvious form: plain dicts, one event at a time.
 
 The same rules as the app's, so that the rivals do the same work: the largest weight counts, the
 oldest entry of a full history is evicted, and the score is the cosine.
@@ -21,8 +21,8 @@ def apply(
 ) -> Iterator[tuple[str, str, int]]:
     """Apply an event to its user's history; yield (item, other item, change of their dot).
 
-    Every pair comes in both directions. With twice the same item it is the sum of squares that
-    changes. An event of a type without a weight changes nothing.
+    Every pair comes in both directions. If both items are equal, the change is that of the sum of
+    squares. An event of a type without a weight changes nothing.
     """
     if event.get("type", "click") not in weights:
         return
@@ -56,8 +56,8 @@ def ranked(
 
     Args:
         row: Its dots by other item.
-        own: Its sum of squares; an item that nobody has any more has an empty list.
-        sums: Sum of squares by other item; one that is not known yet is left out.
+        own: Its sum of squares; an item without users has an empty list.
+        sums: Sum of squares by other item; an unknown one is left out.
     """
     scores = (
         (-dot / sqrt(own * sums[other]), other)

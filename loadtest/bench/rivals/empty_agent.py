@@ -1,4 +1,4 @@
-"""A Faust agent that does nothing: what Faust alone costs."""
+"""A Faust agent that does nothing: the cost of Faust alone."""
 
 from collections.abc import AsyncIterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The recommender one writes first: a Faust agent that works on one event at a time.
+"""The obvious first recommender: a Faust agent that works on one event at a time.
 
 For each event it reads the user's history, increments both directions of every pair in a pipeline,
 reads the item's row and the norms behind it, sorts, and sets the list.
@@ -20,8 +20,8 @@ class Recommender:
     """The work on one event.
 
     Args:
-        redis: Where everything is.
-        prefix: Of all its keys.
+        redis: The client for all keys.
+        prefix: Prefix of all its keys.
         weights: By the name of a type.
     """
 

@@ -1,4 +1,4 @@
-"""The same job on Quix Streams, as its own documentation would have it.
+"""The same job on Quix Streams, in the form of its own documentation.
 
 Histories are state by user; their changes are re-keyed by item with `group_by`; rows are state by
 item; lists go to Redis in batches through a sink, each once for a checkpoint. Guarantees are at
@@ -25,7 +25,7 @@ _COMMIT_INTERVAL_S = 1.0
 
 
 class Topics(TopicManager):  # type: ignore[misc]
-    """Topics on a broker that does not say how long it keeps them, as the embedded one."""
+    """Topics on a broker that does not report their retention, as the embedded one."""
 
     def _fetch_topic(self, topic: Topic) -> Topic:
         found = super()._fetch_topic(topic)
@@ -34,7 +34,7 @@ class Topics(TopicManager):  # type: ignore[misc]
 
 
 class Job:
-    """Both stages and what they have done.
+    """Both stages and their progress.
 
     Attributes:
         changes: Changes of dots that the first stage sent.
@@ -52,7 +52,7 @@ class Job:
         return self._full
 
     def histories(self, event: dict[str, Any], state: State) -> list[dict[str, Any]]:
-        """Apply an event to its user's history; return the changes. Events beyond all count not."""
+        """Apply an event to its user's history; return the changes. Later events do not count."""
         if self._full:
             return []
         self._lap.begin()
@@ -120,7 +120,7 @@ def main(spec: dict[str, Any]) -> None:
         auto_offset_reset="earliest",
         commit_interval=_COMMIT_INTERVAL_S,
         state_dir=Path(mkdtemp(dir=Path.cwd())),
-        # The embedded broker cannot do idempotent producers.
+        # The embedded broker has no idempotent producers.
         producer_extra_config={"enable.idempotence": False},
         consumer_extra_config={"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000},
         loglevel="WARNING",

@@ -1,7 +1,7 @@
-"""The periodic batch job: everything anew with scipy, as often as lists are to be fresh.
+"""The periodic batch job: everything from scratch with scipy, as often as lists must be fresh.
 
 The log is held in memory, so reading it again costs nothing, which flatters the job. It is timed at
-several sizes; the benchmark adds up what rebuilding at a given freshness comes to.
+several sizes; the benchmark adds up the cost of rebuilding at a given freshness.
 """
 
 import time

@@ -33,10 +33,10 @@ from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerpr
 
 @dataclass(slots=True)
 class _News:
-    """What a run of records changes.
+    """The changes by a run of records.
 
     Attributes:
-        changes: Changes of what lists may show, for the shards.
+        changes: Visibility and categories of items, for the shards.
         products: Products to store, by item; b"" for a deleted one.
     """
 
@@ -85,8 +85,8 @@ class CatalogueStage:
         head = await open_slot(context, slot, CatalogueHead, tp, known, pipeline.results)
         if head.last_record and not head.categories_told:
             raise StateError(
-                f"{tp.topic}[{tp.partition}]: the catalogue was read by a version that told shards "
-                "of no categories; count again from the first event with `streamapp rebuild`"
+                f"{tp.topic}[{tp.partition}]: the catalogue was read by a version that sent shards "
+                "no categories; count again from the first event with `streamapp rebuild`"
             )
         return cls(context, tp.partition, slot, head, shards)
 
@@ -140,9 +140,9 @@ class CatalogueStage:
         return self._fingerprint
 
     async def _compare(self, entries: Sequence[Entry]) -> _News:
-        """Return what the entries change.
+        """Return the changes by the entries.
 
-        An unknown item may have been deleted and forgotten, so shards receive it in any case. A
+        An unknown item may have been deleted and forgotten, so shards always receive it. A
         product that is stored ahead of the position was sent to all shards before it was stored,
         so a comparison with it cannot lose a change.
         """
@@ -183,7 +183,7 @@ class CatalogueStage:
 
 
 def _visibility(product: Product | None) -> tuple[bool, str]:
-    """Return what shards need to know of an item: whether it is hidden, and its category."""
+    """Return the part of an item for shards: whether it is hidden, and its category."""
     return (not product.available, product.category) if product else (True, NO_CATEGORY)
 
 

@@ -47,7 +47,7 @@ class HistoryReviser:
         """Return the deltas of interaction batches, and the histories after them.
 
         Args:
-            admitted: What is new in each batch, with the offset of the batch.
+            admitted: The new interactions of each batch, with its offset.
             position: The position that is stored.
             state: The registry, and the metrics that are added to.
 
@@ -93,7 +93,7 @@ class HistoryReviser:
         return deltas, histories
 
     def _revisions(self, todo: Admitted, histories: list[bytes], registry: Registry) -> Revisions:
-        """Return what interactions, or else the forgetting of idle users, change."""
+        """Return the changes by interactions, or else by the forgetting of idle users."""
         pipeline = self._pipeline
         if not todo.users:
             return Revisions.forgetting(histories, pipeline.decay)
@@ -107,7 +107,7 @@ class HistoryReviser:
         )
 
     def _increments(self, todo: Admitted, registry: Registry) -> PopularityIncrements:
-        """Return what interactions add to the popularity of items, if trending lists are made."""
+        """Return the popularity that interactions add to items, if trending lists are made."""
         if not self._pipeline.makes_trending:
             return NO_INCREMENTS
         item, weight, ts = (

@@ -1,4 +1,4 @@
-"""What the stage of histories knows about its slot, beside the histories."""
+"""The state of the histories stage, beside the histories."""
 
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,7 @@ class HistoryState:
     registry: Registry
 
     def count(self, news: Admitted) -> None:
-        """Add what an interaction batch held to the counters."""
+        """Add an interaction batch to the counters."""
         head = self.head
         head.applied += news.applied
         head.dead += news.dead

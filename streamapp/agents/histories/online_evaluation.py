@@ -1,4 +1,4 @@
-"""Asks the published lists of users about what these users do next.
+"""Compares the published lists of users with the next items of these users.
 
 The counters are in the head of the histories' slot and move with its position, so no event counts
 twice. Lists are read before the deltas of the same events are sent. If a user does several things
@@ -38,7 +38,7 @@ class OnlineEvaluation:
             some: The interactions in order, without users whose stored history has them already.
             histories: The histories of all their users, before these interactions.
             registry: The ids of items.
-            metrics: What the answers are added to.
+            metrics: The sums to which the results are added.
 
         Cost: one read of all lists together, if there is anything to ask.
         """

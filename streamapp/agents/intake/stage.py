@@ -59,8 +59,8 @@ class _Draft:
     """Interaction batches in the making, by kind of lists.
 
     Attributes:
-        builders: What makes the batches of each kind.
-        projections: What each kind but the main one takes from an event, and its builder.
+        builders: The builders of batches, by kind.
+        projections: The projection of each kind but the main one, and its builder.
         letters: Dead letters by topic and source partition.
         last: The last record that was read of each event partition.
     """
@@ -118,7 +118,7 @@ class IntakeStage:
         return cls(context, partitions, targets)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
-        """Send what the record batches say; their positions follow in the background."""
+        """Send the interactions of the record batches; positions follow in the background."""
         self._budget.applied(batches[0].read_at)
         draft, size = self._new_draft(), 0
         for batch in batches:

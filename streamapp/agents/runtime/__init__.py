@@ -1,1 +1,1 @@
-"""What runs a stage: partition tasks, recovery, background tasks, throttling."""
+"""Runs stages: partition tasks, recovery, background tasks, throttling."""

@@ -10,10 +10,10 @@ from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerpr
 
 
 class Assignment:
-    """Runs a partition task for what is assigned to a worker, and ends it when it is revoked.
+    """Runs partition tasks for the partitions of a worker, and ends them when they are revoked.
 
     Args:
-        worker: Makes stages, moves the consumer, and is told what ends a task.
+        worker: Makes stages, moves the consumer, and receives the error that ends a task.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -38,7 +38,7 @@ class Assignment:
             return {tp: task.stage.position(tp) for tp, task in tasks.items()}
 
     async def drop(self) -> None:
-        """End every task at once; the next owner reads again what is not stored."""
+        """End every task at once; the next owner reads unstored records again."""
         await asyncio.gather(*(task.drop() for task in self._distinct()))
         self._tasks.clear()
 
@@ -48,7 +48,7 @@ class Assignment:
             task.suspect_loss()
 
     async def finish(self) -> None:
-        """Let every task store what it was given, and end."""
+        """Let every task store its batches, and end."""
         tasks = self._distinct()
         for task in tasks:
             task.stop()

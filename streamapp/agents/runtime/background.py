@@ -1,4 +1,4 @@
-"""Work that goes on in the background while a stage handles what comes in."""
+"""Work that goes on in the background while a stage handles record batches."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine

@@ -18,7 +18,7 @@ class StageContext:
     """Settings and connections of a worker, and the pipeline of the stage.
 
     Attributes:
-        settings: What the operator set.
+        settings: The settings.
         pipeline: Topics, state and counts that belong to the stage.
         redis: The state.
         lists: The lists that frontends read, in the same Redis.

@@ -1,4 +1,4 @@
-"""Checks that record batches follow what was applied, without a missing record.
+"""Checks that record batches follow the applied records, without a gap.
 
 Event topics may lack offsets where a tracker used transactions, or where the topic was compacted.
 A broker may also show a record before its predecessor when several producers write at once; the
@@ -43,8 +43,8 @@ class OffsetContinuity:
             first = batch.records[0].offset
             if first < at:
                 raise StateError(
-                    f"{_name(batch.tp)} went back from offset {at} to {first}: was the topic made "
-                    "anew? Use another GROUP_ID and STATE_PREFIX to start anew"
+                    f"{_name(batch.tp)} went back from offset {at} to {first}: was the topic "
+                    "created again? Use another GROUP_ID and STATE_PREFIX to start from scratch"
                 )
             if first > at and (await self._beginning(batch.tp)) > at:
                 raise StateError(

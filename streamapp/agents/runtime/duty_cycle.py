@@ -24,7 +24,7 @@ class DutyCycle:
 
         Args:
             busy: Whether other work waits.
-            times: By what the pause is multiplied while other work waits.
+            times: Factor of the pause while other work waits.
         """
         pause_s = self._rest_ratio * times * self._took_s if busy else 0.0
         return self._ended_at + max(self._interval_s, pause_s) - time.monotonic()

@@ -20,7 +20,7 @@ from streamapp.errors import StateError
 from streamapp.store.lists import Lists
 
 FORCE_READ = math.inf
-"""Given as the time after which a list must have been read, to read it in any case."""
+"""Given as the time after which a list must have been read, so that it is always read."""
 
 _CACHED_ENTRIES = 5_000_000
 """Most entries that are kept, of 12 bytes each. An unchanged list is not decoded again."""
@@ -31,7 +31,7 @@ _ALL = np.zeros(1, np.int32)
 
 
 class ReadLists(NamedTuple):
-    """What a read of item lists returns beside the lists.
+    """The result of a read of item lists, beside the lists.
 
     Attributes:
         trending: The trending list.

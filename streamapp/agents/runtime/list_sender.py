@@ -2,7 +2,7 @@
 
 A worker may lose a partition while its lists are in flight. They may then reach the topic behind
 newer lists of the next owner. So the sender asks, once the broker has the lists, whether another
-worker has claimed the slot since. In that case it sends again what Redis holds by now. The last
+worker has claimed the slot since. In that case it sends the current lists in Redis again. The last
 record of a key therefore equals the key in Redis, and compaction keeps that record.
 """
 
@@ -26,7 +26,7 @@ class ListSender(BackgroundTask[P]):
 
     Attributes:
         owner: The token with which the slot was claimed.
-        in_flight: What the caller gave with the batch that is not joined yet; None without one.
+        in_flight: The `about` of the batch that is not joined yet; None without one.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class ListSender(BackgroundTask[P]):
         """Start to send a batch; the previous one was joined.
 
         Args:
-            lists: What Redis holds, by name; b"" for nothing.
-            about: What `join` returns when the topic has the lists.
+            lists: The values in Redis, by name; b"" for a missing one.
+            about: Returned by `join` when the topic has the lists.
         """
         self.in_flight = about
         self.start(self._send(lists, about))
 
     async def join(self) -> P | None:
-        """Wait until the topic has the batch; return what was given with it, or raise its error."""
+        """Wait until the topic has the batch; return its `about`, or raise its error."""
         about = await super().join()
         self.in_flight = None
         return about

@@ -27,7 +27,7 @@ _CAPACITY_BATCHES = 16
 
 
 class TaskState(Enum):
-    """What a partition task does next.
+    """The next step of a partition task.
 
     `suspect_loss`, a position that was moved by another owner, or a gap in the log lead from
     RUNNING to STALE. Reading the state again leads through OPENING back to RUNNING. `drop` leads
@@ -35,7 +35,7 @@ class TaskState(Enum):
     """
 
     RUNNING = auto()
-    """Applies batches and does what is due."""
+    """Applies batches and runs the stage when it is due."""
 
     STALE = auto()
     """Must read the state again before it applies anything."""
@@ -53,7 +53,7 @@ class PartitionTask:
     Args:
         partitions: The partitions.
         stage: The first stage, which was just made.
-        worker: Makes further stages, seeks, and is told what ends the task.
+        worker: Makes further stages, seeks, and receives the error that ends the task.
         epochs: Numbers that rise, one for each time reading starts at another offset.
 
     Attributes:
@@ -115,7 +115,7 @@ class PartitionTask:
             await self._task
 
     async def drop(self) -> None:
-        """End at once; the next owner reads again what is not stored."""
+        """End at once; the next owner reads unstored records again."""
         # The state is set because a cancellation may get lost: an awaited call can swallow it if
         # its answer arrives at the same moment.
         self._state, self._finishing = TaskState.DROPPED, True

@@ -64,7 +64,7 @@ async def open_slot(
         slot: The slot; its generation is set.
         kind: The kind of its head.
         tp: The partition whose records the slot applies.
-        offsets: What Kafka knows about the partition.
+        offsets: The offsets of the partition in Kafka.
         results: The settings that change counts.
 
     Raises:
@@ -104,7 +104,8 @@ async def open_slot(
     if head.position > offsets.end:
         raise StateError(
             f"{where}: the state is at offset {head.position}, but the topic ends at "
-            f"{offsets.end}; was it made anew? Use another GROUP_ID and STATE_PREFIX to start anew"
+            f"{offsets.end}; was it created again? Use another GROUP_ID and STATE_PREFIX "
+            "to start from scratch"
         )
     if head.position < offsets.beginning:
         raise StateError(

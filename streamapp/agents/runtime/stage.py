@@ -1,4 +1,4 @@
-"""What a partition task needs of a stage."""
+"""The interface of a stage for its partition task."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -30,7 +30,7 @@ class Stage(Protocol):
         ...
 
     async def work(self, busy: bool) -> float:
-        """Do what is due; return the seconds until more is due.
+        """Do the work that is due; return the seconds until more is due.
 
         Args:
             busy: Whether record batches are waiting.
@@ -49,7 +49,7 @@ class Stage(Protocol):
         ...
 
     async def finish(self) -> None:
-        """Store everything that was applied, and publish what follows from it, at once."""
+        """Store everything that was applied, and publish the lists that follow, at once."""
         ...
 
     async def close(self) -> None:

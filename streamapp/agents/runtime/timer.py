@@ -28,5 +28,5 @@ class Timer:
         return max(0.0, self._due_at - time.monotonic())
 
     def restart(self, delay_s: float) -> None:
-        """Let the job be due after so many seconds; `NEVER` stops it."""
+        """Let the job be due after `delay_s` seconds; `NEVER` stops it."""
         self._due_at = time.monotonic() + delay_s

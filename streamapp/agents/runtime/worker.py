@@ -1,4 +1,4 @@
-"""What the partition tasks of a worker need of the worker."""
+"""The interface of a worker for its partition tasks."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -18,7 +18,7 @@ class Worker(Protocol):
         """Return a stage for the partitions of one task, made from their stored state.
 
         Args:
-            offsets: What Kafka knows about each partition.
+            offsets: The offsets of each partition in Kafka.
             lists_suspect: Whether Redis may have lost writes, lists included.
 
         Raises:

@@ -2,7 +2,7 @@
 
 A checkpoint writes changed rows and norms first, each with the position that it is complete for.
 Then one script moves the stored position, together with the new items and with what is still to be
-published. What is popular in categories is written ahead of the records behind it (ADR-0014).
+published. The tops of categories are written ahead of the records behind them (ADR-0014).
 
 Deltas are applied meanwhile. So everything but the rows is taken at one position, to which the
 stored position moves. A row is packed when it is written, and may be complete for a later position
@@ -85,14 +85,14 @@ class Checkpoint:
             await self._slot.check(self.position)
 
     def take(self, shard: Shard, pending: PendingLists, about: ShardHead) -> ShardSnapshot | None:
-        """Return what is to be stored of a shard as it is now; None if nothing changed.
+        """Return the values of a shard to store now; None if nothing changed.
 
-        What is taken counts as stored from here on; a row counts as stored when it is packed.
+        Taken values count as stored from here on; a row counts as stored when it is packed.
 
         Args:
             shard: The shard.
             pending: The lists that readers do not have yet.
-            about: A head with what the shard and `pending` do not say.
+            about: A head with the fields that the shard and `pending` lack.
         """
         if (shard.position, pending) == (self.position, self._pending):
             return None
@@ -130,7 +130,7 @@ class Checkpoint:
         )
 
     async def write(self, shard: Shard, snapshot: ShardSnapshot) -> None:
-        """Store what was taken of the shard.
+        """Store the values that were taken of the shard.
 
         Raises:
             PositionMovedError: another owner moved the position, or Redis went back in time.
@@ -155,7 +155,7 @@ class Checkpoint:
     async def _put_tops(
         self, position: int, new: list[CategoryTop], changed: list[CategoryTop]
     ) -> None:
-        """Write what is popular in categories, the names of new ones first."""
+        """Write the tops of categories, the names of new ones first."""
         await CategoryTops(self._slot).put(position, new, touched=False)
         await CategoryTops(self._slot).put(position, changed, touched=True)
         self._failpoints.reach("neighbours.tops-put")

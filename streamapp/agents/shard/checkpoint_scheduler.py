@@ -1,4 +1,4 @@
-"""Decides when a shard is stored, and what of its lists is pending at that moment."""
+"""Decides when a shard is stored, and which of its lists are pending at that moment."""
 
 import time
 
@@ -22,7 +22,7 @@ _STORE_REST = 10
 """While deltas wait, checkpoints run for a tenth of the time at most."""
 
 _IDLE_S = 0.05
-"""A shard that got no delta for so many seconds is stored at once when its lists are published."""
+"""Seconds without deltas after which a shard is stored as soon as its lists are published."""
 
 _NO_ROWS: Ints = np.zeros(0, np.int32)
 
@@ -34,7 +34,7 @@ class CheckpointScheduler:
         settings: How often to store, and how much memory rows may take.
         shard: The shard.
         checkpoint: Writes it.
-        log: Knows what was applied.
+        log: Knows the applied messages.
         publisher: Knows which lists are in flight.
         sweep: Knows which lists may be out of date.
         republication: Knows whether all lists are to be published again.

@@ -116,7 +116,7 @@ class ContentJob:
         await self._passing.cancel()
 
     async def _pass(self) -> None:
-        """Send what shards lack, or store that nothing is missing; do neither if it is too soon."""
+        """Send missing neighbours, or store that none are missing; do neither if it is too soon."""
         redis = self._context.redis
         catalogue = await read_heads(redis, self._catalogue, CatalogueHead)
         shards = await read_heads(redis, self._shards, ShardHead, "published", source=SOURCE)
@@ -140,7 +140,7 @@ class ContentJob:
         return self._cycle.due_in_s(busy=not self._trigger.is_idle) <= 0
 
     def _arrived(self, applied: list[int]) -> bool:
-        """Say whether shards have stored what was sent last; if not, it would be sent again.
+        """Return whether shards have stored the last message; if not, it would be sent again.
 
         Args:
             applied: The version of content neighbours that each shard has stored.

@@ -52,7 +52,7 @@ class LogApplier:
         self.fingerprint = RecordFingerprint.of(batches[-1].records[-1])
 
     def _admit(self, batches: Sequence[RecordBatch]) -> list[tuple[int, Blocks]]:
-        """Apply what needs no rows; return the blocks of new deltas and their offsets."""
+        """Apply messages that need no rows; return the blocks of new deltas and their offsets."""
         shard, admitted = self._shard, []
         for batch in batches:
             for record in batch.records:

@@ -1,4 +1,4 @@
-"""What the readers of a shard's lists do not have yet, as the head of its slot stores it."""
+"""The lists of a shard that readers do not have yet, as the head of its slot stores them."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class PendingLists:
     Attributes:
         dirty: Rows whose list changed, by number, as `packed_flags` encodes them.
         moved: Items whose norm or visibility changed and that some list does not reflect yet,
-            encoded likewise.
+            encoded in the same way.
         republish_at: Position from which every list is published again; None for none.
     """
 
@@ -25,16 +25,16 @@ class PendingLists:
 
     @classmethod
     def of(cls, dirty: Bools, moved: Bools, republish_at: int | None) -> "PendingLists":
-        """Encode what is pending; `dirty` and `moved` are bool by number."""
+        """Encode the pending lists; `dirty` and `moved` are bool by number."""
         return cls(packed_flags(dirty), packed_flags(moved), republish_at)
 
     @classmethod
     def from_head(cls, head: ShardHead) -> "PendingLists":
-        """Return what a head says is pending."""
+        """Return the pending lists of a head."""
         return cls(head.dirty, head.moved, head.republish_at)
 
     def restore(self, shard: Shard) -> None:
-        """Mark on a shard that was just read what is pending."""
+        """Mark the pending lists on a shard that was just read."""
         shard.lists.mark_dirty(flagged(self.dirty))
         changed = flagged(self.moved)
         shard.norms.mark_changed(changed, decreased=changed)

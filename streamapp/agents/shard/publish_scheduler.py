@@ -43,7 +43,7 @@ class PublishScheduler:
         self._sweeps_first = False
 
     async def step(self, *, busy: bool) -> float:
-        """Publish what is due; return the seconds until more is due.
+        """Publish the lists that are due; return the seconds until more are due.
 
         One batch of lists is in flight at a time, so changed rows and the sweep take turns. Neither
         waits until the other has nothing to send. Deltas do not wait for the broker; only the next

@@ -50,7 +50,7 @@ async def republish_from(
         context: Settings and connections.
         slot: The slot of the shard.
         tp: The partition that the slot follows.
-        known: What Kafka knows about it.
+        known: Its offsets in Kafka.
         head: The head of the slot.
         lists_suspect: Whether Redis may have lost lists.
     """

@@ -1,4 +1,4 @@
-"""What a checkpoint stores of a shard."""
+"""The values of a shard that a checkpoint stores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class ShardSnapshot:
         head: The head after the checkpoint.
         pending: The lists that readers do not have yet at that position.
         rows: int32. Numbers of the rows that changed; the rows themselves stay with the shard.
-        tops: What is popular in new categories, and in those in which something changed.
+        tops: The tops of new categories, and of those in which something changed.
         records: Packed records that changed, by key.
         content: Content neighbours that changed.
         items: Ids of items that the slot lacks.

@@ -3,7 +3,7 @@
 The owner of a shard keeps its rows in memory. It applies deltas there and publishes lists from
 there. Now and then a checkpoint writes the rows that changed and then moves the stored position.
 After a crash the next owner reads the deltas behind that position again; a row that was stored
-ahead of it skips what it holds already. Deltas do not wait for a checkpoint.
+ahead of it skips deltas that it holds already. Deltas do not wait for a checkpoint.
 """
 
 from collections.abc import Mapping, Sequence
@@ -109,7 +109,7 @@ class ShardStage:
         if tp.partition == 0 and pipeline.makes_content_lists:
             stage._content = await ContentJob.open(context, slot, owner, shards)
         stage._republication.step()
-        # The next owner has to know what is to be published again.
+        # The next owner has to know which lists to publish again.
         await stage._storing.store_all()
         return stage
 
@@ -121,7 +121,7 @@ class ShardStage:
         self._republication.step()
 
     async def work(self, busy: bool) -> float:
-        """Publish, sweep and store what is due."""
+        """Publish, sweep and store when each is due."""
         due_in_s = [await self._publishing.step(busy=busy), await self._storing.step(busy=busy)]
         if self._trending is not None:
             due_in_s.append(await self._trending.step())

@@ -30,7 +30,7 @@ _AT_ONCE = 500
 """Most lists of categories that go out together."""
 
 _NOT_LAST = ""
-"""What goes with a batch of lists that is not the last one of a pass."""
+"""The `about` of a batch of lists that is not the last one of a pass."""
 
 
 class TrendingJob:
@@ -90,7 +90,7 @@ class TrendingJob:
     ) -> Self:
         """Return the job of a new owner.
 
-        It publishes the list of all items in any case, because the topic may not have it.
+        It always publishes the list of all items, because the topic may not have it.
 
         Args:
             context: Settings and connections.
@@ -123,7 +123,7 @@ class TrendingJob:
         return self._interval_s
 
     async def finish(self) -> None:
-        """Publish what the shards have stored by now."""
+        """Publish lists of the tops that the shards have stored."""
         await self.join()
         self._queue = []
         while await self._merge():
@@ -132,7 +132,7 @@ class TrendingJob:
                 return
 
     async def join(self) -> None:
-        """Wait until the topic has the lists; after the last of a pass, store what is merged."""
+        """Wait until the topic has the lists; after a whole pass, store the merged positions."""
         positions = await self._sender.join()
         if positions:
             await self._slot.ownership.set_field(
@@ -176,7 +176,7 @@ class TrendingJob:
             self._failpoints.reach("trending.replaced")
             if None in stored:
                 return False
-        # What happened since the pass began is for the next one.
+        # Changes since the pass began are for the next one.
         self._merged_heads, self._published = self._pass_heads, shown
         del self._queue[: len(some)]
         self._sender.send(lists, _NOT_LAST if self._queue else self._pass_positions)
@@ -187,7 +187,7 @@ class TrendingJob:
         return self._lists_suspect or bool((await self._lists.get_many(KIND, [""]))[0])
 
     def _most_popular(self, heads: list[ShardHead | None]) -> tuple[list[Popular], float]:
-        """Return the list of all items and its time; no items where there should be no list."""
+        """Return the list of all items and its time; no items if there should be no list."""
         known = [head for head in heads if head is not None]
         newest_ts = max((head.popular_ts for head in known), default=-math.inf)
         if not self._half_life_s:
@@ -196,9 +196,9 @@ class TrendingJob:
         return most_popular(popular, self._top_n), newest_ts
 
     async def _changed(self, positions: Sequence[int]) -> list[str]:
-        """Return the categories in which something happened since what is merged.
+        """Return the categories with events since the merged positions.
 
-        A shard whose position is below what is merged went back in time with its Redis; all of its
+        A shard whose position is below the merged one went back in time with its Redis; all of its
         categories count as changed.
         """
         since = [at if at <= now else 0 for at, now in zip(self._merged, positions, strict=True)]

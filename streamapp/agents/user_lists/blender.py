@@ -39,7 +39,7 @@ class UserListBlender:
         """Return the list of each user.
 
         Args:
-            histories: What each user did, packed by `entry_of`.
+            histories: The history of each user, packed by `entry_of`.
             read_after: Monotonic time in seconds; item lists that were read later are new enough.
         """
         cache, registry = self._items.cached, self._items.registry
@@ -55,7 +55,7 @@ class UserListBlender:
     def encode(
         self, made: MadeLists, lines: Sequence[int], users: Sequence[str], seq: int
     ) -> list[bytes]:
-        """Return some of the lists as they are published; b"" where there is nothing to show.
+        """Return some of the lists as they are published; b"" for an empty list.
 
         Args:
             made: The lists.
@@ -73,7 +73,7 @@ class UserListBlender:
         """Say of each user whether the list may differ, because item lists changed.
 
         Args:
-            histories: What each user did, packed by `entry_of`.
+            histories: The history of each user, packed by `entry_of`.
             versions: int64. The version of the item lists that each was made of; -1 for none.
             short: bool. Whether trending items may be in the list.
             read_after: Monotonic time in seconds; item lists that were read later are new enough.

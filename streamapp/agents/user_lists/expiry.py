@@ -24,7 +24,7 @@ class ListExpiry:
     Args:
         publisher: Removes lists from Redis and the topic.
         pending: The users who are due a list; they keep it.
-        published: What is known about published lists, by user, the first to be removed first.
+        published: The known state of lists, by user, the first to be removed first.
         makes_lists: Whether user lists are made; if not, all of them are removed.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What a worker knows about the published list of a user."""
+"""The state of a user's published list, as far as a worker knows it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from streamapp.core.arrays.dtypes import Bools, Longs
 
 
 class _Known(Enum):
-    """What is known of a list whose digest is not."""
+    """The state of a list without a known digest."""
 
     UNREAD = auto()
     """The stored list has not been read yet."""
@@ -28,11 +28,11 @@ class _Known(Enum):
 
 @dataclass(slots=True)
 class PublishedList:
-    """What is known about the list of a user.
+    """The known state of a user's list.
 
     Attributes:
         expires_at: Unix time in seconds at which the list is removed.
-        digest: Digest of the stored entries, or what else is known.
+        digest: Digest of the stored entries, or the state without one.
         published_at: Monotonic time in seconds at which the list was last replaced.
         source_version: The version of the item lists that it was last made of; -1 for none yet.
         short: Whether trending items may be in it; true of a list that was not made yet.
@@ -46,7 +46,7 @@ class PublishedList:
 
     @classmethod
     def of_new_user(cls, expires_at: int, *, lists_suspect: bool) -> Self:
-        """Return what is known about the list of a user who was not in the index.
+        """Return the state of the list of a user who was not in the index.
 
         Args:
             expires_at: Unix time in seconds.
@@ -64,7 +64,7 @@ class PublishedList:
 
 
 def indexed_lists(expires_at: Mapping[str, int], latest: int) -> dict[str, PublishedList]:
-    """Return what is known about the lists in the index, the first to be removed first.
+    """Return the state of the lists in the index, the first to be removed first.
 
     Args:
         expires_at: Unix time in seconds at which each list is removed, by user.
@@ -87,7 +87,7 @@ def differing(published: Sequence[PublishedList], made: MadeLists) -> list[int]:
 
 
 def record_sources(published: Sequence[PublishedList], made: MadeLists) -> None:
-    """Remember what lists were made of; both are in the same order."""
+    """Remember the histories behind lists; both are in the same order."""
     for one, short in zip(published, made.short.tolist(), strict=True):
         one.source_version, one.short = made.version, short
 

@@ -28,7 +28,7 @@ class UserListPublisher:
         sender: Sends lists for the owner of the slot; its `in_flight` are their users.
         blender: Makes the lists.
         pending: The users who are due a list.
-        published: What is known about published lists, by user.
+        published: The known state of published lists, by user.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class UserListPublisher:
         """Make lists, and replace those that changed.
 
         Args:
-            histories: What each of the users did.
+            histories: The history of each user.
             read_after: Monotonic time in seconds; item lists that were read later are new enough.
 
         Raises:
@@ -145,7 +145,7 @@ class UserListPublisher:
         """Let lists live longer that are still right; complete their users.
 
         Args:
-            histories: What the lists were made of, by user.
+            histories: The histories behind the lists, by user.
             listed: The users whose list is not empty.
         """
         expire_at = {user: self._published[user].expires_at + _GRACE_S for user in listed}

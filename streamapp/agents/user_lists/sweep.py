@@ -39,7 +39,7 @@ class UserSweep:
         publisher: Publishes the lists that changed.
         blender: Knows which lists may have changed.
         pending: The users who are due a list; a sweep leaves them out.
-        published: What is known about published lists, by user.
+        published: The known state of published lists, by user.
         shards: How many shards publish item lists.
     """
 
@@ -128,7 +128,7 @@ class UserSweep:
             self._budget.begin(self._cycle)
             self._queue = list(self._published)
         elif not self._urgent and self._timer.is_due:
-            # What was hidden since this sweep began waits for the next one, so this one hurries.
+            # Items hidden since this sweep began wait for the next one, so this one hurries.
             await self._poll()
         some = self._queue[-_USERS_AT_ONCE:]
         del self._queue[-_USERS_AT_ONCE:]

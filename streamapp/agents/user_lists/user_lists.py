@@ -55,7 +55,7 @@ class UserLists:
         publisher: Publishes lists.
         sweep: Compares lists with item lists.
         pending: The users who are due a list.
-        published: What is known about published lists, by user.
+        published: The known state of published lists, by user.
         lists_suspect: Whether Redis may have lost lists.
     """
 
@@ -159,7 +159,7 @@ class UserLists:
             self._published[user] = known
 
     async def step(self, *, busy: bool) -> None:
-        """Publish, sweep or remove what is due.
+        """Publish, sweep or remove the lists that are due.
 
         Args:
             busy: Whether interactions wait.
@@ -202,7 +202,7 @@ class UserLists:
         return min(due_in_s)
 
     async def finish(self) -> None:
-        """Publish all that is due; no step is running."""
+        """Publish all pending lists; no step is running."""
         due = list(self._pending)
         for start in range(0, len(due), _AT_ONCE):
             histories = await self._pending.histories(due[start : start + _AT_ONCE])

@@ -1,1 +1,1 @@
-"""What commands share at the terminal: tables, exit codes, files that they write."""
+"""The common parts of commands: tables, exit codes, output files."""

@@ -23,8 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
-"""Control characters, escaped: ids come from trackers and could control a terminal."""
+from streamapp.printable import visible
 
 Step = Callable[[int, int | None], None]
 """Called with how much of a step is done, and its size (None if unknown)."""
@@ -53,11 +52,6 @@ def print_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]
     console = Console(markup=False, highlight=False)
     console.print(visible(title), style="bold", soft_wrap=True)
     console.print(table)
-
-
-def visible(text: str) -> str:
-    """Return a text with escaped control characters."""
-    return text.translate(_VISIBLE)
 
 
 class _Speed(ProgressColumn):

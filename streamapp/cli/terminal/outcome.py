@@ -9,8 +9,12 @@ from typing import NoReturn
 import typer
 
 from streamapp.errors import ConfigError, StreamappError
+from streamapp.printable import visible
 
 INTERRUPTED = 130
+
+HELP = {"help_option_names": ["-h", "--help"]}
+"""Context settings of every program: how its commands are asked for help."""
 
 
 def run(app: typer.Typer, program: str) -> NoReturn:
@@ -28,7 +32,7 @@ def run(app: typer.Typer, program: str) -> NoReturn:
         _say(program, str(error))
         code = error.exit_code
     except typer.TyperException as error:
-        _say(program, f"{error.format_message()} (see {program} --help)")
+        _say(program, f"{error.format_message()}{_dash_hint(error)} (see {program} --help)")
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -57,5 +61,16 @@ def _drop_output() -> None:
     os.dup2(nowhere, sys.stdout.fileno())
 
 
+def _dash_hint(error: typer.TyperException) -> str:
+    """Return what to type where an argument may have been taken for options; else nothing."""
+    option, context = getattr(error, "option_name", ""), getattr(error, "ctx", None)
+    if context is None or not option or option.startswith("--"):
+        return ""
+    if not any(one.param_type_name == "argument" for one in context.command.params):
+        return ""
+    meant = next((text for text in sys.argv[1:] if text.startswith(option)), option)
+    return f"; an argument with a dash goes behind --, as in {context.command_path} -- {meant}"
+
+
 def _say(program: str, message: str) -> None:
-    sys.stderr.write(f"{program}: {' '.join(message.split())}\n")
+    sys.stderr.write(f"{program}: {visible(' '.join(message.split()))}\n")

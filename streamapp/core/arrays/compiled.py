@@ -92,5 +92,5 @@ def compiled(function: F) -> F:
 
 
 def compiled_aside(function: F) -> F:
-    """Compile a loop likewise, for a background thread: other threads run at the same time."""
+    """Compile a loop for a background thread: other threads run at the same time."""
     return cast("F", Kernel(function, nogil=True))

@@ -75,7 +75,7 @@ class OnlineMetrics(HitStats):
 
         Args:
             probe: The event.
-            content: The list as frontends read it; b"" or invalid JSON where there is none.
+            content: The list as frontends read it; b"" or invalid JSON if there is none.
         """
         try:
             stored = _decode(content)

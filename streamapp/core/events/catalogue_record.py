@@ -83,7 +83,7 @@ def _entry(record: Record, max_record_bytes: int) -> Entry:
     if type(value) is not dict:
         raise BadEventError("not_an_event", CODES["not_an_event"])
     if type(value.get("item_id")) is float:
-        # The fast reader makes one of an integer of 2^64 or more.
+        # The fast reader returns a float for an integer of 2^64 or more.
         value = read_exactly(record.value)
     if checked_id("item_id", value.get("item_id")) != item:
         raise BadEventError("key_mismatch", "the record's key is not its item_id")

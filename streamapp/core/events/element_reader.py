@@ -13,14 +13,17 @@ from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp, sca
 from streamapp.core.events.type_names import TypeNames
 from streamapp.errors import BadEventError
 
+# Integers: comparing an integer with a float takes longer.
+_SECONDS_UP_TO, _MILLISECONDS_UP_TO = 10**11, 10**14
+
 
 class ElementReader:
     """Reads events of one topic that came in one format.
 
     Args:
         rules: How events are read.
-        topic: Where they were sent.
-        form: The format that they came in.
+        topic: The topic of its records.
+        form: The format in which they came.
     """
 
     def __init__(self, rules: EventRules, topic: str, form: Format = FLAT) -> None:
@@ -43,14 +46,14 @@ class ElementReader:
         *,
         exact: bool = False,
     ) -> None:
-        """Give what one event says to `sink`, and what projections make of it.
+        """Give the interactions of one event to `sink`, and their projections to theirs.
 
         Args:
             element: The event.
             record: The record that holds it.
             latest_ts: Newest event time allowed, in seconds.
             sink: Takes interactions and unknown types.
-            projections: What else is counted of interactions, and who takes it.
+            projections: The projections of each further kind, and the sinks that take them.
             exact: Whether integers of any size were read as integers.
 
         Raises:
@@ -63,8 +66,8 @@ class ElementReader:
         user, item, name, ts = get("user_id"), get("item_id"), get("type"), get("ts")
         if type(name) is not str or not name:
             name = self._implied_type(name)
-        kind = self._types.get(name) or self._spelled(name)
-        if not kind:
+        event_type = self._types.get(name) or self._spelled(name)
+        if not event_type:
             # What an event of such a type should have, nobody knows.
             self._refuse_other_format(element)
             sink.skip(record.offset, user if type(user) is str else "", name)
@@ -75,33 +78,36 @@ class ElementReader:
             # Without an item it is an order.
             empty = (item is None or item == "") and get("items") is not None
             item = "" if empty else checked_id("item_id", item)
-        if type(ts) is not float:
+        if type(ts) is float:
+            if ts > SECONDS_UP_TO:
+                ts = scaled(ts)
+        elif type(ts) is int and 0 <= ts <= _MILLISECONDS_UP_TO:
+            ts = float(ts) if ts <= _SECONDS_UP_TO else ts / 1000
+        else:
             ts = _seconds(ts, record)
-        elif ts > SECONDS_UP_TO:
-            ts = scaled(ts)
         if not self._earliest_ts <= ts <= latest_ts:
             ts = scaled(ts)
             if not self._earliest_ts <= ts <= latest_ts:
                 raise BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
         if self._check_keys and record.key != user.encode():
             raise BadEventError("key_mismatch", CODES["key_mismatch"])
-        if user in self._ignored:
+        if self._ignored and user in self._ignored:
             user = NOBODY
         if not item:
-            self._take_order(element, record, user, kind, ts, sink, projections, exact=exact)
+            self._take_order(element, record, user, event_type, ts, sink, projections, exact=exact)
             return
         if projections:
             # First, for each may refuse the event.
-            for own, pair in _projected(projections, element, user, item, kind):
-                own.add(record.offset, *pair, kind, ts)
-        sink.add(record.offset, user, item, kind, ts)
+            for own, pair in _projected(projections, element, user, item, event_type):
+                own.add(record.offset, *pair, event_type, ts)
+        sink.add(record.offset, user, item, event_type, ts)
 
     def _take_order(
         self,
         element: Mapping[str, Any],
         record: Record,
         user: str,
-        kind: str,
+        event_type: str,
         ts: float,
         sink: Sink,
         projections: Sequence[tuple[Project, Sink]],
@@ -110,11 +116,11 @@ class ElementReader:
     ) -> None:
         self._refuse_other_format(element)
         items, refused = order_items(element["items"], self._max_order_items, exact=exact)
-        pairs = [_projected(projections, element, user, item, kind) for item in items]
+        pairs = [_projected(projections, element, user, item, event_type) for item in items]
         for item, projected in zip(items, pairs, strict=True):
             for own, pair in projected:
-                own.add(record.offset, *pair, kind, ts)
-            sink.add(record.offset, user, item, kind, ts)
+                own.add(record.offset, *pair, event_type, ts)
+            sink.add(record.offset, user, item, event_type, ts)
         if refused:
             raise PartlyRefusedError(refused)
 
@@ -154,10 +160,13 @@ def _user(element: Mapping[str, Any]) -> str:
 
 
 def _seconds(ts: Any, record: Record) -> float:
-    if type(ts) is int:
-        return float(ts) if 0 <= ts <= SECONDS_UP_TO else scaled(ts)
     found = parse_timestamp(ts)
-    return record.timestamp / 1000.0 if found is None else found
+    if found is not None:
+        return found
+    if record.timestamp < 0:
+        # Kafka says -1 of a record without a time.
+        raise BadEventError("ts_out_of_range", "ts is left out, and the record has no time")
+    return record.timestamp / 1000.0
 
 
 def _projected(
@@ -165,8 +174,8 @@ def _projected(
     element: Mapping[str, Any],
     user: str,
     item: str,
-    kind: str,
+    event_type: str,
 ) -> list[tuple[Sink, tuple[str, str]]]:
     """Return the user and the item in each projection that takes an element, and who gets them."""
-    made = [(own, project(element, user, item, kind)) for project, own in projections]
+    made = [(own, project(element, user, item, event_type)) for project, own in projections]
     return [(own, pair) for own, pair in made if pair is not None]

@@ -4,9 +4,9 @@ from streamapp.core.events.raw_json import elements_of, members_of
 
 
 def raw_elements(value: bytes, count: int) -> list[bytes]:
-    """Return the `count` elements of a value that was read before, byte for byte as they came.
+    """Return the `count` elements of a value that was already read, byte for byte as they came.
 
-    Where they cannot be cut apart, each is the whole value.
+    If they cannot be cut apart, each is the whole value.
     """
     array = value
     if value.lstrip()[:1] == b"{":

@@ -1,8 +1,8 @@
 """Reads event records: what each one says, or why it cannot be counted.
 
-A record's value is one JSON object, an array of them, or `{"events": [...]}`, or what another
-format has instead. One bad element of an array is refused alone. Whatever the bytes, reading raises
-nothing but `BadEventError`.
+A record's value is one JSON object, an array of objects, `{"events": [...]}`, or the form of
+another format. One bad element of an array is refused alone. Reading raises only `BadEventError`,
+whatever the bytes are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,13 +79,13 @@ class EventReader:
         sink: Sink,
         projections: Sequence[tuple[Project, Sink]] = (),
     ) -> list[Refusal]:
-        """Give what the records say to `sink`, in order; return what is refused.
+        """Give the interactions of records to `sink`, in order; return what is refused.
 
         Args:
             records: Records of one partition.
             latest_ts: Newest event time allowed, in seconds.
             sink: Takes interactions and unknown types.
-            projections: What else is counted of interactions, and who takes it.
+            projections: The projections of each further kind, and the sinks that take them.
         """
         refusals: list[Refusal] = []
         read = self._read_flat if self._format == FLAT.name else self._read_translated
@@ -177,7 +177,7 @@ class EventReader:
         projections: Sequence[tuple[Project, Sink]],
         place: int = 0,
     ) -> None:
-        """Refuse an event; or count it after all, where its ids were not read exactly."""
+        """Refuse an event, or count it after all if its ids were not read exactly."""
         if event.format is FLAT and (found := foreign_format(event.element)):
             error = other_format(found, self._format)
         elif error.code == "invalid_id" and not isinstance(error, PartlyRefusedError):
@@ -192,7 +192,7 @@ class EventReader:
         refused.add(event, error)
 
     def _exactly(self, event: Translation, refused: RecordRefusals, place: int) -> Any:
-        """Return an event with its integers as they came; None where that cannot be."""
+        """Return an event with its integers as they came; None if that is impossible."""
         try:
             if event.format is FLAT:
                 return read_exactly(refused.raw(event))
@@ -215,14 +215,14 @@ class EventReader:
         return translate(decoded, self._format, self._beside(record))
 
     def _beside(self, record: Record) -> Mapping[str, Any] | None:
-        """Return what a CloudEvent has in headers; None where there is none."""
+        """Return the attributes of a CloudEvent in headers; None without any."""
         if CLOUDEVENTS.name not in self._readers:
             return None
         return envelope_of(getattr(record, "headers", ())) or None
 
 
 def _apart(value: bytes) -> Any:
-    """Return what a value says that cannot be read at once.
+    """Return the content of a value that cannot be read at once.
 
     Raises:
         BadEventError: no part of it can be read, or it is of another format.

@@ -10,15 +10,15 @@ MAX_ORDER_ITEMS = 200
 """Most distinct items of an order that count, unless a setting says otherwise."""
 
 _WIDE = 2.0**63
-"""From here on the fast reader may have made a float of an integer."""
+"""The fast reader may return a float for an integer from here on."""
 
 
 class BadLine(NamedTuple):
-    """What of an order cannot be counted.
+    """A part of an order that cannot be counted.
 
     Attributes:
-        place: Which line of it; None for the order as a whole.
-        error: Why.
+        place: Index of the line; None for the order as a whole.
+        error: The reason.
     """
 
     place: int | None
@@ -26,10 +26,10 @@ class BadLine(NamedTuple):
 
 
 class PartlyRefusedError(BadEventError):
-    """Some of an order was counted, and some cannot be.
+    """A part of an order was counted, and another part cannot be.
 
     Attributes:
-        lines: What cannot be counted; at least one.
+        lines: The parts that cannot be counted; at least one.
     """
 
     def __init__(self, lines: Sequence[BadLine]) -> None:
@@ -38,11 +38,11 @@ class PartlyRefusedError(BadEventError):
 
 
 def order_items(lines: Any, most: int, *, exact: bool) -> tuple[list[str], list[BadLine]]:
-    """Return the distinct items of an order in the order of its lines, and what is refused.
+    """Return the distinct items of an order in the order of its lines, and the refused lines.
 
     Args:
-        lines: What the event has as `items`.
-        most: Most distinct items that count; lines behind them are not looked at.
+        lines: The value of `items` in the event.
+        most: Most distinct items that count; further lines are not read.
         exact: Whether integers of any size were read as integers.
 
     Raises:

@@ -14,18 +14,18 @@ from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 
 
 def into_baskets(
-    element: Mapping[str, Any], user: str, item: str, kind: str
+    element: Mapping[str, Any], user: str, item: str, event_type: str
 ) -> tuple[str, str] | None:
-    """Take purchases: the basket is of an order, or of a user where there is none.
+    """Take purchases: the basket is that of the order, or of the user if there is no order.
 
-    A purchase of nobody without an order is in no basket.
+    A purchase without a user and without an order is in no basket.
 
-    Each begins with a letter of its own, so that an order never shares a basket with a user.
+    Each name begins with a letter of its own, so an order never shares a basket with a user.
 
     Raises:
-        BadEventError: the order cannot be one.
+        BadEventError: the order is not valid.
     """
-    if kind != PURCHASE:
+    if event_type != PURCHASE:
         return None
     order = element.get("order_id")
     if order is None or order == "":
@@ -34,12 +34,12 @@ def into_baskets(
 
 
 def into_roles(
-    _element: Mapping[str, Any], user: str, item: str, kind: str
+    _element: Mapping[str, Any], user: str, item: str, event_type: str
 ) -> tuple[str, str] | None:
-    """Take all interactions of users; one that is no purchase is a view."""
+    """Take all interactions of users; an interaction that is no purchase is a view."""
     if user == NOBODY:
         return None
-    return user, (BOUGHT if kind == PURCHASE else VIEWED) + item
+    return user, (BOUGHT if event_type == PURCHASE else VIEWED) + item
 
 
 PROJECTIONS: Mapping[str, Project] = {

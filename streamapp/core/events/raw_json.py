@@ -1,8 +1,8 @@
-"""JSON that the fast reader cannot read, or reads inexactly: cut into its parts, and read again.
+"""JSON that the fast reader cannot read or reads inexactly: it is cut into parts and read again.
 
-orjson refuses a whole value for one number of 1e400, one `NaN` or one half of a surrogate pair, and
-makes a float of an integer of 2^64 or more. Here a value is cut into its parts byte for byte,
-however deeply they are nested, and each part is read for itself.
+orjson refuses a whole value for one number of 1e400, one `NaN` or one half of a surrogate pair. It
+returns a float for an integer of 2^64 or more. Here a value is cut into its parts byte for byte,
+however deeply they are nested, and each part is read alone.
 """
 
 import json
@@ -16,7 +16,7 @@ import orjson
 from streamapp.errors import BadEventError
 
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[{]+|[\]}]+|,', re.DOTALL)
-"""What separates parts. A text without an end reaches to the end, so that nothing is read twice."""
+"""The separators of parts. A text without an end reaches to the end, so nothing is read twice."""
 
 _KEY = re.compile(rb'("(?:[^"\\]++|\\.)*+")\s*+:(.*)', re.DOTALL)
 _MOST_DIGITS = 4_000
@@ -46,9 +46,9 @@ class Unreadable:
 
 
 def read_exactly(value: bytes) -> Any:
-    """Return what JSON says: integers of any size, and `BrokenText` for a text that is none.
+    """Return the content of JSON: integers of any size, and `BrokenText` for a text without bytes.
 
-    An integer of more than 4,000 digits is their text.
+    An integer of more than 4,000 digits is returned as their text.
 
     Raises:
         BadEventError: the value is not JSON; the code says why.
@@ -72,7 +72,7 @@ def read_exactly(value: bytes) -> Any:
 
 
 def read_part(part: bytes) -> Any:
-    """Return what one part says, or `Unreadable`."""
+    """Return the content of one part, or `Unreadable`."""
     try:
         return orjson.loads(part)
     except orjson.JSONDecodeError as error:
@@ -85,13 +85,13 @@ def read_part(part: bytes) -> Any:
 
 
 def read_apart(value: bytes, arrays: Collection[str]) -> Any:
-    """Return what a value says that cannot be read at once, element by element.
+    """Return the content of a value that cannot be read at once, element by element.
 
-    An element of the value, or of an array that `arrays` names in it, is `Unreadable` where it
-    cannot be read.
+    An element of the value, or of an array that `arrays` names in it, is `Unreadable` if it cannot
+    be read.
 
     Raises:
-        BadEventError: the value cannot be cut apart, or what is no element of it cannot be read.
+        BadEventError: the value cannot be cut apart, or a part outside its elements is unreadable.
     """
     elements = elements_of(value)
     if elements is not None:
@@ -115,15 +115,15 @@ def _read_member(name: str, part: bytes, arrays: Collection[str]) -> Any:
 def elements_of(array: bytes) -> list[bytes] | None:
     """Return the elements of an array byte for byte, without the space around them.
 
-    Returns None where `array` is none, or its brackets, quotes and commas do not fit.
+    Returns None if `array` is no array, or its brackets, quotes and commas do not fit.
     """
     return _cut(array, b"[", b"]")
 
 
 def members_of(value: bytes) -> dict[str, bytes] | None:
-    """Return the values of an object by name, byte for byte; of two of one name the last.
+    """Return the values of an object by name, byte for byte; of equal names the last one.
 
-    Returns None where `value` is none, or its brackets, quotes and commas do not fit.
+    Returns None if `value` is no object, or its brackets, quotes and commas do not fit.
     """
     cut = _cut(value, b"{", b"}")
     if cut is None:
@@ -141,7 +141,7 @@ def members_of(value: bytes) -> dict[str, bytes] | None:
 class RawParts:
     """Finds the parts of a value byte for byte by the names and numbers that lead to them.
 
-    Cost: each array and object on the way is cut once.
+    Cost: each array and object on the path is cut once.
     """
 
     def __init__(self, value: bytes) -> None:
@@ -149,7 +149,7 @@ class RawParts:
         self._cut: dict[tuple[str | int, ...], Any] = {}
 
     def at(self, path: tuple[str | int, ...]) -> bytes:
-        """Return a part; the whole value where nothing is at `path`."""
+        """Return a part; the whole value if nothing is at `path`."""
         if not path:
             return self._value
         *outer, step = path

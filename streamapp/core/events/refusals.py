@@ -1,4 +1,4 @@
-"""Says what is refused of one record, byte for byte."""
+"""Collects the refused parts of one record, byte for byte."""
 
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from streamapp.errors import BadEventError
 
 
 class RecordRefusals:
-    """Collects what is refused of one record."""
+    """Collects the refused parts of one record."""
 
     def __init__(self, record: Record) -> None:
         self.found: list[Refusal] = []
@@ -20,7 +20,7 @@ class RecordRefusals:
 
     @cached_property
     def exact_value(self) -> Any:
-        """What the record's value says, with integers of any size.
+        """The content of the record's value, with integers of any size.
 
         Raises:
             BadEventError: it is not JSON.
@@ -34,7 +34,7 @@ class RecordRefusals:
     def add(self, event: Translation, error: BadEventError) -> None:
         """Refuse an event, or the lines of it that are to blame.
 
-        Lines that have no bytes of their own are refused with the event, once.
+        Lines without bytes of their own are refused with the event, once.
         """
         if not isinstance(error, PartlyRefusedError) or not event.lines_at:
             self._add(self.raw(event), error)

@@ -74,13 +74,13 @@ class EventRules:
 class Sink(Protocol):
     """Takes what was read."""
 
-    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
-        """Take an interaction; `kind` is its canonical type.
+    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
+        """Take an interaction; `event_type` is its canonical type.
 
         Where `user` is `NOBODY`, it counts for popularity alone.
         """
 
-    def skip(self, offset: int, user: str, kind: str) -> None:
+    def skip(self, offset: int, user: str, event_type: str) -> None:
         """Take an event of a type that nobody knows."""
 
 

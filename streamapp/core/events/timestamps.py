@@ -37,7 +37,7 @@ def scaled(number: float) -> float:
 
 
 def parse_timestamp(value: Any) -> float | None:
-    """Return a time in seconds; None where it is left out: None, or a text of spaces.
+    """Return a time in seconds; None if it is left out: None, or a text of spaces.
 
     Args:
         value: A number, a text that holds one, or an ISO 8601 date with or without a zone, perhaps
@@ -46,16 +46,16 @@ def parse_timestamp(value: Any) -> float | None:
     Raises:
         BadEventError: `value` is no time; the code is `invalid_ts`.
     """
-    if value is None:
-        return None
-    if type(value) is int or type(value) is float:
-        return scaled(value)
     if type(value) is not str:
+        if type(value) is int or type(value) is float:
+            return scaled(value)
+        if value is None:
+            return None
         raise BadEventError("invalid_ts", INVALID_TS)
     text = value.strip()
     if not text:
         return None
-    # A date is told from a number by its dash, since what no number is takes long to find out.
+    # A dash marks a date. Testing for it is cheap; a failed conversion to a number is not.
     number = None if text[4:5] == "-" else _number(text)
     if number is None:
         return _moment(text)
@@ -76,7 +76,9 @@ def _number(text: str) -> float | None:
 
 def _moment(text: str) -> float:
     try:
-        moment = datetime.fromisoformat(text.removesuffix(_UTC).rstrip())
+        moment = datetime.fromisoformat(
+            text.removesuffix(_UTC).rstrip() if text.endswith(_UTC) else text
+        )
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise BadEventError("invalid_ts", INVALID_TS) from None

@@ -45,8 +45,8 @@ class InteractionBatch(msgspec.Struct, array_like=True, frozen=True):
         generation: The id of the state that they are for; a rebuilt state ignores older batches.
         sources: The partitions of the event topics.
         users: User ids; a column refers to a user by its index here.
-        items: Item ids, likewise.
-        types: Event types, likewise.
+        items: Item ids, in the same form.
+        types: Event types, in the same form.
         columns: Little-endian arrays of one length: source, offset, user, item, type, ts.
         dead: (source, offset) of every dead letter.
         skipped: (source, offset, type) of every event of an unknown type.
@@ -244,7 +244,7 @@ def admit(
     order = np.flatnonzero(fresh)[np.argsort(user[fresh], kind="stable")]
     numbers = registry.number(batch.items)
     weight = np.array([weights[name] for name in batch.types], np.float64)
-    # The user of number -1 is none: with that, no interaction is of nobody.
+    # The user number -1 means no user; this keeps every interaction with a user.
     nobody = batch.users.index(NOBODY) if NOBODY in batch.users else -1
     paired, popular = order[user[order] != nobody], order[user[order] == nobody]
     present, counts = np.unique(user[paired], return_counts=True)

@@ -1,7 +1,7 @@
 """A shard: the counts and the lists of the items that one partition of the deltas topic owns.
 
-A shard is a function of its log. Two shards are equal after the same messages, whoever applied them
-and however the messages were grouped. Rows may be absent from memory; the caller loads them before
+A shard is a function of its log. Two shards are equal after the same messages, for any owner
+and any grouping of the messages. Rows may be absent from memory; the caller loads them before
 `apply` or `rank` needs them.
 """
 

@@ -9,7 +9,7 @@ from redis.asyncio.connection import AbstractConnection
 
 
 class WaitingPool(ConnectionPool):
-    """Hands out at most so many connections at a time, in the order in which tasks ask.
+    """Hands out a bounded number of connections, in the order in which tasks ask.
 
     redis-py has two pools: one raises `MaxConnectionsError`, the other waits with a timeout, and
     may forget a waiting task when another one is cancelled.
@@ -20,7 +20,7 @@ class WaitingPool(ConnectionPool):
 
         Args:
             connections: Most connections at a time; > 0.
-            options: What redis-py's pool takes.
+            options: The options of redis-py's pool.
         """
         # The semaphore is the limit. The pool's own limit would be an error.
         super().__init__(max_connections=sys.maxsize, **options)
@@ -29,7 +29,7 @@ class WaitingPool(ConnectionPool):
     async def get_connection(
         self, command_name: Any = None, *keys: Any, **options: Any
     ) -> AbstractConnection:
-        """Return a connection that is connected; wait until there is one.
+        """Return a connection that is connected; wait until one is free.
 
         Raises:
             RedisConnectionError: Redis does not answer.

@@ -5,18 +5,18 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.store.redis.scripts import readable
+from streamapp.store.redis.refusals import readable
 
 
 async def hash_pages(redis: Redis, key: str, count: int) -> AsyncIterator[dict[bytes, bytes]]:
     """Yield all fields of a hash, about `count` in a page.
 
-    A field may be in two pages. One that is added or removed meanwhile may be left out.
+    A field may be in two pages. A field that is added or removed meanwhile may be missing.
 
     Raises:
         StateError: the key is of another type.
 
-    Cost: a call a page.
+    Cost: a call for each page.
     """
     cursor = 0
     while True:

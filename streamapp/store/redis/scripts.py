@@ -1,16 +1,15 @@
 """Runs the Lua scripts; each is safe to run twice, so a lost reply is harmless."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError
 
-from streamapp.errors import StateError
+from streamapp.store.redis.refusals import readable
 
 Value = bytes | str | int | float
 
@@ -19,7 +18,7 @@ _SHEBANG = "#!lua\n"
 
 
 def script_text(name: str) -> str:
-    """Return the text of `lua/<name>.lua`, behind `lua/guard.lua` where it uses that."""
+    """Return the text of `lua/<name>.lua`, after `lua/guard.lua` if the script uses it."""
     folder = files("streamapp.store.slot") / "lua"
     text = (folder / f"{name}.lua").read_text()
     if "guard." not in text:
@@ -36,10 +35,10 @@ def _source(name: str) -> tuple[str, str]:
 
 
 async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Value]) -> Any:
-    """Run the script `lua/<name>.lua`, and load it where the server does not have it.
+    """Run the script `lua/<name>.lua`; load it first if the server does not have it.
 
     Raises:
-        StateError: Redis refuses, for instance because a key is of another type.
+        StreamappError: Redis refuses, for instance because a key is of another type.
     """
     digest, text = _source(name)
     with readable(f"to run {name} on {keys[0]} and others"):
@@ -47,19 +46,3 @@ async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[
             return await redis.evalsha(digest, len(keys), *keys, *arguments)
         except NoScriptError:
             return await redis.eval(text, len(keys), *keys, *arguments)
-
-
-@contextmanager
-def readable(what: str) -> Iterator[None]:
-    """Say in one line what Redis refuses.
-
-    Raises:
-        StateError: Redis refuses, for instance because a key is of another type.
-    """
-    try:
-        yield
-    except ResponseError as error:
-        raise StateError(
-            f"redis refuses {what}: {error}; if another program wrote there, count again from the "
-            "first event with `streamapp rebuild`"
-        ) from None

@@ -34,5 +34,5 @@ class Blob(NamedTuple):
 
 
 def has_content(size: int) -> bool:
-    """Say whether a blob of so many bytes has content; a missing blob has 0 bytes."""
+    """Return whether a blob of this many bytes has content; a missing blob has 0 bytes."""
     return size > POSITION_BYTES

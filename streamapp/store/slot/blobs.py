@@ -38,7 +38,7 @@ class SlotBlobs:
         return int(at), [key.decode().removeprefix(prefix) for key in keys]
 
     async def read(self, names: Sequence[str | int]) -> list[Blob | None]:
-        """Return the blob of each name, or None where there is none."""
+        """Return the blob of each name, or None if there is none."""
         blobs: list[Any] = []
         for keys in self._key_groups(names):
             blobs += await self._redis.mget(keys)

@@ -11,14 +11,14 @@ every head
 position             position               commit: first offset of the log that is not applied
 fence:<source>       applied_offsets        commit: first offset of each source not applied
 mark                 last_record            commit: fingerprint of the last applied record
-generation           state_id               create: the state that the slot belongs to
+generation           state_id               create: id of the state that the slot belongs to
 results              results                create: settings that change counts, as JSON
 owner                owner                  claim: the worker that may publish for the slot
 written              write_token            put-*: names the last write ahead of the position
-tick                 clock                  tick: hybrid logical clock, in milliseconds
+tick                 clock                  next-timestamp: hybrid logical clock, in milliseconds
 blobs, blob_bytes    blobs, blob_bytes      put-blobs: how many blobs are not empty; their bytes
-rolled_back          rolled_back            note_rollback: how often Redis went back in time
-rolled_back_offsets  rolled_back_offsets    note_rollback: how many offsets it went back, summed
+rolled_back          rolled_back            count_rollback: how often Redis went back
+rolled_back_offsets  rolled_back_offsets    count_rollback: how many offsets it went back, summed
 
 histories
 ------------------------------------------------------------------------------------------
@@ -28,8 +28,8 @@ replayed             replayed               commit: interactions dropped as alre
 skipped:<type>       skipped                commit: events of each unknown type
 newest_ts            newest_ts              commit: newest event time of the histories
 hits, judged, ...    online_metrics         commit: how good the served lists were
-due_users            due_users              note-due, note-served: users waiting for a list
-seen                 user_lists_version     note-served: see below
+due_users            due_users              mark-pending, complete-lists: pending users
+seen                 user_lists_version     complete-lists: see below
 
 shards
 ------------------------------------------------------------------------------------------
@@ -42,8 +42,8 @@ popular, popular_ts  popular, popular_ts    commit: most popular items; their ne
 replayed             replayed               commit: messages dropped as already applied
 heard                last_update_offset     commit: see below
 turned               listed_update_offset   commit: see below
-merged               trending_version       note: see below; only shard 0
-matched              content_version        note: see below; only shard 0
+merged               trending_version       set-field: see below; only shard 0
+matched              content_version        set-field: see below; only shard 0
 
 catalogue
 ------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class ShardHead(Head):
 
     Attributes:
         dirty: Rows whose list is not yet published, by number, as `packed_flags` encodes them.
-        moved: Items whose norm is not yet in all lists, likewise.
+        moved: Items whose norm is not yet in all lists, in the same form.
         republish_at: Offset from which every list is published again; None for none.
         rule: The settings that made the lists, as canonical JSON; None before the first checkpoint.
         published: Lists that were published, ever; None before the first checkpoint.

@@ -6,7 +6,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from streamapp.core.ids.registry import Registry
-from streamapp.store.redis.scripts import Value, readable
+from streamapp.store.redis.refusals import readable
+from streamapp.store.redis.scripts import Value
 from streamapp.store.slot.writer import SlotWriter
 
 _PUT_RECORDS = 250

@@ -6,10 +6,15 @@ catalogue partition 1, `{e:clicks:0}` the position in an event partition.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
+
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 TOMBSTONE_LIFETIME_S = 86_400
-"""How long what is gone is remembered by its position: longer than a worker may sleep."""
+"""How long a tombstone stays: longer than a worker may be paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class SlotKeys:
 
     @property
     def head(self) -> str:
-        """Hash: position, fences, counters and the settings that made the state."""
+        """Hash: the head, see `streamapp.store.slot.head`."""
         return f"{self.prefix}{{{self.tag}}}:head"
 
     @property
@@ -61,7 +66,7 @@ class SlotKeys:
 
     @property
     def touched(self) -> str:
-        """Sorted set: category -> position of the slot at which its top was last put."""
+        """Sorted set: category -> position of the slot at which its top was last written."""
         return f"{self.prefix}{{{self.tag}}}:touched"
 
     @property
@@ -71,12 +76,12 @@ class SlotKeys:
 
     @property
     def audience(self) -> str:
-        """Hash: user -> when the list is removed."""
+        """Hash, the user list index: user -> Unix time in seconds at which the list expires."""
         return f"{self.prefix}{{{self.tag}}}:audience"
 
     @property
     def due(self) -> str:
-        """Hash: round -> users whose lists are due since then."""
+        """Hash: number of a batch -> users whose lists became pending together, as JSON."""
         return f"{self.prefix}{{{self.tag}}}:due"
 
     def blob(self, name: str | int) -> str:
@@ -95,7 +100,7 @@ def rows_tag(shard: int) -> str:
 
 
 def catalogue_tag(partition: int) -> str:
-    """Return the tag of what is known of items from a catalogue partition."""
+    """Return the tag of the products of a catalogue partition."""
     return f"c{partition}"
 
 
@@ -110,13 +115,37 @@ def pattern_of(prefix: str) -> str:
 
 
 def list_name(kind: str, name: str) -> str:
-    """Return how a list is called: `kind:name`, or `kind` where there is only one of it."""
+    """Return the name of a list: `kind:name`, or `kind` for the only list of a kind."""
     return f"{kind}:{name}" if name else kind
 
 
 def tombstone_key(prefix: str, list_key: str) -> str:
-    """Return the key that remembers the last `seq` of a list that is gone, in the list's slot."""
+    """Return the key of the tombstone of a list: its last `seq`, in the hash slot of the list."""
     start = list_key.find("{")
     end = list_key.find("}", start + 1)
-    tag = list_key[start + 1 : end] if start >= 0 and end > start + 1 else list_key
+    if start >= 0 and end > start + 1:
+        tag = list_key[start + 1 : end]
+    elif "}" in list_key:
+        # Redis hashes the whole key, and between braces it would end at the first of these.
+        tag = _tags()[key_slot(list_key.encode())]
+    else:
+        tag = list_key
     return f"{prefix}gone:{{{tag}}}:{list_key}"
+
+
+@cache
+def _tags() -> Sequence[str]:
+    """Return a tag for each hash slot: the smallest number whose decimal digits hash to it.
+
+    Cost: a fifth of a second, once in a process, if an id has a brace that ends no tag.
+    """
+    tags = [""] * REDIS_CLUSTER_HASH_SLOTS
+    missing = len(tags)
+    for number in count():
+        slot = key_slot(b"%d" % number)
+        if not tags[slot]:
+            tags[slot] = str(number)
+            missing -= 1
+            if not missing:
+                break
+    return tags

@@ -1,8 +1,8 @@
-"""What the state was built on: its generation, and how many partitions every topic had.
+"""The manifest of a state: its id, and how many partitions each topic had when it was begun.
 
-The state of every pipeline has a layout of its own. All have one generation, and its name says
-which kinds of lists were made beside neighbours from the first event on: one field, set once,
-decides for all workers, whoever comes first.
+Each pipeline has a manifest of its own, a hash under `<state prefix>layout`. All of them hold the
+same state id. The id also names the extra kinds of lists that the state has counted since the first
+event. The first worker sets this field once, and all workers follow it.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from streamapp.core.events.projection import PROJECTIONS
 from streamapp.errors import ConfigError
 from streamapp.pipelines import Pipeline, extra_kinds, pipelines
 
-_GENERATION = ":generation"
-"""A field that is no topic: the name of a topic has no colon."""
+_STATE_ID = ":generation"
+"""The field of the state id; the name of a topic has no colon."""
 
 
 async def read_state_id(redis: Redis, state_prefix: str) -> str:
-    """Return which state this is: a text that `streamapp rebuild` changes; "" if there is none."""
-    found: Any = await redis.hget(manifest_key(state_prefix), _GENERATION)
+    """Return the id of the state, which `streamapp rebuild` changes; "" if there is no state."""
+    found: Any = await redis.hget(manifest_key(state_prefix), _STATE_ID)
     return "" if found is None else str(found.decode())
 
 
@@ -33,24 +33,25 @@ async def partition_count(redis: Redis, state_prefix: str, topic: str) -> int:
 
 
 def manifest_key(state_prefix: str) -> str:
-    """Return the key of the hash that says what the state was built on."""
+    """Return the key of the manifest."""
     return f"{state_prefix}layout"
 
 
 async def check_manifest(redis: Redis, settings: Settings, counts: Mapping[str, int]) -> None:
-    """Note the partition counts under a new state, and refuse others under an old one.
+    """Record the partition counts of a new state, and compare those of an existing one.
+
+    A topic that is added to an existing state is counted from its first record.
 
     Raises:
-        ConfigError: a topic has another number of partitions than when the state was begun, or is
-            no longer named by the settings; or other kinds of lists are to be made. A topic that is
-            added is counted from its first record.
+        ConfigError: a topic has another number of partitions than when the state was begun, or the
+            settings no longer name it; or the settings name other kinds of lists.
     """
     first, *others = pipelines(settings).values()
     new = ":".join((token_hex(4), *extra_kinds(settings)))
-    generation = await _check_pipeline(redis, first, counts, new)
-    check_kinds(generation, settings)
+    state_id = await _check_pipeline(redis, first, counts, new)
+    check_kinds(state_id, settings)
     for one in others:
-        if await _check_pipeline(redis, one, counts, generation) != generation:
+        if await _check_pipeline(redis, one, counts, state_id) != state_id:
             raise ConfigError(
                 f"what lies under {one.state_prefix} belongs to another state than the rest under "
                 f"{first.state_prefix}; count again from the first event with `streamapp rebuild`"
@@ -58,19 +59,19 @@ async def check_manifest(redis: Redis, settings: Settings, counts: Mapping[str, 
 
 
 async def _check_pipeline(
-    redis: Redis, pipeline: Pipeline, counts: Mapping[str, int], generation: str
+    redis: Redis, pipeline: Pipeline, counts: Mapping[str, int], state_id: str
 ) -> str:
-    """Do so for one pipeline; return its generation, which is the given one if it is new."""
+    """Check one pipeline, and return its state id: `state_id` if the pipeline is new."""
     key = manifest_key(pipeline.state_prefix)
     topics = pipeline.topics
     noted: Any = await redis.hkeys(key)
-    if missing := sorted({name.decode() for name in noted} - {_GENERATION, *topics}):
+    if missing := sorted({name.decode() for name in noted} - {_STATE_ID, *topics}):
         raise ConfigError(
             f"the state was begun with the topic {missing[0]}, which is in none of EVENT_TOPICS, "
             "CATALOGUE_TOPIC, INTERACTIONS_TOPIC and DELTAS_TOPIC; set them back, or count again "
             "from the first event with `streamapp rebuild`"
         )
-    await redis.hsetnx(key, _GENERATION, generation)
+    await redis.hsetnx(key, _STATE_ID, state_id)
     for topic in topics:
         await redis.hsetnx(key, topic, str(counts[topic]))
     stored = await redis.hgetall(key)
@@ -79,13 +80,13 @@ async def _check_pipeline(
     return await read_state_id(redis, pipeline.state_prefix)
 
 
-def check_kinds(generation: str, settings: Settings) -> None:
+def check_kinds(state_id: str, settings: Settings) -> None:
     """Refuse a state that was begun with other kinds of lists than are to be made now.
 
     Raises:
-        ConfigError: it was; what was counted before would be missing, or what comes now.
+        ConfigError: the kinds differ, so either earlier or later events would be missing.
     """
-    _, *before = generation.split(":")
+    _, *before = state_id.split(":")
     for kind in PROJECTIONS:
         begun = kind in before
         if begun != (kind in extra_kinds(settings)):
@@ -101,11 +102,11 @@ def check_partitions(topic: str, found: int, begun: int) -> None:
     """Refuse a topic that has another number of partitions than when the state was begun.
 
     Raises:
-        ConfigError: it has.
+        ConfigError: the numbers differ.
     """
     if found != begun:
         raise ConfigError(
             f"{topic} has {found} partitions, the state was begun with {begun}: "
             "users or items would change their partition. Make the topic with "
-            f"{begun} partitions, or use another GROUP_ID and STATE_PREFIX to start anew"
+            f"{begun} partitions, or use another GROUP_ID and STATE_PREFIX to start from scratch"
         )

@@ -11,7 +11,7 @@ from streamapp.store.slot.keys import SlotKeys
 
 
 class SlotOwnership:
-    """Claims one slot, and does what only its owner may do."""
+    """Claims one slot, and writes the values that only its owner may write."""
 
     def __init__(self, redis: Redis, keys: SlotKeys) -> None:
         self._redis = redis

@@ -25,10 +25,10 @@ def packed_cells(content: bytes) -> bytes:
 
 
 def row_bytes(cells: float) -> float:
-    """Return the bytes of a blob of a row with so many cells."""
+    """Return the bytes of a blob of a row with this many cells."""
     return _HEADER_BYTES + cells * CELL.itemsize
 
 
 def cells_in(rows: int, stored_bytes: int) -> int:
-    """Return how many cells are in rows whose blobs have so many bytes together."""
+    """Return how many cells are in rows whose blobs have this many bytes together."""
     return (stored_bytes - _HEADER_BYTES * rows) // CELL.itemsize

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 
 from streamapp.errors import PositionMovedError
-from streamapp.store.redis.scripts import Value, readable, run
+from streamapp.store.redis.refusals import readable
+from streamapp.store.redis.scripts import Value, run
 from streamapp.store.slot.blobs import SlotBlobs
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.items import SlotItems

@@ -1,4 +1,4 @@
-"""CategoryTops: what is popular in each category of a shard, and in which something happened."""
+"""The tops of a shard's categories, and the categories with events."""
 
 import struct
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from redis.asyncio import Redis
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.core.trending.popularity import Popular
 from streamapp.errors import StateError
+from streamapp.store.redis.refusals import readable
 from streamapp.store.redis.scan import hash_pages
-from streamapp.store.redis.scripts import Value, readable
+from streamapp.store.redis.scripts import Value
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 
@@ -52,7 +53,7 @@ class CategoryTops:
         """Return the number of every category.
 
         Raises:
-            StateError: what is there was not put by this app.
+            StateError: another program wrote the value.
         """
         numbers: dict[str, int] = {}
         async for page in hash_pages(self._redis, self._keys.tops, _AT_ONCE):
@@ -68,14 +69,14 @@ class CategoryTops:
     async def touched_since(self, position: int) -> list[str]:
         """Return the categories in which something happened that is not in the state at `position`.
 
-        Cost: O(what is returned, and the logarithm of how many categories there are).
+        Cost: O(result + log(number of categories)).
         """
         with readable(f"to read {self._keys.touched}"):
             found: Any = await self._redis.zrangebyscore(self._keys.touched, f"({position}", "+inf")
         return [category.decode() for category in found]
 
     async def read(self, categories: Sequence[str]) -> list[list[Popular]]:
-        """Return what is popular in these categories; nothing where the shard knows of none."""
+        """Return the tops of these categories; an unknown category has none."""
         if not categories:
             return []
         with readable(f"to read {self._keys.tops}"):

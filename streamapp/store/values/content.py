@@ -1,4 +1,4 @@
-"""Content neighbours: what each shard holds of them."""
+"""The content neighbours of each shard."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ class ContentLists:
             await self._slot.write("put-content", [self._key], position, values)
 
     async def read(self) -> Content:
-        """Return what the shard holds. Cost: a call for each 500 lists."""
+        """Return the content neighbours of the shard. Cost: a call for each 500 lists."""
         fields = await read_hash(self._redis, self._key, _AT_ONCE)
         furthest = int(fields.pop(b"", 0))
         return Content({item.decode(): packed for item, packed in fields.items()}, furthest)

@@ -1,4 +1,4 @@
-"""What the state holds of the catalogue: products, and which items shards hide."""
+"""Reads products, and the items that shards hide."""
 
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ class Hidden(NamedTuple):
     """Which items shards hide.
 
     Attributes:
-        items: Those that some shard hides.
-        disputed: Those of them that some shard does not hide.
+        items: Items that at least one shard hides.
+        disputed: Items that one shard hides and another shard shows.
     """
 
     items: set[str]
@@ -28,7 +28,7 @@ class Hidden(NamedTuple):
 
 
 async def read_hidden(redis: Redis, state_prefix: str, shards: int) -> Hidden:
-    """Return what `shards` shards hide. Cost: one registry at a time, as far as any is hidden."""
+    """Return the items that shards hide. Cost: the registry of each shard that hides any item."""
     by_shard = [await hidden_in(redis, state_prefix, shard) for shard in range(shards)]
     items = set[str]().union(*by_shard)
     return Hidden(items, items - set[str].intersection(*by_shard))
@@ -73,10 +73,10 @@ async def read_product(redis: Redis, settings: Settings, item: str) -> Product |
 
 
 def product_in(slot: Slot, item: str, content: bytes) -> Product:
-    """Return the product that is stored of an item.
+    """Return the product of an item from its blob.
 
     Raises:
-        StateError: it is none.
+        StateError: the blob holds no product.
     """
     try:
         return decode_product(content)

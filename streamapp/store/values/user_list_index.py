@@ -1,9 +1,9 @@
-"""The audience of a partition: its users who have a list or are to get one.
+"""The user list index of a partition: its users who have a list or wait for one.
 
-It lies in the slot of their histories and is written by whoever has claimed the slot. Users whose
-lists are due are noted before the histories that ask for it are stored, in rounds: all of one call
-by one field, which goes when the last of them has a list in Redis and on the topic. So whoever
-takes over knows what may be missing, and no user who is served is noted again.
+The index is in the slot of their histories, and only the owner of the slot writes it. A stage marks
+users as pending before it stores the histories that change their lists. The users of one call form
+a batch, one field of a hash. The field is removed when the last of them has a list in Redis and on
+the topic. So the next owner knows which lists may be missing.
 """
 
 import asyncio
@@ -16,22 +16,23 @@ import orjson
 from redis.asyncio import Redis
 
 from streamapp.errors import ClaimLostError
+from streamapp.store.redis.refusals import readable
 from streamapp.store.redis.scan import read_hash
-from streamapp.store.redis.scripts import Value, readable, run
+from streamapp.store.redis.scripts import Value, run
 from streamapp.store.slot.keys import SlotKeys
 
 _AT_ONCE = 500
-"""Users in one call: Redis looks through all of a small audience for each of them."""
+"""Users in one call: in a small hash, Redis searches all fields for each of them."""
 
 _ROUNDS_AT_ONCE = 20
 
 
 class Noted(NamedTuple):
-    """What was noted by an owner of before.
+    """The index as the previous owner left it.
 
     Attributes:
-        expires_at: By user, the Unix time in whole seconds at which the list is removed.
-        due: Users whose lists may be still to be brought to their readers.
+        expires_at: By user, the Unix time in whole seconds at which the list expires.
+        due: Pending users: their readers may not have the list yet.
     """
 
     expires_at: dict[str, int]
@@ -39,10 +40,10 @@ class Noted(NamedTuple):
 
 
 class UserListIndex:
-    """The audience in one slot; `redis` answers in bytes.
+    """The index in one slot.
 
-    Whoever makes lists and whoever asks for more write to it side by side: what is called first is
-    written first.
+    The task that marks users and the task that completes lists use it at the same time. Calls are
+    written in the order in which they are made.
     """
 
     def __init__(self, redis: Redis, keys: SlotKeys) -> None:
@@ -54,20 +55,21 @@ class UserListIndex:
         self._writing = asyncio.Lock()
 
     async def load(self) -> dict[str, int]:
-        """Return by user the Unix time in whole seconds at which the list is removed."""
+        """Return by user the Unix time in whole seconds at which the list expires."""
         fields = await read_hash(self._redis, self._keys.audience, _AT_ONCE)
         return {user.decode(): int(expires_at) for user, expires_at in fields.items()}
 
     async def take_over(self, owner: str) -> Noted:
-        """Return what is noted, and count anew in the head whose list is due.
+        """Return the index, and set the number of pending users in the head.
 
-        A rebuild may remove the head behind a worker of before, who had noted users by then.
+        The head may lack it: a rebuild may remove the head while the previous owner still marks
+        users.
 
         Args:
-            owner: Who has claimed the slot.
+            owner: The worker that claimed the slot.
 
         Raises:
-            ClaimLostError: somebody else has claimed the slot; nothing is written.
+            ClaimLostError: another worker has claimed the slot; nothing is written.
         """
         expires_at = await self.load()
         rounds = await read_hash(self._redis, self._keys.due, _ROUNDS_AT_ONCE)
@@ -80,22 +82,22 @@ class UserListIndex:
         return Noted(expires_at, list(self._round_of))
 
     async def size(self) -> int:
-        """Return how many users it has."""
+        """Return the number of users in the index."""
         with readable(f"to read {self._keys.audience}"):
             return int(await self._redis.hlen(self._keys.audience))
 
     async def mark_pending(
         self, owner: str, users: Iterable[str], expires_at: int | None = None
     ) -> None:
-        """Note that the lists of some users are due.
+        """Mark the lists of some users as pending.
 
         Args:
-            owner: Who has claimed the slot.
-            users: Each once.
-            expires_at: Unix time in whole seconds at which the lists are removed; None leaves it.
+            owner: The worker that claimed the slot.
+            users: The users, each once.
+            expires_at: Unix time in whole seconds at which the lists expire; None keeps it.
 
         Raises:
-            ClaimLostError: somebody else has claimed the slot; nothing more is written.
+            ClaimLostError: another worker has claimed the slot; nothing more is written.
         """
         left = iter(users)
         until = "" if expires_at is None else expires_at
@@ -107,16 +109,16 @@ class UserListIndex:
     async def complete(
         self, owner: str, users: Sequence[str], gone: Sequence[str] = (), seen: str = ""
     ) -> None:
-        """Note that lists have reached their readers, or are gone, and all that is over by that.
+        """Note that lists have reached their readers, or were removed.
 
         Args:
-            owner: Who has claimed the slot.
-            users: Whose lists are due no more.
-            gone: Who of them has none, and leaves the audience.
-            seen: Of which lists of items all lists here were made, if that is known now.
+            owner: The worker that claimed the slot.
+            users: Users who are no longer pending.
+            gone: Those of them who have no list, and leave the index.
+            seen: The new user lists version; "" keeps the stored one.
 
         Raises:
-            ClaimLostError: somebody else has claimed the slot; nothing is written.
+            ClaimLostError: another worker has claimed the slot; nothing is written.
         """
         async with self._writing:
             rounds = (self._round_of.pop(user) for user in users if user in self._round_of)
@@ -124,14 +126,14 @@ class UserListIndex:
             await self._write("complete-lists", owner, [seen, orjson.dumps(gone)])
 
     def _begin(self, number: int, users: list[str]) -> None:
-        """Have users be due by this round, and by none of before."""
+        """Move users to this batch, out of earlier batches."""
         self._left.subtract(self._round_of[user] for user in users if user in self._round_of)
         self._left[number] = len(users)
         self._round_of.update(dict.fromkeys(users, number))
         self._round = number
 
     async def _write(self, script: str, owner: str, arguments: Sequence[Value]) -> None:
-        """Run a script, which also takes away the rounds that are over."""
+        """Run a script, which also removes the batches that are complete."""
         keys = [self._keys.head, self._keys.audience, self._keys.due]
         over = [number for number, left in self._left.items() if not left][:_AT_ONCE]
         about: list[Value] = [
@@ -146,6 +148,6 @@ class UserListIndex:
 
 
 async def present(redis: Redis, slots: Iterable[SlotKeys]) -> dict[str, int]:
-    """Return the users of some slots who may have a list, and when each is removed."""
+    """Return the users of some slots who may have a list, and when each list expires."""
     audiences = [await UserListIndex(redis, keys).load() for keys in slots]
     return {user: expires_at for one in audiences for user, expires_at in one.items()}

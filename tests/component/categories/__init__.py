@@ -1,1 +1,1 @@
-"""Tests of what is popular in categories, whose shards change their owner."""
+"""Tests of category tops, while shards change their owner."""

@@ -3,10 +3,10 @@
 import pytest
 from redis.asyncio import Redis
 
-from tests.component.harness.shards import Desk
+from tests.component.harness.shards import Harness
 
 
 @pytest.fixture
-async def desk(redis: Redis) -> Desk:
+async def harness(redis: Redis) -> Harness:
     """A shop in which nothing has happened yet."""
-    return Desk(redis)
+    return Harness(redis)

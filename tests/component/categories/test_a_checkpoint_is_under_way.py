@@ -1,4 +1,4 @@
-"""A checkpoint is written while deltas are applied: what it holds, and what is left for the next.
+"""A checkpoint is written while deltas are applied: its content, and the work for the next one.
 
 Redis is real, and so are checkpoints; one of them is held before a write, as if Redis were slow.
 """
@@ -20,7 +20,15 @@ from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.blobs import SlotBlobs
 from streamapp.store.slot.head import Head, ShardHead
 from streamapp.store.slot.items import SlotItems
-from tests.component.harness.shards import ITEMS, SHARDS, TOP_N, WITHIN_S, Desk, MortalSlot, Owner
+from tests.component.harness.shards import (
+    ITEMS,
+    SHARDS,
+    TOP_N,
+    WITHIN_S,
+    Harness,
+    MortalSlot,
+    Owner,
+)
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
 
@@ -35,7 +43,7 @@ _HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "
 async def held(
     monkeypatch: pytest.MonkeyPatch, owner: Owner, number: int, method: str
 ) -> AsyncIterator[None]:
-    """Begin to store a shard; its slot waits before its first call of `method` until this ends."""
+    """Store a shard; its slot waits before its first call of `method` until the block ends."""
     reached, go_on = asyncio.Event(), asyncio.Event()
     holder = _HOLDERS[method]
     call = getattr(holder, method)
@@ -59,45 +67,49 @@ async def held(
 
 
 def said(shard: Shard) -> dict[str, Any]:
-    """Return what a shard counts, by item; it has no rows here that are not in memory."""
+    """Return the counts of a shard, by item; it has no rows here that are not in memory."""
     numbers = np.flatnonzero(shard.norms.users)
     norms = {shard.registry.ids[number]: float(shard.norms.sum_sq[number]) for number in numbers}
     mass = shard.popularity.mass[: len(shard.registry)]
-    return {"norms": norms, "fences": shard.applied_offsets.as_dict(), "mass": mass.tolist()}
+    return {
+        "norms": norms,
+        "applied_offsets": shard.applied_offsets.as_dict(),
+        "mass": mass.tolist(),
+    }
 
 
 @pytest.mark.parametrize("method", ["put_packed", "put_items", "commit"])
 async def test_what_comes_in_meanwhile_is_for_the_next_checkpoint(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, method: str
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """The position that is stored is that at which it began, and nothing is lost with the owner."""
-    owner = await desk.owner()
+    """The stored position is that of its beginning, and a lost owner loses nothing."""
+    owner = await harness.owner()
     for item in "abc":
-        desk.shop.say(item, "shoes")
-        desk.shop.act(item)
+        harness.shop.say(item, "shoes")
+        harness.shop.act(item)
     for number in range(SHARDS):
         shard = owner.shards[number]
-        desk.shop.read(shard)
+        harness.shop.read(shard)
         began_at = shard.position
         async with held(monkeypatch, owner, number, method):
             for item in "cdefgh":
-                desk.shop.act(item)
-                desk.shop.say(item, "hats")
-            desk.shop.read(shard)
+                harness.shop.act(item)
+                harness.shop.say(item, "hats")
+            harness.shop.read(shard)
         assert owner.checkpoints[number].position == began_at < shard.position
 
     for _ in range(2):
-        reborn = await desk.owner()
+        reborn = await harness.owner()
         for number in range(SHARDS):
-            desk.shop.read(reborn.shards[number])
-            desk.shop.read(owner.shards[number])
+            harness.shop.read(reborn.shards[number])
+            harness.shop.read(owner.shards[number])
             assert said(reborn.shards[number]) == said(owner.shards[number])
-        await desk.drained(reborn)
-        await desk.right()
+        await harness.drained(reborn)
+        await harness.right()
 
 
 async def test_a_row_says_for_which_position_it_is_complete(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first is packed before more deltas are applied, the others behind them."""
     monkeypatch.setattr(checkpoint, "_ROWS_AT_ONCE", 1)
@@ -106,7 +118,7 @@ async def test_a_row_says_for_which_position_it_is_complete(
     pipeline.take(acts[:25])
     first = [list(log) for log in pipeline.log]
     pipeline.take(acts[25:])
-    owner = await desk.owner()
+    owner = await harness.owner()
     for number, shard in enumerate(owner.shards):
         await read(owner, number, first[number])
         async with held(monkeypatch, owner, number, "put"):
@@ -117,14 +129,14 @@ async def test_a_row_says_for_which_position_it_is_complete(
         )
         assert {row[0] for row in rows if row} == {stored, shard.position} == {1, 2}
 
-    reborn = await desk.owner()
+    reborn = await harness.owner()
     for number in range(SHARDS):
         await read(reborn, number, pipeline.log[number])
         assert cells(reborn.shards[number]) == cells(owner.shards[number])
 
 
 async def read(owner: Owner, number: int, log: Sequence[Any]) -> None:
-    """Let a shard apply what a log holds beyond its position."""
+    """Let a shard apply its log beyond its position."""
     shard, admitted = owner.shards[number], []
     for offset, message in enumerate(log[shard.position :], shard.position):
         if blocks := shard.admit(decode_delta(message)):
@@ -145,15 +157,15 @@ def cells(shard: Shard) -> dict[tuple[str, str], tuple[int, float]]:
     return found
 
 
-async def test_rows_are_read_and_positions_compared_before_the_fence_moves_or_behind_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+async def test_rows_are_read_and_positions_compared_before_the_position_moves_or_after(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In between, the stored position would look like one that another owner has moved."""
-    owner = await desk.owner()
-    desk.shop.act("a")
-    number = next(one.number for one in owner.shards if desk.shop.logs[one.number])
+    """In between, the stored position would look as if another owner had moved it."""
+    owner = await harness.owner()
+    harness.shop.act("a")
+    number = next(one.number for one in owner.shards if harness.shop.logs[one.number])
     writer = owner.checkpoints[number]
-    desk.shop.read(owner.shards[number])
+    harness.shop.read(owner.shards[number])
     commit = MortalSlot.commit
     moved, go_on = asyncio.Event(), asyncio.Event()
 
@@ -169,7 +181,7 @@ async def test_rows_are_read_and_positions_compared_before_the_fence_moves_or_be
         asyncio.create_task(writer.verify()),
         asyncio.create_task(writer.rows(np.zeros(1, np.int32))),
     ]
-    desk.shop.act("a")
+    harness.shop.act("a")
     await owner.slots[number].head(Head)
     assert not any(one.done() for one in others)
     go_on.set()

@@ -1,1 +1,1 @@
-"""Stages and slots, ready to be driven by a test."""
+"""Stages and slots for tests to drive."""

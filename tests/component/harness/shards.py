@@ -1,4 +1,4 @@
-"""A shop with categories, whoever owns its shards, and a broker that keeps what it gets."""
+"""A shop with categories, the owners of its shards, and a broker that keeps what it gets."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ ITEMS = "abcdefgh"
 
 
 class Broker:
-    """In place of the publisher: keeps the last value of each key."""
+    """In place of the producer: keeps the last value of each key."""
 
     def __init__(self) -> None:
         self.last: dict[str, bytes] = {}
@@ -41,7 +41,7 @@ class Broker:
         return 1
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
-        """Take what comes."""
+        """Take messages."""
         for one in (one for some in messages.values() for one in some):
             name = one.key.decode()
             self.taken.append(name)
@@ -51,7 +51,7 @@ class Broker:
 
 
 class MortalSlot(Slot):
-    """A slot whose owner dies before one of its writes; `writes` is how many come through."""
+    """A slot whose owner dies before one of its writes; `writes` is how many succeed."""
 
     writes = 1_000_000
 
@@ -111,8 +111,8 @@ class Owner:
             await checkpoint.write(shard, taken)
 
 
-class Desk:
-    """A shop, and what stands for its readers."""
+class Harness:
+    """A shop, and the lists that its readers find."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis, self.broker, self.shop = redis, Broker(), Shop(SHARDS)
@@ -123,14 +123,14 @@ class Desk:
         return await Owner(self.redis, self.broker, failpoint).open(lists_suspect=lists_suspect)
 
     async def drained(self, owner: Owner) -> None:
-        """Let an owner do all there is to do."""
+        """Let an owner do all pending work."""
         for number in range(SHARDS):
             self.shop.read(owner.shards[number])
             await owner.store(number)
         await owner.trending.finish()
 
     async def merged(self, owner: Owner) -> None:
-        """Let an owner work until its lists are of all that shards have stored."""
+        """Let an owner work until its lists include everything that shards have stored."""
         expected = ",".join(str(one.position) for one in owner.checkpoints).encode()
         deadline = time.monotonic() + WITHIN_S
         while await self.redis.hget("s:{i0}:head", "merged") != expected:

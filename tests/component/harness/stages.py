@@ -1,4 +1,4 @@
-"""Stages without a partition task: a real Redis, and a broker that keeps what it is given."""
+"""Stages without a partition task: a real Redis, and a broker that keeps its messages."""
 
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ GENERATION = "g"
 
 
 class Broker:
-    """In place of the publisher: what was sent, by topic and partition."""
+    """In place of the producer: the sent messages, by topic and partition."""
 
     def __init__(self) -> None:
         self.taken: dict[tuple[str, int], list[Any]] = {}
@@ -28,13 +28,13 @@ class Broker:
         return 1
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
-        """Take what comes."""
+        """Take messages."""
         for target, some in messages.items():
             self.taken.setdefault(target, []).extend(some)
 
 
 async def context(redis: Redis, broker: Broker, **chosen: Any) -> StageContext:
-    """Return what is around a stage, of a state that is begun, with a partition of each topic."""
+    """Return the context of a stage, with a state that has begun and a partition of each topic."""
     settings = Settings(_env_file=None, state_prefix="s:", list_prefix="l:", **chosen)
     topics = settings.interactions_topic, settings.deltas_topic
     begun: Mapping[Any, Any] = {":generation": GENERATION, **dict.fromkeys(topics, 1)}

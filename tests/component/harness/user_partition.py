@@ -1,4 +1,4 @@
-"""One partition of users without its lane: owners come and go, a broker waits to be told."""
+"""One partition of users without a partition task: owners come and go, a broker can be held."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ KEYS = SlotKeys("s:", "u0")
 
 
 class Broker:
-    """In place of the publisher: takes lists by key, while it is open."""
+    """In place of the producer: takes lists by key, while it is open."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -45,7 +45,7 @@ class Broker:
         return 3
 
     async def deliver(self, messages: dict[tuple[str, int], list[Any]]) -> None:
-        """Wait until it is open, then take what comes."""
+        """Wait until it is open, then take messages."""
         await self.open.wait()
         self.taken += [(m.key.decode(), m.value) for some in messages.values() for m in some]
 
@@ -55,14 +55,14 @@ class Broker:
         return None if value is None else listed(value)
 
 
-class Desk:
+class UserPartition:
     """One partition of users, with the lists of three items; owners of it come and go.
 
     Attributes:
         redis: A client.
-        broker: What takes the lists of every owner.
+        broker: Takes the lists of every owner.
         lists: The lists in Redis.
-        owner: Whoever opened the partition last.
+        owner: The last owner.
         position: Of the slot.
     """
 
@@ -78,7 +78,7 @@ class Desk:
         self.position = 0
 
     async def begin(self) -> None:
-        """Make the slot and that of the only shard, and publish the lists of the items."""
+        """Make the slot and that of the only shard, and publish the item lists."""
         await self.slot.create(0)
         await Slot(self.redis, SlotKeys("s:", "i0"), "g").create(0)
         for item, neighbours in NEIGHBOURS.items():
@@ -129,7 +129,7 @@ class Desk:
         await self.notes({user: history(items, known or ITEMS)})
 
     async def notes(self, histories: dict[str, bytes]) -> None:
-        """Note that lists are due, and store what asks for them."""
+        """Make lists pending, and store the histories behind them."""
         await self.owner.prepare(histories)
         await self.slot.blobs.put(self.position + 1, histories.items())
         await self.slot.commit(self.position, Head(self.position + 1))
@@ -137,13 +137,13 @@ class Desk:
         self.owner.activate()
 
     async def stored(self, users: Sequence[str]) -> dict[str, bytes]:
-        """Return the histories that are stored, as far as the position has come."""
+        """Return the stored histories up to the position."""
         found = zip(users, await self.slot.blobs.read(users), strict=True)
         blobs = {user: blob or (0, b"") for user, blob in found}
         return {user: blob for user, (at, blob) in blobs.items() if at <= self.position}
 
     async def until(self, condition: Callable[[], Any], what: str) -> None:
-        """Let the owner work until something is so."""
+        """Let the owner work until a condition holds."""
 
         async def worked() -> bool:
             if await condition():
@@ -154,14 +154,14 @@ class Desk:
         await self.until_then(worked, what)
 
     async def until_then(self, condition: Callable[[], Any], what: str) -> None:
-        """Wait until something is so, that comes by itself."""
+        """Wait until a condition holds, without work of the owner."""
         deadline = time.monotonic() + WITHIN_S
         while not await condition():
             assert time.monotonic() < deadline, what
             await asyncio.sleep(0.002)
 
     async def drained(self) -> bool:
-        """Say whether no list is due, and all were compared with those of the items."""
+        """Return whether no list is pending, and all were compared with the item lists."""
         due: Any = await self.redis.hget(KEYS.head, "due_users")
         seen: Any = await self.redis.hget(KEYS.head, "seen")
         published: Any = await self.redis.hget("s:{i0}:head", "published")
@@ -173,27 +173,27 @@ class Desk:
         await self.until(self.drained, "drained")
 
     async def shown(self, user: str) -> list[str] | None:
-        """Return the items of the list that stands, or None."""
+        """Return the items of the list in Redis, or None."""
         value = await self.lists.get("user", user)
         return None if value is None else listed(value)
 
     async def standing(self, user: str) -> bytes:
-        """Return the list that stands."""
+        """Return the list in Redis."""
         value = await self.lists.get("user", user)
         assert value is not None
         return value
 
     async def expires_at(self, user: str) -> int | None:
-        """Return when the list of a user is removed, as is noted."""
+        """Return when the list of a user is removed, from the index."""
         return (await self.audience.load()).get(user)
 
     async def due(self) -> set[str]:
-        """Return the users of all rounds that are not over."""
-        rounds: Any = await self.redis.hvals(KEYS.due)
-        return {user for users in rounds for user in json.loads(users)}
+        """Return the users of all batches that are not complete."""
+        batches: Any = await self.redis.hvals(KEYS.due)
+        return {user for users in batches for user in json.loads(users)}
 
     async def due_users(self) -> int:
-        """Return how many lists the head says are due."""
+        """Return the number of pending users in the head."""
         return int(await self.redis.hget(KEYS.head, "due_users") or 0)
 
 

@@ -94,12 +94,12 @@ async def test_lists_are_removed_at_their_own_times(redis: Redis, lists: Lists) 
 
 
 async def test_times_are_changed_where_there_is_a_list(redis: Redis, lists: Lists) -> None:
-    """The caller is told where there is none."""
-    await lists.replace("user", [(name, content(5)) for name in "ac"], 5)
+    """The caller learns where there is none; a list that lives longer keeps its time."""
+    await lists.replace("user", [(name, content(5)) for name in "ac"], 5, [SOON, SOON + 9])
     asked = {"a": SOON + 1, "b": SOON + 2, "c": SOON + 3, "d": SOON + 4}
     assert await lists.extend("user", asked) == ["b", "d"]
     times = [await redis.expiretime(lists.key("user", name)) for name in "abcd"]
-    assert times == [SOON + 1, -2, SOON + 3, -2]
+    assert times == [SOON + 1, -2, SOON + 9, -2]
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, 0), (250, 1), (251, 2), (501, 3)])

@@ -169,8 +169,8 @@ async def test_items_that_are_there_are_counted_and_not_written_again(
         (0, ["x"], "holds other items than the log"),
         (0, ["a", "x", "c"], "holds other items than the log"),
         (2, ["x", "d"], "holds other items than the log"),
-        (4, ["e"], "shorter than the fence says"),
-        (5, ["e", "f"], "shorter than the fence says"),
+        (4, ["e"], "shorter than the stored position says"),
+        (5, ["e", "f"], "shorter than the stored position says"),
     ],
 )
 async def test_other_items_are_refused_and_nothing_is_written(

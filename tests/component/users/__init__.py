@@ -1,1 +1,1 @@
-"""Tests of lists for users, one partition at a time."""
+"""Tests of user lists, one partition at a time."""

@@ -8,17 +8,17 @@ from redis.asyncio import Redis
 
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.user_list_index import UserListIndex
-from tests.component.harness.user_partition import KEYS, Desk
+from tests.component.harness.user_partition import KEYS, UserPartition
 
 
 @pytest.fixture
-async def desk(redis: Redis) -> AsyncIterator[Desk]:
+async def partition(redis: Redis) -> AsyncIterator[UserPartition]:
     """A partition that an owner has opened."""
-    made = Desk(redis)
+    made = UserPartition(redis)
     await made.begin()
     await made.open()
     yield made
-    # Owners who went may have left lists on their way, which would fail when the client closes.
+    # Previous owners may have left lists in flight, which would fail when the client closes.
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
@@ -35,5 +35,5 @@ async def slot(redis: Redis) -> Slot:
 
 @pytest.fixture
 async def audience(redis: Redis, slot: Slot) -> UserListIndex:
-    """The audience of that slot."""
+    """The user list index of that slot."""
     return UserListIndex(redis, slot.keys)

@@ -1,4 +1,4 @@
-"""Lists of items that all partitions of users share: read once, and never older than is asked."""
+"""The item list cache of a worker: read once, and never older than asked for."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ def content(seq: int, *items: str) -> bytes:
 
 
 class Redis:
-    """Lists by kind and name; answers with what was there when it was asked."""
+    """Lists by kind and name; returns the lists of the time of the call."""
 
     def __init__(self) -> None:
         self.lists: dict[tuple[str, str], bytes] = {}
@@ -31,7 +31,7 @@ class Redis:
         self.slow = False
 
     async def get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
-        """Return lists; where it is slow, when it is told to."""
+        """Return lists; a slow Redis waits until the test lets it go on."""
         found = [self.lists.get((kind, name), b"") for name in names]
         if kind == "item":
             self.asked.append(list(names))
@@ -42,7 +42,7 @@ class Redis:
         return found
 
     def key(self, kind: str, name: str) -> str:
-        """Return what a list is called."""
+        """Return the name of a list."""
         return f"key of {kind} {name}"
 
 
@@ -64,7 +64,7 @@ def lists(redis: Redis) -> ItemListCache:
 async def read(
     lists: ItemListCache, cached: ListCache, *items: str, read_after: float = math.inf
 ) -> ReadLists:
-    """Return what stands of these items."""
+    """Read the lists of these items."""
     return await lists.read(cached, np.unique(lists.registry.number(items)), read_after)
 
 
@@ -82,7 +82,7 @@ def version(lists: ItemListCache, cached: ListCache, item: str) -> int:
 async def test_what_one_partition_has_read_another_does_not_read_again(
     redis: Redis, lists: ItemListCache
 ) -> None:
-    """Unless it asks for what is newer."""
+    """Unless it asks for a newer one."""
     began_at = time.monotonic()
     await read(lists, lists.cached, "a", "b")
     await read(lists, lists.cached, "a", read_after=began_at)
@@ -96,7 +96,7 @@ async def test_what_one_partition_has_read_another_does_not_read_again(
 async def test_a_list_that_is_another_has_a_higher_version_than_all_that_was_made_before(
     redis: Redis, lists: ItemListCache
 ) -> None:
-    """One that reads as before has the version that it had."""
+    """A list with the same entries keeps its version."""
     before = await read(lists, lists.cached, "a", "b")
     versions = [version(lists, lists.cached, item) for item in "ab"]
     again = await read(lists, lists.cached, "a", "b")
@@ -111,7 +111,7 @@ async def test_a_list_that_is_another_has_a_higher_version_than_all_that_was_mad
 async def test_an_answer_that_comes_late_does_not_undo_one_to_a_later_question(
     redis: Redis, lists: ItemListCache
 ) -> None:
-    """What was made meanwhile is compared with the later one, too."""
+    """A list that was made meanwhile is compared with the later one, too."""
     redis.slow = True
     early = asyncio.create_task(read(lists, lists.cached, "a"))
     tell_early = await redis.held.get()
@@ -127,10 +127,10 @@ async def test_an_answer_that_comes_late_does_not_undo_one_to_a_later_question(
     assert (await early).version == (await late).version
 
 
-async def test_a_shelf_that_is_full_makes_room_and_stays_with_who_still_uses_it(
+async def test_a_full_cache_makes_room_and_stays_with_its_users(
     lists: ItemListCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Numbers stay, and versions go on rising, so that no list is taken for one of before."""
+    """Numbers stay and versions go on rising, so no list is taken for a previous one."""
     monkeypatch.setattr(item_lists, "_CACHED_ENTRIES", 0)
     full = lists.cached
     before = await read(lists, full, "z", "a")
@@ -144,7 +144,7 @@ async def test_a_shelf_that_is_full_makes_room_and_stays_with_who_still_uses_it(
 
 
 async def test_what_is_no_list_is_named_with_its_key(redis: Redis, lists: ItemListCache) -> None:
-    """Somebody else wrote there."""
+    """Another program wrote there."""
     redis.lists["item", "b"] = b"gibberish"
     with pytest.raises(StateError, match="redis holds no list under key of item b: "):
         await read(lists, lists.cached, "a", "b")

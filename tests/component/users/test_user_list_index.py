@@ -1,4 +1,4 @@
-"""The audience of a partition and the clock of its slot: what their scripts promise."""
+"""The user list index of a partition and the clock of its slot: guarantees of their scripts."""
 
 import asyncio
 from random import Random
@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from streamapp.errors import ClaimLostError
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.user_list_index import UserListIndex
-from tests.component.harness.user_partition import FAR, KEYS, Desk
+from tests.component.harness.user_partition import FAR, KEYS, UserPartition
 
 
 async def test_the_clock_rises_though_that_of_the_server_does_not(slot: Slot, redis: Redis) -> None:
@@ -27,7 +27,7 @@ async def test_the_clock_rises_though_that_of_the_server_does_not(slot: Slot, re
 
 
 async def test_the_clock_goes_on_after_its_state_was_lost(slot: Slot, redis: Redis) -> None:
-    """A counter would begin again below what was published."""
+    """A counter would begin again below the published `seq`."""
     before = await slot.ownership.next_timestamp("me")
     await redis.hdel(KEYS.head, "tick")
     await asyncio.sleep(0.003)
@@ -38,7 +38,7 @@ async def test_the_clock_goes_on_after_its_state_was_lost(slot: Slot, redis: Red
 async def test_whoever_takes_over_knows_all_whose_list_is_due(
     audience: UserListIndex, redis: Redis, seed: int
 ) -> None:
-    """And of others only who was noted together with one of them; the head says how many."""
+    """Of other users, only those of the same batch; the head says how many."""
     chance = Random(seed)  # noqa: S311 - no secret
     users = [f"u{number}" for number in range(40)]
     rounds: dict[int, set[str]] = {}
@@ -67,7 +67,7 @@ async def test_whoever_takes_over_knows_all_whose_list_is_due(
 
 
 async def test_a_round_holds_as_many_users_as_a_call(audience: UserListIndex, redis: Redis) -> None:
-    """And goes with the last of them; who is noted again is due by the later round."""
+    """And goes with the last of them; a user who is due again belongs to the later batch."""
     users = [f"u{number}" for number in range(1_201)]
     await audience.mark_pending("me", users, 200)
     assert (await redis.hlen(KEYS.due), await due_users(redis)) == (3, 1_201)
@@ -83,7 +83,7 @@ async def test_a_round_holds_as_many_users_as_a_call(audience: UserListIndex, re
 async def test_who_is_due_but_not_for_something_new_lives_no_longer(
     audience: UserListIndex,
 ) -> None:
-    """And who is gone is in no audience; names may be any text."""
+    """A user who is gone is in no index; names may be any text."""
     users = ["u", '"]}\x00\u00e9\U0001f600', "-1"]
     await audience.mark_pending("me", users, 200)
     await audience.mark_pending("me", users[:2])
@@ -92,10 +92,10 @@ async def test_who_is_due_but_not_for_something_new_lives_no_longer(
     assert await audience.load() == {"u": 200}
 
 
-async def test_whoever_takes_over_counts_anew_whose_list_is_due(
+async def test_the_next_owner_counts_pending_users_again(
     audience: UserListIndex, slot: Slot, redis: Redis
 ) -> None:
-    """A rebuild may have removed the head behind the notes of a worker of before."""
+    """A rebuild may have removed the head after a previous worker wrote the index."""
     await audience.mark_pending("me", ["v"], 200)
     await audience.mark_pending("me", ["u", "w"], 200)
     await audience.complete("me", ["v"])
@@ -112,7 +112,7 @@ async def test_whoever_takes_over_counts_anew_whose_list_is_due(
 async def test_of_whom_only_a_round_is_left_nothing_is_due(
     audience: UserListIndex, redis: Redis
 ) -> None:
-    """Nothing says how long such a list lives; the round goes with the next that is over."""
+    """Nothing says how long such a list lives; its batch goes with the next complete one."""
     await audience.mark_pending("me", ["u"], 200)
     await redis.delete(KEYS.audience)
     assert not (await audience.take_over("me")).due
@@ -130,7 +130,7 @@ async def test_what_was_compared_is_noted(audience: UserListIndex, redis: Redis)
 async def test_whoever_lost_the_claim_moves_neither_clock_nor_notes(
     audience: UserListIndex, slot: Slot, redis: Redis
 ) -> None:
-    """Nor what is said to be compared."""
+    """Nor the value that says what was compared."""
 
     async def all_fields() -> list[Any]:
         return [await redis.hgetall(key) for key in (KEYS.head, KEYS.audience, KEYS.due)]
@@ -147,17 +147,17 @@ async def test_whoever_lost_the_claim_moves_neither_clock_nor_notes(
 
 
 async def due_users(redis: Redis) -> int:
-    """Return how many users are due, as the head says."""
+    """Return how many users are pending, as the head says."""
     return int(await redis.hget(KEYS.head, "due_users") or 0)
 
 
-async def test_rounds_that_are_over_go_while_nothing_is_served(desk: Desk) -> None:
-    """Where the topic does not take lists, whoever comes again and again leaves no notes behind."""
-    desk.broker.open.clear()
+async def test_rounds_that_are_over_go_while_nothing_is_served(partition: UserPartition) -> None:
+    """While the topic takes no lists, a user who comes again and again leaves no old entries."""
+    partition.broker.open.clear()
     for number in range(50):
-        await desk.sees("u", "ab"[number % 2])
-    assert (await desk.due(), await desk.due_users()) == ({"u"}, 1)
-    assert await desk.redis.hlen(KEYS.due) <= 2
-    desk.broker.open.set()
-    await desk.drain()
-    assert not await desk.redis.exists(KEYS.due)
+        await partition.sees("u", "ab"[number % 2])
+    assert (await partition.due(), await partition.due_users()) == ({"u"}, 1)
+    assert await partition.redis.hlen(KEYS.due) <= 2
+    partition.broker.open.set()
+    await partition.drain()
+    assert not await partition.redis.exists(KEYS.due)

@@ -1,6 +1,6 @@
-"""Lists for users: what is due or on its way, and what whoever takes over still knows.
+"""Lists for users: what is due or in flight, and what the next owner still knows.
 
-Redis is real, and so are the scripts; in place of the broker stands one that waits to be told.
+Redis and its scripts are real; the broker is a fake that can be held.
 """
 
 import asyncio
@@ -15,228 +15,264 @@ from tests.component.harness.user_partition import (
     KEYS,
     WITHIN_S,
     Broker,
-    Desk,
+    UserPartition,
     history,
     listed,
     seq,
 )
 
 
-async def test_a_list_is_due_until_the_topic_has_it(desk: Desk) -> None:
-    """It is noted before the history is stored, and the note goes when the list has arrived."""
-    desk.broker.open.clear()
-    await desk.sees("u", "a")
-    assert await desk.due() == set(await desk.audience.load()) == {"u"}
-    await desk.until(lambda: desk.shown("u"), "the list stands")
-    assert (await desk.shown("u"), await desk.due_users()) == (["x", "b"], 1)
+async def test_a_list_is_due_until_the_topic_has_it(partition: UserPartition) -> None:
+    """The index has the user before the history is stored, and until the list has arrived."""
+    partition.broker.open.clear()
+    await partition.sees("u", "a")
+    assert await partition.due() == set(await partition.audience.load()) == {"u"}
+    await partition.until(lambda: partition.shown("u"), "the list is stored")
+    assert (await partition.shown("u"), await partition.due_users()) == (["x", "b"], 1)
 
-    desk.broker.open.set()
-    await desk.drain()
-    assert (await desk.due(), set(await desk.audience.load())) == (set(), {"u"})
-    assert desk.broker.taken == [("user:u", await desk.standing("u"))]
-
-
-async def test_a_user_who_does_more_while_the_list_is_on_its_way_stays_due(desk: Desk) -> None:
-    """What arrives is not what is due by then."""
-    desk.broker.open.clear()
-    await desk.sees("u", "a")
-    await desk.until(lambda: desk.shown("u"), "the list stands")
-    await desk.sees("u", "a", "b")
-    desk.broker.open.set()
-    await desk.owner._publisher.join()
-    assert await desk.due() == {"u"}
-    assert await desk.due_users() == 1
-
-    await desk.drain()
-    assert desk.broker.last("u") == await desk.shown("u") == ["y", "x"]
-    assert await desk.due_users() == 0
+    partition.broker.open.set()
+    await partition.drain()
+    assert (await partition.due(), set(await partition.audience.load())) == (set(), {"u"})
+    assert partition.broker.taken == [("user:u", await partition.standing("u"))]
 
 
-async def test_a_list_that_stays_the_same_is_not_published_and_lives_longer(desk: Desk) -> None:
+async def test_a_user_who_does_more_while_the_list_is_on_its_way_stays_due(
+    partition: UserPartition,
+) -> None:
+    """The list that arrives is not the one that is due now."""
+    partition.broker.open.clear()
+    await partition.sees("u", "a")
+    await partition.until(lambda: partition.shown("u"), "the list is stored")
+    await partition.sees("u", "a", "b")
+    partition.broker.open.set()
+    await partition.owner._publisher.join()
+    assert await partition.due() == {"u"}
+    assert await partition.due_users() == 1
+
+    await partition.drain()
+    assert partition.broker.last("u") == await partition.shown("u") == ["y", "x"]
+    assert await partition.due_users() == 0
+
+
+async def test_a_list_that_stays_the_same_is_not_published_and_lives_longer(
+    partition: UserPartition,
+) -> None:
     """The same bytes, the same `seq`, and nothing on the topic."""
     users = {user: history(("a",), ITEMS) for user in ("u", "v")}
-    await desk.open(user_list_ttl=1_000)
-    await desk.notes(users)
-    await desk.drain()
-    before, sent = await desk.standing("u"), list(desk.broker.taken)
-    first = await desk.redis.expiretime("l:user:u")
+    await partition.open(user_list_ttl=1_000)
+    await partition.notes(users)
+    await partition.drain()
+    before, sent = await partition.standing("u"), list(partition.broker.taken)
+    first = await partition.redis.expiretime("l:user:u")
 
-    await desk.open(user_list_ttl=2_000)
-    await desk.notes(users)
-    await desk.drain()
-    assert (await desk.standing("u"), desk.broker.taken) == (before, sent)
+    await partition.open(user_list_ttl=2_000)
+    await partition.notes(users)
+    await partition.drain()
+    assert (await partition.standing("u"), partition.broker.taken) == (before, sent)
     for user in users:
-        expires_at = await desk.expires_at(user)
+        expires_at = await partition.expires_at(user)
         assert expires_at is not None
         assert expires_at >= first + 900
-        assert await desk.redis.expiretime(f"l:user:{user}") == expires_at + 60
+        assert await partition.redis.expiretime(f"l:user:{user}") == expires_at + 60
 
 
 async def test_a_due_list_of_an_owner_who_died_is_published_though_the_key_holds_it(
-    desk: Desk,
+    partition: UserPartition,
 ) -> None:
-    """Nobody knows whether the topic does."""
-    desk.broker.open.clear()
-    await desk.sees("u", "a")
-    await desk.until(lambda: desk.shown("u"), "the list stands")
-    before, dead = await desk.standing("u"), desk.broker
+    """The next owner cannot know whether the topic has it."""
+    partition.broker.open.clear()
+    await partition.sees("u", "a")
+    await partition.until(lambda: partition.shown("u"), "the list is stored")
+    before, dead = await partition.standing("u"), partition.broker
 
-    desk.broker = Broker()
-    await desk.open()
-    await desk.drain()
-    after = await desk.standing("u")
-    assert desk.broker.taken == [("user:u", after)]
+    partition.broker = Broker()
+    await partition.open()
+    await partition.drain()
+    after = await partition.standing("u")
+    assert partition.broker.taken == [("user:u", after)]
     assert listed(after) == listed(before)
     assert seq(after) > seq(before)
     dead.open.set()
 
 
-async def test_an_owner_who_takes_over_in_order_publishes_nothing(desk: Desk) -> None:
-    """It reads what stands, and finds that it is right."""
-    await desk.sees("u", "a")
-    await desk.sees("v", "b")
-    await desk.drain()
-    sent = list(desk.broker.taken)
-    await desk.open()
-    await desk.drain()
-    assert desk.broker.taken == sent
+async def test_an_owner_who_takes_over_in_order_publishes_nothing(partition: UserPartition) -> None:
+    """It reads the stored lists, and finds that they are right."""
+    await partition.sees("u", "a")
+    await partition.sees("v", "b")
+    await partition.drain()
+    sent = list(partition.broker.taken)
+    await partition.open()
+    await partition.drain()
+    assert partition.broker.taken == sent
 
 
-async def test_a_list_that_a_later_one_keeps_out_stays_due(desk: Desk) -> None:
-    """It is brought to its readers as soon as the clock has passed that one, without a sweep."""
-    await desk.open(refresh_interval=3_600)
+async def test_a_list_that_a_later_one_keeps_out_stays_due(partition: UserPartition) -> None:
+    """It is published as soon as the clock has passed the later list, without a sweep."""
+    await partition.open(refresh_interval=3_600)
     later = json.dumps({"seq": FAR}, separators=(",", ":")).encode()
-    await desk.lists.replace("user", [("u", later)], FAR)
-    await desk.sees("u", "a")
+    await partition.lists.replace("user", [("u", later)], FAR)
+    await partition.sees("u", "a")
     for _ in range(20):
-        await desk.owner.step(busy=False)
-    assert await desk.due() == {"u"}
-    assert (await desk.due_users(), desk.broker.taken) == (1, [])
-    assert await desk.standing("u") == later
+        await partition.owner.step(busy=False)
+    assert await partition.due() == {"u"}
+    assert (await partition.due_users(), partition.broker.taken) == (1, [])
+    assert await partition.standing("u") == later
 
-    await desk.redis.hset(KEYS.head, "tick", FAR)
+    await partition.redis.hset(KEYS.head, "tick", FAR)
 
     async def done() -> bool:
-        return not await desk.due_users()
+        return not await partition.due_users()
 
-    await desk.until(done, "nothing is due")
-    assert desk.broker.last("u") == await desk.shown("u") == ["x", "b"]
-    assert seq(await desk.standing("u")) > FAR
+    await partition.until(done, "nothing is due")
+    assert partition.broker.last("u") == await partition.shown("u") == ["x", "b"]
+    assert seq(await partition.standing("u")) > FAR
 
 
-async def test_finish_publishes_all_that_is_due_and_ends_where_some_is_refused(desk: Desk) -> None:
-    """More than go out together, long before their time; one stays due for the next owner."""
-    await desk.open(publish_interval=3_600)
+async def test_a_swept_list_that_a_later_one_keeps_out_stays_due(
+    partition: UserPartition,
+) -> None:
+    """It is published as soon as the clock has passed the later list, without another sweep."""
+    await partition.sees("u", "a")
+    await partition.drain()
+    later = json.dumps({"seq": FAR}, separators=(",", ":")).encode()
+    await partition.redis.set("l:user:u", later)
+    await partition.item_list("a", {"y": 0.5})
+
+    async def is_due() -> bool:
+        return await partition.due() == {"u"}
+
+    await partition.until(is_due, "a sweep has found the list")
+    assert await partition.standing("u") == later
+    await partition.redis.hset(KEYS.head, "tick", FAR)
+
+    async def is_published() -> bool:
+        return await partition.standing("u") != later
+
+    await partition.until(is_published, "the list is published")
+    assert await partition.shown("u") == ["y"]
+
+
+async def test_finish_publishes_all_that_is_due_and_ends_where_some_is_refused(
+    partition: UserPartition,
+) -> None:
+    """More than go out together, long before their time; one stays pending for the next owner."""
+    await partition.open(publish_interval=3_600)
     users = [f"u{number}" for number in range(1_203)]
-    await desk.notes({user: history(("a",), ITEMS) for user in users})
-    await desk.drain()
-    assert len(desk.broker.taken) == len(users)
-    await desk.redis.set("l:user:u7", json.dumps({"seq": FAR}, separators=(",", ":")))
-    await desk.notes({user: history(("a", "b"), ITEMS) for user in users})
-    await desk.owner.step(busy=False)
-    assert await desk.due_users() == len(users)
+    await partition.notes({user: history(("a",), ITEMS) for user in users})
+    await partition.drain()
+    assert len(partition.broker.taken) == len(users)
+    await partition.redis.set("l:user:u7", json.dumps({"seq": FAR}, separators=(",", ":")))
+    await partition.notes({user: history(("a", "b"), ITEMS) for user in users})
+    await partition.owner.step(busy=False)
+    assert await partition.due_users() == len(users)
 
-    await asyncio.wait_for(desk.owner.finish(), WITHIN_S)
-    assert await desk.due_users() == 1
-    assert "u7" in await desk.due()
-    topic = dict(desk.broker.taken)
+    await asyncio.wait_for(partition.owner.finish(), WITHIN_S)
+    assert await partition.due_users() == 1
+    assert "u7" in await partition.due()
+    topic = dict(partition.broker.taken)
     for user in users:
-        assert (topic[f"user:{user}"] == await desk.standing(user)) == (user != "u7")
-    assert await desk.shown("u3") == ["y", "x"]
+        assert (topic[f"user:{user}"] == await partition.standing(user)) == (user != "u7")
+    assert await partition.shown("u3") == ["y", "x"]
 
 
-async def test_a_list_follows_those_of_the_items_though_the_user_does_nothing(desk: Desk) -> None:
-    """A sweep finds whose lists differ, and publishes only these."""
-    await desk.sees("u", "a")
-    await desk.sees("v", "b")
-    await desk.drain()
-    sent = len(desk.broker.taken)
-    await desk.item_list("a", {"y": 0.5})
-    await desk.drain()
-    assert await desk.shown("u") == ["y"]
-    assert [key for key, _ in desk.broker.taken[sent:]] == ["user:u"]
+async def test_a_list_follows_those_of_the_items_though_the_user_does_nothing(
+    partition: UserPartition,
+) -> None:
+    """A sweep finds the lists that differ, and publishes only these."""
+    await partition.sees("u", "a")
+    await partition.sees("v", "b")
+    await partition.drain()
+    sent = len(partition.broker.taken)
+    await partition.item_list("a", {"y": 0.5})
+    await partition.drain()
+    assert await partition.shown("u") == ["y"]
+    assert [key for key, _ in partition.broker.taken[sent:]] == ["user:u"]
 
 
-async def test_a_swept_list_is_due_before_it_is_replaced(desk: Desk) -> None:
-    """An owner who dies then leaves a key that the topic lacks, and a note of it."""
-    await desk.sees("u", "a")
-    await desk.drain()
-    desk.broker.open.clear()
-    await desk.item_list("a", {"y": 0.5})
+async def test_a_swept_list_is_due_before_it_is_replaced(partition: UserPartition) -> None:
+    """An owner who dies then leaves a key that the topic lacks, and a pending user."""
+    await partition.sees("u", "a")
+    await partition.drain()
+    partition.broker.open.clear()
+    await partition.item_list("a", {"y": 0.5})
 
     async def changed() -> bool:
-        return await desk.shown("u") == ["y"]
+        return await partition.shown("u") == ["y"]
 
-    await desk.until(changed, "the key is replaced")
-    dead, desk.broker = desk.broker, Broker()
-    await desk.open()
-    await desk.drain()
-    assert desk.broker.taken == [("user:u", await desk.standing("u"))]
+    await partition.until(changed, "the key is replaced")
+    dead, partition.broker = partition.broker, Broker()
+    await partition.open()
+    await partition.drain()
+    assert partition.broker.taken == [("user:u", await partition.standing("u"))]
     dead.open.set()
 
 
-async def test_an_owner_who_lost_the_claim_writes_nothing(desk: Desk) -> None:
-    """Neither notes nor lists, nor does it remove any."""
-    await desk.open(user_list_ttl=3)
-    await desk.sees("u", "a")
-    await desk.sees("v", "a")
-    await desk.drain()
-    before = await desk.redis.hgetall(KEYS.audience), await desk.standing("u")
-    await desk.slot.ownership.claim("another")
+async def test_an_owner_who_lost_the_claim_writes_nothing(partition: UserPartition) -> None:
+    """Neither to the index nor to lists, and it removes none."""
+    await partition.open(user_list_ttl=3)
+    await partition.sees("u", "a")
+    await partition.sees("v", "a")
+    await partition.drain()
+    before = await partition.redis.hgetall(KEYS.audience), await partition.standing("u")
+    await partition.slot.ownership.claim("another")
     with pytest.raises(ClaimLostError):
-        await desk.owner.prepare({"u": history(("b",), ITEMS)})
+        await partition.owner.prepare({"u": history(("b",), ITEMS)})
 
     async def never() -> bool:
         return False
 
     with pytest.raises(ClaimLostError):
-        await desk.until(never, "it notices")
-    assert (await desk.redis.hgetall(KEYS.audience), await desk.standing("u")) == before
+        await partition.until(never, "it notices")
+    assert (await partition.redis.hgetall(KEYS.audience), await partition.standing("u")) == before
 
 
-async def test_what_is_doubted_is_doubted_by_the_next_owner_too(desk: Desk) -> None:
-    """An owner who finds that lists may be lost, and dies before it has published any."""
+async def test_what_is_doubted_is_doubted_by_the_next_owner_too(partition: UserPartition) -> None:
+    """An owner finds that lists may be lost, and dies before it has published any."""
     for user in ("u", "v"):
-        await desk.sees(user, "a")
-    await desk.drain()
-    sent = len(desk.broker.taken)
-    await desk.open(lists_suspect=True)
-    assert not await desk.drained()
-    await desk.open()
-    await desk.drain()
-    assert sorted(key for key, _ in desk.broker.taken[sent:]) == ["user:u", "user:v"]
+        await partition.sees(user, "a")
+    await partition.drain()
+    sent = len(partition.broker.taken)
+    await partition.open(lists_suspect=True)
+    assert not await partition.drained()
+    await partition.open()
+    await partition.drain()
+    assert sorted(key for key, _ in partition.broker.taken[sent:]) == ["user:u", "user:v"]
 
 
-async def test_items_may_have_other_numbers_after_the_state_was_begun_anew(desk: Desk) -> None:
-    """A worker that goes on through `streamapp rebuild` counts them in another order."""
-    await desk.sees("u", "a")
-    await desk.drain()
+async def test_items_may_have_other_numbers_after_a_rebuild(
+    partition: UserPartition,
+) -> None:
+    """A worker that goes on through `streamapp rebuild` numbers them in another order."""
+    await partition.sees("u", "a")
+    await partition.drain()
     other = ["b", "a", *ITEMS[2:]]
-    await desk.open_again(lists_suspect=True, items=other)
-    await desk.sees("u", "a", known=other)
-    await desk.sees("v", "b", known=other)
-    await desk.drain()
-    assert (await desk.shown("u"), await desk.shown("v")) == (["x", "b"], ["y", "a"])
+    await partition.open_again(lists_suspect=True, items=other)
+    await partition.sees("u", "a", known=other)
+    await partition.sees("v", "b", known=other)
+    await partition.drain()
+    assert (await partition.shown("u"), await partition.shown("v")) == (["x", "b"], ["y", "a"])
 
 
-async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(desk: Desk) -> None:
-    """Its owner died before it stored the items that are new in it; the log is read again."""
-    await desk.sees("v", "b")
+async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(
+    partition: UserPartition,
+) -> None:
+    """Its owner died before it stored the new items in it; the log is read again."""
+    await partition.sees("v", "b")
     ahead = history(("a", "c"), ITEMS)
-    await desk.owner.prepare({"u": ahead})
-    await desk.slot.blobs.put(desk.position + 1, [("u", ahead)])
+    await partition.owner.prepare({"u": ahead})
+    await partition.slot.blobs.put(partition.position + 1, [("u", ahead)])
 
-    await desk.open(items=["a", "b"])
+    await partition.open(items=["a", "b"])
 
     async def arrived() -> bool:
-        return await desk.due_users() == 1
+        return await partition.due_users() == 1
 
-    await desk.until(arrived, "the other list arrives")
-    await desk.owner.finish()
-    assert (await desk.shown("v"), await desk.shown("u")) == (["y", "a"], None)
-    assert await desk.due() == {"u"}
+    await partition.until(arrived, "the other list arrives")
+    await partition.owner.finish()
+    assert (await partition.shown("v"), await partition.shown("u")) == (["y", "a"], None)
+    assert await partition.due() == {"u"}
 
-    await desk.open(items=ITEMS)
-    await desk.notes({"u": ahead})
-    await desk.drain()
-    assert await desk.shown("u") == ["x", "b"]
+    await partition.open(items=ITEMS)
+    await partition.notes({"u": ahead})
+    await partition.drain()
+    assert await partition.shown("u") == ["x", "b"]

@@ -75,7 +75,7 @@ class Stage:
 
 
 class Worker:
-    """Makes stages for one partition, and remembers what it is asked for."""
+    """Makes stages for one partition, and remembers its calls."""
 
     def __init__(self, beginning: int = 0) -> None:
         self.beginning = beginning
@@ -90,7 +90,7 @@ class Worker:
         return str(tp)
 
     async def open_stage(self, offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stage:
-        """Return another stage that has applied what the last one had; or fail as planned."""
+        """Return another stage that has applied the records of the last one; or fail as planned."""
         self.suspected.append(lists_suspect)
         if self.moved:
             raise self.moved.pop()
@@ -179,7 +179,7 @@ async def test_a_gap_of_trackers_is_read_over(read: list[int]) -> None:
 
 
 async def test_a_partition_with_gaps_is_not_read_again_for_each() -> None:
-    """What made one gap makes more of them."""
+    """The cause of one gap causes more of them."""
     stage = Stage(contiguous=False)
     assert await ran(stage, [6, 8, 10, 20]) == []
     assert stage.applied == [6, 8, 10, 20]
@@ -217,7 +217,7 @@ async def test_another_gap_is_looked_at_from_the_first_time_on() -> None:
 async def test_what_does_not_follow_is_not_applied(
     contiguous: bool, read: list[int], beginning: int, says: str
 ) -> None:
-    """It ends the task, with a line that says what was expected and what came."""
+    """It ends the task, with a line that has the expected and the found offset."""
     stage = Stage(contiguous)
     (failure,) = await ran(stage, read, beginning=beginning)
     assert isinstance(failure, StateError)
@@ -305,7 +305,7 @@ async def test_a_suspected_loss_is_not_forgotten_when_another_owner_comes_in_bet
 
 
 async def test_a_loss_that_is_suspected_while_the_state_is_read_is_looked_into_after_that() -> None:
-    """What was read may be older than the loss."""
+    """The read state may be older than the loss."""
     worker = Worker()
     make = worker.open_stage
 

@@ -1,4 +1,4 @@
-"""Comparing what shards hide with what is known of the catalogue."""
+"""Comparing the hidden items of shards with the catalogue."""
 
 import pytest
 
@@ -13,13 +13,13 @@ PRODUCTS = {
 
 
 def test_what_is_sold_or_was_deleted_is_hidden() -> None:
-    """A deleted item is no product any more."""
+    """A deleted item is no longer a product."""
     found = compare_availability(PRODUCTS, Hidden({"sold", "deleted"}, set()))
     assert (found.compared, found.different, found.examples) == (2, 0, [])
 
 
 def test_what_is_hidden_in_lists_is_what_is_bought() -> None:
-    """Where items have roles, shards are told of the one that lists show."""
+    """If items have roles, shards receive the item that lists show."""
     assert compare_availability(PRODUCTS, Hidden({"b:sold"}, set()), "b:").different == 0
     for wrong in ({"v:sold"}, {"sold"}, {"b:sold", "b:here"}):
         assert compare_availability(PRODUCTS, Hidden(wrong, set()), "b:").different > 0
@@ -35,7 +35,7 @@ def test_what_is_hidden_in_lists_is_what_is_bought() -> None:
     ],
 )
 def test_a_shard_that_does_otherwise_is_found(hidden: Hidden, found: str, expected: str) -> None:
-    """One item differs, and it is said how."""
+    """One item differs, and the message says how."""
     result = compare_availability(PRODUCTS, hidden)
     assert result.different == 1
     (difference,) = result.examples

@@ -1,4 +1,4 @@
-"""Comparing counts: equal ones have no differences, and what is planted is found and named."""
+"""Comparing counts: equal ones have no differences, and planted ones are found and named."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ TRUTH = Counts(
 
 
 def changed(array: np.ndarray, place: int, value: float) -> np.ndarray:
-    """Return `array` with another value in one place."""
+    """Return `array` with another value at one index."""
     other = array.copy()
     other[place] = value
     return other
@@ -62,7 +62,7 @@ def test_a_wrong_cell_is_named(stored: Counts, found: str, expected: str) -> Non
 
 
 def test_cells_that_are_missing_or_too_many_are_named() -> None:
-    """Redis has lost the cell (c, a) and has one of (b, c) and of an item nobody knows."""
+    """Redis has lost the cell (c, a) and has one of (b, c) and of an unknown item."""
     stored = replace(
         TRUTH,
         items=["a", "b", "c", "x"],
@@ -83,7 +83,7 @@ def test_cells_that_are_missing_or_too_many_are_named() -> None:
 
 
 def test_a_cell_that_is_there_twice_is_named() -> None:
-    """Even where both have the right dot."""
+    """Even if both have the right dot."""
     stored = replace(
         TRUTH,
         indptr=np.array([0, 3, 4, 5]),
@@ -109,7 +109,7 @@ def test_norms_differ_by_sum_by_users_and_between_shards() -> None:
 
 
 def test_other_weights_than_integers_may_round() -> None:
-    """A part in a thousand million, and nothing where all weights are integers."""
+    """A part in a thousand million, and 0 if all weights are integers."""
     assert tolerance_of({"click": 1.0, "purchase": 5.0}) == 0
     tolerance = tolerance_of({"click": 0.1})
     for off, different in ((1 + 1e-12, 0), (1 + 1e-6, 1)):

@@ -59,7 +59,7 @@ def compare(counted: Sequence[str] = (), top_n: int = 2, **changed: Any) -> Comp
 
 @pytest.mark.parametrize("top_n", [1, 2, 9])
 def test_true_lists_pass(top_n: int) -> None:
-    """Of what is available and has no list of counts; what is near nothing has none."""
+    """Available products without a list of counts; a product with no near one has no list."""
     found = compare(top_n=top_n)
     assert (found.compared, found.different, found.examples) == (3, 0, [])
     assert compare(["a", "c", "d", "other"], top_n).compared == 1
@@ -94,7 +94,7 @@ A = TRUE["a"][:2]
     ],
 )
 def test_each_fault_is_found(item: str, content: bytes | None, found: str) -> None:
-    """One list differs, and it is said how."""
+    """One list differs, and the message says how."""
     changed: dict[str, Any] = {item: content}
     result = compare(**changed)
     assert result.different == 1
@@ -103,7 +103,7 @@ def test_each_fault_is_found(item: str, content: bytes | None, found: str) -> No
 
 
 def test_content_where_counts_have_a_list_is_found() -> None:
-    """A list that is of both is none of content; it is compared with the counts."""
+    """A list from both is no list of content; it is compared with the counts."""
     assert compare(["a"], a=encoded("a", A)).different == 1
     both = json.loads(encoded("b", A))
     del both["items"][0]["reason"]

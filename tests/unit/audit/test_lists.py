@@ -83,7 +83,7 @@ def test_true_lists_have_no_differences(
     damping: float,
     data: st.DataObject,
 ) -> None:
-    """Whatever the options are and whatever is hidden; items without neighbours have no list."""
+    """With any options and any hidden items; items without neighbours have no list."""
     counts = counts_of(acts, cap)
     hidden = data.draw(st.sets(st.sampled_from([*counts.items, "unknown"])))
     true = oracle.lists(acts, cap, top_n, damping, min_support, measure, hidden)
@@ -99,11 +99,11 @@ VISITS = [
     for bought, items in ((False, seen), (True, bought_items))
     for item in items
 ]
-"""b was bought by both who bought something, and c by one; everybody looked at a."""
+"""b was bought by both who bought something, and c by one; all users viewed a."""
 
 
 def bought_after_view(lists: dict[str, bytes | None], hidden: frozenset[str]) -> Comparison:
-    """Compare what is bought after views, but these lists replaced; nobody looked at x."""
+    """Compare lists of items bought after views, some replaced; no user viewed x."""
     counts = counts_of(VISITS, 100, oracle.bought_after_view)
     true = oracle.lists(VISITS, 100, 3, hidden=hidden, pairs=oracle.bought_after_view)
     standing: list[bytes | None] = [
@@ -119,7 +119,7 @@ def bought_after_view(lists: dict[str, bytes | None], hidden: frozenset[str]) ->
 
 @pytest.mark.parametrize("hidden", [frozenset[str](), frozenset({"b:b"}), frozenset({"v:b"})])
 def test_true_lists_with_a_direction_have_no_differences(hidden: frozenset[str]) -> None:
-    """Lists are called by ids without roles; what is hidden is hidden as something bought."""
+    """Lists have ids without roles; a hidden item is hidden as a bought item."""
     result = bought_after_view({}, hidden)
     assert (result.compared, result.examples) == (2, [])
 
@@ -136,7 +136,7 @@ def test_true_lists_with_a_direction_have_no_differences(hidden: frozenset[str])
 def test_a_fault_of_a_list_with_a_direction_is_found_and_named(
     entries: list[tuple[str, float, int]], found: str
 ) -> None:
-    """Also where it names an item that was only looked at."""
+    """Also if it names an item that was only viewed."""
     result = bought_after_view({"v:a": encoded("a", entries, BOUGHT_AFTER_VIEW)}, frozenset())
     assert result.different == 1
     assert result.examples[0].where.startswith("list of v:a")
@@ -144,7 +144,7 @@ def test_a_fault_of_a_list_with_a_direction_is_found_and_named(
 
 
 def test_an_item_that_is_listed_as_bought_after_its_own_view_is_found() -> None:
-    """Whoever buys an item has looked at it, so it would lead its own list."""
+    """Every buyer of an item has viewed it, so it would lead its own list."""
     entries = [("b", 1 / 2, 1), ("c", 1 / 2**0.5, 1)]
     result = bought_after_view({"v:b": encoded("b", entries, BOUGHT_AFTER_VIEW)}, frozenset())
     assert "shares too few users with it" in result.examples[0].found or "2 entries" in (
@@ -192,7 +192,7 @@ def test_a_fault_is_found_and_named(entries: Any, found: str) -> None:
 
 
 def test_a_list_that_shows_what_is_hidden_is_found() -> None:
-    """All of those that have it, and none of those that need not be refilled."""
+    """All that have it, and none of those that need not be refilled."""
     true = oracle.lists(ACTS, 100, RULE.top_n)
     lists = [encoded(name, true[name]) if name in true else None for name in COUNTS.items]
     result = compare_lists(COUNTS, lists, RULE, hidden={"b"})
@@ -203,7 +203,7 @@ def test_a_list_that_shows_what_is_hidden_is_found() -> None:
 
 @pytest.mark.parametrize("measure", ["jaccard", "confidence"])
 def test_lists_by_another_measure_are_found(measure: Measure) -> None:
-    """A state that is audited under another measure than its lists were made by differs."""
+    """A state differs if it is audited under another measure than that of its lists."""
     lists = [encoded(name, true_list(name)) if name != "f" else None for name in COUNTS.items]
 
     assert compare_lists(COUNTS, lists, RULE).different == 0
@@ -211,7 +211,7 @@ def test_lists_by_another_measure_are_found(measure: Measure) -> None:
 
 
 def test_a_list_that_should_not_be_there_is_found() -> None:
-    """Nobody who has f has anything else."""
+    """No user of f has another item."""
     result = compare("f", [("a", 0.1, 1)])
 
     assert [(one.where, one.found, one.expected) for one in result.examples] == [
@@ -220,7 +220,7 @@ def test_a_list_that_should_not_be_there_is_found() -> None:
 
 
 def test_a_pair_below_the_minimum_support_does_not_belong() -> None:
-    """Where two users are needed, a and b have only each other."""
+    """If two users are needed, a and b have only each other."""
     rule = Rule(top_n=3, min_support=2)
 
     assert compare("a", [("b", 1.0, 4)], rule).different == 0

@@ -1,4 +1,4 @@
-"""Comparing what trends, in all and by category, with what log and catalogue give."""
+"""Comparing trending items, in all and by category, with log and catalogue."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +36,7 @@ def log() -> LogInteractions:
 
 
 def written(category: str, half_lives: float, entries: list[tuple[str, float]]) -> bytes:
-    """Return a list as it stands."""
+    """Return a stored list."""
     items = [{"id": item, "score": score} for item, score in entries]
     as_of = NOW + half_lives * HALF_LIFE_S
     return orjson.dumps(
@@ -51,7 +51,7 @@ def compared(lists: Lists, top_n: int = 5, hidden: set[str] | None = None) -> Co
 
 
 def test_right_lists_are_right_as_of_their_own_time() -> None:
-    """A list is made anew when something happens in its category, and not when time passes."""
+    """A list is made again when an event happens in its category, and not when time passes."""
     found = compared(RIGHT)
     assert (found.compared, found.different, found.examples) == (2, 0, [])
     tents = [(item, score / 2) for item, score in RIGHT["tents"][1]]
@@ -97,7 +97,7 @@ def test_one_that_is_missing_one_too_many_and_one_that_is_wrong_is_found(
 
 
 def test_a_list_that_says_it_is_another_and_one_that_is_none_are_found() -> None:
-    """Whatever is in it."""
+    """With any entries."""
     content = {name: written(name, *one) for name, one in RIGHT.items()}
     for wrong in (written("lamps", *RIGHT["tents"]), b"{", b"[]", written("tents", 0, [])):
         lists = {**content, "tents": wrong}

@@ -115,12 +115,12 @@ def test_a_log_without_times_cannot_be_audited() -> None:
 
 
 def test_what_is_skipped_needs_no_time() -> None:
-    """Its time would say nothing."""
+    """Its time would have no meaning."""
     assert read([LoggedEvent("", "", "page", None)]).skipped == {"page": 1}
 
 
 def test_ignored_users_count_for_popularity_and_in_no_pair() -> None:
-    """They are one user to nobody; the newest time is that of all."""
+    """They belong to no user; the newest time includes theirs."""
     settings = Settings(_env_file=None, ignored_users=("0", "null"))
     events = [("0", "a"), ("u", "a"), ("null", "b"), ("v", "b"), ("u", "c"), ("0", "c")]
     log = read_interactions(
@@ -137,7 +137,7 @@ def test_ignored_users_count_for_popularity_and_in_no_pair() -> None:
 
 
 def test_a_late_event_does_not_bridge_a_pause() -> None:
-    """When c comes, the history has begun anew with b, though c lies between a and b."""
+    """When c comes, the history has begun again with b, though c lies between a and b."""
     log = read(
         [LoggedEvent("u", item, None, NOW + ts) for item, ts in (("a", 0), ("b", 6), ("c", 1))]
     )
@@ -155,7 +155,7 @@ def test_an_empty_log_has_no_counts() -> None:
 def test_counts_equal_those_of_the_oracle(
     kind: str, acts: list[Act], cap: int, forget_after_s: float
 ) -> None:
-    """Dots, supports, sums of squares and users, also while histories overflow or begin anew."""
+    """Dots, supports, sums of squares and users, also while histories overflow or begin again."""
     log = read([LoggedEvent(act.user, act.item, TYPES[act.weight], act.ts) for act in acts])
     log = {ITEM: log, **log.extra}[kind]
     ratings = live_ratings(log, cap, forget_after_s)

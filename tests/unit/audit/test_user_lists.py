@@ -1,4 +1,4 @@
-"""Comparing lists for users: the true ones pass, and each fault is found and named."""
+"""Comparing user lists: the true ones pass, and each fault is found and named."""
 
 import json
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from tests.support.strategies import WEIGHTS, streams
 
 
 class Entry(NamedTuple):
-    """An entry of a list for a user."""
+    """An entry of a user list."""
 
     item: str
     score: float
@@ -82,7 +82,7 @@ def encoded_item(item: str, neighbours: dict[str, float]) -> bytes:
 
 
 def encoded_trending(names: str) -> bytes:
-    """Return a list of what is trending: one letter is one item, the best first."""
+    """Return a list of trending items: one letter is one item, the best first."""
     items = [{"id": name, "score": 9.0 - place} for place, name in enumerate(names)]
     return json.dumps({"v": 1, "kind": "trending", "id": "", "seq": 1, "items": items}).encode()
 
@@ -93,8 +93,8 @@ LISTS = {"a": {"p": 0.5, "r": 0.25, "s": 0.25}, "b": {"p": 0.25, "q": 0.5, "z": 
 RULE = Blend(top_n=3, depth=3, fading=0.5, rated=True)
 Q, P, R, S = (Entry("q", 1.25, "b"), Entry("p", 0.75, "b"), Entry("r", 0.0625, "a"),
               Entry("s", 0.0625, "a"))  # fmt: skip
-"""The newest item of u has no list, so those of b and a weigh 2.5 and 0.25; s has no place any
-more, for it ties with r. z was seen."""
+"""The newest item of u has no list, so the lists of b and a weigh 2.5 and 0.25. s has no rank left,
+because it ties with r. z was seen."""
 
 
 def compare(
@@ -123,7 +123,7 @@ def compare(
 
 
 def test_the_true_list_of_this_file_is_that_of_the_definition() -> None:
-    """By hand: what the newest item adds is nothing, and it holds its position."""
+    """By hand: the newest item adds nothing, and it keeps its rank."""
     assert true_lists(ACTS, 100, LISTS, RULE) == {
         "u": [Q, P, R],
         "w": [Entry("p", 0.5, "a"), Entry("r", 0.25, "a"), Entry("s", 0.25, "a")],
@@ -143,7 +143,7 @@ def test_the_true_list_of_this_file_is_that_of_the_definition() -> None:
     ),
 )
 def test_true_lists_have_no_differences(acts: list[Act], cap: int, rule: Blend) -> None:
-    """Whatever the options are; users whose items have no lists have none."""
+    """With any options; users whose items have no lists have no list."""
     found = oracle.lists(acts, cap, 50)
     lists = {item: {other: score for other, score, _ in found[item]} for item in found}
     true = true_lists(acts, cap, lists, rule)
@@ -161,7 +161,7 @@ def test_true_lists_have_no_differences(acts: list[Act], cap: int, rule: Blend) 
 
 
 def test_scores_that_tie_but_for_rounding_may_change_places() -> None:
-    """Another order of the same sums; also where the list ends."""
+    """Another order of the same sums; also at the end of the list."""
     assert compare("u", ()).different == 0
     assert compare("u", [Q, P, S]).different == 0
     assert compare("u", [Q, P._replace(score=0.75 + 1e-13), R]).different == 0
@@ -218,7 +218,7 @@ def test_of_two_that_tie_the_one_whose_id_is_first_comes_first() -> None:
     ids=["nothing to show", "not in the audience"],
 )
 def test_a_list_that_should_not_be_there_is_found(user: str, audience: str) -> None:
-    """For somebody whose items have no lists, or who was not seen for long."""
+    """For a user whose items have no lists, or who was not seen for long."""
     result = compare(user, [Entry("p", 0.5, "a")], audience)
     assert [(one.where, one.expected) for one in result.examples] == [
         (f"list for {user}", "no list")
@@ -227,7 +227,7 @@ def test_a_list_that_should_not_be_there_is_found(user: str, audience: str) -> N
 
 
 def test_a_list_that_is_just_being_removed_may_be_there_or_not() -> None:
-    """Its time has passed, but its owner has not come to it yet, or has just done so."""
+    """Its time has passed, but its owner has not removed it yet, or has just done so."""
     for content in ((), None, [Entry("p", 0.5, "a")]):
         result = compare("w", content, audience="uv", leaving="w")
         assert (result.compared, result.different) == (1, 0)
@@ -263,7 +263,7 @@ def filled(listed: list[Entry], names: str, **more: Any) -> bytes:
     ],
 )
 def test_what_a_list_is_filled_with_is_compared_too(content: bytes | None, found: str) -> None:
-    """In the order of what is trending, without what was seen or is listed already."""
+    """In the order of trending, without items that were seen or are listed already."""
     rule = Blend(top_n=5, depth=3, fading=0.5, rated=True)
     mine = [Entry("p", 0.5, "a"), Entry("r", 0.25, "a"), Entry("s", 0.25, "a")]
     whole = filled(mine, "zq")
@@ -280,5 +280,5 @@ def test_what_a_list_is_filled_with_is_compared_too(content: bytes | None, found
 
 
 def test_an_empty_list_is_no_list() -> None:
-    """Where there is nothing to show, there is no key."""
+    """If there is nothing to show, there is no key."""
     assert [one.found for one in compare("v", []).examples] == ["a list"]

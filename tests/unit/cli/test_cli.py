@@ -19,7 +19,7 @@ HEAVY = {"faust", "numba", "numpy", "scipy", "redis", "aiokafka", "rich.progress
 
 @pytest.fixture(autouse=True)
 def _fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Load the settings anew in every test, away from any `.env` file."""
+    """Load the settings again in every test, away from any `.env` file."""
     monkeypatch.chdir(tmp_path)
     load_settings.cache_clear()
 
@@ -42,6 +42,10 @@ def ended(
         (["show"], "Missing command"),
         (["show", "item"], "Missing argument 'ID'"),
         (["show", "item", "a", "b"], "unexpected extra argument"),
+        (["show", "item", "-12345"], "goes behind --, as in streamapp show item -- -12345 (see"),
+        (["explain", "a", "-b"], "goes behind --, as in streamapp explain -- -b (see"),
+        (["status", "-12345"], "No such option: -1 (see"),
+        (["show", "item", "--jsn"], "No such option: --jsn"),
         (["explain", "a"], "Missing argument 'ITEM'"),
         (["explain", "a", "a"], "an item has no score with itself"),
         (["status", "--yaml"], "No such option: --yaml"),
@@ -84,16 +88,44 @@ def test_wrong_usage_of_the_load_test_likewise(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Before anything is read or sent."""
+    """Before any read or message."""
     assert ended(loadtest_app, arguments, monkeypatch) == 2
     assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("commands", "arguments"),
+    [
+        (app, []),
+        (app, ["worker"]),
+        (app, ["show"]),
+        (app, ["show", "item"]),
+        (app, ["audit"]),
+        (loadtest_app, []),
+        (loadtest_app, ["replay"]),
+        (loadtest_app, ["bench"]),
+    ],
+)
+def test_every_command_is_asked_for_help_in_two_ways(
+    commands: typer.Typer,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Both say the same."""
+    said = []
+    for option in ("-h", "--help"):
+        assert not ended(commands, [*arguments, option], monkeypatch)
+        said.append(capsys.readouterr())
+    assert said[0] == said[1]
+    assert "Usage: streamapp" in said[0].out
 
 
 @pytest.mark.parametrize("command", [["worker"], ["status"], ["topics"], ["show", "trending"]])
 def test_an_impossible_setting_is_wrong_configuration(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever the command."""
+    """For every command."""
     monkeypatch.setenv("STREAMAPP_TOP_N", "0")
 
     assert ended(app, command, monkeypatch) == 2
@@ -118,6 +150,7 @@ def test_a_server_that_is_not_there_is_wrong_configuration(
     [
         (ConfigError("a\nb"), 2, "streamapp: a b\n"),
         (StateError("gone"), 1, "streamapp: gone\n"),
+        (StateError("of \x1b[2J\x9b"), 1, "streamapp: of \\x1b[2J\\x9b\n"),
         (KeyboardInterrupt(), 130, ""),
         (typer.Exit(1), 1, ""),
         (
@@ -139,7 +172,7 @@ def test_how_a_command_ends(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """An error is one line and its code; an interrupt and a failed check say nothing more."""
+    """An error is one line and its code; an interrupt and a failed check print no more."""
     failing = typer.Typer()
 
     @failing.command()
@@ -151,7 +184,7 @@ def test_how_a_command_ends(
 
 
 def test_the_commands_can_be_listed_without_what_they_need() -> None:
-    """Faust and Numba take a second to import, which help need not."""
+    """Faust and Numba take a second to import, and help does not need them."""
     program = f"import sys, streamapp.cli.main; print(sorted({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
@@ -173,7 +206,7 @@ def test_a_command_other_than_the_worker_needs_neither_faust_nor_numba(command: 
 
 
 def test_the_module_runs_like_the_command() -> None:
-    """`python -m streamapp` is there where scripts are not on the path."""
+    """`python -m streamapp` works if scripts are not on the path."""
     done = subprocess.run(
         [sys.executable, "-m", "streamapp", "--version"], capture_output=True, text=True, check=True
     )
@@ -182,7 +215,7 @@ def test_the_module_runs_like_the_command() -> None:
 
 @pytest.mark.parametrize("command", [["--help"], ["footprint"], ["footprint", "--json"]])
 def test_a_full_disk_behind_standard_output_is_one_line_and_code_1(command: list[str]) -> None:
-    """Whatever it is that prints, and also when the interpreter ends."""
+    """For every printing command, and also when the interpreter ends."""
     size = ["--users", "1", "--items", "1", "--pairs", "1"] if command[0] == "footprint" else []
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(

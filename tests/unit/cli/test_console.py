@@ -1,4 +1,4 @@
-"""What people see on a terminal."""
+"""The output on a terminal."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def test_a_value_that_there_is_not_is_a_dash_among_numbers(
 
 
 def test_an_id_cannot_tell_the_terminal_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    """Trackers choose ids; control characters of either set are spelt out, letters stay."""
+    """Trackers choose ids; control characters of either set are escaped, letters stay."""
     print_table("a\x1b[2J", ("id",), [("\x1b]0;owned\x07",), ("\x9b31m",), ("b\nc",), ("日本語",)])
     printed = capsys.readouterr().out
     assert not set(printed) & {"\x1b", "\x07", "\x9b"}

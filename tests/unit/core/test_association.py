@@ -1,26 +1,26 @@
 """Support, confidence and lift are those of market-basket analysis, as mlxtend computes them."""
 
+from importlib import import_module
 from itertools import permutations
+from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
-from mlxtend.frequent_patterns import apriori, association_rules
-from scipy.stats import chi2_contingency
 
 from streamapp.core.evaluation.association import Association
 
 ITEMS = list("abcd")
 
 
-def baskets_of(rows: list[list[bool]]) -> pd.DataFrame:
-    """Return who has what, a row a user."""
-    return pd.DataFrame(rows, columns=ITEMS, dtype=bool)
+# Other libraries are imported where they are used: every process of a run collects this file.
+def baskets_of(rows: list[list[bool]]) -> Any:
+    """Return who has what, a row a user, as a data frame."""
+    return import_module("pandas").DataFrame(rows, columns=ITEMS, dtype=bool)
 
 
-def association(baskets: pd.DataFrame, left: str, right: str) -> Association:
+def association(baskets: Any, left: str, right: str) -> Association:
     """Count users."""
     having = int(baskets[left].sum()), int(baskets[right].sum())
     return Association(len(baskets), having, int((baskets[left] & baskets[right]).sum()))
@@ -38,9 +38,10 @@ def test_rules_equal_those_of_mlxtend(rows: list[list[bool]]) -> None:
     Another figure of mlxtend, which is not ours, divides by zero where everybody has an item.
     """
     baskets = baskets_of(rows)
-    found = apriori(baskets, min_support=1e-9, use_colnames=True, max_len=2)
+    mlxtend = import_module("mlxtend.frequent_patterns")
+    found = mlxtend.apriori(baskets, min_support=1e-9, use_colnames=True, max_len=2)
     assume(len(found))
-    rules = association_rules(found, metric="support", min_threshold=0)
+    rules = mlxtend.association_rules(found, metric="support", min_threshold=0)
     expected = {
         (*rule.antecedents, *rule.consequents): (rule.support, rule.confidence, rule.lift)
         for rule in rules.itertuples()
@@ -57,14 +58,18 @@ def test_rules_equal_those_of_mlxtend(rows: list[list[bool]]) -> None:
 @settings(max_examples=60)
 @given(rows)
 def test_jaccard_and_log_likelihood_follow_their_definitions(rows: list[list[bool]]) -> None:
-    """The one from sets; the other is the G statistic of scipy's contingency table."""
+    """One from sets; the other is the G statistic of scipy's contingency table."""
     baskets = baskets_of(rows)
     assume(baskets["a"].any() and baskets["b"].any())
     one = association(baskets, "a", "b")
     have_a, have_b = (set(np.flatnonzero(baskets[item])) for item in "ab")
     assert one.jaccard == pytest.approx(len(have_a & have_b) / len(have_a | have_b))
-    table = pd.crosstab(baskets["a"], baskets["b"]).to_numpy()
-    g = chi2_contingency(table, correction=False, lambda_="log-likelihood").statistic
+    table = import_module("pandas").crosstab(baskets["a"], baskets["b"]).to_numpy()
+    g = (
+        import_module("scipy.stats")
+        .chi2_contingency(table, correction=False, lambda_="log-likelihood")
+        .statistic
+    )
     assert one.log_likelihood_ratio == pytest.approx(g, abs=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""Records of the catalogue: what each says, or the code of why it cannot be used."""
+"""Catalogue records: the content of each, or the code of its refusal."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -50,7 +50,7 @@ def code_of(value: bytes | None, key: bytes | None = b"x") -> str:
 def test_what_is_left_out_is_available_and_without_words(
     value: bytes | None, product: Product | None
 ) -> None:
-    """Fields that nobody knows are ignored; only a record without a value is a deletion."""
+    """Unknown fields are ignored; only a record without a value is a deletion."""
     assert read(value) == Entry(7, "x", product)
 
 
@@ -62,7 +62,7 @@ def test_an_integer_is_taken_as_its_decimal_string() -> None:
 
 
 def test_long_words_are_cut() -> None:
-    """What is kept of an item is bounded, and the item is as available as it says."""
+    """The stored part of an item is bounded, and the item is as available as it says."""
     found = read(orjson.dumps({"item_id": "x", "available": False, "title": "é" * 2_000}))
     assert isinstance(found, Entry)
     assert found.product == Product(available=False, title="é" * MAX_TEXT, category="")
@@ -113,7 +113,7 @@ def test_the_topic_is_made_compacted_where_the_setting_names_one() -> None:
 def test_whatever_the_bytes_are_there_is_an_entry_or_a_code(
     value: bytes | None, key: bytes | None
 ) -> None:
-    """Nothing else is raised."""
+    """No other error is raised."""
     found = read(value, key)
     if isinstance(found, Refusal):
         assert found.code in CODES | CATALOGUE_CODES

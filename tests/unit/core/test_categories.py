@@ -1,4 +1,4 @@
-"""What trends in categories, while items come, move, go and come back."""
+"""Trending items of categories, while items come, move, go and come back."""
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from streamapp.core.trending.popularity import Popularity
 from tests.support.trends import Shop
 
 
-class Desk:
-    """A shop of one shard, whose tops are asked for again and again."""
+class Harness:
+    """A shop of one shard, whose tops are read again and again."""
 
     def __init__(self, top_n: int = 2) -> None:
         self.shop = Shop(1)
@@ -28,7 +28,7 @@ class Desk:
         )  # fmt: skip
 
     def touched(self) -> dict[str, list[str]]:
-        """Return what is popular by now in the categories in which something happened."""
+        """Return the current tops of the categories with events."""
         self.shop.read(self.shard)
         shard = self.shard
         found = shard.categories.dirty_tops(shard.popularity, shard.registry, shard.visibility.mask)
@@ -37,101 +37,101 @@ class Desk:
 
 
 def test_each_category_has_the_most_popular_of_its_items() -> None:
-    """An item without a category is in none, and what is popular elsewhere does not count."""
-    desk = Desk()
+    """An item without a category is in none, and popularity elsewhere does not count."""
+    harness = Harness()
     for item, category in {"a": "tents", "b": "tents", "c": "tents", "d": "lamps"}.items():
-        desk.shop.say(item, category)
+        harness.shop.say(item, category)
     for item in "abbcccddddeeeee":
-        desk.shop.act(item)
-    assert desk.touched() == {"tents": ["c", "b"], "lamps": ["d"]}
-    desk.shop.act("a", 5.0)
-    assert desk.touched() == {"tents": ["a", "c"]}
-    assert desk.touched() == {}
+        harness.shop.act(item)
+    assert harness.touched() == {"tents": ["c", "b"], "lamps": ["d"]}
+    harness.shop.act("a", 5.0)
+    assert harness.touched() == {"tents": ["a", "c"]}
+    assert harness.touched() == {}
 
 
 def test_equal_popularity_is_ordered_by_id_also_where_the_list_ends() -> None:
-    """In byte order, whoever came first."""
-    desk = Desk()
+    """In byte order, in any order of arrival."""
+    harness = Harness()
     for item in "dbca":
-        desk.shop.say(item, "tents")
-        desk.shop.act(item)
-    assert desk.touched() == {"tents": ["a", "b"]}
+        harness.shop.say(item, "tents")
+        harness.shop.act(item)
+    assert harness.touched() == {"tents": ["a", "b"]}
 
 
 def test_an_item_that_moves_leaves_the_one_list_and_enters_the_other() -> None:
-    """With all that it was popular by; what was behind it takes its place."""
-    desk = Desk()
+    """With all its popularity; the item behind it takes its rank."""
+    harness = Harness()
     for item in "abc":
-        desk.shop.say(item, "tents")
+        harness.shop.say(item, "tents")
     for item in "aaabbc":
-        desk.shop.act(item)
-    assert desk.touched() == {"tents": ["a", "b"]}
-    desk.shop.say("a", "lamps")
-    assert desk.touched() == {"tents": ["b", "c"], "lamps": ["a"]}
-    desk.shop.say("a")
-    assert desk.touched() == {"lamps": []}
+        harness.shop.act(item)
+    assert harness.touched() == {"tents": ["a", "b"]}
+    harness.shop.say("a", "lamps")
+    assert harness.touched() == {"tents": ["b", "c"], "lamps": ["a"]}
+    harness.shop.say("a")
+    assert harness.touched() == {"lamps": []}
 
 
 def test_an_item_that_is_hidden_makes_room_and_comes_back() -> None:
-    """What is done with it meanwhile counts, and shows nowhere."""
-    desk = Desk()
+    """Events on it count meanwhile, and show nowhere."""
+    harness = Harness()
     for item in "abc":
-        desk.shop.say(item, "tents")
+        harness.shop.say(item, "tents")
     for item in "aaabbc":
-        desk.shop.act(item)
-    desk.touched()
-    desk.shop.say("b", "tents", hidden=True)
-    assert desk.touched() == {"tents": ["a", "c"]}
-    desk.shop.act("b", 5.0)
-    assert desk.touched() == {}
-    desk.shop.say("b", "tents")
-    assert desk.touched() == {"tents": ["b", "a"]}
+        harness.shop.act(item)
+    harness.touched()
+    harness.shop.say("b", "tents", hidden=True)
+    assert harness.touched() == {"tents": ["a", "c"]}
+    harness.shop.act("b", 5.0)
+    assert harness.touched() == {}
+    harness.shop.say("b", "tents")
+    assert harness.touched() == {"tents": ["b", "a"]}
 
 
 def test_what_is_hidden_may_move_and_is_shown_where_it_belongs_then() -> None:
     """Both at once, or one after the other."""
-    desk = Desk()
-    desk.shop.say("a", "tents")
-    desk.shop.act("a")
-    desk.touched()
-    desk.shop.say("a", "lamps", hidden=True)
-    assert desk.touched() == {"tents": [], "lamps": []}
-    desk.shop.say("a", "lamps")
-    assert desk.touched() == {"lamps": ["a"]}
+    harness = Harness()
+    harness.shop.say("a", "tents")
+    harness.shop.act("a")
+    harness.touched()
+    harness.shop.say("a", "lamps", hidden=True)
+    assert harness.touched() == {"tents": [], "lamps": []}
+    harness.shop.say("a", "lamps")
+    assert harness.touched() == {"lamps": ["a"]}
 
 
 def test_events_count_that_came_before_the_catalogue_knew_the_item() -> None:
-    """And the category is remembered of an item that nobody has looked at yet."""
-    desk = Desk()
-    desk.shop.act("a")
-    assert desk.touched() == {}
-    desk.shop.say("a", "tents")
-    desk.shop.say("b", "tents")
-    assert desk.touched() == {"tents": ["a"]}
-    desk.shop.act("b", 3.0)
-    assert desk.touched() == {"tents": ["b", "a"]}
+    """The category is remembered of an item without any event."""
+    harness = Harness()
+    harness.shop.act("a")
+    assert harness.touched() == {}
+    harness.shop.say("a", "tents")
+    harness.shop.say("b", "tents")
+    assert harness.touched() == {"tents": ["a"]}
+    harness.shop.act("b", 3.0)
+    assert harness.touched() == {"tents": ["b", "a"]}
 
 
 def test_an_item_that_is_deleted_leaves_its_category_and_the_last_one_empties_it() -> None:
     """When the catalogue has it again, it is where the catalogue says."""
-    desk = Desk()
-    desk.shop.say("a", "tents")
-    desk.shop.act("a")
-    desk.touched()
-    desk.shop.delete("a")
-    assert desk.touched() == {"tents": []}
-    desk.shop.say("a", "lamps")
-    assert desk.touched() == {"lamps": ["a"]}
+    harness = Harness()
+    harness.shop.say("a", "tents")
+    harness.shop.act("a")
+    harness.touched()
+    harness.shop.delete("a")
+    assert harness.touched() == {"tents": []}
+    harness.shop.say("a", "lamps")
+    assert harness.touched() == {"lamps": ["a"]}
 
 
 def test_what_nobody_did_anything_with_touches_nothing() -> None:
-    """A large catalogue that is read for the first time withdraws no lists that never were."""
-    desk = Desk()
+    """A large catalogue that is read for the first time withdraws no lists that never existed."""
+    harness = Harness()
     for item in "abc":
-        desk.shop.say(item, "tents")
-    desk.shop.say("a", "lamps", hidden=True)
-    assert desk.touched() == {}
-    assert desk.shard.categories.names.ids == ["", "tents", "lamps"]
+        harness.shop.say(item, "tents")
+    harness.shop.say("a", "lamps", hidden=True)
+    assert harness.touched() == {}
+    assert harness.shard.categories.names.ids == ["", "tents", "lamps"]
 
 
 def test_a_shard_remembers_its_own_items_alone_and_numbers_no_others() -> None:
@@ -152,13 +152,13 @@ def test_a_shard_remembers_its_own_items_alone_and_numbers_no_others() -> None:
 
 
 def test_a_shard_without_categories_keeps_nothing_for_them() -> None:
-    """Whoever has no catalogue pays for none."""
-    desk = Desk()
+    """A state without a catalogue has no cost."""
+    harness = Harness()
     for item in "abc":
-        desk.shop.act(item)
-    desk.shop.say("a", hidden=True)
-    assert desk.touched() == {}
-    categories = desk.shard.categories
+        harness.shop.act(item)
+    harness.shop.say("a", hidden=True)
+    assert harness.touched() == {}
+    categories = harness.shard.categories
     assert not categories.known
     assert not len(categories.category)
     assert not len(categories.position)
@@ -171,7 +171,7 @@ def test_a_notice_of_before_there_were_categories_is_understood() -> None:
 
 
 def test_whoever_takes_over_waits_for_categories_that_were_stored_further() -> None:
-    """No list of one position would be the same otherwise."""
+    """Otherwise no list of one position would be the same."""
     stored = Categories(np.array([(7, 1)], CATEGORY).tobytes(), {"tents": 1})
     shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), ItemCounts.unpack(), AppliedOffsets(),
                   categories=stored)  # fmt: skip

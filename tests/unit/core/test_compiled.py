@@ -33,7 +33,7 @@ if __name__ == "__main__":
 
 
 def result(folder: Path, inner: str) -> str:
-    """Return what a new process computes with the kernels in a folder."""
+    """Return the result of a new process with the kernels in a folder."""
     (folder / "inner.py").write_text(inner)
     (folder / "outer.py").write_text(OUTER)
     done = subprocess.run(
@@ -90,7 +90,7 @@ def test_comments_and_positions_do_not_change_the_fingerprint() -> None:
 
 
 def test_every_kernel_has_the_same_fingerprint_in_every_process() -> None:
-    """Else nothing would ever be loaded from the disk."""
+    """Otherwise no code would ever be loaded from the disk."""
     program = (
         "import streamapp.worker.warm, sys\n"
         "from streamapp.core.arrays.compiled import Kernel\n"

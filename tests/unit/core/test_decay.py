@@ -1,4 +1,4 @@
-"""Decay, step by step: levels, histories, what users are shown, what an audit compares."""
+"""Decay, step by step: levels, histories, lists for users, and the audit."""
 
 import math
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def test_a_level_is_the_logarithm_of_what_an_interaction_is_worth() -> None:
 
 
 def test_a_level_is_split_and_two_are_multiplied_without_loss() -> None:
-    """The product in units of its age is below 2 ** 9, and what is absent is 0."""
+    """The product in units of its era is below 2 ** 9, and a missing value is 0."""
     whole, rest = split(np.array([0.0, 1_100.25, 1_107.5]))
     assert rest.tolist() == [0.0, 2**0.25, 2**0.5]
     assert whole.tolist() == [0, 1_100, 1_107]
@@ -125,7 +125,7 @@ def test_numbers_of_aged_items_are_in_order_of_first_appearance() -> None:
 
 
 def collected(pipeline: Pipeline) -> Counts:
-    """Return the counts of all shards, as a snapshot reads them from what is stored."""
+    """Return the counts of all shards, as a snapshot reads them from the store."""
     collection = CountsMerge(pipeline.shards)
     for number, shard in enumerate(pipeline.rows):
         norms = DecayedNorms(
@@ -203,7 +203,7 @@ def test_a_row_that_names_what_its_shard_does_not_know_is_refused() -> None:
 
 
 def test_sums_are_told_as_of_a_time() -> None:
-    """What was worth 3 a day ago is worth 1.5; what is thousands of half-lives old is 0."""
+    """A rating of 3 a day ago is 1.5 now; one of thousands of half-lives ago is 0."""
     ts = np.array([NOW - DAY_S, NOW - 3_000 * DAY_S])
     whole, rest = split(DAY.levels(np.array([3.0, 3.0]), ts))
     squares = DAY.at(rest * rest, 2 * whole.astype(np.int64), NOW)
@@ -221,12 +221,12 @@ def test_sums_are_told_as_of_a_time() -> None:
     ],
 )
 def test_what_has_no_meaning_together_is_refused(values: dict[str, float], said: str) -> None:
-    """A half-life that is too short for nine digits, damping of what has no scale, before 1970."""
+    """A half-life that is too short for nine digits, damping without a scale, before 1970."""
     with pytest.raises(ValueError, match=said):
         Settings(**values)  # type: ignore[arg-type]
 
 
 def test_the_half_life_is_part_of_what_changes_results_where_it_is_on() -> None:
-    """A state without decay says what it has always said."""
+    """A state without decay keeps its fingerprint."""
     assert "half_life" not in main_pipeline(Settings()).results.replace("trending_half_life", "")
     assert '"half_life":86400.0' in main_pipeline(Settings(half_life=86_400.0)).results

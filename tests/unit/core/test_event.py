@@ -1,4 +1,4 @@
-"""Reading events: what the contract allows is understood, everything else has its own code."""
+"""Reading events: everything that the contract allows, and a code for everything else."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -35,7 +35,7 @@ class Record:
 
 
 class Event(NamedTuple):
-    """What the reader said."""
+    """The outcome of the reader."""
 
     user: str
     item: str
@@ -46,7 +46,7 @@ class Event(NamedTuple):
 
 @dataclass
 class Sink:
-    """Remembers what it is given."""
+    """Remembers its input."""
 
     events: list[Event] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ class Sink:
 
 
 def read(value: object, key: bytes | None = b"u1", reader: EventReader = READER) -> list[Event]:
-    """Return the events of a value; what is not bytes is sent as JSON."""
+    """Return the events of a value; other types than bytes are sent as JSON."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     sink = Sink()
     for refusal in reader.read([Record(raw, key)], NOW + 86_400, sink):
@@ -123,7 +123,7 @@ def test_the_topic_implies_a_missing_type_and_aliases_are_understood() -> None:
 def test_an_event_of_an_unknown_type_is_skipped_whatever_else_it_holds(
     wrong: dict[str, object],
 ) -> None:
-    """A search has no item; what it should have, nobody here knows."""
+    """A search has no item; the right fields of an unknown type are not known here."""
     (got,) = read(event(type="search", **wrong))
     assert (got.type, got.known) == ("search", False)
     (got,) = read(json.dumps({"type": "page_view"}).encode())
@@ -132,7 +132,7 @@ def test_an_event_of_an_unknown_type_is_skipped_whatever_else_it_holds(
 
 @pytest.mark.parametrize("named", [{}, {"type": None}, {"type": ""}])
 def test_a_type_that_nothing_implies_is_not_to_be_left_out(named: dict[str, object]) -> None:
-    """It would be counted as nothing, and nobody would know."""
+    """It would count nothing without any message."""
     without = event()
     del without["type"]
     with pytest.raises(BadEventError) as caught:
@@ -175,7 +175,7 @@ def test_every_code_has_an_example_here() -> None:
 
 @pytest.mark.parametrize("code", BAD)
 def test_each_kind_of_bad_event_has_its_own_code(code: str) -> None:
-    """The code says what is wrong, and the message never quotes the payload."""
+    """The code names the fault, and the message never quotes the payload."""
     value = BAD[code]
     raw = value if value is None or isinstance(value, bytes) else json.dumps(value).encode()
     record = Record(raw)
@@ -209,7 +209,7 @@ def test_each_kind_of_bad_event_has_its_own_code(code: str) -> None:
     ],
 )
 def test_the_corners_of_bad_input(value: object, code: str) -> None:
-    """What is nearly right is refused with the code that helps most."""
+    """A value that is nearly right is refused with the most helpful code."""
     with pytest.raises(BadEventError) as caught:
         read(value)
     assert caught.value.code == code
@@ -225,7 +225,7 @@ def test_a_record_without_key_is_a_key_mismatch_unless_that_is_accepted() -> Non
 
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_raise_nothing_but_a_bad_event(value: bytes) -> None:
-    """Whatever arrives, the reader lives."""
+    """The reader survives any input."""
     assert outcome(value) in {"read", *CODES}
 
 
@@ -241,12 +241,12 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_any_json_is_an_event_or_a_bad_event(value: object) -> None:
-    """Shapes that nobody documented have a code too."""
+    """Undocumented shapes have a code too."""
     assert outcome(json.dumps(value).encode()) in {"read", *CODES}
 
 
 def test_a_bad_element_is_cut_out_byte_for_byte() -> None:
-    """What goes to the dead letters is what came, white space included."""
+    """The dead letter is the input, white space included."""
     elements = [b'{"user_id": "u1" }', b"[1,  2]", b'"x"']
     array = b"[ " + b" ,\n".join(elements) + b"]"
     assert raw_elements(array, 3) == elements
@@ -256,7 +256,7 @@ def test_a_bad_element_is_cut_out_byte_for_byte() -> None:
 
 @pytest.mark.parametrize("whole", [b"[%b]", b'{"events": [%b]}'])
 def test_a_bad_element_is_cut_out_however_deeply_it_is_nested(whole: bytes) -> None:
-    """Only the element that is to blame becomes a dead letter; good elements count all the same."""
+    """Only the bad element becomes a dead letter; good elements count."""
     deep = b'{"user_id": "u1", "item_id": 1.5, "x": ' + b"[" * 1_010 + b"]" * 1_010 + b"}"
     value = whole % b",".join([deep, json.dumps(event()).encode()])
     sink = Sink()
@@ -267,8 +267,17 @@ def test_a_bad_element_is_cut_out_however_deeply_it_is_nested(whole: bytes) -> N
 
 @given(json_values)
 def test_the_refused_elements_of_any_json_are_parts_of_it(value: object) -> None:
-    """Whatever the shape, what is refused can be written to the dead letters."""
+    """In any shape, the refused part can be written to the dead letters."""
     raw = json.dumps(value).encode()
     for refusal in READER.read([Record(raw)], NOW + 86_400, Sink()):
         assert refusal.value is not None
         assert refusal.value in raw
+
+
+def test_an_event_without_a_time_in_a_record_without_one_is_refused() -> None:
+    """Kafka says -1 of such a record; the message says what is missing."""
+    event = {"user_id": "u1", "item_id": "a", "type": "click"}
+    record = Record(json.dumps(event).encode(), timestamp=-1)
+    (refusal,) = READER.read([record], NOW, Sink())
+    assert refusal.code == "ts_out_of_range"
+    assert refusal.message == "ts is left out, and the record has no time"

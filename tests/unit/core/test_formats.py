@@ -1,4 +1,4 @@
-"""What other trackers send, by their public specifications, and which events it is here.
+"""Events of other trackers, by their public specifications, and the same events in this app.
 
 Every payload was written for these tests.
 """
@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 import pytest
 
 from streamapp.core.events.formats.translation import FORMAT_NAMES, foreign_format
-from tests.support.reading import NOW, Interaction, encoded, said
+from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.list_kinds import BOUGHT_TOGETHER
+from tests.support.reading import NOW, Interaction, Said, encoded, said
 
 ISO = "2023-11-14T22:13:20.000Z"
 ECOMMERCE = "com.snowplowanalytics.snowplow.ecommerce"
@@ -271,7 +273,7 @@ IDS = [f"{form}-{number}" for number, (form, _, _) in enumerate(GOLDEN)]
 def test_a_payload_is_the_interactions_that_it_tells_of(
     form: str, value: Any, expected: list[Interaction]
 ) -> None:
-    """On a topic of its format, and on one that decides by the envelope."""
+    """On a topic of its format, and on one with format `auto`."""
     for name in (form, "auto"):
         found = said(value, name)
         assert (found.taken, found.codes, found.skipped) == (expected, [], [])
@@ -281,7 +283,7 @@ def test_a_payload_is_the_interactions_that_it_tells_of(
 def test_a_payload_on_a_topic_of_another_format_is_refused_and_names_the_setting(
     form: str, value: Any, _expected: list[Interaction]
 ) -> None:
-    """Flat or not; nothing of it is counted, and nothing is skipped in silence."""
+    """Flat or not; no part of it is counted, and none is skipped in silence."""
     for name in FORMAT_NAMES:
         if name in {form, "auto"}:
             continue
@@ -294,7 +296,7 @@ def test_a_payload_on_a_topic_of_another_format_is_refused_and_names_the_setting
 
 
 def test_a_flat_event_on_a_topic_of_another_format_is_refused_likewise() -> None:
-    """It is what a tracker that was not moved over sends."""
+    """A tracker that was not moved over sends it."""
     flat = {"user_id": "u1", "item_id": "7", "type": "click", "ts": NOW}
     for name in FORMAT_NAMES:
         for value in (flat, FLAT_ORDER):
@@ -320,7 +322,7 @@ def test_a_flat_event_on_a_topic_of_another_format_is_refused_likewise() -> None
 def test_what_is_no_interaction_is_skipped_and_counted_by_its_name(
     form: str, value: Any, name: str
 ) -> None:
-    """Trackers send much else, which is no dead letter."""
+    """Trackers send many other events, which are no dead letters."""
     found = said(value, form)
     assert (found.taken, found.codes, found.skipped) == ([], [], [name])
 
@@ -370,7 +372,7 @@ def test_bad_lines_without_bytes_of_their_own_are_one_dead_letter() -> None:
 
 
 def test_one_bad_event_of_a_batch_is_refused_alone() -> None:
-    """Also where it is not even JSON."""
+    """Also if it is not even JSON."""
     good = segment("Product Viewed", {"product_id": "7"})
     value = b'{"batch": [%b, {"a": NaN}, 3, %b]}' % (
         encoded(good),
@@ -386,7 +388,7 @@ def test_one_bad_event_of_a_batch_is_refused_alone() -> None:
 
 
 def test_integers_of_any_size_are_ids_in_every_format() -> None:
-    """They are read again where the fast reader made floats of them."""
+    """They are read again if the fast reader made floats of them."""
     value = encoded(
         segment("Order Completed", {"products": [{"product_id": 10**25}]}, userId=10**30)
     )
@@ -406,22 +408,38 @@ def test_a_cloudevent_may_have_its_attributes_in_headers() -> None:
 
 
 def test_an_alias_wins_over_the_name_that_a_format_has() -> None:
-    """Who names a type differently means it."""
-    types = {"click": "click", "purchase": "purchase", "Product Added": "click"}
+    """An explicit name of a type wins."""
+    types = {"click": "click", "add_to_cart": "add_to_cart", "Product Added": "click"}
     found = said(segment("Product Added", {"product_id": "7"}), "segment", types=types)
     assert found.taken == VIEW
 
 
 def test_types_without_a_weight_are_skipped() -> None:
-    """A refund is nothing to an app that does not count refunds."""
+    """An app that does not count refunds ignores a refund."""
     found = said(segment("Order Refunded", SEGMENT_ORDER), "segment", types={"click": "click"})
     assert (found.taken, found.skipped) == ([], ["Order Refunded"])
 
 
 def test_flat_events_look_like_no_other_format() -> None:
-    """Whatever else a flat event has."""
+    """With any other fields of a flat event."""
     busy = {"user_id": "u", "item_id": "a", "userId": "u", "event": "x", "properties": {},
             "specversion": "1", "type": "track", "requests": [], "batch": []}  # fmt: skip
     assert foreign_format(busy) == ""
     assert foreign_format({"user_id": "u", "type": "track"}) == ""
     assert foreign_format([busy]) == ""
+
+
+def test_an_exported_order_may_have_its_id_among_the_parameters() -> None:
+    """Where the column of it is not set."""
+    params = [{"key": "transaction_id", "value": {"string_value": "o9"}}]
+    baskets = Said()
+    said(exported("purchase", GA4_ITEMS, event_params=params), "ga4",
+         projections=[(PROJECTIONS[BOUGHT_TOGETHER], baskets)])  # fmt: skip
+    assert [one.user for one in baskets.taken] == ["o:o9", "o:o9"]
+
+
+def test_an_event_with_an_item_is_no_envelope_whatever_else_it_has() -> None:
+    """Alike on a flat topic and where the envelope decides."""
+    value = {"user_id": "u1", "item_id": 7, "type": "click", "ts": NOW, "events": [{}]}
+    for form in ("flat", "auto"):
+        assert said(value, form).taken == VIEW

@@ -1,10 +1,10 @@
-"""Interactions: what a partition counts beside them."""
+"""Interactions: the other counters of a partition."""
 
 from streamapp.core.messages.interaction_batch import counted_type
 
 
 def test_types_that_nobody_knows_have_fields_of_their_own_up_to_a_hundred() -> None:
-    """Trackers may put anything there; what is counted under its name stays so."""
+    """Trackers may put any text there; counts under its name stay."""
     fields = set[str]()
     for number in range(250):
         fields.add(counted_type(f"type-{number}", fields))

@@ -1,4 +1,4 @@
-"""Item ids in a message are looked up once, and mean the same whoever numbers them."""
+"""Item ids in a message are looked up once, and mean the same under any numbers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from streamapp.core.events.ids import MAX_ID_BYTES
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Rule
-from streamapp.core.messages import item_dictionary as spelling
+from streamapp.core.messages import item_dictionary
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
@@ -31,7 +31,7 @@ def ints(*numbers: int) -> Ints:
 def test_numbers_are_those_that_a_look_at_every_id_gives(
     messages: list[tuple[int, list[str]]],
 ) -> None:
-    """Of several senders, each with numbers of its own, whatever came before."""
+    """From several senders, each with its own numbers, after any earlier messages."""
     senders = [Registry(), Registry(["q"]), Registry(["b", "a"])]
     reader, registry, plain = IdTranslator(), Registry(), Registry()
     for sender, ids in messages:
@@ -42,7 +42,7 @@ def test_numbers_are_those_that_a_look_at_every_id_gives(
 
 
 def test_an_id_is_looked_up_once() -> None:
-    """What was met is known by its number: the text is not read again."""
+    """A known text has a known number: it is not read again."""
     sender = Registry(["a", "b", "c"])
     reader, registry = IdTranslator(), Registry(["c"])
     assert reader.numbers(encode_items(ints(0, 2), sender), 0, registry).tolist() == [1, 0]
@@ -53,15 +53,15 @@ def test_an_id_is_looked_up_once() -> None:
 
 
 def test_items_are_spelled_by_machine_code() -> None:
-    """And not by Python, as where compilers are switched off."""
+    """And not by Python, as when compilers are switched off."""
     encode_items(ints(), Registry())
-    kernel: Any = spelling._encode_items
+    kernel: Any = item_dictionary._encode_items
     assert kernel.dispatcher.signatures
 
 
 @pytest.mark.parametrize("other", ["", "an older one"])
 def test_numbers_of_another_generation_mean_nothing(other: str) -> None:
-    """What is still in the log of a state that was counted anew has other items by them."""
+    """Messages in the log from before a rebuild have other numbers for the same items."""
     shard = Shard(0, 1, Rule(top_n=3), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets())
 
     def admitted(generation: str, place: int, *ids: str) -> bool:

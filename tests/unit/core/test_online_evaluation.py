@@ -1,4 +1,4 @@
-"""Lists for users, asked about what their users do next: which events, and what counts."""
+"""Online evaluation of user lists: which events are tested, and what counts."""
 
 import json
 import time
@@ -54,7 +54,7 @@ def standing(*items: str, as_of: float = NOW - 100) -> bytes:
 def asked(
     registry: Registry, news: Admitted, histories: dict[str, bytes], sample: UserSample = ALL
 ) -> dict[str, str]:
-    """Return the item that each user is asked about."""
+    """Return the item of each user's test."""
     every = dict.fromkeys(news.users, b"") | histories
     questions = list(sample.probes(news, every, registry, ()))
     assert len({question.user for question in questions}) == len(questions)
@@ -67,7 +67,7 @@ def asked(
 def test_an_item_at_place_k_of_the_list_is_a_hit_that_adds_one_of_k(
     item: str, hits: int, reciprocal: float
 ) -> None:
-    """And one that is not there is a miss: judged, without a hit."""
+    """A missing list entry is a miss: tested, without a hit."""
     served = OnlineMetrics()
     served.judge(Probe("u", item, NOW), standing("a", "b", "c"))
     assert served == OnlineMetrics(hits=hits, reciprocal_ranks=reciprocal, judged=1)
@@ -75,7 +75,7 @@ def test_an_item_at_place_k_of_the_list_is_a_hit_that_adds_one_of_k(
 
 @pytest.mark.parametrize("content", [b"", b"what somebody else wrote", b"{}"])
 def test_a_user_for_whom_no_list_stands_is_neither_hit_nor_miss(content: bytes) -> None:
-    """What is no list is none: a figure does not stop a worker."""
+    """An invalid list is no list: a figure does not stop a worker."""
     served = OnlineMetrics()
     served.judge(Probe("u", "a", NOW), content)
     assert served == OnlineMetrics(unserved=1)
@@ -83,14 +83,14 @@ def test_a_user_for_whom_no_list_stands_is_neither_hit_nor_miss(content: bytes) 
 
 @pytest.mark.parametrize(("as_of", "judged"), [(NOW - 0.01, 1), (NOW, 0), (NOW + 1, 0)])
 def test_a_list_that_may_know_of_the_event_is_not_judged(as_of: float, judged: int) -> None:
-    """It knows what happened up to its time, that time included."""
+    """It includes events up to its time, that time included."""
     served = OnlineMetrics()
     served.judge(Probe("u", "a", NOW), standing("a", as_of=as_of))
     assert (served.judged, served.hits, served.overtaken) == (judged, judged, 1 - judged)
 
 
 def test_counters_are_read_back_to_the_last_bit() -> None:
-    """From the fields of a head, among others; a head of before has none of them."""
+    """From the fields of a head, among others; an older head has none of them."""
     served = OnlineMetrics(
         hits=3, reciprocal_ranks=0.1 + 0.2 + 1 / 7, judged=5, unserved=2, overtaken=1
     )
@@ -99,7 +99,7 @@ def test_counters_are_read_back_to_the_last_bit() -> None:
 
 
 def test_the_first_item_that_is_new_to_the_user_is_asked_about() -> None:
-    """Not what was seen, and not what comes after it: no newer list answered that."""
+    """Not a seen item, and not the next new one: no newer list was served for it."""
     registry = Registry()
     news = clicks(registry, ("u", "seen", 0), ("u", "new", 1), ("v", "x", 2), ("u", "later", 3),
                   ("w", "seen", 4))  # fmt: skip
@@ -118,7 +118,7 @@ def test_events_that_are_not_recent_are_not_asked_about() -> None:
 
 
 def test_a_sample_is_a_share_of_users_and_always_the_same_ones() -> None:
-    """A smaller one lies within a larger one; none and all are what they say."""
+    """A smaller sample is part of a larger one; 0 and 1 mean none and all."""
     registry = Registry()
     news = clicks(registry, *((f"user-{number}", "a", 0) for number in range(2_000)))
     of = {
@@ -132,7 +132,7 @@ def test_a_sample_is_a_share_of_users_and_always_the_same_ones() -> None:
 
 
 class Keys:
-    """In place of the lists in Redis: counts how often it is asked."""
+    """In place of the lists in Redis: counts its calls."""
 
     def __init__(self, **lists: bytes) -> None:
         self.lists = lists
@@ -148,7 +148,7 @@ class Keys:
 async def judged(
     keys: Keys, said: Iterable[Sequence[tuple[str, str, float]]], **chosen: Any
 ) -> OnlineMetrics:
-    """Return what comes of cuts of clicks of users without a history, with these settings."""
+    """Return the results of cuts of clicks of users without a history, with these settings."""
     settings = SETTINGS.model_copy(update={"judged_share": 1.0, **chosen})
     outside: Any = SimpleNamespace(settings=settings, pipeline=main_pipeline(settings), lists=keys)
     registry, served = Registry(), OnlineMetrics()
@@ -159,7 +159,7 @@ async def judged(
 
 
 async def test_all_lists_of_a_batch_are_read_in_one_call() -> None:
-    """Each user is asked about the first of all cuts, and hits, misses and unserved add up."""
+    """Each user is tested on the first of all cuts, and hits, misses and unserved add up."""
     keys = Keys(u=standing("a", "b"), v=standing("a", "b"))
     served = await judged(
         keys, [[("u", "b", -3), ("v", "x", -3)], [("u", "a", -2), ("w", "a", -1)]]
@@ -170,14 +170,14 @@ async def test_all_lists_of_a_batch_are_read_in_one_call() -> None:
 
 @pytest.mark.parametrize("off", [{"judged_share": 0.0}, {"user_list_ttl": 0.0}])
 async def test_what_is_off_costs_no_call(off: dict[str, float]) -> None:
-    """So without lists for users."""
+    """So without user lists."""
     keys = Keys(u=standing("a"))
     assert await judged(keys, [[("u", "a", 0)]], **off) == OnlineMetrics()
     assert keys.calls == 0
 
 
 async def test_a_backlog_costs_no_call() -> None:
-    """Who catches up does not wait for lists that nobody saw then."""
+    """A worker that catches up does not test lists that no user saw then."""
     keys = Keys(u=standing("a"))
     assert await judged(keys, [[("u", "a", -3_600)]]) == OnlineMetrics()
     assert await judged(keys, [[("u", "a", -3_600)]], judged_within=7_200.0) != OnlineMetrics()

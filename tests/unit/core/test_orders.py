@@ -23,7 +23,7 @@ def products(*names: str) -> list[dict[str, Any]]:
 
 
 def test_every_product_is_an_interaction_of_the_same_order() -> None:
-    """Baskets know that they were bought together; quantity and price count nothing."""
+    """Baskets know that they were bought together; quantity and price do not count."""
     baskets, roles = Said(), Said()
     kinds = [(PROJECTIONS[BOUGHT_TOGETHER], baskets), (PROJECTIONS[BOUGHT_AFTER_VIEW], roles)]
     found = said(order(*products("a", "b")), projections=kinds)
@@ -85,13 +85,13 @@ def test_of_a_giant_order_the_first_items_count_and_the_rest_is_one_dead_letter(
 def test_what_is_wrong_with_an_order_as_a_whole_refuses_it_whole(
     fields: dict[str, object], code: str
 ) -> None:
-    """Nothing of it is counted, and it is one dead letter."""
+    """No line of it is counted, and it is one dead letter."""
     found = said(order(*products("a", "b"), **fields))
     assert (found.taken, found.codes) == ([], [code])
 
 
 def test_an_order_whose_id_can_be_none_is_refused_before_anything_of_it_counts() -> None:
-    """Only baskets read it, and they are no reason to count half of an order."""
+    """Only baskets read it, and a bad one is no reason to count half of an order."""
     baskets = Said()
     kinds = [(PROJECTIONS[BOUGHT_TOGETHER], baskets)]
     found = said(order(*products("a", "b"), order_id=[]), projections=kinds)
@@ -99,7 +99,7 @@ def test_an_order_whose_id_can_be_none_is_refused_before_anything_of_it_counts()
 
 
 def test_an_item_id_wins_over_items() -> None:
-    """Who names one product means it."""
+    """A tracker that names one product means it."""
     assert [one.item for one in said(order(*products("b"), item_id="a")).taken] == ["a"]
     assert [one.item for one in said(order(*products("b"), item_id="")).taken] == ["b"]
 
@@ -115,7 +115,7 @@ def test_a_visitor_counts_where_no_user_is_named() -> None:
 
 
 def test_ignored_users_are_nobody_and_only_their_orders_are_baskets() -> None:
-    """Everybody without an account would be one person who bought everything."""
+    """All users without an account would be one person who bought everything."""
     baskets, roles = Said(), Said()
     kinds = [(PROJECTIONS[BOUGHT_TOGETHER], baskets), (PROJECTIONS[BOUGHT_AFTER_VIEW], roles)]
     values = [
@@ -135,7 +135,7 @@ def test_ignored_users_are_nobody_and_only_their_orders_are_baskets() -> None:
 
 
 def test_the_name_of_a_type_may_have_space_around_it_and_empty_is_left_out() -> None:
-    """The topic implies what is left out, in every way to leave it out."""
+    """The topic implies the missing field, in every way to leave it out."""
     one = {"user_id": "u", "item_id": "a", "ts": NOW}
     for name in (" click", "view ", "", "  ", None):
         assert [found.type for found in said({**one, "type": name}, topic="clicks").taken] == [

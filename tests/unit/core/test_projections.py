@@ -1,4 +1,4 @@
-"""Projections: what kinds of lists count of an event, and the pipelines that they get."""
+"""Projections: the counted part of an event for each kind of lists, and their pipelines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Record:
 
 @dataclass
 class Sink:
-    """Remembers who did what."""
+    """Remembers interactions."""
 
     taken: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -54,7 +54,7 @@ class Sink:
 def read(
     *events: Mapping[str, object], kinds: Sequence[str] = (BOUGHT_TOGETHER,)
 ) -> tuple[Sink, Sink, list[str]]:
-    """Return what was taken, what the last kind took, and the codes of what was refused."""
+    """Return the interactions, those of the last kind, and the codes of refusals."""
     value = orjson.dumps([{"user_id": "ann", "item_id": "tent", **event} for event in events])
     sink, own = Sink(), [Sink() for _ in kinds]
     projections = [(PROJECTIONS[kind], one) for kind, one in zip(kinds, own, strict=True)]
@@ -63,7 +63,7 @@ def read(
 
 
 def test_a_purchase_goes_into_the_basket_of_its_order_and_else_of_its_user() -> None:
-    """By whatever name a purchase goes; an integer is taken as its decimal string."""
+    """Under any name of a purchase; an integer is taken as its decimal string."""
     _, baskets, _ = read(
         {"type": "purchase", "order_id": "7"},
         {"type": "buy", "order_id": 7},
@@ -76,7 +76,7 @@ def test_a_purchase_goes_into_the_basket_of_its_order_and_else_of_its_user() -> 
 
 
 def test_an_order_never_shares_the_basket_of_a_user() -> None:
-    """Not even one that is called like the user, or like the user's basket."""
+    """Not even an order with the name of the user, or of the user's basket."""
     _, baskets, _ = read(
         {"type": "purchase"},
         {"type": "purchase", "order_id": "ann"},
@@ -86,7 +86,7 @@ def test_an_order_never_shares_the_basket_of_a_user() -> None:
 
 
 def test_nothing_but_a_purchase_goes_into_a_basket_and_everything_still_counts() -> None:
-    """Clicks may name an order too; what they name is not looked at."""
+    """Clicks may name an order too; it is ignored."""
     sink, baskets, refused = read(
         {"type": "click", "order_id": "7"},
         {"type": "add_to_cart", "order_id": []},
@@ -118,7 +118,7 @@ def test_an_order_that_cannot_be_one_is_refused_whole_and_only_where_it_matters(
 
 
 def test_what_is_no_purchase_is_a_view() -> None:
-    """By whatever name; the user stays, orders do not matter, unknown types are left out."""
+    """Under any name; the user stays, orders do not matter, unknown types are left out."""
     sink, roles, refused = read(
         {"type": "view"},
         {"type": "add_to_cart"},
@@ -134,7 +134,7 @@ def test_what_is_no_purchase_is_a_view() -> None:
 
 
 def test_a_pipeline_has_topics_and_state_of_its_own_and_shares_the_rest() -> None:
-    """No slot, fence or message of one can be taken for the other's."""
+    """No slot, source or message of one can be taken for the other's."""
     own = pipelines(BOTH)
     item = own.pop(ITEM)
     assert item == main_pipeline(BOTH)
@@ -167,7 +167,7 @@ def test_a_pipeline_that_is_off_needs_nothing() -> None:
 
 
 def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
-    """Another first shard would take the list away, for it knows of no interactions that fade."""
+    """Another first shard would remove the list, because it has no decayed interactions."""
     main = main_pipeline(BOTH)
     assert [owns_trending(main, number) for number in range(2)] == [True, False]
     assert not any(owns_trending(pipelines(BOTH)[kind], 0) for kind in PROJECTIONS)
@@ -197,7 +197,7 @@ def test_a_state_of_other_kinds_is_refused_with_both_ways_out(
 
 
 def test_a_state_without_kinds_is_called_as_before_there_were_any() -> None:
-    """What it is called is part of what state of today carries."""
+    """Its name is part of the state of today."""
     kinds = [extra_kinds(settings) for settings in (OFF, BASKETS, VIEWS, BOTH)]
     assert kinds == [
         (), (BOUGHT_TOGETHER,), (BOUGHT_AFTER_VIEW,), (BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW),
@@ -205,7 +205,7 @@ def test_a_state_without_kinds_is_called_as_before_there_were_any() -> None:
 
 
 def test_a_replay_sends_orders_as_they_were_logged() -> None:
-    """What was no order stays none."""
+    """An event without an order stays one."""
     event = LoggedEvent("ann", "tent", "purchase", 1.0)
     assert orjson.loads(encode(event._replace(order_id="007")))["order_id"] == "007"
     assert "order_id" not in orjson.loads(encode(event))

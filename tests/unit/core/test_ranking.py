@@ -1,4 +1,4 @@
-"""Ranking: one total order, whatever the order of the cells."""
+"""Ranking: one total order, for any order of the cells."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def ranked(
 ) -> list[tuple[str, float]]:
     """Rank one row of (item, dot, support) cells; the row's own sum of squares is 1.
 
-    Each item, and the row, has one user if `users` do not say another number.
+    Each item, and the row, has one user if `users` does not give another number.
     """
     registry, users = Registry(["row", *sum_sq]), users or {}
     stored = [(0, value, users.get(name, 1)) for name, value in {"row": 1.0, **sum_sq}.items()]
@@ -50,7 +50,7 @@ def test_equal_similarities_go_by_item_id_in_byte_order() -> None:
 def test_a_shorter_list_is_the_beginning_of_a_longer_one(
     measure: Measure, order: list[int], top_n: int, data: st.DataObject
 ) -> None:
-    """The cut does not depend on the order of the cells, nor on dots where only users count."""
+    """The cut does not depend on the order of the cells, nor on dots if only users count."""
     dots = data.draw(st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=12, max_size=12))
     supports = data.draw(st.lists(st.integers(1, 3), min_size=12, max_size=12))
     cells = [(f"i{number:02}", dots[number], supports[number]) for number in order]
@@ -62,7 +62,7 @@ def test_a_shorter_list_is_the_beginning_of_a_longer_one(
 
 
 def test_pairs_under_the_minimum_support_are_left_out() -> None:
-    """A coincidence of one user is not shown if two are asked for."""
+    """A pair of one user is not shown if two are asked for."""
     got = ranked([("a", 9.0, 1), ("b", 1.0, 2)], {"a": 9.0, "b": 9.0}, Rule(5, min_support=2))
     assert [name for name, _ in got] == ["b"]
 

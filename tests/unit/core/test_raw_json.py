@@ -1,4 +1,4 @@
-"""JSON that the fast reader refuses, or reads inexactly, is cut apart and read again."""
+"""JSON that the fast reader refuses, or reads inexactly, is cut into parts and read again."""
 
 import json
 
@@ -72,7 +72,7 @@ def test_an_integer_without_an_end_is_too_long_for_an_id() -> None:
 
 
 def test_parts_are_found_byte_for_byte_by_what_leads_to_them() -> None:
-    """White space inside stays, that around is none of it; what leads nowhere is the whole."""
+    """White space inside stays, outside it goes; a path that leads nowhere is the whole."""
     value = b' {"a" : [ 1 , {"b":[ "x,]" , "\\"}" ]} ], "a\\u0062": {} } '
     parts = RawParts(value)
     assert parts.at(("a", 1)) == b'{"b":[ "x,]" , "\\"}" ]}'
@@ -108,7 +108,7 @@ json_values = st.recursive(
 
 @given(json_values, st.sampled_from([None, 1]))
 def test_what_is_cut_apart_and_read_is_what_was_written(value: object, indent: int | None) -> None:
-    """However it is nested and spaced."""
+    """For any nesting and spacing."""
     raw = json.dumps(value, indent=indent).encode()
     assert json.dumps(read_exactly(raw)) == json.dumps(value)
     assert read_apart(raw, ()) == value
@@ -120,7 +120,7 @@ def test_what_is_cut_apart_and_read_is_what_was_written(value: object, indent: i
 
 @given(st.binary(max_size=60) | st.text('[]{}",:\\u0dN1e.- ', max_size=60).map(str.encode))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
-    """Nothing but a refusal is raised, and what is read is what JSON says."""
+    """Only a refusal is raised, and the result equals that of JSON."""
     try:
         read = read_apart(raw, ("events",))
     except BadEventError:

@@ -1,4 +1,4 @@
-"""Roles: what a revision of a history becomes where pairs have a direction."""
+"""Roles: the delta of a revised history if pairs have a direction."""
 
 import numpy as np
 import orjson
@@ -33,7 +33,7 @@ def blocks_of(revisions: Revisions, registry: Registry) -> list[Block]:
 def revised(
     registry: RoleRegistry, before: list[str], news: list[tuple[str, float]], cap: int = 9
 ) -> Revisions:
-    """Return what some events make of a history that began at second 0."""
+    """Return the history after some events, from second 0."""
     stored = np.zeros(len(before), ENTRY)
     stored["item"], stored["rating"] = registry.number(before), 1.0
     stored["ts"] = np.arange(len(before))
@@ -80,7 +80,7 @@ def test_nothing_comes_of_nothing() -> None:
 
 
 def test_a_purchase_is_sent_to_the_owners_of_what_was_viewed_and_they_get_no_more() -> None:
-    """Every shard learns the norm; the rest goes where there is a row for it."""
+    """Every shard receives the norm; the rest goes to shards with a row for it."""
     registry = RoleRegistry()
     views = [f"v:{name}" for name in "abcdefgh"]
     revisions = revised(registry, [*views, "b:y"], [("b:x", 99.0)], cap=20)
@@ -97,7 +97,7 @@ def test_a_purchase_is_sent_to_the_owners_of_what_was_viewed_and_they_get_no_mor
 
 
 def test_no_shard_owns_what_was_bought_and_readers_know_items_by_their_ids() -> None:
-    """The owner of what was viewed is that of its name, whichever shard asks."""
+    """The owner of a viewed item follows from its name, in every shard."""
     registry, plain = RoleRegistry(["v:a", "b:a"]), Registry(["v:a", "b:a"])
     numbers = np.arange(2, dtype=np.int32)
     assert registry.shards(5, numbers).tolist() == [plain.shards(5, numbers)[0], -1]
@@ -108,7 +108,7 @@ def test_no_shard_owns_what_was_bought_and_readers_know_items_by_their_ids() -> 
 
 
 def test_a_list_says_ids_without_roles() -> None:
-    """Its own and those of its entries, also where nothing is listed."""
+    """Its own and those of its entries, also if the list is empty."""
     registry = RoleRegistry(["v:a", "v:b", "b:c"])
     ranking = Ranking(
         np.array([1, 0], np.int32), np.array([[2], [-1]], np.int32), np.array([[0.5], [0.0]]),
@@ -124,7 +124,7 @@ def test_a_list_says_ids_without_roles() -> None:
 
 
 def test_only_the_kind_with_a_direction_has_roles() -> None:
-    """The others know items by their ids, whatever those begin with."""
+    """Other kinds use plain ids, with any first letters."""
     for kind in (ITEM, BOUGHT_TOGETHER):
         assert type(registry_of(kind)) is Registry
         assert roles_of(kind) == ("", "")

@@ -54,7 +54,7 @@ def test_a_user_with_a_single_item_moves_the_list_of_that_item() -> None:
 
 
 def test_a_row_that_was_stored_ahead_may_name_items_that_are_still_to_come() -> None:
-    """None of them moved, whatever lies in memory behind those that are known."""
+    """None of them changed, whatever is in memory behind the known ones."""
     memory = np.ones(8, np.bool_)
     known = memory[:4]
     known[:] = False
@@ -66,7 +66,7 @@ def test_a_row_that_was_stored_ahead_may_name_items_that_are_still_to_come() -> 
 
 
 def test_no_list_is_right_until_the_log_was_read_as_far_as_what_is_hidden_was_stored() -> None:
-    """Lists of one position would differ, as one owner had stored it and another had not."""
+    """Lists of one position would differ, because one owner stored it and another did not."""
     stored = Visibility(np.array([(7, True)], VISIBILITY).tobytes())
     shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), ItemCounts.unpack(), AppliedOffsets(),
                   visibility=stored)  # fmt: skip

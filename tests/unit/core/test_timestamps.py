@@ -1,4 +1,4 @@
-"""Times are read by one rule, in whatever form a tracker or a file has them."""
+"""Times are read by one rule, in any form that a tracker or a file uses."""
 
 import math
 from contextlib import suppress
@@ -62,7 +62,7 @@ def test_digits_alone_are_a_number_and_never_a_date() -> None:
 
 @pytest.mark.parametrize("value", [None, "", "  "])
 def test_what_is_empty_is_left_out(value: object) -> None:
-    """It is for the caller to say what that means."""
+    """The caller decides what that means."""
     assert parse_timestamp(value) is None
 
 
@@ -78,7 +78,7 @@ def test_what_is_no_time_is_refused(value: object) -> None:
 
 @given(st.floats(allow_nan=False) | st.integers())
 def test_a_number_of_any_size_is_a_time_or_endless(number: float) -> None:
-    """What is in bounds is exact; nothing raises."""
+    """Values within bounds are exact; no value raises."""
     seconds = scaled(number)
     assert abs(seconds) <= 1e11 or seconds == math.copysign(math.inf, number)
 
@@ -93,7 +93,7 @@ def test_every_unit_gives_the_nearest_float(seconds: int, unit: int) -> None:
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_time_or_no_time(text: str) -> None:
-    """Nothing but a refusal is raised."""
+    """Only a refusal is raised."""
     with suppress(BadEventError):
         seconds = parse_timestamp(text)
         assert seconds is None or not math.isnan(seconds)

@@ -25,14 +25,14 @@ SERVE = "from streamapp.embedded import serve; serve(0, 0)"
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port on which somebody else listens."""
+    """A port on which another program listens."""
     with socket.create_server((HOST, 0)) as listener:
         yield int(listener.getsockname()[1])
 
 
 @pytest.fixture
 def serving() -> Iterator[subprocess.Popen[str]]:
-    """A process that serves both on free ports and has said so."""
+    """A process that serves both on free ports and has printed their settings."""
     with subprocess.Popen(
         [sys.executable, "-c", SERVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -54,7 +54,7 @@ def port_of(url: str) -> int:
 
 
 def gone(process: psutil.Process) -> bool:
-    """Whether a process has ended, even if nobody has asked for its exit code yet."""
+    """Whether a process has ended, even if its exit code was not read yet."""
     try:
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -75,7 +75,7 @@ def test_a_server_answers_on_a_free_port_until_it_is_closed(kind: type[Server]) 
 
 
 def test_two_of_each_do_not_disturb_each_other() -> None:
-    """What one server is told or suffers, its twin does not notice."""
+    """A server does not notice its twin's commands or faults."""
     with Tansu() as broker, Tansu() as other_broker, Valkey() as one, Valkey() as other:
         with Redis(port=one.port) as client, Redis(port=other.port) as other_client:
             client.set("key", "value")
@@ -93,7 +93,7 @@ def test_two_of_each_do_not_disturb_each_other() -> None:
 def test_a_taken_port_is_an_error_that_names_port_and_option(
     kind: type[Server], taken: int
 ) -> None:
-    """A server does not start on a taken port, and says which one and what chose it."""
+    """A server does not start on a taken port, and names the port and its setting."""
     with pytest.raises(ConfigError, match=rf"{kind.option} {taken}: .*Address already in use"):
         kind(taken).start()
 
@@ -102,7 +102,7 @@ def test_a_taken_port_is_an_error_that_names_port_and_option(
 def test_a_free_port_that_was_lost_to_somebody_else_is_replaced(
     kind: type[Server], taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server whose free port is taken before it listens comes up on another one."""
+    """A server whose free port is taken before it listens uses another one."""
     ports = iter([taken, free_port()])
     monkeypatch.setattr("streamapp.embedded.server.free_port", lambda: next(ports))
 
@@ -113,13 +113,13 @@ def test_a_free_port_that_was_lost_to_somebody_else_is_replaced(
 
 @KINDS
 def test_a_stranger_on_the_port_is_not_taken_for_the_server(kind: type[Server]) -> None:
-    """A server of the same kind that answers on the port is still somebody else."""
+    """A server of the same kind that answers on the port is still another server."""
     with kind() as stranger:
         assert not kind(stranger.port).answers()
 
 
 def test_a_server_starts_again_on_its_port() -> None:
-    """A kill and a start keep the port and, where asked for, the data."""
+    """A kill and a start keep the port and, if asked for, the data."""
     with Valkey(keeps_data=True) as server, Redis(port=server.port) as client:
         port = server.port
         client.set("key", "value")
@@ -133,7 +133,7 @@ def test_a_server_starts_again_on_its_port() -> None:
 
 
 def test_redis_never_evicts_and_keeps_nothing_on_disk() -> None:
-    """Valkey runs with the policy that a worker insists on, and without persistence."""
+    """Valkey runs with the policy that a worker requires, and without persistence."""
     with Valkey() as server, Redis(port=server.port) as client:
         policy = client.config_get("maxmemory-policy", "save", "appendonly", "bind")
 
@@ -144,7 +144,7 @@ def test_redis_never_evicts_and_keeps_nothing_on_disk() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_ends_in_order(serving: subprocess.Popen[str], number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end the servers and exit with 0, without a word."""
+    """Ctrl-C and SIGTERM end the servers and exit with 0, without output."""
     said(serving)
     children = psutil.Process(serving.pid).children(recursive=True)
 

@@ -1,4 +1,4 @@
-"""The benchmark: its pure parts, and the rivals' arithmetic against the slow truth."""
+"""The benchmark: its pure parts, and the rivals' arithmetic against the oracle."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def event(user: str = "u", item: str = "a") -> LoggedEvent:
 
 
 def test_what_is_measured_has_a_cpu_of_its_own_where_there_are_enough() -> None:
-    """The last CPUs are for what is measured; with too few, nothing is kept apart."""
+    """The last CPUs are for the measured processes; with too few, none are kept apart."""
     assert divide({0, 1, 2, 3}, 2) == Cpus((2, 3), (0, 1))
     assert divide({0, 1}, 2) == Cpus((0, 1), (0, 1))
     assert divide({0, 1, 2, 3}, 2).of(3) == (3,)
@@ -46,7 +46,7 @@ def test_what_is_measured_has_a_cpu_of_its_own_where_there_are_enough() -> None:
 
 
 def test_a_cpu_is_busy_while_somebody_works_there() -> None:
-    """Whoever that is; each side has a share of its own."""
+    """Any process counts; each side has its own share."""
     first, *others = sorted(available_cpus())
     use = Use(Cpus((first,), tuple(others) or (first,)))
     with kept_to((first,)):
@@ -69,7 +69,7 @@ def test_a_shop_is_the_same_for_the_same_seed() -> None:
 
 
 def test_every_tenth_event_is_on_the_hot_item() -> None:
-    """By somebody who was on one of its partners, and never on an item of the shop."""
+    """By a user who was on one of its partners, and never on an item of the shop."""
     events = list(traffic(Shop(1_000, 50, 20), partners=7))
     fans = {one.user_id for one in events if one.item_id == HOT}
     assert len(fans) == 100
@@ -102,7 +102,7 @@ def test_rivals_count_as_the_truth_does() -> None:
 
 
 def test_an_item_that_nobody_has_any_more_has_an_empty_list() -> None:
-    """Its dots may be those of a moment before; another item without users is left out."""
+    """Its dots may be a moment old; another item without users is left out."""
     assert ranked({"b": 1, "c": 1}, 0.0, {"b": 1.0, "c": 1.0}) == []
     assert [one["id"] for one in ranked({"b": 1, "c": 1}, 1.0, {"b": 0.0, "c": 1.0})] == ["c"]
 
@@ -113,7 +113,7 @@ def test_rebuilding_adds_up() -> None:
 
 
 def test_a_run_lasts_from_the_last_still_sample_to_the_first_settled_one() -> None:
-    """What came before the first record does not count, nor does waiting for the verdict."""
+    """Time before the first record does not count, nor does waiting for the verdict."""
     moves = [(0, False), (0, False), (5, True), (9, True), (9, False), (9, False), (9, False)]
     samples = [
         Sample(float(at), (position,), position, pending, 0.0, 0)
@@ -124,7 +124,7 @@ def test_a_run_lasts_from_the_last_still_sample_to_the_first_settled_one() -> No
 
 
 def test_percentiles_are_those_of_what_was_recorded() -> None:
-    """To three digits, in milliseconds; a load is kept while few of its events are late."""
+    """To three digits, in milliseconds; a load is on schedule while few of its events are late."""
     found = Distribution(number / 1000 for number in range(1, 1001))
     assert found.count == 1000
     assert found.percentile_ms(50) == pytest.approx(500, rel=1e-3)
@@ -149,7 +149,7 @@ def test_probes_and_load_go_out_in_the_order_in_which_they_are_due() -> None:
 
 
 def test_a_log_that_is_over_begins_again_with_other_users(tmp_path: Path) -> None:
-    """Else probes that come later would be measured without any load."""
+    """Otherwise later probes would be measured without any load."""
     log = tmp_path / "log.csv"
     write_log(log, [event("u"), event("v"), event("w")._replace(order_id="o")])
     sent = list(background({"rate": 2.0, "duration_s": 4.0, "files": [str(log)]}))
@@ -165,7 +165,7 @@ def test_a_log_that_is_over_begins_again_with_other_users(tmp_path: Path) -> Non
 
 
 def test_a_probe_is_seen_once_when_its_item_has_a_list() -> None:
-    """What is not due is not looked for; what was seen is not looked for again."""
+    """A probe that is not due is not looked for; a seen probe is not looked for again."""
     sightings = Sightings({"a": 1.0, "b": 5.0}, "")
     assert sightings.wanted(2.0) == ["a"]
     sightings.look("a", None, 2.0)
@@ -177,7 +177,7 @@ def test_a_probe_is_seen_once_when_its_item_has_a_list() -> None:
 
 
 def test_a_probe_is_seen_when_the_shared_list_names_it() -> None:
-    """One list is looked at for all of them."""
+    """One list is read for all of them."""
     sightings = Sightings({"a": 1.0, "b": 1.5}, "hot")
     assert sightings.wanted(2.0) == ["hot"]
     sightings.look("a", b'{"items":[]}', 2.0)
@@ -188,7 +188,7 @@ def test_a_probe_is_seen_when_the_shared_list_names_it() -> None:
 
 
 def test_newer_probes_sort_before_older_ones() -> None:
-    """Equal scores stand in the order of ids, so the newest is never cut off."""
+    """Equal scores are in the order of ids, so the newest is never cut off."""
     probes = spread("p", count=1000, from_s=1, every_s=1, beside="hot", shared=True, seed=1)
     assert list(probes.due_s) == sorted(probes.due_s, reverse=True)
     assert max(probes.due_s) < "0"
@@ -219,7 +219,7 @@ def test_no_class_has_two_columns() -> None:
 
 
 def test_a_list_and_a_stranger_have_classes_too() -> None:
-    """What is none of the app's keys is counted apart."""
+    """Other keys than those of the app are counted apart."""
     assert key_class("l:item:a", "l:", "s:") == "lists"
     assert key_class("x", "l:", "s:") == "other"
 
@@ -254,7 +254,7 @@ def test_the_report_begins_with_what_numbers_cannot_tell() -> None:
 
 
 def test_options_that_cannot_be_are_refused() -> None:
-    """With what would be right."""
+    """With the allowed values."""
     assert rates_of("0.25,5000") == (0.25, 5000)
     assert sizes_of("10x20,5x6") == ((10, 20), (5, 6))
     for text in ("", "x", "0", "-1", "inf"):
@@ -271,7 +271,7 @@ def test_options_that_cannot_be_are_refused() -> None:
      ["flat", "--json", "."], ["flat", "--html", "no-such/report.html"]],
 )  # fmt: skip
 def test_a_wrong_call_is_one_line_and_exit_code_2(arguments: list[str]) -> None:
-    """Nothing is started for it."""
+    """No server is started for it."""
     done = subprocess.run(
         [sys.executable, "-m", "loadtest", "bench", *arguments],
         capture_output=True, text=True, check=False,
@@ -283,7 +283,7 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(arguments: list[str]) -> None:
 def test_a_rival_that_is_not_installed_is_missed_before_the_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By the contest alone: other scenarios come as far as their log."""
+    """By the contest alone: other scenarios begin their log."""
     monkeypatch.setattr("loadtest.bench.contest.find_spec", lambda _: None)
     options = {"files": [Path("no.csv")]}
     for names in ([], ["flat", "throughput"]):

@@ -1,4 +1,4 @@
-"""The evaluation: metrics by hand, what is asked, and what the command refuses."""
+"""The evaluation: metrics by hand, the questions, and the errors of the command."""
 
 import json
 import os
@@ -47,11 +47,11 @@ def chosen(environment: dict[str, str]) -> dict[str, float]:
 
 
 def told(_done: int, _of: int | None) -> None:
-    """Take the progress."""
+    """Ignore the progress."""
 
 
 def nobody(questions: int) -> Profiles:
-    """Return so many empty histories."""
+    """Return this many empty histories."""
     return Profiles(np.zeros(questions + 1, np.int64), np.zeros(0, np.int32), np.zeros(0))
 
 
@@ -77,7 +77,7 @@ def test_metrics_are_those_of_a_calculation_by_hand() -> None:
 
 
 def test_popular_items_come_by_users_then_by_id_without_those_of_the_history() -> None:
-    """The measure that every list has to beat."""
+    """The baseline of every list."""
     engine = Engine(Counting(100))
     log = said(("u", "b", 0), ("u", "a", 0), ("v", "a", 0), ("v", "c", 0), ("w", "a", 0))
     engine.take(log, 0, 5)
@@ -100,7 +100,7 @@ def test_frozen_counts_stay_and_do_not_know_later_items() -> None:
 
 
 def test_lists_that_are_cut_know_less() -> None:
-    """Beyond the first so many of each item, nothing is listed."""
+    """No list has an entry beyond the top N of each item."""
     engine = Engine(Counting(100))
     engine.take(said(("u", "a", 0), ("u", "b", 0), ("u", "c", 0), ("v", "a", 0)), 0, 4)
     names = engine.counts.registry.ids
@@ -111,7 +111,7 @@ def test_lists_that_are_cut_know_less() -> None:
 
 
 def test_every_new_item_of_a_session_is_a_question() -> None:
-    """The history has the newest item first; an item that nobody knows is never found."""
+    """The history has the newest item first; an unknown item is never found."""
     engine = Engine(Counting(100))
     engine.take(said(("u", "a", 0), ("u", "b", 0)), 0, 2)
     asked = sessions.next_items(
@@ -148,7 +148,7 @@ def test_three_quarters_of_each_group_are_counted() -> None:
 
 
 def test_a_list_is_described_by_names_and_values() -> None:
-    """What is not named is the cosine of whole rows, summed over the whole history."""
+    """The defaults are the cosine of whole rows, summed over the whole history."""
     texts = ["depth=1,exclude=none", "fading=reciprocal,rated=yes,binary=yes,neighbours=all",
              "neighbours=20,damping=2,alpha=0.7"]  # fmt: skip
     assert list(variants_of(texts, 7).values()) == [
@@ -192,7 +192,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], tmp_path:
 
 
 def test_a_program_reads_json_from_standard_output(tmp_path: Path) -> None:
-    """In place of the tables; where nothing is drawn, nothing that draws is needed."""
+    """In place of the tables; a run without plots needs no plotting library."""
     log = tmp_path / "log.csv"
     log.write_text("user_id,item_id,type,ts\nu,a,click,1.7e9\nu,b,click,1.7e9\n")
     (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError(name=__name__)")
@@ -259,7 +259,7 @@ def test_films_are_guessed_as_well_as_by_all_neighbours_of_sar() -> None:
 
 
 def test_the_best_choice_comes_first_and_is_one_that_can_be_set() -> None:
-    """Sessions whose third item follows from the first alone: newest items only are no good."""
+    """Sessions whose third item follows from the first alone: the newest items are a bad guess."""
     clicks = [
         (f"u{visit}", item, visit + place / 100)
         for visit in range(240)
@@ -290,7 +290,7 @@ def test_questions_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_log_without_a_next_item_is_refused() -> None:
-    """There is nothing to tune by."""
+    """No measure is left to tune for."""
     with pytest.raises(ConfigError, match="no user has two items"):
         tune.tune(said(("u", "a", 1.0), ("v", "b", 9.0)), Settings(), "hr", 0.2, told)
 

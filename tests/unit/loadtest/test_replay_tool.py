@@ -8,16 +8,17 @@ import orjson
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
+from loadtest.precheck import count_events
 from loadtest.replay import Replay, Router, Summary, encode
 from loadtest.schedule import Schedule, at_once, at_rate, at_speedup, choose
 from streamapp.config.settings import Settings
-from streamapp.errors import ConfigError
+from streamapp.errors import ConfigError, StreamappError
 from streamapp.eventlog import LoggedEvent
 from streamapp.transport.producer import Outgoing, Producer
 
 
 def settings() -> Settings:
-    """Return the defaults, whatever a `.env` file says."""
+    """Return the defaults, without any `.env` file."""
     return Settings(_env_file=None)
 
 
@@ -27,7 +28,7 @@ def event(ts: float | None = 1.0, user: str = "u", kind: str | None = "click") -
 
 
 class Notes(Producer):
-    """Takes down what it is given, and takes its time to acknowledge."""
+    """Records what it sends, and takes time to acknowledge."""
 
     def __init__(self) -> None:
         super().__init__(settings())
@@ -37,7 +38,7 @@ class Notes(Producer):
         self.busy = 0
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
-        """Refuse to be called while a call is under way."""
+        """Refuse a call during another call."""
         assert self.busy == 0
         self.busy += 1
         await asyncio.sleep(0)
@@ -62,7 +63,7 @@ def test_a_rate_is_evenly_spaced() -> None:
 
 
 def test_a_speedup_follows_the_log_from_its_first_event() -> None:
-    """Ten times as fast; what is older than the event before it is due at once."""
+    """Ten times as fast; an event older than the previous one is due at once."""
     due = at_speedup(10)
     assert [due(place, event(ts)) for place, ts in enumerate([100, 101, 105, 90])] == [
         0, 0.1, 0.5, -1,
@@ -72,7 +73,7 @@ def test_a_speedup_follows_the_log_from_its_first_event() -> None:
 
 
 def test_without_an_option_the_replay_is_as_fast_as_possible() -> None:
-    """Which `--max` says in so many words."""
+    """`--max` is the explicit form."""
     assert choose(None, None, as_fast_as_possible=False) is at_once
     assert choose(None, None, as_fast_as_possible=True) is at_once
     assert choose(2.0, None, as_fast_as_possible=False)(1, event()) == 0.5
@@ -97,6 +98,28 @@ def test_an_event_goes_to_the_topic_that_implies_its_type(kind: str | None, topi
     assert Router(settings(), "all").topic(event(kind=kind)) == "all"
 
 
+def test_a_log_of_which_nothing_would_count_is_not_sent() -> None:
+    """It says why; the first event that counts ends the question."""
+    router, now = Router(settings(), None), time.time()
+    useless = [event(now, kind="look"), event(now, kind="look"), event(now, user=""), event(5.0)]
+    with pytest.raises(StreamappError) as caught:
+        count_events(useless, router, settings())
+    assert caught.value.exit_code == 1
+    assert str(caught.value) == (
+        "nothing was sent: none of the 4 events would count (2 skipped, of unknown type 'look', "
+        "1 refused, missing_id, 1 refused, ts_out_of_range)"
+    )
+    assert count_events([*useless, event(now), *useless], router, settings()) == 9
+    assert count_events([event(None, kind=None)], router, settings()) == 1
+    assert count_events([], router, settings()) == 0
+
+
+def test_what_goes_to_a_topic_that_is_not_read_is_not_judged() -> None:
+    """Another app may read it by other rules."""
+    useless = [event(5.0), event(kind="look")]
+    assert count_events(useless, Router(settings(), "other"), settings()) == 2
+
+
 def test_a_router_names_the_topics_that_must_exist() -> None:
     """No others are asked for."""
     assert Router(settings(), None).topics == ["clicks", "purchases"]
@@ -112,7 +135,7 @@ def test_a_record_leaves_out_what_the_event_leaves_out() -> None:
 
 
 async def test_every_partition_gets_its_events_in_order() -> None:
-    """More events than one bundle holds; users lie where Kafka's own clients would put them."""
+    """More events than one bundle holds; users are in the partitions that Kafka would choose."""
     events = [
         event(float(place), f"u{place % 50}", "purchase" if place % 7 == 0 else "click")
         for place in range(25_000)

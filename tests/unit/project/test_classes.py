@@ -14,7 +14,7 @@ RECORDS = {"NamedTuple", "Struct", "Protocol", "Enum", "StrEnum", "TypedDict"}
 MOST_ATTRIBUTES = 15
 
 LARGER = {"ContentJob": 17, "TrendingJob": 18, "UserSweep": 16}
-"""Classes with more attributes: jobs that keep the versions of what they have read and made."""
+"""Classes with more attributes: jobs that keep the versions of their input and output."""
 
 
 def is_record(node: ast.ClassDef) -> bool:
@@ -54,7 +54,7 @@ def classes(path: Path) -> list[ast.ClassDef]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_has_one_public_class_with_behaviour(path: Path) -> None:
-    """Records, interfaces and errors may stand beside it."""
+    """Records, interfaces and errors may be beside it."""
     public = [node.name for node in classes(path) if not node.name.startswith("_")]
     assert len(public) <= 1, public
 

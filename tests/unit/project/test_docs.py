@@ -1,4 +1,4 @@
-"""Documents say what the code does: settings, codes, commands, decision records."""
+"""Documents agree with the code: settings, codes, commands, decision records."""
 
 import json
 import re
@@ -14,10 +14,11 @@ from streamapp.core.events.rules import CODES
 
 PROJECT = Path(__file__).parents[3]
 DOCS = PROJECT / "docs"
+PAGES = [*sorted(DOCS.rglob("*.md")), PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"]
 
 
-def spelled(default: Any) -> str:
-    """Return a default as one would write it into the environment."""
+def in_text(default: Any) -> str:
+    """Return a default in the form of an environment variable."""
     if isinstance(default, tuple):
         return ",".join(default)
     if isinstance(default, dict):
@@ -31,7 +32,7 @@ def spelled(default: Any) -> str:
 def settings_table() -> str:
     """Return the table that `docs/settings.md` must hold."""
     rows = [
-        f"| `{PREFIX}{name.upper()}` | {f'`{value}`' if (value := spelled(field.default)) else ''} "
+        f"| `{PREFIX}{name.upper()}` | {f'`{value}`' if (value := in_text(field.default)) else ''} "
         f"| {' '.join((field.description or '').split())} |"
         for name, field in Settings.model_fields.items()
     ]
@@ -39,13 +40,13 @@ def settings_table() -> str:
 
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:
-    """Every setting is in the table with its default and what it means, and nothing else is."""
+    """Every setting is in the table with its default and its description, and no other is."""
     written = (DOCS / "settings.md").read_text()
     assert settings_table() in written
 
 
 def test_every_setting_says_what_it_means() -> None:
-    """A setting without a word cannot be set."""
+    """Each field has a docstring."""
     assert all(field.description for field in Settings.model_fields.values())
 
 
@@ -59,7 +60,7 @@ def test_the_table_of_error_codes_is_that_of_the_code() -> None:
 
 
 def test_every_decision_record_is_listed_and_whole() -> None:
-    """Half a page each, with the same headings."""
+    """Each record has the same headings."""
     listed = set(re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (DOCS / "adr" / "README.md").read_text()))
     records = sorted((DOCS / "adr").glob("[0-9]*.md"))
     assert {record.name for record in records} == listed
@@ -75,12 +76,18 @@ def test_every_decision_record_is_listed_and_whole() -> None:
             assert f"**{heading}" in text, (record.name, heading)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*sorted(DOCS.rglob("*.md")), PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"],
-    ids=lambda path: str(path.relative_to(PROJECT)),
-)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_links_lead_somewhere(path: Path) -> None:
     """Every relative link names a file that is there."""
     for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_paths_in_backticks_exist(path: Path) -> None:
+    """Every path of the tree names a file, a folder, or a module without `.py`."""
+    for named in re.findall(
+        r"`((?:streamapp|tests|loadtest|demo|docs)/[^`:\s]*)", path.read_text()
+    ):
+        target = PROJECT / named
+        assert target.exists() or target.with_name(f"{target.name}.py").exists(), named

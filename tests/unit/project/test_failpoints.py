@@ -45,7 +45,7 @@ def test_the_process_dies_at_the_nth_time() -> None:
 
 
 def test_a_place_may_raise_or_sleep_instead() -> None:
-    """A planted exception is seen by whoever called; a sleep ends with SIGCONT."""
+    """The caller sees a planted exception; a sleep ends with SIGCONT."""
     with pytest.raises(RuntimeError, match=r"intake\.cut-sent"):
         Failpoints("intake.cut-sent:1:raise").reach("intake.cut-sent")
     program = (

@@ -1,4 +1,4 @@
-"""Kernels: what is stored comes to them as arrays of one type, so that each is compiled once."""
+"""Kernels: stored values reach them as arrays of one type, so each is compiled once."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from streamapp.core.ids.registry import Registry
 
 
 def written(kernel: Any) -> bool:
-    """Say whether a kernel is compiled for arrays alone that can be written to."""
+    """Return whether a kernel is compiled only for writable arrays."""
     arrays = [
         argument
         for signature in kernel.dispatcher.signatures

@@ -1,4 +1,4 @@
-"""How calls are packed for Redis: as redis-py does it, whatever it costs."""
+"""Calls are packed for Redis in the bytes of redis-py."""
 
 import pytest
 from redis.asyncio import Connection
@@ -11,7 +11,7 @@ from streamapp.store.redis.connection import connect
 @pytest.mark.parametrize("size", [0, 1, 9_999, 10_000, 1_000_000])
 @pytest.mark.parametrize("command", ["SET", "CONFIG SET"])
 def test_a_call_is_packed_as_redis_py_packs_it(command: str, size: int) -> None:
-    """What is large and comes last goes a way of its own."""
+    """A large last argument takes its own way."""
     pool = connect(Settings(_env_file=None)).connection_pool
     ours, theirs = pool.connection_class(), Connection()
     call = (command, "key", 7, b"", b"x" * size)
@@ -22,7 +22,7 @@ def test_a_call_is_packed_as_redis_py_packs_it(command: str, size: int) -> None:
 
 
 def test_a_large_argument_that_comes_last_is_not_copied() -> None:
-    """It is the very object that was given."""
+    """It is the same object."""
     pool = connect(Settings(_env_file=None)).connection_pool
     large = b"x" * 10_000
     assert any(piece is large for piece in pool.connection_class().pack_command("SET", "k", large))
@@ -63,7 +63,7 @@ def test_options_that_redis_py_has_are_taken_from_the_url() -> None:
 
 @pytest.mark.parametrize("cluster", [False, True])
 def test_the_url_does_not_limit_the_connections(cluster: bool) -> None:
-    """There is one way to say it, which tasks wait for."""
+    """There is one setting for it, and tasks wait for a connection."""
     url = "redis://h/0?max_connections=400"
     settings = Settings(_env_file=None, redis_url=url, redis_cluster=cluster)
     with pytest.raises(ConfigError, match=r"STREAMAPP_REDIS_URL: .*STREAMAPP_REDIS_CONNECTIONS"):

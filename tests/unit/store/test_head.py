@@ -1,4 +1,4 @@
-"""Heads: what is read back equals what was written, under the stored names of the past."""
+"""Heads: a head reads back as it was written, under the stored names of earlier versions."""
 
 import pytest
 
@@ -91,7 +91,7 @@ def test_a_head_is_stored_under_the_names_that_workers_of_all_versions_know(
 
 
 def test_what_scripts_write_is_read_and_not_written_back() -> None:
-    """A stage that wrote them with its position would undo what happened meanwhile."""
+    """A stage that wrote them with its position would undo changes made meanwhile."""
     stored = {
         "generation": b"g",
         "results": b"{}",
@@ -115,13 +115,13 @@ def test_what_scripts_write_is_read_and_not_written_back() -> None:
 
 
 def test_nothing_to_publish_again_is_written_too() -> None:
-    """It takes the place of the offset that was there."""
+    """It replaces the stored offset."""
     assert ShardHead().encode()["republish"] == b""
     assert ShardHead.decode({"position": b"0", "republish": b""}) == ShardHead()
 
 
 def test_a_hash_without_a_position_is_no_head() -> None:
-    """Such a hash is what a worker leaves that claims a slot which was just removed."""
+    """A worker leaves such a hash if it claims a slot that was just removed."""
     assert ShardHead.decode({"owner": b"me"}) is None
 
 

@@ -1,28 +1,28 @@
-"""The schedule of chaos: a function of the seed, in which everything happens some time."""
+"""The schedule of chaos: a function of the seed, in which every fault happens at some time."""
 
 from itertools import pairwise
 
 import pytest
 
 from streamapp.failpoints import EVERY_NAME
-from tests.chaos.schedule import BROKER, LANES, TRACKS, plan
+from tests.chaos.schedule import BACKENDS, BROKER, TRACKS, plan
 
 _SEEDS = range(1, 61)
 
 
-@pytest.mark.parametrize("lane", LANES)
-def test_a_seed_always_means_the_same(lane: str) -> None:
-    """Any seed can be run again, and no two of the first are alike."""
-    plans = [plan(seed, lane, 120) for seed in _SEEDS]
-    assert plans == [plan(seed, lane, 120) for seed in _SEEDS]
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_seed_always_means_the_same(backend: str) -> None:
+    """Any seed can be run again, and the first seeds differ."""
+    plans = [plan(seed, backend, 120) for seed in _SEEDS]
+    assert plans == [plan(seed, backend, 120) for seed in _SEEDS]
     assert len({one.faults for one in plans}) == len(plans)
 
 
-@pytest.mark.parametrize("lane", LANES)
-def test_a_longer_run_begins_with_the_shorter_one(lane: str) -> None:
-    """What went wrong after a minute goes wrong in a run of ten, too; only the end differs."""
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_longer_run_begins_with_the_shorter_one(backend: str) -> None:
+    """A fault of the first minute is also in a run of ten; only the end differs."""
     for seed in _SEEDS:
-        short, long = plan(seed, lane, 60), plan(seed, lane, 600)
+        short, long = plan(seed, backend, 60), plan(seed, backend, 600)
         begun = [fault for fault in long.faults if fault.at_s + fault.lasts_s <= 60]
         assert set(short.faults) <= set(begun)
 
@@ -39,14 +39,19 @@ def test_faults_of_one_track_never_overlap_and_end_within_the_run() -> None:
 def test_a_server_that_would_lose_its_data_is_not_restarted() -> None:
     """The embedded broker holds everything in memory: it may be silent and cut off."""
     kinds = {
-        lane: {f.kind for seed in _SEEDS for f in plan(seed, lane, 300).faults if f.track == BROKER}
-        for lane in LANES
+        backend: {
+            fault.kind
+            for seed in _SEEDS
+            for fault in plan(seed, backend, 300).faults
+            if fault.track == BROKER
+        }
+        for backend in BACKENDS
     }
     assert kinds["kafka"] - kinds["embedded"] == {"restart"}
 
 
 def test_sixty_seeds_kill_at_every_failpoint_and_choose_every_traffic() -> None:
-    """Chance leaves nothing out."""
+    """No kind is left out."""
     plans = [plan(seed, "kafka", 120) for seed in _SEEDS]
     places = {fault.place.partition(":")[0] for one in plans for fault in one.faults}
     assert places - {""} == set(EVERY_NAME)

@@ -1,4 +1,4 @@
-"""The shop of chaos says of every record what the app must make of it."""
+"""The shop of chaos gives with every record the expected outcome."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _TOPICS = ("clicks", "purchases")
 
 @dataclass
 class _Counting:
-    """Takes what was read, and counts it."""
+    """Takes interactions, and counts them."""
 
     taken: int = 0
 
@@ -39,7 +39,7 @@ def _shop(seed: int) -> list[Tracked]:
 
 
 def test_a_seed_always_sends_the_same_numbered_records() -> None:
-    """A run can be repeated, and nothing that was acknowledged can be lost unseen."""
+    """A run can be repeated, and no acknowledged record can be lost unseen."""
     shop = _shop(1)
     assert shop == _shop(1)
     assert shop != _shop(2)
@@ -73,7 +73,7 @@ def test_every_record_becomes_what_its_headers_say() -> None:
 
 
 def test_a_verdict_counts_what_differs_and_shows_some_of_it() -> None:
-    """One number that is off, and seven things that are missing."""
+    """One number that is off, and seven missing things."""
     verdict = Verdict()
     verdict.compare("applied", 7, 7)
     verdict.compare("dead letters", 2, 3)

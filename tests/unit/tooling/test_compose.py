@@ -1,4 +1,4 @@
-"""The compose file and the image: what can be known of them without a Docker engine."""
+"""The compose file and the image, checked without a Docker engine."""
 
 import re
 from itertools import pairwise
@@ -28,7 +28,7 @@ def addresses(text: str) -> dict[str, tuple[str, int]]:
 
 
 def published(service: str) -> list[tuple[str, int, int]]:
-    """Return the address, port outside and port inside of what a service publishes."""
+    """Return the address, port outside and port inside that a service publishes."""
     ports = [port.split(":") for port in SERVICES[service].get("ports", ())]
     return [(host, int(outside), int(inside)) for host, outside, inside in ports]
 
@@ -41,14 +41,14 @@ def test_the_project_has_a_name_and_no_version() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_images_are_pinned_to_a_patch_version(service: str) -> None:
-    """What comes from a registry has a full version; what does not is built here."""
+    """An image from a registry has a full version; any other image is built here."""
     one = SERVICES[service]
 
     assert one.get("build") == "." or VERSION.fullmatch(one["image"])
 
 
 def test_the_image_of_the_app_stands_on_a_pinned_one() -> None:
-    """The Dockerfile starts from a full version, and nothing in it runs as root later on."""
+    """The Dockerfile starts from a full version, and no command runs as root at the end."""
     lines = IMAGE.splitlines()
 
     assert VERSION.fullmatch(lines[0].removeprefix("FROM "))
@@ -57,7 +57,7 @@ def test_the_image_of_the_app_stands_on_a_pinned_one() -> None:
 
 
 def test_kafka_is_the_version_that_the_tests_run() -> None:
-    """The lane `kafka` and the container are one version of Kafka."""
+    """The backend `kafka` and the container are one version of Kafka."""
     version = re.search(r"<artifactId>kafka_.*\n\s*<version>(.*)</version>", POM.read_text())
 
     assert version is not None
@@ -66,7 +66,7 @@ def test_kafka_is_the_version_that_the_tests_run() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_ports_are_published_to_this_machine_only(service: str) -> None:
-    """Neither Kafka nor Redis asks for a password, so nobody else may reach them."""
+    """Neither Kafka nor Redis asks for a password, so only this machine may reach them."""
     assert all(host == "127.0.0.1" for host, _, _ in published(service))
 
 
@@ -80,7 +80,7 @@ def test_what_runs_on_has_a_health_check(service: str) -> None:
 
 
 def test_services_wait_for_what_they_need() -> None:
-    """A worker starts when both servers are healthy and the topics are made."""
+    """A worker starts when both servers are healthy and the topics exist."""
     waits = {
         (service, needed): how["condition"]
         for service, one in SERVICES.items()

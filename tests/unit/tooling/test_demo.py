@@ -1,4 +1,4 @@
-"""The demo's data: films out of a wheel, types that are derived, and a shop that is made up."""
+"""The demo's data: films from a wheel, derived types, and a made-up shop."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +46,7 @@ def make_wheel(tmp_path: Path) -> MakeWheel:
 
 @pytest.fixture
 def _no_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pip find nothing, at once, whatever the machine is configured for."""
+    """Let pip find nothing, at once, with any configuration of the machine."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
@@ -115,7 +115,7 @@ def test_a_wheel_in_the_cache_is_used_as_it_is(make_wheel: MakeWheel) -> None:
 def test_a_wheel_with_other_files_is_refused_by_name(
     make_wheel: MakeWheel, changed: dict[str, str | None]
 ) -> None:
-    """Another version of the package may hold something else."""
+    """Another version of the package may hold other files."""
     with pytest.raises(NoFilmsError, match=r"recbole-1\.2\.1.*\.whl is not as expected"):
         film_shop(make_wheel(**changed))
 
@@ -131,7 +131,7 @@ def test_a_broken_wheel_is_refused_by_name(make_wheel: MakeWheel) -> None:
 
 @pytest.mark.usefixtures("_no_index")
 def test_a_wheel_that_cannot_be_fetched_has_a_reason_of_one_line(tmp_path: Path) -> None:
-    """What pip says last is the reason; nothing is left in the cache."""
+    """The last line of pip is the reason; the cache stays empty."""
     cache = tmp_path / "cache"
     with pytest.raises(NoFilmsError, match=r"^pip: .*recbole==1\.2\.1$"):
         film_shop(cache)
@@ -139,7 +139,7 @@ def test_a_wheel_that_cannot_be_fetched_has_a_reason_of_one_line(tmp_path: Path)
 
 
 def test_a_cache_that_cannot_be_made_is_a_reason_too(tmp_path: Path) -> None:
-    """A file lies where the folder should be."""
+    """A file has the folder's name."""
     (tmp_path / "file").touch()
     with pytest.raises(NoFilmsError, match="cannot be used: Not a directory"):
         film_shop(tmp_path / "file" / "cache")
@@ -155,7 +155,7 @@ def test_the_made_up_shop_is_the_same_every_time() -> None:
 
 
 def test_the_neighbours_of_the_made_up_shop_make_sense() -> None:
-    """What is shown is next to things of the same theme, with the settings of the demo."""
+    """The shown items are next to items of their theme, with the settings of the demo."""
     shop = made_up_shop()
     weights = Settings(_env_file=None).event_weights
     acts = [

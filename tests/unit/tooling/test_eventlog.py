@@ -51,7 +51,7 @@ def test_times_become_seconds(tmp_path: Path, text: str, ts: float) -> None:
 
 
 def test_json_lines_hold_events_arrays_and_envelopes(tmp_path: Path) -> None:
-    """Whatever a tracker may send in one record; unknown fields are ignored."""
+    """Anything that a tracker may send in one record; unknown fields are ignored."""
     log = tmp_path / "log.ndjson"
     event = {"user_id": "u1", "item_id": 7, "type": "click", "ts": 1_700_000_000, "page": "x"}
     lines = [event, [event, event], {"events": [event]}, {"user_id": "u1"}, []]
@@ -62,7 +62,7 @@ def test_json_lines_hold_events_arrays_and_envelopes(tmp_path: Path) -> None:
 
 
 def test_orders_are_read_where_they_are_logged_whatever_they_are(tmp_path: Path) -> None:
-    """An empty column is no order; what a tracker sent as one is for the rules to judge."""
+    """An empty column is no order; the rules judge any other value."""
     log, lines = tmp_path / "log.csv", tmp_path / "log.jsonl"
     log.write_text("order_id,user_id,item_id,type,ts\n007,u1,a,buy,1\n,u1,a,buy,1\n")
     event = {"user_id": "u1", "item_id": "a", "ts": 1}
@@ -96,7 +96,7 @@ def test_a_time_is_read_alike_as_text_as_number_and_in_both_forms(tmp_path: Path
 
 
 def test_what_is_empty_is_left_out_in_both_forms(tmp_path: Path) -> None:
-    """Type, time, order and user; a visitor counts where no user is named."""
+    """Type, time, order and user; a visitor counts if no user is named."""
     log, lines = tmp_path / "log.csv", tmp_path / "log.jsonl"
     log.write_text("user_id,item_id,type,ts,order_id,anonymous_id\n,a, , ,,v\nu,a,,,,v\n")
     empty = {"item_id": "a", "type": " ", "ts": "", "order_id": None, "anonymous_id": "v"}
@@ -121,7 +121,7 @@ def test_integers_of_any_size_and_titles_cut_in_a_letter_are_read(tmp_path: Path
 def test_an_order_is_an_event_for_each_item_and_a_line_without_one_is_for_the_rules(
     tmp_path: Path,
 ) -> None:
-    """Of a giant order as many items as count."""
+    """As many items of a giant order as count."""
     log = tmp_path / "log.jsonl"
     items = [{"item_id": "a"}, {}, {"item_id": 2**70}, {"item_id": "a"}]
     order = {"user_id": "u", "type": "purchase", "ts": 1, "order_id": "o"}
@@ -171,7 +171,7 @@ def test_files_follow_each_other_compressed_or_not(tmp_path: Path) -> None:
 def test_a_malformed_line_is_named(
     tmp_path: Path, name: str, content: str, line: int, hint: str
 ) -> None:
-    """One line of text: the file, the line and what is wrong with it."""
+    """One line of text: the file, the line and the fault."""
     log = tmp_path / name
     log.write_text(content)
 
@@ -203,7 +203,7 @@ def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_log_is_named(
     tmp_path: Path, name: str, content: bytes | None, hint: str
 ) -> None:
-    """Missing, cut off, or of a kind that is not read."""
+    """Missing, cut off, or of an unknown kind."""
     log = tmp_path / name
     if content is not None:
         log.write_bytes(content)
@@ -212,3 +212,103 @@ def test_a_file_that_is_no_log_is_named(
         list(read_log([log]))
     assert str(log) in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+ROWS = [LoggedEvent("u1", "tent", "click", 1_700_000_000.0)]
+TEXT = "user_id,item_id,type,ts\nu1,tent,click,1700000000\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("bom-crlf.csv", TEXT.replace("\n", "\r\n").encode("utf-8-sig")),
+        ("cr.csv", TEXT.replace("\n", "\r").encode()),
+        ("utf16.csv", TEXT.encode("utf-16")),
+        ("utf16-be.csv", b"\xfe\xff" + TEXT.encode("utf-16-be")),
+        ("utf16-no-mark.csv", TEXT.encode("utf-16-le")),
+        ("utf16-be-no-mark.csv", TEXT.encode("utf-16-be")),
+        ("semicolon.csv", TEXT.replace(",", ";").encode()),
+        ("bar.csv", TEXT.replace(",", "|").encode()),
+        ("tab.csv", TEXT.replace(",", "\t").encode()),
+        ("tab.tsv", TEXT.replace(",", "\t").encode()),
+        ("sep.csv", b"sep=,\r\n" + TEXT.encode()),
+        ("sep-semicolon.csv", b'"sep=;"\r\n' + TEXT.replace(",", ";").encode()),
+        ("case.csv", b"USER_ID,Item_Id,TYPE,Ts\nu1,tent,click,1700000000\n"),
+        ("spaces.csv", b"user_id, item_id , type, ts\nu1,tent,click,1700000000\n"),
+        ("EVENTS.CSV", TEXT.encode()),
+        ("EVENTS.CSV.GZ", gzip.compress(TEXT.encode())),
+        ("members.csv.gz", gzip.compress(TEXT[:30].encode()) + gzip.compress(TEXT[30:].encode())),
+        ("twice.csv", b"user_id,item_id,type,ts,ts\nu1,tent,click,1700000000,18\n"),
+        (
+            "rees46.csv",
+            b"event_time,event_type,product_id,user_id\n2023-11-14 22:13:20 UTC,click,tent,u1\n",
+        ),
+        ("array.json", b'[{"user_id":"u1","item_id":"tent","type":"click","ts":1700000000}]'),
+        ("LINES.JSONL", b'{"user_id":"u1","item_id":"tent","type":"click","ts":1700000000}\r\n'),
+    ],
+)
+def test_files_are_read_as_spreadsheets_and_exports_write_them(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    """Encoding, delimiter and names of columns are recognised where only one reading fits."""
+    log = tmp_path / name
+    log.write_bytes(content)
+    assert list(read_log([log])) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("twice.csv.gz", gzip.compress(gzip.compress(TEXT.encode())), "more than its name says"),
+        ("plain.csv", gzip.compress(TEXT.encode()), "compressed with gzip"),
+        ("book.csv", b"PK\x03\x04rest", "a zip archive or a workbook"),
+        (
+            "latin.csv",
+            TEXT.replace("tent", "caf\u00e9").encode("cp1252"),
+            "line 2: not UTF-8, perhaps",
+        ),
+        ("odd.csv", TEXT.encode("utf-16") + b"x", "not utf-16"),
+        ("pretty.json", json.dumps([{}], indent=1).encode(), "line 1: .* must be in one line"),
+        ("other.csv", b"user:item:type:ts\n", "lacks .*; it is 'user:item:type:ts'"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_with_what_was_found(
+    tmp_path: Path, name: str, content: bytes, hint: str
+) -> None:
+    """And with what to do about it, in one line."""
+    log = tmp_path / name
+    log.write_bytes(content)
+    with pytest.raises(ConfigError, match=hint) as caught:
+        list(read_log([log]))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("above", ["", "sep=,\n"])
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ('u1,"19in screen,click,1\nu2,a 24" screen",click,2\nu3,a,click,3\n', 2),
+        ('u1,"19in screen,click,1\nu2,a 24",click,2\nu3,a,click,3\n', 2),
+        ('u0,a,click,0\nu1,"19in,click,1\nu2,a,click,2\nu3,a,click,3\n', 3),
+        ('u0,"b\nc",click,0\nu1,"19in" b,click,1\n', 4),
+        ('u0,"b ""c"" d\ne","click,0\nu2,a,click,2\n', 3),
+        ('u0,"b\nc",click,0,1\n', 2),
+    ],
+)
+def test_a_stray_quote_is_named_by_the_line_in_which_it_opens(
+    tmp_path: Path, above: str, rows: str, line: int
+) -> None:
+    """It would make one row of several, and nothing would say so."""
+    log = tmp_path / "log.csv"
+    log.write_text(above + HEADER + rows)
+    with pytest.raises(ConfigError, match=f"line {line + bool(above)}: .* quote"):
+        list(read_log([log]))
+
+
+def test_a_line_end_and_a_quote_may_lie_in_a_quoted_field(tmp_path: Path) -> None:
+    """As the standard of CSV has it; a quote inside a field that begins without one is a letter."""
+    log = tmp_path / "log.csv"
+    log.write_text(
+        HEADER + 'u1,"two\nlines",click,1\nu1,"a ""b"", c",click,1\nu1,a 24" b,click,1\n'
+    )
+    assert [event.item_id for event in read_log([log])] == ["two\nlines", 'a "b", c', 'a 24" b']

@@ -1,4 +1,4 @@
-"""What the consumer does when partitions are assigned, and in which order."""
+"""The consumer's actions when partitions are assigned, and their order."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from streamapp.transport import consumer as room
+from streamapp.transport import consumer
 from streamapp.transport.consumer import Consumer
 from streamapp.transport.records import Offsets
 
@@ -14,23 +14,23 @@ HERE = TP("log", 0)
 
 
 class Owner:
-    """Notes what it is told."""
+    """Records its calls."""
 
     def __init__(self, told: list[str]) -> None:
         self.told = told
 
     async def drop(self) -> None:
-        """Note it."""
+        """Record the call."""
         self.told.append("drop")
 
     async def open(self, offsets: dict[TP, Offsets]) -> dict[TP, int]:
-        """Note it; begin at 7."""
+        """Record the call; begin at 7."""
         self.told.append(f"open, committed {offsets[HERE].committed}")
         return {HERE: 7}
 
 
 async def test_nobody_is_at_work_while_reading_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faust goes to what is committed first: whoever still worked would be given that again."""
+    """Faust seeks to the committed offset first: a worker that still ran would get it again."""
     told: list[str] = []
 
     class Here(Consumer):
@@ -50,6 +50,6 @@ async def test_nobody_is_at_work_while_reading_moves(monkeypatch: pytest.MonkeyP
     async def read_offsets(_: Any, __: Any, committed: dict[TP, int]) -> dict[TP, Offsets]:
         return {HERE: Offsets(0, 9, committed[HERE])}
 
-    monkeypatch.setattr(room, "read_offsets", read_offsets)
+    monkeypatch.setattr(consumer, "read_offsets", read_offsets)
     await Here().perform_seek()
     assert told == ["drop", "seek to what is committed", "open, committed 3", "seek to 7"]

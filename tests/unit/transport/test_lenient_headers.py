@@ -1,4 +1,4 @@
-"""Record batches with names of headers that are not UTF-8, as aiokafka unpacks them."""
+"""Record batches with header names that are not UTF-8, as aiokafka unpacks them."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def _lenient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def batch(first: int, name: str, codec: int = 0) -> bytearray:
-    """Return a batch of three records, of which the second has a header of that name."""
+    """Return a batch of three records, the second with a header of that name."""
     made: Any = builder(codec)
     for number, headers in enumerate(([("plain", None)], [("a", b"1"), (Name(name), b"2")], [])):
         assert made.append(number, 1_000 + number, None, b"value %d" % number, headers)
@@ -39,7 +39,7 @@ def unpacked(content: bytes, start: int = 0) -> list[ConsumerRecord]:
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 def test_such_a_batch_between_others_loses_nothing_but_how_the_name_was_written(codec: int) -> None:
-    """Every record is there once, with all else that it has, from wherever reading starts."""
+    """Every record is there once and complete, from any start of reading."""
     first, last = batch(0, "name"), batch(6, "name", codec)
     found = unpacked(bytes(first + batch(3, "\xff\xfe name", codec) + last))
     plain = unpacked(bytes(first + batch(3, "name", codec) + last))
@@ -52,13 +52,13 @@ def test_such_a_batch_between_others_loses_nothing_but_how_the_name_was_written(
 
 
 def test_records_that_were_read_before_the_name_are_not_read_twice() -> None:
-    """The compiled parser returns what lies before such a header."""
+    """The compiled parser returns the records before such a header."""
     content = bytes(batch(0, "\xff") + batch(3, "\xfe") + batch(6, "name"))
     assert [one.offset for one in unpacked(content)] == list(range(9))
 
 
 def test_a_batch_whose_checksum_is_wrong_is_refused_as_before() -> None:
-    """Leniency is for names alone."""
+    """Only names are read leniently."""
     content = batch(0, "\xff")
     content[-1] ^= 1
     with pytest.raises(CorruptRecordException, match="Invalid CRC"):

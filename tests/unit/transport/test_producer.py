@@ -1,4 +1,4 @@
-"""Messages of several callers on their way to one partition: together, in order, without holes."""
+"""Messages of several callers for one partition: together, in order, without holes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ class Batch:
         return object()
 
     def close(self) -> None:
-        """Take no more."""
+        """Take no more messages."""
 
 
 class Broker:
-    """In place of a producer: it acknowledges a batch when it is told to.
+    """In place of a producer: it acknowledges a batch when the test says so.
 
     Attributes:
-        batches: The acknowledgements of what was sent.
+        batches: The acknowledgements of the sent batches.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Broker:
         return self.batches[-1]
 
     async def next(self) -> list[bytes]:
-        """Return the values of the next batch, when it is there."""
+        """Return the values of the next batch, once it exists."""
         return await asyncio.wait_for(self._values.get(), 5)
 
     def acknowledge(self) -> None:
@@ -62,7 +62,7 @@ class Broker:
 
 
 class Harness(Producer):
-    """A publisher that is connected to this broker."""
+    """A producer that is connected to this broker."""
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(Settings(_env_file=None))
@@ -75,7 +75,7 @@ class Harness(Producer):
 
 
 async def test_what_comes_in_meanwhile_goes_out_together_and_in_order() -> None:
-    """A slow broker gets one batch for all who wait, not one for each."""
+    """A slow broker gets one batch for all waiting callers, not one for each."""
     broker = Broker()
     publisher = Harness(broker)
     first = publisher.bring(b"a")
@@ -93,7 +93,7 @@ async def test_what_comes_in_meanwhile_goes_out_together_and_in_order() -> None:
 
 
 async def test_a_partition_is_sent_to_again_after_it_had_nothing_to_wait_for() -> None:
-    """Whoever sends for a partition ends with the last message, and another begins."""
+    """The sender of a partition ends with the last message, and another begins."""
     broker = Broker()
     publisher = Harness(broker)
     for number in (1, 2):
@@ -121,7 +121,7 @@ async def test_who_is_cancelled_before_it_is_sent_sends_nothing() -> None:
 
 
 async def test_a_cancelled_caller_takes_nobody_else_with_it() -> None:
-    """What is on its way stays there, for those who wait for the same batch."""
+    """The batch in flight stays there, for other callers that wait for it."""
     broker = Broker()
     publisher = Harness(broker)
     gone, stays = publisher.bring(b"a"), publisher.bring(b"b")
@@ -134,7 +134,7 @@ async def test_a_cancelled_caller_takes_nobody_else_with_it() -> None:
 
 
 async def test_it_is_settled_when_the_broker_has_what_was_on_its_way() -> None:
-    """Also what nobody waits for any more, as its partition was given up."""
+    """Also a batch that no caller waits for, because its partition was given up."""
     broker = Broker()
     publisher = Harness(broker)
     assert await publisher.settled(0)
@@ -148,7 +148,7 @@ async def test_it_is_settled_when_the_broker_has_what_was_on_its_way() -> None:
 
 
 async def test_nothing_overtakes_what_the_broker_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same messages are sent again, whole, and only then what came in behind them."""
+    """The same messages are sent again, whole, and only then the later ones."""
     monkeypatch.setattr(module, "_RETRY_S", 0.0)
     broker = Broker()
     publisher = Harness(broker)
@@ -165,7 +165,7 @@ async def test_nothing_overtakes_what_the_broker_refused(monkeypatch: pytest.Mon
 
 
 async def test_who_waits_is_told_what_cannot_be_sent() -> None:
-    """The process ends with it; nobody waits for ever, and nothing is left out silently."""
+    """The process ends with it; no caller waits forever, and no message is left out silently."""
     broker = Broker()
     publisher = Harness(broker)
     first = publisher.bring(b"a")
@@ -182,7 +182,7 @@ async def test_who_waits_is_told_what_cannot_be_sent() -> None:
 async def test_what_was_refused_is_not_sent_again_when_nobody_waits_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its partition moved on to another worker, who sends it."""
+    """Its partition moved to another worker, who sends it."""
     monkeypatch.setattr(module, "_RETRY_S", 0.0)
     broker = Broker()
     publisher = Harness(broker)

@@ -1,4 +1,4 @@
-"""A partition is handed over when nothing of its old owner can arrive behind the new one's."""
+"""A partition is handed over when no message of its old owner can arrive after the new one's."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Compiled code of kernels that have changed does not stay on the disk."""
+"""Compiled code of changed kernels is removed from the disk."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from streamapp.worker.kernel_cache import remove_stale
 
 
 def test_only_what_this_version_of_python_never_loads_again_is_removed() -> None:
-    """The code of the kernel as it is stays, and so do files of other modules."""
+    """The code of the current kernel stays, and so do files of other modules."""
     kernel = digest.digest_of
     assert isinstance(kernel, Kernel)
     kernel(np.zeros(1, np.int32), np.zeros(1), np.zeros(1, np.int32))

@@ -1,4 +1,4 @@
-"""What a library says again and again: once in a while, with how often; all else at once."""
+"""Repeated log lines of a library appear now and then with a count; all others appear at once."""
 
 import logging
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock that is used."""
+    """The clock in use."""
     made = Clock()
     monkeypatch.setattr(log_dedup, "time", made)
     return made
 
 
 class Heard(logging.Handler):
-    """What arrives at the root logger."""
+    """The records at the root logger."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Heard(logging.Handler):
 
 @pytest.fixture
 def heard() -> Iterator[list[logging.LogRecord]]:
-    """What arrives at the root logger; pytest itself also listens where nothing is passed on."""
+    """The records at the root logger; pytest itself listens as well if none are passed on."""
     handler = Heard()
     logging.root.addHandler(handler)
     yield handler.records
@@ -50,7 +50,7 @@ def heard() -> Iterator[list[logging.LogRecord]]:
 
 @pytest.fixture
 def library() -> Iterator[logging.Logger]:
-    """A logger below one that is spared, twice, as by an app that is started again."""
+    """A logger below a deduplicated one, twice, as in an app that is started again."""
     top = logging.getLogger("it-library")
     deduplicate_logs(top.name)
     deduplicate_logs(top.name)
@@ -82,7 +82,7 @@ def test_a_message_is_said_once_in_ten_seconds_and_then_with_how_many_were_suppr
 def test_nothing_that_is_said_once_is_suppressed(
     library: logging.Logger, heard: list[logging.LogRecord]
 ) -> None:
-    """Another number, level, logger or exception, and what is said to who debugs."""
+    """Another number, level, logger or exception, and debug records."""
     library.setLevel(logging.DEBUG)
     library.error("node %d is away", 1)
     library.error("node %d is away", 2)
@@ -99,7 +99,7 @@ def test_nothing_that_is_said_once_is_suppressed(
 
 @pytest.fixture
 def sparing(library: logging.Logger) -> log_dedup._Deduplicator:
-    """What spares that logger."""
+    """The filter of that logger."""
     handlers = library.parent.handlers if library.parent else []
     (found,) = (one for one in handlers if isinstance(one, log_dedup._Deduplicator))
     return found
@@ -108,7 +108,7 @@ def sparing(library: logging.Logger) -> log_dedup._Deduplicator:
 def test_what_was_said_is_forgotten(
     clock: Clock, library: logging.Logger, sparing: log_dedup._Deduplicator
 ) -> None:
-    """Messages that never come again take no memory for ever."""
+    """Messages that never come again take no memory forever."""
     for number in range(1_000):
         library.error("offset %d", number)
         clock.now += 1
@@ -118,7 +118,7 @@ def test_what_was_said_is_forgotten(
 def test_a_message_with_wrong_arguments_ends_nothing(
     sparing: log_dedup._Deduplicator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As everywhere else in logging, it is told where it was said."""
+    """As elsewhere in logging, the line names the place of the call."""
     wrong = {"levelno": logging.ERROR, "msg": "node %d is away", "args": ("one",)}
     sparing.handle(logging.makeLogRecord(wrong))
     assert "--- Logging error ---" in capsys.readouterr().err

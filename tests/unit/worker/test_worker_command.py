@@ -1,4 +1,4 @@
-"""`streamapp worker` says in one line what ended it, also where it is Faust that crashed."""
+"""`streamapp worker` gives the cause of its end in one line, also after a crash in Faust."""
 
 import os
 from typing import Any, NoReturn
@@ -10,11 +10,11 @@ from streamapp.cli import worker
 
 
 class EndedError(Exception):
-    """Stands for the end of the process."""
+    """In place of the end of the process."""
 
 
 class Crashing:
-    """A Faust worker that something within Faust brings down."""
+    """A Faust worker that an error within Faust ends."""
 
     crash_reason: BaseException | None = None
 
@@ -36,7 +36,7 @@ class Stopping(Crashing):
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, kind: type[Crashing]) -> list[int]:
-    """Run a worker of a kind; return what the process exits with."""
+    """Run a worker of a kind; return its exit code."""
     codes: list[int] = []
 
     def end(code: int) -> NoReturn:

@@ -20,7 +20,7 @@ def _recognises(value: Json) -> bool:
 
 
 def envelope_of(headers: Iterable[tuple[str, bytes]]) -> Mapping[str, str]:
-    """Return the attributes that headers carry; none where they are of no CloudEvent."""
+    """Return the attributes in headers; none if the headers are not those of a CloudEvent."""
     found = {
         name.removeprefix(_PREFIX): value.decode(errors="replace")
         for name, value in headers

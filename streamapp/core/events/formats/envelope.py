@@ -1,7 +1,8 @@
 """What a format is: how its envelope is recognised, and which flat events it holds.
 
-A translation reads nothing but what decides who did what with which item and when. It checks
-nothing: what is missing or wrong there is missing or wrong in the flat event, which is checked.
+A translation reads only the fields that decide who did what with which item and when. It checks
+nothing: a field that is missing or wrong is also missing or wrong in the flat event, which is
+checked.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ class Format:
         recognises: Says whether a JSON object is an envelope of this format.
         flat: Translates one event, given it and the envelope that it came in; both are the same
             where the envelope holds one event.
-        text: Reads a value that is not JSON; returns None where it is none of this format.
+        text: Reads a value that is not JSON; returns None if it is not of this format.
         query: Reads an event that is a text instead of an object.
         last_word: Whether the part of a type's name behind the last dot may name it too.
     """
@@ -53,7 +54,7 @@ class Format:
 
 
 def first(fields: Json, *names: str) -> Any:
-    """Return the first of some fields that is neither left out nor null nor empty; or None."""
+    """Return the first of some fields that is present, not null and not empty; or None."""
     for name in names:
         value = fields.get(name)
         if value is not None and value != "":
@@ -62,7 +63,7 @@ def first(fields: Json, *names: str) -> Any:
 
 
 def inner(fields: Json, *names: str) -> Json:
-    """Return the object that names lead to; an empty one where there is none."""
+    """Return the object that names lead to; an empty one if there is none."""
     found = fields
     for name in names:
         value = found.get(name)
@@ -73,9 +74,9 @@ def inner(fields: Json, *names: str) -> Json:
 
 
 def lines(products: Any, item: Callable[[Json], Any]) -> list[Any] | None:
-    """Return the lines of an order in the flat form; None where `products` is no array.
+    """Return the lines of an order in the flat form; None if `products` is no array.
 
-    A line that is no object stays as it is.
+    A line that is no object is returned unchanged.
     """
     if type(products) is not list:
         return None

@@ -32,7 +32,7 @@ def _recognises(value: Json) -> bool:
 
 
 def _set(value: Any) -> Any:
-    """Return a value, None where the export says that it is not set."""
+    """Return a value; None if the export says that it is not set."""
     return None if value == _NOT_SET else value
 
 

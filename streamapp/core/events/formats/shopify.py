@@ -41,13 +41,13 @@ def _flat(event: Json, _envelope: Json) -> FlatEvent:
 
 
 def _order(order: Json) -> FlatEvent:
-    kind, ts = "purchase", first(order, "processed_at", "created_at")
+    event_type, ts = "purchase", first(order, "processed_at", "created_at")
     if order.get("cancelled_at"):
-        kind, ts = "refund", order["cancelled_at"]
+        event_type, ts = "refund", order["cancelled_at"]
     elif "abandoned_checkout_url" in order:
-        kind = "checkout"
+        event_type = "checkout"
     fields = {
-        "type": kind,
+        "type": event_type,
         "user_id": _short(inner(order, "customer").get("id")),
         "ts": ts,
         "order_id": _short(order.get("id")),

@@ -99,28 +99,28 @@ def _first_entity(event: Json, *names: str) -> Json:
 
 
 def _flat(event: Json, _envelope: Json) -> FlatEvent:
-    kind = event.get("event_name") or event.get("event")
+    event_type = event.get("event_name") or event.get("event")
     order = _first_entity(event, "transaction", "refund")
     customer = _first_entity(event, "user")
     fields: dict[str, Any] = {
-        "type": kind,
+        "type": event_type,
         "user_id": first(event, "user_id") or first(customer, "id"),
         "anonymous_id": first(event, "domain_userid", "network_userid"),
         "ts": first(event, "derived_tstamp", "dvce_created_tstamp", "collector_tstamp"),
         "order_id": first(order, "transaction_id"),
     }
-    if kind == _ACTION:
+    if event_type == _ACTION:
         fields["type"] = _action(event).get("type")
         products, where = _entities(event, "product")
         fields["items"] = [
             {"item_id": one.get("id")} if type(one) is dict else one for one in products
         ]
         return FlatEvent(fields, where)
-    if kind in _CARTS:
+    if event_type in _CARTS:
         fields["item_id"] = _action(event).get("sku")
-    elif kind == "transaction_item":
+    elif event_type == "transaction_item":
         fields["item_id"], fields["order_id"] = event.get("ti_sku"), event.get("ti_orderid")
-    elif kind == "transaction":
+    elif event_type == "transaction":
         # Each of its items is an event of its own.
         fields["type"] = "transaction_total"
     return FlatEvent(fields)

@@ -13,7 +13,7 @@ from streamapp.core.events.formats.snowplow import SNOWPLOW
 from streamapp.errors import BadEventError
 
 AUTO = "auto"
-"""Decides by the envelope of each event."""
+"""The name of the setting that decides by the envelope of each event."""
 
 FLAT = Format(
     name="flat",
@@ -22,7 +22,7 @@ FLAT = Format(
     recognises=lambda value: "item_id" in value or ("items" in value and "user_id" in value),
     flat=lambda event, _envelope: FlatEvent(event, ("items",)),  # type: ignore[arg-type]
 )
-"""The form that the app reads without a translation."""
+"""The format that the app reads without a translation."""
 
 _FOREIGN = (CLOUDEVENTS, GA4, SEGMENT, SNOWPLOW, SHOPIFY, MATOMO)
 
@@ -30,20 +30,20 @@ FORMATS: Mapping[str, Format] = {one.name: one for one in (FLAT, *_FOREIGN)}
 """Every format by its name."""
 
 FORMAT_NAMES = (*FORMATS, AUTO)
-"""What the setting may say of a topic."""
+"""The values of the setting for a topic."""
 
 ARRAYS = frozenset(name for one in FORMATS.values() for name in one.arrays)
-"""Fields in which some format has several events."""
+"""Fields in which some format holds several events."""
 
 
 class Translation(NamedTuple):
     """One event of a record's value.
 
     Attributes:
-        element: In the flat form; where it is no object, as it came.
-        format: The format that it came in.
-        path: What leads to the event in the value.
-        lines_at: What leads from there to its lines.
+        element: In the flat form; unchanged if it is no object.
+        format: The format in which it came.
+        path: Leads to the event in the value.
+        lines_at: Leads from there to its lines.
     """
 
     element: Any
@@ -78,7 +78,7 @@ def foreign_text(value: bytes) -> str:
 
 
 def translate_text(value: bytes, name: str) -> Translation | None:
-    """Return the event of a value that is not JSON; None where the format has no such values.
+    """Return the event of a value that is not JSON; None if the format has no such values.
 
     Raises:
         BadEventError: the value looks like another format.

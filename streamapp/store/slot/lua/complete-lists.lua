@@ -1,11 +1,13 @@
 #!lua
--- Note rounds of users of a slot whose lists have all reached their readers.
--- KEYS: 1 head, 2 audience, 3 due.
--- ARGV: 1 owner, 2 how many users are still due, 3 rounds that are over, 4 what the lists of items
---   were like when all lists here were last compared with them, or an empty string to leave that as
---   it is, 5 users who leave the audience. 3 and 5 are JSON lists of strings, fewer than 8,000.
--- Returns 0, or -1 where somebody else has claimed the slot: then nothing is written.
--- Types are checked by reading every key before the first write: a script has no rollback.
+-- Note that lists of users have reached their readers, and remove the batches that are complete.
+-- KEYS: 1 head, 2 user list index, 3 pending batches.
+-- ARGV: 1 owner, 2 number of users that are still pending, 3 numbers of the batches that are
+--   complete, 4 new user lists version, or '' to keep the stored one, 5 users to remove from the
+--   index. 3 and 5 are JSON lists of fewer than 8,000 strings.
+-- Returns 0, or -1 if another worker has claimed the slot: then nothing is written.
+-- Safe to run twice: the second run removes nothing and writes the same values.
+-- The script reads every key before its first write, since a key of another type is an error, and a
+-- script cannot undo its writes.
 if not guard.is_owner(ARGV[1]) then return -1 end
 redis.call('HLEN', KEYS[2])
 redis.call('HLEN', KEYS[3])

@@ -1,12 +1,14 @@
 #!lua
--- Note users of a slot whose lists are due, in one round.
--- KEYS: 1 head, 2 audience, 3 due.
--- ARGV: 1 owner, 2 how many users are due by now, 3 rounds that are over, a JSON list of strings,
---   4 Unix time in seconds at which the lists are removed, or an empty string to leave that as it is,
---   5 number of the round, 6 users, a JSON list. Lists have fewer than 4,000 entries: Lua unpacks at
---   most 8,000 values.
--- Returns 0, or -1 where somebody else has claimed the slot: then nothing is written.
--- Types are checked by reading every key before the first write: a script has no rollback.
+-- Mark the lists of some users as pending, as one batch.
+-- KEYS: 1 head, 2 user list index, 3 pending batches.
+-- ARGV: 1 owner, 2 number of pending users, this batch included, 3 numbers of the batches that are
+--   complete, a JSON list of strings, 4 Unix time in seconds at which the lists expire, or '' to keep
+--   the stored time, 5 number of this batch, 6 its users, a JSON list. JSON lists have fewer than
+--   4,000 entries, because Lua unpacks at most 8,000 values.
+-- Returns 0, or -1 if another worker has claimed the slot: then nothing is written.
+-- Safe to run twice: the second run writes the same values.
+-- The script reads every key before its first write, since a key of another type is an error, and a
+-- script cannot undo its writes.
 if not guard.is_owner(ARGV[1]) then return -1 end
 redis.call('HLEN', KEYS[2])
 redis.call('HLEN', KEYS[3])

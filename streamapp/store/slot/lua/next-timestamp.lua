@@ -1,7 +1,8 @@
 #!lua
--- Move the clock of a slot: milliseconds of this server, and at least one more than before.
+-- Advance the hybrid logical clock of a slot: milliseconds of this server, and later than before.
 -- KEYS: 1 head. ARGV: 1 owner.
--- Returns the clock, or -1 where somebody else has claimed the slot.
+-- Returns the new time, or -1 if another worker has claimed the slot.
+-- Safe to run twice: times need not be consecutive.
 if not guard.is_owner(ARGV[1]) then return -1 end
 local now = redis.call('TIME')
 local ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)

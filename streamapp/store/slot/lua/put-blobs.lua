@@ -1,13 +1,14 @@
 #!lua
 -- Write blobs of one slot, each only over an older one.
 -- KEYS: 1 head, 2.. blobs.
--- ARGV: 1 generation, 2 position of the blobs, 3 mark of what was put before, 4 mark of this call,
---   5 lifetime of a blob that is gone in seconds, 6.. blobs; a blob begins with its position, 8
---   bytes, big endian; one that holds nothing else is gone, and only kept so that no older one takes
---   its place.
--- Returns the number of blobs that were left because a newer one was there; or, where nothing was
---   written, -1 if the slot is gone or of another generation, -2 if something else was put before.
--- Types are checked by reading every key before the first write: a script has no rollback.
+-- ARGV: 1 state id, 2 position of the blobs, 3 write token of the write before, 4 that of this write,
+--   5 lifetime of a tombstone in seconds, 6.. blobs. A blob begins with its position, 8 bytes, big
+--   endian. A blob without content is a tombstone, which keeps older blobs out.
+-- Returns the number of blobs that were left out because a newer one is stored; or, with nothing
+--   written, -1 if the slot is gone or belongs to another state, -2 if the last write is another one.
+-- Safe to run twice: the second run finds its own write token and writes the same blobs.
+-- The script reads every key before its first write, since a key of another type is an error, and a
+-- script cannot undo its writes.
 local refusal = guard.refusal(ARGV[1], ARGV[3], ARGV[4])
 if refusal then return refusal end
 local position = tonumber(ARGV[2])

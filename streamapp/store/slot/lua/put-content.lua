@@ -1,12 +1,13 @@
 #!lua
--- Write content neighbours of one shard, a hash by item id.
+-- Write content neighbours of one shard: a hash by item id.
 -- KEYS: 1 head, 2 hash.
--- ARGV: 1 generation, 2 position of the fields, 3 mark of what was put before, 4 mark of this call,
---   then field, value ...; an empty value removes its field.
--- The field without a name keeps the largest position at which any was written: the hash may hold
---   what belongs to it, until whoever reads it has come as far.
--- Returns 0; or, where nothing was written, -1 if the slot is gone or of another generation, -2 if
---   something else was put before.
+-- ARGV: 1 state id, 2 position of the lists, 3 write token of the write before, 4 that of this write,
+--   then item id, packed list ...; an empty list removes its field.
+-- The field '' keeps the largest position of any write. A reader that is behind it may find lists of
+--   later positions in the hash.
+-- Returns 0; or, with nothing written, -1 if the slot is gone or belongs to another state, -2 if the
+--   last write is another one.
+-- Safe to run twice: the second run finds its own write token and writes the same lists.
 local refusal = guard.refusal(ARGV[1], ARGV[3], ARGV[4])
 if refusal then return refusal end
 local furthest = tonumber(redis.call('HGET', KEYS[2], '') or 0)

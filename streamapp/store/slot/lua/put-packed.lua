@@ -1,10 +1,11 @@
 #!lua
--- Write records of fixed size into a string of one slot, each only over an older one.
--- KEYS: 1 head, 2 records.
--- ARGV: 1 generation, 2 position of the records, 3 mark of what was put before, 4 mark of this call,
---   then byte offset, record ...; a record begins with its position, 8 bytes, big endian.
--- Returns the number of records that were left because a newer one was there; or, where nothing was
---   written, -1 if the slot is gone or of another generation, -2 if something else was put before.
+-- Write records of fixed size into a column of one slot, each only over an older one.
+-- KEYS: 1 head, 2 column.
+-- ARGV: 1 state id, 2 position of the records, 3 write token of the write before, 4 that of this
+--   write, then byte offset, record ...; a record begins with its position, 8 bytes, big endian.
+-- Returns the number of records that were left out because a newer one is stored; or, with nothing
+--   written, -1 if the slot is gone or belongs to another state, -2 if the last write is another one.
+-- Safe to run twice: the second run finds its own write token and writes the same records.
 local refusal = guard.refusal(ARGV[1], ARGV[3], ARGV[4])
 if refusal then return refusal end
 local position, kept = tonumber(ARGV[2]), 0

@@ -1,12 +1,14 @@
 #!lua
--- Write what is popular in categories of one shard, each only over an older one.
+-- Write the most popular items of categories of one shard, each top only over an older one.
 -- KEYS: 1 head, 2 tops, a hash by category, 3 touched, a sorted set of categories.
--- ARGV: 1 generation, 2 position of the tops, 3 mark of what was put before, 4 mark of this call,
---   5 whether something happened in the categories, 1 or 0, then category, top ...; a top begins
---   with its position, 8 bytes, big endian.
--- Returns the number of tops that were left because a newer one was there; or, where nothing was
---   written, -1 if the slot is gone or of another generation, -2 if something else was put before.
--- Types are checked by reading both keys before the first write: a script has no rollback.
+-- ARGV: 1 state id, 2 position of the tops, 3 write token of the write before, 4 that of this write,
+--   5 whether something happened in the categories, 1 or 0, then category, top ...; a top begins with
+--   its position, 8 bytes, big endian.
+-- Returns the number of tops that were left out because a newer one is stored; or, with nothing
+--   written, -1 if the slot is gone or belongs to another state, -2 if the last write is another one.
+-- Safe to run twice: the second run finds its own write token and writes the same tops.
+-- The script reads both keys before its first write, since a key of another type is an error, and a
+-- script cannot undo its writes.
 local refusal = guard.refusal(ARGV[1], ARGV[3], ARGV[4])
 if refusal then return refusal end
 redis.call('HLEN', KEYS[2])

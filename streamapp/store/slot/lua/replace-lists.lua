@@ -1,12 +1,14 @@
 #!lua
--- Replace lists that frontends read, each only by one of a later position.
--- KEYS: list, gone, list, gone ...; ARGV: 1 seq, 2 lifetime of a gone mark in seconds, 3 unix times
---   in seconds at which the lists are removed, 8 bytes each, or nothing if they are to stay for
---   ever, 4 sizes of the lists, 4 bytes each, all little endian, 5 the lists, one behind the other;
---   an empty list deletes its key and leaves a gone mark, so that no older list comes back.
---   Lua unpacks at most 8,000 values: fewer than 4,000 lists.
--- Returns for each list: 1 if it was replaced, 0 if a later one is there,
---   or the list of this very seq if that is there.
+-- Replace lists that frontends read, each only by one of a later `seq`.
+-- KEYS: list, tombstone, list, tombstone ...; fewer than 4,000 lists, because Lua unpacks at most
+--   8,000 values.
+-- ARGV: 1 seq of all lists, 2 lifetime of a tombstone in seconds, 3 Unix times in seconds at which the
+--   lists expire, 8 bytes each, or '' if they do not expire, 4 sizes of the lists, 4 bytes each, 5 the
+--   lists, one after the other. Numbers are little endian. An empty list deletes its key and leaves a
+--   tombstone with its seq, so that no older list comes back.
+-- Returns for each list: 1 if it was replaced, 0 if a later one is stored, or the stored list if that
+--   has the same seq.
+-- Safe to run twice: the second run finds the lists of the first one.
 local seq, lifetime, times, sizes, lists = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local standing, replies, last = redis.call('MGET', unpack(KEYS)), {}, 0
 for n = 1, #KEYS / 2 do

@@ -1,6 +1,8 @@
-"""A worker reads its state anew again and again while events come in; what is under way stays."""
+"""A worker reads its state again and again while events come in; work in flight is not lost."""
 
 from functools import partial
+
+import pytest
 
 from tests.faults.shop import exact, selling, wait_applied
 from tests.integration.traffic import synthetic
@@ -17,10 +19,11 @@ def _noticed_more(worker: Worker, seen: int) -> bool:
     return worker.output.count(_NOTICED) > seen
 
 
-def test_no_record_is_passed_over_when_reading_goes_back_to_the_fence(
+@pytest.mark.full
+def test_no_record_is_passed_over_when_reading_goes_back_to_the_position(
     apart: Deployment, node: RedisNode
 ) -> None:
-    """A read that was under way when the reader went back must not swallow what it then brings."""
+    """A read in flight when the reader went back must not swallow the records of the next one."""
     with selling(apart, synthetic(seed=61, events=100_000), rate=300) as shop:
         one = apart.worker(instance_id="one")
         for times in range(_TIMES):

@@ -1,4 +1,4 @@
-"""A topic is deleted and made again under its old name: its offsets mean other records."""
+"""A topic is deleted and created again under its name: its offsets mean other records."""
 
 import asyncio
 import os
@@ -12,13 +12,13 @@ from tests.integration.traffic import event, produce, succeeded
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.full]
 
 _STOPS_S = 90.0
 
 
 def counted(deployment: Deployment, events: int) -> None:
-    """Wait until so many events are applied."""
+    """Wait until this many events are applied."""
     wait_until(lambda: total(deployment, "u", "applied") == events, 60, "all are applied")
 
 
@@ -34,23 +34,25 @@ async def delete(deployment: Deployment, topic: str) -> None:
         await admin.delete_topics([topic])
 
 
-def make_anew(deployment: Deployment, topic: str) -> None:
+def create_again(deployment: Deployment, topic: str) -> None:
     """Delete a topic and make all that are missing."""
     asyncio.run(delete(deployment, topic))
     wait_until(lambda: topic not in asyncio.run(topics(deployment)), 60, "the topic is gone")
     succeeded(deployment, "streamapp", "topics")
 
 
-@pytest.mark.parametrize(("events", "says"), [(3, "was it made anew?"), (30, "was made anew")])
+@pytest.mark.parametrize(
+    ("events", "says"), [(3, "was it created again?"), (30, "was created again")]
+)
 def test_a_worker_names_the_topic_and_stops(deployment: Deployment, events: int, says: str) -> None:
-    """Shorter than the fence, or longer: one line at the start, exit code 1, nothing applied."""
+    """Shorter than the position, or longer: one line at the start, exit code 1, nothing applied."""
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     one = deployment.worker(instance_id="one")
     asyncio.run(produce(deployment, [event("u1", f"a{number}") for number in range(10)]))
     counted(deployment, 10)
     assert one.terminate() == 0
 
-    make_anew(deployment, f"{deployment.name}-clicks")
+    create_again(deployment, f"{deployment.name}-clicks")
     asyncio.run(produce(deployment, [event("u2", f"b{number}") for number in range(events)]))
     one.launch()
 
@@ -63,17 +65,17 @@ def test_a_worker_names_the_topic_and_stops(deployment: Deployment, events: int,
     assert total(deployment, "u", "applied") == 10
 
 
-def test_a_topic_made_anew_and_as_long_is_noticed_by_a_running_worker(
+def test_a_topic_created_again_and_as_long_is_noticed_by_a_running_worker(
     deployment: Deployment,
 ) -> None:
-    """Offsets go on as if nothing had been; what was applied is compared twice a minute."""
+    """Offsets continue as before; the last applied record is compared twice a minute."""
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     one = deployment.worker(instance_id="one", session_timeout="20")
     asyncio.run(produce(deployment, [event("u1", f"a{number}") for number in range(10)]))
     counted(deployment, 10)
 
     os.kill(one.pid, signal.SIGSTOP)
-    make_anew(deployment, f"{deployment.name}-clicks")
+    create_again(deployment, f"{deployment.name}-clicks")
     asyncio.run(produce(deployment, [event("u2", f"b{number}") for number in range(30)]))
     os.kill(one.pid, signal.SIGCONT)
 
@@ -82,16 +84,16 @@ def test_a_topic_made_anew_and_as_long_is_noticed_by_a_running_worker(
     assert last.startswith(f"streamapp: {deployment.name}-clicks[0] does not hold the record"), last
 
 
-def test_a_topic_made_anew_under_a_running_worker_stops_it(deployment: Deployment) -> None:
-    """It stops as soon as it is given a record of the new topic; nothing of that is applied."""
-    if deployment.servers.lane == "embedded":
+def test_a_topic_created_again_under_a_running_worker_stops_it(deployment: Deployment) -> None:
+    """It stops at the first record of the new topic, and applies none of them."""
+    if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker does not say that an offset lies beyond the end")
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
     one = deployment.worker(instance_id="one")
     asyncio.run(produce(deployment, [event("u1", f"a{number}") for number in range(10)]))
     counted(deployment, 10)
 
-    make_anew(deployment, f"{deployment.name}-clicks")
+    create_again(deployment, f"{deployment.name}-clicks")
     asyncio.run(produce(deployment, [event("u2", f"b{number}") for number in range(5)]))
 
     assert one.wait(_STOPS_S) == 1

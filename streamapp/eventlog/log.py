@@ -1,16 +1,16 @@
 """Event logs: files of events, as the load test produces them and the audit counts them.
 
-A log is CSV (`.csv`) whose header names at least `user_id,item_id,type,ts`, and perhaps `order_id`
-and `anonymous_id`, or JSON lines (`.jsonl`, `.ndjson`, `.json`) of what trackers send, in the
-format that each line looks like. Each may be compressed (`.gz`). Reading checks the form of a line.
-Whether its events count is for the rules of the app.
+A log is CSV (`.csv`, `.tsv`) whose header names at least `user_id,item_id,type,ts`, and perhaps
+`order_id` and `anonymous_id`, or JSON lines (`.jsonl`, `.ndjson`, `.json`) of what trackers send,
+in the format that each line looks like. Each may be compressed (`.gz`). Reading checks the form of
+a line. Whether its events count is for the rules of the app.
 """
 
 import csv
-import gzip
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO
@@ -31,8 +31,9 @@ from streamapp.core.events.rules import EventRules
 from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp
 from streamapp.core.events.type_names import TypeNames
 from streamapp.errors import BadEventError, ConfigError
+from streamapp.eventlog.header import COLUMNS, delimiter, merges, names, quote_opens, separator
+from streamapp.eventlog.text import open_bytes, open_text
 
-COLUMNS = ("user_id", "item_id", "type", "ts")
 ORDER = "order_id"
 _VISITOR = "anonymous_id"
 
@@ -74,61 +75,92 @@ def read_log(paths: Iterable[Path], rules: EventRules | None = None) -> Iterator
 
 
 def _read_file(path: Path, rules: EventRules | None) -> Iterator[LoggedEvent]:
-    read = _READERS.get(Path(path.name.removesuffix(".gz")).suffix)
+    name = path.name.lower()
+    read = _READERS.get(Path(name.removesuffix(".gz")).suffix)
     if read is None:
         known = ", ".join(_READERS)
         raise ConfigError(
             f"{path}: an event log ends in one of {known}, perhaps with .gz behind it"
         )
-    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        with open_text(path) as file:
             yield from read(file, path, rules)
-    except UnicodeDecodeError:
-        with opened(path, "rb") as raw:
-            _refuse(path, _first_not_utf8(raw), "not UTF-8")
+    except UnicodeDecodeError as error:
+        if error.encoding != "utf-8":
+            raise ConfigError(f"{path}: not {error.encoding}: {error.reason}") from None
+        with open_bytes(path) as raw:
+            line = _first_not_utf8(raw)
+        _refuse(path, line, "not UTF-8, perhaps Windows-1252 or Latin-1; save the file as UTF-8")
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path}: the log cannot be read: {reason}") from None
 
 
 def _read_csv(file: TextIO, path: Path, _rules: EventRules | None) -> Iterator[LoggedEvent]:
-    reader = csv.reader(file)
+    first, above = file.readline(), 0
+    by = separator(first)
+    if by:
+        first, above = file.readline(), 1
+    by = by or delimiter(first)
+    reader = csv.reader(chain((first,) if first else (), file), delimiter=by, strict=True)
+    last = 0
     try:
         header = next(reader, [])
-        if missing := [name for name in COLUMNS if name not in header]:
-            _refuse(path, 1, f"the header lacks {', '.join(missing)}")
-        more = [name for name in (ORDER, _VISITOR) if name in header]
-        width, pick = len(header), itemgetter(*map(header.index, (*COLUMNS, *more)))
+        named, last = names(header), reader.line_num
+        if missing := [name for name in COLUMNS if name not in named]:
+            found = f"; it is {first.strip()[:80]!r}" if header else ""
+            _refuse(path, 1 + above, f"the header lacks {', '.join(missing)}{found}")
+        more = [name for name in (ORDER, _VISITOR) if name in named]
+        width, pick = len(header), itemgetter(*map(named.index, (*COLUMNS, *more)))
         for row in reader:
+            line = reader.line_num
+            if line != last + 1 and (len(row) != width or merges(row, by)):
+                _refuse(
+                    path,
+                    last + 1 + above,
+                    f"a quote that opens here closes in line {line + above}; "
+                    "a quote inside a field is written twice",
+                )
+            last = line
             if len(row) != width:
                 if not row:
                     continue
-                _refuse(path, reader.line_num, f"{len(row)} fields under a header of {width}")
+                _refuse(path, line + above, f"{len(row)} fields under a header of {width}")
             user_id, item_id, name, text, *rest = pick(row)
-            found = dict(zip(more, rest, strict=True)) if rest else {}
+            found_more = dict(zip(more, rest, strict=True)) if rest else {}
             try:
                 ts: float | None = float(text)
             except ValueError:
                 ts = math.inf
             if not (ts is not None and 0 <= ts <= SECONDS_UP_TO):
-                ts = _seconds(text, path, reader.line_num, shown=True)
+                ts = _seconds(text, path, line + above, shown=True)
             yield LoggedEvent(
-                user_id or found.get(_VISITOR, ""),
+                user_id or found_more.get(_VISITOR, ""),
                 item_id,
                 name.strip() or None,
                 ts,
-                found.get(ORDER) or None,
+                found_more.get(ORDER) or None,
             )
     except csv.Error as error:
-        _refuse(path, reader.line_num, str(error))
+        start = last + above
+        with open_text(path) as again:
+            place = quote_opens(islice(again, start, reader.line_num + above), by)
+        _refuse(
+            path, start + place + 1, f"{error}; a quote inside a field is written twice, in quotes"
+        )
 
 
 def _read_json(file: TextIO, path: Path, rules: EventRules | None) -> Iterator[LoggedEvent]:
     lines = _JsonLines(path, rules)
     for line, text in enumerate(file, 1):
         if not text.isspace():
-            yield from lines.events(text, line)
+            try:
+                events = lines.events(text, line)
+            except ConfigError as error:
+                if text.strip() in {"[", "{"}:
+                    raise ConfigError(f"{error}; an event or array must be in one line") from None
+                raise
+            yield from events
 
 
 _READERS: dict[str, Callable[[TextIO, Path, EventRules | None], Iterator[LoggedEvent]]] = {
@@ -136,6 +168,7 @@ _READERS: dict[str, Callable[[TextIO, Path, EventRules | None], Iterator[LoggedE
     ".jsonl": _read_json,
     ".ndjson": _read_json,
     ".json": _read_json,
+    ".tsv": _read_csv,
 }
 
 
