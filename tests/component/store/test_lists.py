@@ -85,6 +85,12 @@ async def test_what_is_there_without_a_seq_is_older_than_any_list(
     assert await lists.get("item", "a") == content(1)
 
 
+async def test_a_first_list_may_have_the_lowest_seq(lists: Lists) -> None:
+    """Nothing is there that could be later."""
+    assert await lists.replace("item", [("a", content(0)), ("b", b"")], 0) == [content(0), b""]
+    assert await lists.get_many("item", ["a", "b"]) == [content(0), b""]
+
+
 async def test_lists_are_removed_at_their_own_times(redis: Redis, lists: Lists) -> None:
     """A list that is deleted needs none."""
     some = [("a", content(5)), ("b", b""), ("c", content(5))]

@@ -214,6 +214,53 @@ async def test_a_note_in_a_key_of_another_type_changes_nothing(
     assert await everything() == before
 
 
+async def test_a_round_that_changes_no_time_is_refused_as_well(
+    redis: Redis, slot: Slot, everything: Everything
+) -> None:
+    """It would not even touch the key that another program wrote."""
+    await slot.ownership.claim("me")
+    await redis.xadd(KEYS.audience, {"a": "stream"})
+    before = await everything()
+    keys = [KEYS.head, KEYS.audience, KEYS.due]
+    with pytest.raises(StateError, match="WRONGTYPE"):
+        await run(redis, "mark-pending", keys, ["me", 2, "[]", "", 1, '["u","v"]'])
+    assert await everything() == before
+
+
+async def test_a_field_is_set_by_the_owner(redis: Redis, slot: Slot) -> None:
+    """The reply says so."""
+    await slot.ownership.claim("me")
+    assert await run(redis, "set-field", [KEYS.head], ["me", "seen", "7:9"]) == 0
+    assert await redis.hget(KEYS.head, "seen") == b"7:9"
+
+
+@pytest.mark.parametrize("fields", [[], ["a", "1"], ["a", "1", "b", "2", "c", "3"]])
+async def test_a_commit_sets_every_field(redis: Redis, slot: Slot, fields: list[Value]) -> None:
+    """And the position; it returns the position before."""
+    assert slot.keys == KEYS
+    keys, count = [KEYS.head, KEYS.items], len(fields) // 2
+    assert await run(redis, "commit", keys, ["g", 10, 20, "", count, *fields, 0]) == 10
+    stored: Any = await redis.hgetall(KEYS.head)
+    names = [str(name).encode() for name in fields[::2]]
+    assert [stored.pop(name) for name in names] == [str(one).encode() for one in fields[1::2]]
+    assert stored == {b"position": b"20", b"generation": b"g", b"results": b""}
+
+
+@pytest.mark.parametrize(
+    ("leading", "reply"),
+    [(["h", 10, 20, ""], -1), (["g", 9, 20, ""], 10), (["g", 10, 20, "other"], -2)],
+)
+async def test_a_commit_that_is_refused_says_why_and_changes_nothing(
+    redis: Redis, slot: Slot, everything: Everything, leading: list[Value], reply: int
+) -> None:
+    """Another state, another position, another write."""
+    assert slot.keys == KEYS
+    before = await everything()
+    keys = [KEYS.head, KEYS.items]
+    assert await run(redis, "commit", keys, [*leading, 1, "a", "1", 0]) == reply
+    assert await everything() == before
+
+
 async def test_users_are_due_by_their_round_until_it_is_over(redis: Redis, slot: Slot) -> None:
     """When a list is removed is noted, or left as it is."""
     await slot.ownership.claim("me")

@@ -213,6 +213,12 @@ async def test_the_head_knows_how_many_blobs_there_are_and_how_large(slot: Slot)
     assert await size() == (2, 2 + 16)
     await slot.blobs.put(60, [("a", b"x" * 3)])
     assert await size() == (3, 5 + 24)
+    await slot.blobs.put(70, [("a", b"x" * 4)])
+    assert await size() == (3, 6 + 24)
+    await slot.blobs.put(80, [("a", b"x" * 3)])
+    assert await size() == (3, 5 + 24)
+    await slot.blobs.put(90, [("a", b"x" * 4), ("b", b""), ("c", b"xx")])
+    assert await size() == (2, 6 + 16)
 
 
 @pytest.mark.parametrize(

@@ -230,3 +230,11 @@ def test_the_half_life_is_part_of_what_changes_results_where_it_is_on() -> None:
     """A state without decay keeps its fingerprint."""
     assert "half_life" not in main_pipeline(Settings()).results.replace("trending_half_life", "")
     assert '"half_life":86400.0' in main_pipeline(Settings(half_life=86_400.0)).results
+
+
+def test_a_level_is_split_into_a_whole_part_and_a_ratio() -> None:
+    """Level 0 is no rating, and has no ratio."""
+    levels = np.array([0.0, 0.25, 0.5, 1.0, 7.25, 1_000.5])
+    whole, rest = split(levels)
+    assert whole.tolist() == [0, 0, 0, 1, 7, 1_000]
+    assert rest.tolist() == [0.0, 2**0.25, 2**0.5, 1.0, 2**0.25, 2**0.5]
