@@ -12,6 +12,7 @@ from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.decayed_rows import by_item
+from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL
 from streamapp.core.evaluation.association import Association
 from streamapp.core.events.projection import PROJECTIONS
@@ -143,11 +144,13 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
                 raise StreamappError(f"no interaction {how} {item} was ever applied")
         (row,) = await slot.blobs.read([numbers[0]])
         norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), pipeline.decay)
+        norms.reserve(max(len(registry), len(norms.users)))
+        shard = shard_of(ids[1], layout[pipeline.deltas_topic])
+        await _take_norm(redis, pipeline, shard, ids[1], norms, numbers[1])
         users, as_of = await _users(
             redis, pipeline.state_prefix, layout[pipeline.interactions_topic]
         )
     cells = np.frombuffer(packed_cells(row.content) if row else b"", CELL)
-    norms.reserve(max(len(registry), len(norms.users)))
     if isinstance(norms, DecayedNorms):
         # A row may be a checkpoint ahead of the norms.
         cells = cells[cells["item"] < norms.eras.size]
@@ -187,6 +190,26 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
         rule.log_likelihood_ratio,
         as_of if decay else None,
     )
+
+
+async def _take_norm(
+    redis: Redis, pipeline: Pipeline, shard: int, item: str, norms: Norms, number: int
+) -> None:
+    """Take the norm of an item from the shard that counts it.
+
+    Args:
+        redis: A client that answers in bytes.
+        pipeline: The pipeline.
+        shard: The shard.
+        item: The item.
+        norms: Gets the norm.
+        number: Of the item there.
+    """
+    slot = Slot(redis, SlotKeys(pipeline.state_prefix, rows_tag(shard)))
+    found = (await slot.items.registry()).find(item)
+    own = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), pipeline.decay)
+    if 0 <= found < len(own.users):
+        norms.take(np.array([number], np.int32), own.values(np.array([found], np.int32)))
 
 
 async def _users(redis: Redis, state_prefix: str, partitions: int) -> tuple[int, float]:

@@ -11,14 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.config.settings import Settings
 from streamapp.core.arrays.bitmap import flagged
 from streamapp.core.list_kinds import TRENDING
+from streamapp.core.shard.foreign_norms import seen_of
 from streamapp.errors import StateError, StreamappError
 from streamapp.inspection.slot_tags import head_type_of, tag_of
-from streamapp.pipelines import followers, main_pipeline
+from streamapp.pipelines import followers, main_pipeline, pipelines
 from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, list_name
 from streamapp.store.slot.slot import Slot
@@ -40,6 +42,7 @@ class Lag:
         positions: First offset of each partition that is not applied.
         ends: Offset behind the last record of each partition.
         unswept: Partitions whose lists for users were not yet compared with all item lists.
+        outdated_shards: Shards whose lists do not reflect all norms yet that other shards shared.
         unmerged: Whether the trending list is older than a checkpoint of a shard.
         unmatched: Whether content neighbours may still have to be computed.
     """
@@ -48,6 +51,7 @@ class Lag:
     positions: Mapping[TP, int]
     ends: Mapping[TP, int]
     unswept: int = 0
+    outdated_shards: int = 0
     unmerged: bool = False
     unmatched: bool = False
 
@@ -74,7 +78,7 @@ class Lag:
     @property
     def drained(self) -> bool:
         """Whether all records are applied and all lists are as the counts say."""
-        items = self.lag_events or self.pending_lists or self.moved_items
+        items = self.lag_events or self.pending_lists or self.moved_items or self.outdated_shards
         others = self.unmerged or self.unmatched or self.due_users or self.unswept
         return not (items or others)
 
@@ -124,6 +128,7 @@ async def read_lag(redis: Redis, settings: Settings, layout: Mapping[str, int]) 
         },
         {tp: offsets[tp].end for tp in heads},
         await _unswept(redis, heads, settings) if settings.user_list_ttl else 0,
+        sum(_outdated_shards(heads, one.deltas_topic) for one in pipelines(settings).values()),
         shards[0] is not None and shards[0].trending_version != positions_text(shards),
         settings.content_neighbours and _unmatched(heads, settings),
     )
@@ -139,6 +144,19 @@ async def _unswept(redis: Redis, heads: Mapping[TP, Head | None], settings: Sett
     published = published_text(shards, trending or b"")
     users = _partitions(heads, HistoriesHead, settings.interactions_topic)
     return sum(head.user_lists_version != published for head in users if head)
+
+
+def _outdated_shards(heads: Mapping[TP, Head | None], topic: str) -> int:
+    """Return how many shards do not reflect all norms that others shared."""
+    shards = _partitions(heads, ShardHead, topic)
+    shared = np.array([head.norms_shared if head else 0 for head in shards])
+    outdated = 0
+    for number, head in enumerate(shards):
+        if head is not None:
+            behind = seen_of(head.norms_seen, len(shards)) < shared
+            behind[number] = False
+            outdated += bool(behind.any())
+    return outdated
 
 
 def _check_content(head: Head | None, settings: Settings) -> None:

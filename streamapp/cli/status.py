@@ -5,21 +5,21 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
-from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
 from streamapp.core.evaluation.online import OnlineMetrics
+from streamapp.inspection.shared_norms import read_shared
 from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.row_blob import cells_in
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import known_categories
-from streamapp.store.values.norms import read_norms
 from streamapp.store.values.products import hidden_in
 
 
@@ -49,9 +49,9 @@ async def _status(settings: Settings) -> dict[str, Any]:
     async with state_session(settings) as redis:
         layout = await existing_partitions(settings, state_topics(settings))
         lag = await read_lag(redis, settings, layout)
-        items = await _items(redis, settings)
-        hidden = await hidden_in(redis, settings.state_prefix, 0)
         shards = layout[settings.deltas_topic]
+        items = await _items(redis, settings, shards)
+        hidden = await hidden_in(redis, settings.state_prefix, 0)
         categories = await known_categories(redis, settings.state_prefix, shards)
     histories = lag.of(HistoriesHead, settings.interactions_topic)
     rows = lag.of(ShardHead, settings.deltas_topic)
@@ -124,8 +124,11 @@ def _skipped(histories: Sequence[HistoriesHead]) -> dict[str, int]:
     return {name: sum(head.skipped.get(name, 0) for head in histories) for name in names}
 
 
-async def _items(redis: Redis, settings: Settings) -> int:
-    """Return the number of items with a user; every shard has the norms of all items."""
-    slot = Slot(redis, SlotKeys(settings.state_prefix, rows_tag(0)))
-    norms = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), decay_rule(settings))
-    return int((norms.users > 0).sum())
+async def _items(redis: Redis, settings: Settings, shards: int) -> int:
+    """Return the number of items with a user."""
+    slots = [
+        Slot(redis, SlotKeys(settings.state_prefix, rows_tag(shard))) for shard in range(shards)
+    ]
+    heads = [await slot.head(ShardHead) or ShardHead() for slot in slots]
+    shared = await read_shared(redis, slots, heads)
+    return int((shared.values(np.arange(len(shared.registry))).users > 0).sum())

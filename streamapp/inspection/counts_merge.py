@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, grown
+from streamapp.core.arrays.dtypes import Floats, Ints, Longs, grown
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.decayed_rows import by_item
 from streamapp.core.counts.norms import Norms
@@ -58,21 +58,17 @@ class CountsMerge:
     takes its rows.
     """
 
-    def __init__(self, shards: int) -> None:
-        self.shards = shards
+    def __init__(self) -> None:
         self.rows = 0
         self._numbers: dict[str, int] = {}
         self._places: Ints = np.zeros(0, np.int32)
         self._norms = np.zeros(0, _ITEM)
-        self._first = np.zeros(0, _ITEM)
-        self._seen: Ints = np.zeros(0, np.int32)
-        self._disputed: Bools = np.zeros(0, np.bool_)
         self._own: Norms | None = None
         self._row: list[Ints] = []
         self._cell: list[Any] = []
 
     def enter(self, ids: Sequence[str], own: Norms, owned: Ints) -> None:
-        """Read the items of the next shard, the norm of each, and which of them it owns."""
+        """Read the items of the next shard, and the norms of the items that it owns."""
         known = min(len(ids), len(own.users))
         norms = np.zeros(len(ids), _ITEM)
         norms["sum_sq"][:known], norms["users"][:known] = own.sum_sq[:known], own.users[:known]
@@ -81,16 +77,7 @@ class CountsMerge:
             norms["exponent"][:known] = own.exponent[:known]
         self._own, numbers = own, self._numbers
         places = np.array([numbers.setdefault(item, len(numbers)) for item in ids], np.int32)
-        for name in ("_norms", "_first", "_seen", "_disputed"):
-            setattr(self, name, grown(getattr(self, name), len(numbers)))
-        new = self._seen[places] == 0
-        self._first[places[new]] = norms[new]
-        first = self._first[places]
-        same = np.isclose(first["sum_sq"], norms["sum_sq"], rtol=1e-9, atol=1e-12)
-        for name in ("users", "exponent"):
-            same &= first[name] == norms[name]
-        self._disputed[places] |= ~same
-        self._seen[places] += 1
+        self._norms = grown(self._norms, len(numbers))
         self._norms[places[owned]] = norms[owned]
         self._places = places
 
@@ -130,21 +117,20 @@ class CountsMerge:
         self._row.append(self._places[own])
         self._cell.append(cells)
 
-    def finish(self) -> tuple[Counts, list[str]]:
-        """Return the counts, and the items whose norm is not the same in all shards."""
+    def finish(self) -> Counts:
+        """Return the counts."""
         ids = list(self._numbers)
         row = np.concatenate([np.zeros(0, np.int32), *self._row])
         cells = np.concatenate([np.zeros(0, CELL), *self._cell])
-        norms, seen = self._norms[: len(ids)], self._seen[: len(ids)]
+        norms = self._norms[: len(ids)]
         alive = norms["users"] > 0
         alive[row], alive[cells["item"]] = True, True
-        disputed = self._disputed[: len(ids)] | (alive & (seen < self.shards))
         order = sorted(np.flatnonzero(alive).tolist(), key=ids.__getitem__)
         rank = np.zeros(len(ids), np.int32)
         rank[order] = np.arange(len(order))
         row, other = rank[row], rank[cells["item"]]
         at = np.argsort(row.astype(np.int64) * len(order) + other)
-        counts = Counts(
+        return Counts(
             items=[ids[number] for number in order],
             sum_sq=norms["sum_sq"][order],
             users=norms["users"][order],
@@ -154,7 +140,6 @@ class CountsMerge:
             support=cells["support"][at],
             exponent=norms["exponent"][order] if isinstance(self._own, DecayedNorms) else None,
         )
-        return counts, [ids[number] for number in np.flatnonzero(disputed).tolist()]
 
 
 def _all_below(size: int, numbers: Ints) -> bool:

@@ -16,6 +16,7 @@ from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.interaction_batch import partition_of
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
+from streamapp.inspection.shared_norms import disputed, read_shared
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.blob import has_content
 from streamapp.store.slot.head import Head, HistoriesHead, ShardHead
@@ -38,7 +39,7 @@ class Snapshot:
 
     Attributes:
         counts: The counts; the owner of each row and norm decides.
-        disputed: Items whose norm is not the same in all shards.
+        disputed: Items whose norm is not the one that its owner shares with other shards.
         histories: Number of histories.
         applied: Interactions that were applied.
         positions: Position of every shard.
@@ -101,7 +102,7 @@ async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> S
     histories, rows = slots_of(redis, pipeline, layout)
     users = [await slot.head(HistoriesHead) or HistoriesHead() for slot in histories]
     shards = [await slot.head(ShardHead) or ShardHead() for slot in rows]
-    total, collection = sum(head.blobs for head in shards), CountsMerge(len(shards))
+    total, collection = sum(head.blobs for head in shards), CountsMerge()
     for shard, (slot, head) in enumerate(zip(rows, shards, strict=True)):
         norms = await read_norms(slot, head, pipeline.decay)
         registry = await slot.items.registry()
@@ -111,11 +112,12 @@ async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> S
             blobs = await slot.blobs.read(some.tolist())
             collection.add(slot, some, blobs, head.position)
             advance(collection.rows, total)
+    shared = await read_shared(redis, rows, shards)
     await check_still(redis, pipeline, [head.position for head in shards])
-    counts, disputed = collection.finish()
+    counts = collection.finish()
     return Snapshot(
         counts,
-        disputed,
+        disputed(counts, shared),
         histories=sum(head.blobs for head in users),
         applied=sum(head.applied for head in users),
         positions=[head.position for head in shards],

@@ -7,6 +7,7 @@ from functools import partial
 from streamapp.agents.catalogue.stage import CatalogueStage
 from streamapp.agents.histories.stage import HistoryStage
 from streamapp.agents.intake.stage import IntakeStage
+from streamapp.agents.norms.exchange import NormExchange
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.stage import Stage
 from streamapp.agents.shard.stage import ShardStage
@@ -35,7 +36,7 @@ class StageFactory:
         for pipeline in pipelines(settings).values():
             own = replace(context, pipeline=pipeline)
             self._openers[pipeline.interactions_topic] = partial(HistoryStage.open, own)
-            self._openers[pipeline.deltas_topic] = partial(ShardStage.open, own)
+            self._openers[pipeline.deltas_topic] = partial(ShardStage.open, own, NormExchange(own))
         if settings.catalogue_topic:
             self._openers[settings.catalogue_topic] = partial(CatalogueStage.open, context)
 

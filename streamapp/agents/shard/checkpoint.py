@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from streamapp.agents.norms.sharing import NormSharing, norms_at
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.shard_snapshot import ShardSnapshot
@@ -38,17 +39,26 @@ class Checkpoint:
         slot: The slot of the shard.
         head: The head that was read last.
         items: How many items the slot holds.
+        sharing: Shares norms with the other shards.
 
     Attributes:
         position: The position that is stored.
     """
 
-    def __init__(self, context: StageContext, slot: Slot, head: ShardHead, items: int) -> None:
+    def __init__(
+        self,
+        context: StageContext,
+        slot: Slot,
+        head: ShardHead,
+        items: int,
+        sharing: NormSharing,
+    ) -> None:
         self.position = head.position
         self._failpoints = context.failpoints
         self._rule = rule_text(context.settings)
         self._slot = slot
         self._items = items
+        self._sharing = sharing
         self._pending = PendingLists.from_head(head)
         self._moving = asyncio.Lock()
 
@@ -94,7 +104,8 @@ class Checkpoint:
             pending: The lists that readers do not have yet.
             about: A head with the fields that the shard and `pending` lack.
         """
-        if (shard.position, pending) == (self.position, self._pending):
+        unchanged = (shard.position, pending) == (self.position, self._pending)
+        if unchanged and not shard.norms.unshared.any():
             return None
         head = replace(
             about,
@@ -103,6 +114,7 @@ class Checkpoint:
             dirty=pending.dirty,
             moved=pending.moved,
             republish_at=pending.republish_at,
+            norms_seen=pending.norms_seen,
             rule=self._rule,
             popular=list(shard.popularity.top),
             popular_ts=shard.popularity.newest_ts,
@@ -126,6 +138,7 @@ class Checkpoint:
                 keys.categories: categories.packed_changes(position),
             },
             content=shard.content.packed_changes(),
+            norms=norms_at(position, *shard.take_unshared()),
             items=shard.registry.ids[self._items :],
         )
 
@@ -146,10 +159,18 @@ class Checkpoint:
             await self._slot.items.put_packed(key, position, records)
         await ContentLists(self._slot).put(position, snapshot.content)
         await self._slot.items.put_items(position, self._items, snapshot.items)
+        mark = await self._sharing.write(position, snapshot.norms)
         self._failpoints.reach("neighbours.rows-put")
+        head = replace(
+            snapshot.head,
+            norm_feed=mark.text,
+            norm_feed_bytes=mark.bytes,
+            norms_shared=mark.shared_at,
+        )
         async with self._moving:
-            await self._slot.commit(self.position, snapshot.head, items)
+            await self._slot.commit(self.position, head, items)
             self.position, self._items, self._pending = position, items, snapshot.pending
+        await self._sharing.committed(mark, snapshot.norms)
         self._failpoints.reach("neighbours.position-moved")
 
     async def _put_tops(

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from streamapp.core.arrays.bitmap import flagged, packed_flags
-from streamapp.core.arrays.dtypes import Bools
+from streamapp.core.arrays.dtypes import Bools, Longs
+from streamapp.core.shard.foreign_norms import seen_text
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.head import ShardHead
 
@@ -17,21 +18,26 @@ class PendingLists:
         moved: Items whose norm or visibility changed and that some list does not reflect yet,
             encoded in the same way.
         republish_at: Position from which every list is published again; None for none.
+        norms_seen: Positions up to which the lists reflect the norms that other shards shared,
+            but for `moved`; as `seen_text` encodes them.
     """
 
     dirty: bytes = b""
     moved: bytes = b""
     republish_at: int | None = None
+    norms_seen: str = ""
 
     @classmethod
-    def of(cls, dirty: Bools, moved: Bools, republish_at: int | None) -> "PendingLists":
+    def of(
+        cls, dirty: Bools, moved: Bools, republish_at: int | None, norms_seen: Longs
+    ) -> "PendingLists":
         """Encode the pending lists; `dirty` and `moved` are bool by number."""
-        return cls(packed_flags(dirty), packed_flags(moved), republish_at)
+        return cls(packed_flags(dirty), packed_flags(moved), republish_at, seen_text(norms_seen))
 
     @classmethod
     def from_head(cls, head: ShardHead) -> "PendingLists":
         """Return the pending lists of a head."""
-        return cls(head.dirty, head.moved, head.republish_at)
+        return cls(head.dirty, head.moved, head.republish_at, head.norms_seen)
 
     def restore(self, shard: Shard) -> None:
         """Mark the pending lists on a shard that was just read."""

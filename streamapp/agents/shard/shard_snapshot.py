@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.messages.norm_segment import NormSegment
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.store.slot.head import ShardHead
 
@@ -20,6 +21,7 @@ class ShardSnapshot:
         tops: The tops of new categories, and of those in which something changed.
         records: Packed records that changed, by key.
         content: Content neighbours that changed.
+        norms: Norms that other shards do not know yet.
         items: Ids of items that the slot lacks.
     """
 
@@ -29,4 +31,5 @@ class ShardSnapshot:
     tops: tuple[list[CategoryTop], list[CategoryTop]]
     records: Mapping[str, list[tuple[int, bytes]]]
     content: list[tuple[str, bytes]]
+    norms: NormSegment
     items: Sequence[str]

@@ -11,6 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Self
 
+from streamapp.agents.norms.exchange import NormExchange
+from streamapp.agents.norms.sharing import NormSharing
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import open_slot, rolled_back
 from streamapp.agents.shard.checkpoint import Checkpoint
@@ -30,6 +32,7 @@ from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
+from streamapp.store.values.norm_feed import FeedMark
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
@@ -38,6 +41,7 @@ class ShardStage:
 
     Args:
         context: Settings and connections.
+        exchange: Has the norms of the items of other shards.
         shard: The shard in memory.
         checkpoint: Reads and writes its slot.
         publisher: Publishes its lists.
@@ -50,6 +54,7 @@ class ShardStage:
     def __init__(
         self,
         context: StageContext,
+        exchange: NormExchange,
         shard: Shard,
         checkpoint: Checkpoint,
         publisher: ItemListPublisher,
@@ -61,6 +66,7 @@ class ShardStage:
         last = RecordFingerprint.decode(head.last_record or b"")
         self._budget = context.budget
         self._failpoints = context.failpoints
+        self._exchange = exchange
         self._shard = shard
         self._checkpoint = checkpoint
         self._sender = publisher.sender
@@ -79,7 +85,12 @@ class ShardStage:
 
     @classmethod
     async def open(
-        cls, context: StageContext, offsets: Mapping[TP, Offsets], *, lists_suspect: bool
+        cls,
+        context: StageContext,
+        exchange: NormExchange,
+        offsets: Mapping[TP, Offsets],
+        *,
+        lists_suspect: bool,
     ) -> Self:
         """Read head, registry and norms, and claim the slot; rows are read when they are needed."""
         ((tp, known),) = offsets.items()
@@ -88,19 +99,21 @@ class ShardStage:
         slot = Slot(context.redis, SlotKeys(prefix, rows_tag(tp.partition)))
         while True:
             head = await open_slot(context, slot, ShardHead, tp, known, pipeline.results)
-            shard = await read_shard(context, slot, head, tp.partition, shards)
+            shard = await read_shard(context, exchange, slot, head, tp.partition, shards)
             # Another owner may have written in between.
             with suppress(PositionMovedError):
                 await slot.check(head.position)
                 break
-        checkpoint = Checkpoint(context, slot, head, len(shard.registry))
+        sharing = NormSharing(exchange, slot, tp.partition, FeedMark.of(head))
+        checkpoint = Checkpoint(context, slot, head, len(shard.registry), sharing)
         items = len(shard.registry)
         publisher = await ItemListPublisher.open(context, slot, head.published or 0, items)
         lists_suspect = lists_suspect or rolled_back(head, known) > 0
         republish_at = await republish_from(
             context, slot, tp, known, head, lists_suspect=lists_suspect
         )
-        stage = cls(context, shard, checkpoint, publisher, head, republish_at)
+        exchange.hold(tp.partition)
+        stage = cls(context, exchange, shard, checkpoint, publisher, head, republish_at)
         owner = publisher.sender.owner
         if owns_trending(pipeline, tp.partition):
             stage._trending = await TrendingJob.open(
@@ -122,7 +135,11 @@ class ShardStage:
 
     async def work(self, busy: bool) -> float:
         """Publish, sweep and store when each is due."""
-        due_in_s = [await self._publishing.step(busy=busy), await self._storing.step(busy=busy)]
+        due_in_s = [
+            await self._publishing.step(busy=busy),
+            await self._storing.step(busy=busy),
+            await self._exchange.step(),
+        ]
         if self._trending is not None:
             due_in_s.append(await self._trending.step())
         if self._content is not None:
@@ -145,6 +162,7 @@ class ShardStage:
 
     async def close(self) -> None:
         """Cancel a checkpoint and a pass over content neighbours, and end a sweep."""
+        self._exchange.release(self._shard.number)
         self._sweep.close()
         await self._storing.cancel()
         if self._content is not None:

@@ -71,7 +71,7 @@ class ItemSweep:
         if self._shard.is_replaying:
             return self._interval_s
         if not len(self._queue):
-            if not self._shard.norms.changed.any():
+            if not self._shard.norms.changed.any() and not self._shard.foreign.is_behind:
                 return NEVER
             if not self._timer.is_due:
                 return max(self._timer.due_in_s, _SOON_S)
@@ -99,6 +99,7 @@ class ItemSweep:
 
     def _begin(self) -> None:
         self._budget.begin(self._cycle)
+        self._shard.copy_norms()
         self._changed, decreased = self._shard.norms.take_changes()
         self._queue = self._shard.outdated(self._changed, decreased)
         self._sweeping_update_offset = self._shard.visibility.last_update_offset

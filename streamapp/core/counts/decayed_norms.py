@@ -11,9 +11,10 @@ from streamapp.core.arrays.compiled import compiled
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, column
 from streamapp.core.arrays.packed_table import PackedTable
 from streamapp.core.counts.era_index import EraIndex
-from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.norms import FLAGS, Norms
 from streamapp.core.histories.decay import ERA_BITS, ERA_WIDTH, product, split
 from streamapp.core.messages.delta import Blocks
+from streamapp.core.messages.norm_values import NormValues
 
 DECAYED_NORM = np.dtype(
     [("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8"), ("item", "<i4"), ("era", "<i4")]
@@ -41,10 +42,10 @@ class DecayedNorms(Norms):
         stored = np.frombuffer(packed, DECAYED_NORM)
         self.eras = EraIndex(column(stored, "item"), column(stored, "era"))
         self._items = Columns(
-            {"sum_sq": np.float64, "users": np.int64, "era": np.int32,
-             "changed": np.bool_, "decreased": np.bool_},
+            {"sum_sq": np.float64, "users": np.int64, "era": np.int32}
+            | dict.fromkeys(FLAGS, np.bool_),
             len(self.eras.chains[0]),
-        )  # fmt: skip
+        )
         self._total(np.arange(len(self._items), dtype=np.int32))
 
     @property
@@ -73,6 +74,16 @@ class DecayedNorms(Norms):
         return self._items["decreased"]
 
     @property
+    def unshared(self) -> Bools:
+        """Bool by item, as in `Norms`."""
+        return self._items["unshared"]
+
+    @property
+    def taken(self) -> Bools:
+        """Bool by item, as in `Norms`."""
+        return self._items["taken"]
+
+    @property
     def exponent(self) -> Longs:
         """int64 by item. `sum_sq` is in units of 2 to the power of twice this."""
         exponent: Longs = ERA_WIDTH // 2 * self.era.astype(np.int64)
@@ -83,32 +94,41 @@ class DecayedNorms(Norms):
         self._items.reserve(size)
         self.eras.reserve(size)
 
-    def apply(self, blocks: Blocks, offset: int) -> None:
+    def apply(self, blocks: Blocks, offset: int, owned: Bools) -> None:
         """Add the rating changes of the delta at `offset`; norms that include it stay.
 
         Args:
             blocks: The delta's rating changes.
             offset: Of the delta in the shard's log.
+            owned: Bool by item. Items whose norm the shard counts.
 
         Cost: O(changed ratings + eras of the changed items).
         """
-        columns = [split(levels) for levels in (blocks.before, blocks.after)]
-        item = np.concatenate((blocks.changed, blocks.changed))
+        counted = ~self.taken[blocks.changed]
+        changed = blocks.changed[counted]
+        before, after = blocks.before[counted], blocks.after[counted]
+        columns = [split(levels) for levels in (before, after)]
+        item = np.concatenate((changed, changed))
         whole, rest = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         rated = rest > 0
-        gained = np.repeat(np.array([-1, 1], np.int64), len(blocks.changed))
+        gained = np.repeat(np.array([-1, 1], np.int64), len(changed))
         numbers = self.eras.number(item[rated], 2 * whole[rated] >> ERA_BITS)
         self.add_new_eras()
         _add(numbers, whole[rated], rest[rated], gained[rated], self.position, offset,
              self._columns["sum_sq"], self._columns["users"], self.unsaved)  # fmt: skip
-        self.mark_changed(blocks.changed, decreased=blocks.changed[blocks.after < blocks.before])
-        self._total(np.unique(blocks.changed))
+        self.mark_changed(changed, decreased=changed[after < before])
+        self.unshared[changed[owned[changed]]] = True
+        self._total(np.unique(changed))
 
     def add_new_eras(self) -> None:
         """Add a record for each item era that is new in `eras`."""
         known = len(self.unsaved)
         self._columns.reserve(self.eras.size)
         self.unsaved[known:] = True
+
+    def _set(self, items: Ints, values: NormValues) -> None:
+        super()._set(items, values)
+        self.era[items] = values.era
 
     def _pack(self, numbers: Longs, packed: npt.NDArray[Any]) -> None:
         super()._pack(numbers, packed)

@@ -6,14 +6,21 @@ from streamapp.core.arrays.compiled import compiled
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.packed_table import PackedTable
 from streamapp.core.messages.delta import Blocks
+from streamapp.core.messages.norm_values import NormValues
 
 NORM = np.dtype([("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8")])
 """The stored norm of an item, 24 bytes; its index in the stored array is the item's number."""
 
 
+FLAGS = "changed", "decreased", "unshared", "taken"
+"""The columns by item that are not stored, bool."""
+
+
 class Norms(PackedTable):
     """The norm of every item that the shard knows, its own or not.
 
+    The shard counts the norms of its own items. Those of other items come from their owners
+    (ADR-0021). Until the owner of an item has shared its norm, the shard counts what it sees.
     The arrays have at least as many entries as the shard knows items.
 
     Args:
@@ -21,7 +28,7 @@ class Norms(PackedTable):
     """
 
     def __init__(self, packed: bytes = b"") -> None:
-        super().__init__(NORM, packed, flags=("changed", "decreased"))
+        super().__init__(NORM, packed, flags=FLAGS)
 
     @property
     def sum_sq(self) -> Floats:
@@ -43,6 +50,40 @@ class Norms(PackedTable):
         """Bool by item. Those of them whose `sum_sq` fell, or that are shown again."""
         return self._columns["decreased"]
 
+    @property
+    def unshared(self) -> Bools:
+        """Bool by item. Own items whose norm changed since other shards could learn it."""
+        return self._columns["unshared"]
+
+    @property
+    def taken(self) -> Bools:
+        """Bool by item. Items of other shards whose norm came from its owner."""
+        return self._columns["taken"]
+
+    @property
+    def era(self) -> Ints:
+        """int32 by item. `sum_sq` is in units of `2 ** (ERA_WIDTH * era)`; 0 without decay."""
+        return np.zeros(len(self.users), np.int32)
+
+    def take(self, items: Ints, values: NormValues) -> Bools:
+        """Take the norms of items of other shards; say which were below the ones before.
+
+        Args:
+            items: int32. Item numbers, each once.
+            values: Their norms, from the owners.
+        """
+        below = values.below(self.values(items))
+        self._set(items, values)
+        self.taken[items] = True
+        return below
+
+    def values(self, items: Ints) -> NormValues:
+        """Return the norms of items."""
+        return NormValues(self.sum_sq[items], self.users[items], self.era[items])
+
+    def _set(self, items: Ints, values: NormValues) -> None:
+        self.sum_sq[items], self.users[items] = values.sum_sq, values.users
+
     def mark_changed(self, items: Ints, *, decreased: Ints) -> None:
         """Mark items as changed, and some of them also as decreased."""
         self.changed[items] = True
@@ -55,17 +96,19 @@ class Norms(PackedTable):
         self.decreased[:] = False
         return taken
 
-    def apply(self, blocks: Blocks, offset: int) -> None:
+    def apply(self, blocks: Blocks, offset: int, owned: Bools) -> None:
         """Add the rating changes of the delta at `offset`; norms that include it stay.
 
         Args:
             blocks: The delta's rating changes.
             offset: Of the delta in the shard's log.
+            owned: Bool by item. Items whose norm the shard counts.
 
         Cost: O(changed ratings).
         """
-        _apply(blocks.changed, blocks.before, blocks.after, self.position, offset,
-               self.sum_sq, self.users, self.changed, self.decreased, self.unsaved)  # fmt: skip
+        _apply(blocks.changed, blocks.before, blocks.after, self.position, offset, owned,
+               self.sum_sq, self.users, self.changed, self.decreased, self.unsaved,
+               self.unshared, self.taken)  # fmt: skip
 
 
 @compiled
@@ -75,20 +118,29 @@ def _apply(
     after: Floats,
     position: Longs,
     offset: int,
+    owned: Bools,
     sum_sq: Floats,
     users: Longs,
     changed: Bools,
     decreased: Bools,
     unsaved: Bools,
+    unshared: Bools,
+    taken: Bools,
 ) -> None:
     for entry in range(len(items)):
         item = items[entry]
+        if taken[item]:
+            continue
         changed[item] = True
         if after[entry] < before[entry]:
             decreased[item] = True
+        if owned[item]:
+            # Also a norm that was stored ahead, because its owner may not have shared it.
+            unshared[item] = True
         if position[item] > offset:
             continue
-        unsaved[item] = True
+        if owned[item]:
+            unsaved[item] = True
         users[item] += (after[entry] > 0) - (before[entry] > 0)
         if users[item] == 0:
             sum_sq[item] = 0.0

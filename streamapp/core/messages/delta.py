@@ -135,9 +135,10 @@ def encode_deltas(
 ) -> Iterator[tuple[int, bytes]]:
     """Yield (shard, message) for every shard that the changes concern, parts in order.
 
-    Every shard gets every changed rating, because the norm of an item changes its score in the
-    lists of all shards. A kept rating goes where it is needed: to the owners of changed items, and
-    to the owner of its item. An increment goes to the owner of its item.
+    A block goes to the owners of its items. The owner of a changed item gets all ratings of the
+    history, and the owner of a kept item gets the changed ratings and its own. An increment goes to
+    the owner of its item. Other shards learn the norms of changed items from their owners
+    (ADR-0021).
 
     Args:
         revisions: Of histories.
@@ -146,7 +147,7 @@ def encode_deltas(
         origin: The source of the deltas.
         increments: What the same interactions add to the popularity of items.
 
-    Cost: O(shards * entries).
+    Cost: O(shards * entries), a comparison each.
     """
     owner = registry.shards(shards, revisions.item)
     popular = registry.shards(shards, increments.item)
@@ -229,7 +230,7 @@ def _select(
     newest = np.empty(users)
     blocks = changes = keeps = 0
     for user in range(users):
-        first, concerns = changes, False
+        first, lead, concerns = changes, keeps, False
         for entry in range(starts[user], starts[user + 1]):
             if before[entry] != after[entry]:
                 changed[changes], old[changes] = item[entry], before[entry]
@@ -243,6 +244,10 @@ def _select(
             if stays and (concerns or owned[entry]):
                 kept[keeps], rating[keeps] = item[entry], after[entry]
                 keeps += 1
+        if not concerns and keeps == lead:
+            # The shard owns none of the items.
+            changes = first
+            continue
         changed_ends[blocks], kept_ends[blocks] = changes, keeps
         newest[blocks] = as_of[user]
         blocks += 1

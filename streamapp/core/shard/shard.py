@@ -1,7 +1,8 @@
 """A shard: the counts and the lists of the items that one partition of the deltas topic owns.
 
-A shard is a function of its log. Two shards are equal after the same messages, for any owner
-and any grouping of the messages. Rows may be absent from memory; the caller loads them before
+The counts of a shard are a function of its log. Two shards have equal counts after the same
+messages, for any owner and any grouping of the messages. Lists also depend on the norms of items of
+other shards, which come from their owners (ADR-0021). Rows may be absent from memory; the caller loads them before
 `apply` or `rank` needs them.
 """
 
@@ -14,6 +15,7 @@ from streamapp.core.arrays.columns import Columns
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content, Matches
 from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL, Rows
 from streamapp.core.ids.registry import Registry
@@ -22,6 +24,8 @@ from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
 from streamapp.core.messages.delta import Blocks, Delta
 from streamapp.core.messages.item_dictionary import IdTranslator
+from streamapp.core.messages.norm_values import NormValues
+from streamapp.core.shard.foreign_norms import ForeignNorms
 from streamapp.core.shard.published_lists import PublishedLists
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
@@ -42,12 +46,13 @@ class Shard:
         generation: The id of the state; a message for another state is not applied.
         position: First offset of the shard's log that is not applied.
         registry: Items by number.
-        counts: Norms of all items, and rows of the items that the shard owns.
+        counts: Norms and rows of the items that the shard owns, and the norms of other items.
         applied_offsets: First sequence number that is not applied, by source of the messages.
         popularity: How popular each owned item is.
         visibility: Which items no list shows.
         categories: The categories of the owned items, and what is popular in each.
         content: Content neighbours, for lists that have no entry from counts.
+        foreign: Where the norms of other items come from.
         lists: What is known of the published lists.
     """
 
@@ -63,6 +68,7 @@ class Shard:
     visibility: Visibility = field(default_factory=Visibility)
     categories: Categories = field(default_factory=Categories)
     content: Content = field(default_factory=Content)
+    foreign: ForeignNorms = field(default_factory=lambda: ForeignNorms(NormTable(1)))
     lists: PublishedLists = field(init=False)
     _items: Columns = field(init=False)
     _numbered: int = field(init=False, default=0)
@@ -144,7 +150,7 @@ class Shard:
 
     def apply(self, blocks: Blocks, offset: int) -> None:
         """Apply the delta at `offset` of the shard's log; its rows must be present."""
-        self.norms.apply(blocks, offset)
+        self.norms.apply(blocks, offset, self.owned)
         hidden = self.visibility.mask
         self.popularity.add(blocks.increments, offset, self.registry, hidden)
         self.categories.mark_dirty(blocks.increments.item, hidden)
@@ -179,6 +185,22 @@ class Shard:
         """Return (number, packed row) of present rows, which count as saved from here on."""
         self.unsaved[numbers] = False
         return [(number, self.packed(number)) for number in numbers.tolist()]
+
+    def copy_norms(self) -> None:
+        """Take over the norms that other shards shared since the last time."""
+        self.foreign.copy(self.norms, self.owned)
+
+    def share_all(self) -> None:
+        """Count every own norm as not shared yet."""
+        size = len(self.owned)
+        self.norms.unshared[:size] |= self.owned & (self.norms.users[:size] > 0)
+
+    def take_unshared(self) -> tuple[list[str], NormValues]:
+        """Return the own items whose norm changed since the last call, and their norms."""
+        numbers = np.flatnonzero(self.norms.unshared).astype(np.int32)
+        self.norms.unshared[numbers] = False
+        ids = self.registry.ids
+        return [ids[number] for number in numbers.tolist()], self.norms.values(numbers)
 
     def rank(self, numbers: Ints) -> Ranking:
         """Return the lists of present rows at the shard's position."""
@@ -255,3 +277,4 @@ class Shard:
         new = np.arange(self._numbered, len(self.registry), dtype=np.int32)
         self.owned[new] = self.registry.shards(self.count, new) == self.number
         self._numbered = len(self.registry)
+        self.foreign.add(self.registry, self.norms, self.owned)

@@ -42,6 +42,10 @@ popular, popular_ts  popular, popular_ts    commit: most popular items; their ne
 replayed             replayed               commit: messages dropped as already applied
 heard                last_update_offset     commit: see below
 turned               listed_update_offset   commit: see below
+norm_feed            norm_feed              commit: name of the norm feed, and its token
+norm_feed_bytes      norm_feed_bytes        commit: size of the norm feed
+norms_shared         norms_shared           commit: see below
+norms_seen           norms_seen             commit: see below
 merged               trending_version       set-field: see below; only shard 0
 matched              content_version        set-field: see below; only shard 0
 
@@ -51,13 +55,16 @@ dead                 dead                   commit: dead letters
 categories_told      categories_told        commit: shards always received categories
 ==================== ====================== ============================================
 
-Five of these fields are the protocol between stages. Each says which input an output already
+Seven of these fields are the protocol between stages. Each says which input an output already
 includes. A reader compares it with the input as it is now: if they are equal, nothing is pending.
 
 * `last_update_offset` (heard): the shard applied a catalogue update that affects lists; this is the
   offset behind the last one.
 * `listed_update_offset` (turned): all item lists of the shard follow the catalogue updates below
   this offset, or are marked dirty. It reaches `last_update_offset` when an item sweep ends.
+* `norms_shared`: the position at which the shard last shared a norm of its items.
+* `norms_seen`: the item lists of the shard reflect the norms that each shard shared up to this
+  position, except for the items that `moved` names.
 * `trending_version` (merged): the positions of all shards whose popularity the trending lists
   include (`positions_text`). User lists follow a catalogue update when the item lists (turned) and
   the trending lists (merged) do.
@@ -263,6 +270,10 @@ class ShardHead(Head):
         replayed: Messages that were dropped because they were applied before.
         last_update_offset: The offset behind the last catalogue update that affects lists.
         listed_update_offset: All lists follow the catalogue updates below this offset.
+        norm_feed: Name and token of the norm feed; "" before the first one.
+        norm_feed_bytes: Size of the norm feed.
+        norms_shared: The position at which the shard last shared a norm.
+        norms_seen: Positions of the shards up to which the lists reflect shared norms, as text.
         trending_version: Positions of the shards that the trending lists include.
         content_version: The input for which no content neighbour was missing.
     """
@@ -279,6 +290,10 @@ class ShardHead(Head):
     replayed: int = _stored("replayed", _COUNT, 0)
     last_update_offset: int = _stored("heard", _COUNT, 0)
     listed_update_offset: int = _stored("turned", _COUNT, 0)
+    norm_feed: str = _stored("norm_feed", _TEXT, "")
+    norm_feed_bytes: int = _stored("norm_feed_bytes", _COUNT, 0)
+    norms_shared: int = _stored("norms_shared", _COUNT, 0)
+    norms_seen: str = _stored("norms_seen", _TEXT, "")
     trending_version: str = _stored("merged", _TEXT, "", committed=False)
     content_version: str = _stored("matched", _TEXT, "", committed=False)
 

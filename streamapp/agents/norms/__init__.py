@@ -1,0 +1,1 @@
+"""Shares the norms of items between shards."""

@@ -1,0 +1,140 @@
+"""Reads the norms that shards share, for all shards of one pipeline that a worker owns."""
+
+import asyncio
+
+import numpy as np
+
+from streamapp.agents.runtime.background import POLL_S, BackgroundTask
+from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.runtime.timer import NEVER, Timer
+from streamapp.core.arrays.dtypes import Longs
+from streamapp.core.counts.norm_table import NormTable
+from streamapp.core.messages.norm_segment import NormSegment, decode_segments
+from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.keys import SlotKeys, rows_tag
+from streamapp.store.slot.slot import Slot
+from streamapp.store.values.norm_feed import FeedMark, read_feed
+from streamapp.store.versions import read_heads
+
+_POLLS = 3
+"""How often within a refresh interval the feeds of other workers are read."""
+
+
+class NormExchange:
+    """The norm table of a worker, and the feeds behind it.
+
+    Shards of this worker add to the table when they have stored what they share. The feeds of the
+    other shards are read in the background.
+
+    Args:
+        context: Settings and connections.
+    """
+
+    def __init__(self, context: StageContext) -> None:
+        self._redis = context.redis
+        self._prefix = context.pipeline.state_prefix
+        self._interval_s = context.settings.refresh_interval / _POLLS
+        self._table: NormTable | None = None
+        self._marks: list[FeedMark] = []
+        self._owned: set[int] = set()
+        self._opening = asyncio.Lock()
+        self._reading = BackgroundTask[None]()
+        self._timer = Timer(self._interval_s)
+
+    async def open(self, shards: int, seen: Longs) -> NormTable:
+        """Return the table, which has all that a shard has seen already.
+
+        Args:
+            shards: How many shards there are.
+            seen: int64 by shard. The positions up to which lists reflect shared norms.
+        """
+        async with self._opening:
+            table = self._table
+            if table is None:
+                table, self._marks = NormTable(shards), [FeedMark()] * shards
+                await self._read(table, list(range(shards)))
+                self._table = table
+            elif behind := np.flatnonzero(table.positions < seen).tolist():
+                await self._read(table, behind)
+        return table
+
+    def hold(self, shard: int) -> None:
+        """Stop to read the feed of a shard, which this worker owns from here on."""
+        self._owned.add(shard)
+
+    def release(self, shard: int) -> None:
+        """Read the feed of a shard again; this worker no longer owns it."""
+        self._owned.discard(shard)
+
+    def shared(self, shard: int) -> NormSegment:
+        """Return all norms that a shard has shared."""
+        table = self._opened
+        numbers = table.of_shard(shard)
+        ids = [table.registry.ids[number] for number in numbers.tolist()]
+        return NormSegment(ids, table.position[numbers], table.values(numbers))
+
+    def share(self, shard: int, mark: FeedMark, changed: NormSegment) -> None:
+        """Take in norms that a shard of this worker has shared.
+
+        Args:
+            shard: The shard.
+            mark: Its feed, as its head has it now.
+            changed: The norms that are new.
+        """
+        self._opened.update(shard, *changed, mark.shared_at)
+        self._marks[shard] = mark
+
+    async def step(self) -> float:
+        """Read feeds of other workers if it is time; return the seconds until the next step."""
+        if self._reading.is_running:
+            return POLL_S
+        await self._reading.join()
+        others = [number for number in range(len(self._marks)) if number not in self._owned]
+        if not others:
+            return NEVER
+        if self._timer.is_due:
+            self._timer.restart(self._interval_s)
+            self._reading.start(self._read(self._opened, others))
+            return POLL_S
+        return self._timer.due_in_s
+
+    @property
+    def _opened(self) -> NormTable:
+        if self._table is None:
+            raise RuntimeError("the norm exchange is not open")
+        return self._table
+
+    async def _read(self, table: NormTable, shards: list[int]) -> None:
+        """Bring the table up to the feeds of some shards."""
+        while shards:
+            keys = [self._keys(shard).head for shard in shards]
+            heads = await read_heads(
+                self._redis, keys, ShardHead, "norm_feed", "norm_feed_bytes", "norms_shared"
+            )
+            marks = [FeedMark.of(head) for head in heads]
+            shards = [
+                shard
+                for shard, mark in zip(shards, marks, strict=True)
+                if not await self._catch_up(table, shard, mark)
+            ]
+
+    async def _catch_up(self, table: NormTable, shard: int, mark: FeedMark) -> bool:
+        """Read what is new in a feed; say whether it is still the current one."""
+        known = self._marks[shard]
+        same = mark.token == known.token
+        # A feed that became shorter belongs to a Redis that went back in time. Its owner will
+        # notice, and begin another feed.
+        if same and mark.bytes <= known.bytes:
+            return True
+        start = known.bytes if same else 0
+        feed = await read_feed(self._redis, self._keys(shard), mark, start)
+        head = await Slot(self._redis, self._keys(shard)).head(ShardHead)
+        if len(feed) < mark.bytes - start or FeedMark.of(head).token != mark.token:
+            return False
+        for segment in decode_segments(feed):
+            table.update(shard, *segment, mark.shared_at)
+        self._marks[shard] = mark
+        return True
+
+    def _keys(self, shard: int) -> SlotKeys:
+        return SlotKeys(self._prefix, rows_tag(shard))

@@ -1,0 +1,78 @@
+"""Shares the norms of a shard's items with the other shards."""
+
+from secrets import token_hex
+
+import numpy as np
+
+from streamapp.agents.norms.exchange import NormExchange
+from streamapp.core.messages.norm_segment import NormSegment, encode_segments
+from streamapp.core.messages.norm_values import NormValues
+from streamapp.store.slot.slot import Slot
+from streamapp.store.values.norm_feed import FeedMark, put_feed, remove_feed
+
+_LEAST_BYTES = 65_536
+"""A feed of this size is never too large."""
+
+_ITEM_BYTES = 60
+"""About what a norm takes in a feed."""
+
+_SPARE = 3
+"""A feed may be this many times as large as one with each item once."""
+
+
+class NormSharing:
+    """The norm feed of one shard, for its owner.
+
+    A new owner begins a feed of its own: the end of the stored one may hold what the owner before
+    wrote and did not commit.
+
+    Args:
+        exchange: Of the worker.
+        slot: The slot of the shard.
+        shard: The shard.
+        mark: The feed, as the head has it.
+    """
+
+    def __init__(self, exchange: NormExchange, slot: Slot, shard: int, mark: FeedMark) -> None:
+        self.mark = mark
+        self._exchange = exchange
+        self._slot = slot
+        self._shard = shard
+        self._is_own = False
+
+    async def write(self, position: int, changed: NormSegment) -> FeedMark:
+        """Write norms that changed ahead of the position; return the feed with them.
+
+        Raises:
+            PositionMovedError: as for `Slot.write`.
+        """
+        mark = self.mark
+        if not changed.ids:
+            return mark
+        segments = encode_segments(changed)
+        size = mark.bytes + sum(map(len, segments))
+        shared = None
+        if not self._is_own or size > _LEAST_BYTES:
+            shared = self._exchange.shared(self._shard)
+        if shared is not None and (
+            not self._is_own or size > _LEAST_BYTES + _SPARE * _ITEM_BYTES * len(shared.ids)
+        ):
+            mark = mark.next(token_hex(4))
+            segments = encode_segments(shared) + segments
+        size = await put_feed(self._slot, mark, position, segments)
+        return mark._replace(bytes=size, shared_at=position)
+
+    async def committed(self, mark: FeedMark, changed: NormSegment) -> None:
+        """Let the shards of this worker see norms that are stored now."""
+        before, self.mark = self.mark, mark
+        if mark == before:
+            return
+        self._is_own = True
+        self._exchange.share(self._shard, mark, changed)
+        if before.name != mark.name:
+            await remove_feed(self._slot.redis, self._slot.keys, before)
+
+
+def norms_at(position: int, ids: list[str], values: NormValues) -> NormSegment:
+    """Return norms that all belong to one position."""
+    return NormSegment(ids, np.full(len(ids), position, np.int64), values)
