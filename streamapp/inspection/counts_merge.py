@@ -9,6 +9,7 @@ import numpy as np
 from streamapp.core.arrays.dtypes import Floats, Ints, Longs, grown
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.decayed_rows import by_item
+from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL
 from streamapp.errors import StateError
@@ -56,10 +57,14 @@ class CountsMerge:
 
     Every shard has its own number for an item. `enter` reads the items of one shard, then `add`
     takes its rows.
+
+    Args:
+        shared: The norms that shards share: where ratings decay, rows need those of other items.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shared: NormTable) -> None:
         self.rows = 0
+        self._shared = shared
         self._numbers: dict[str, int] = {}
         self._places: Ints = np.zeros(0, np.int32)
         self._norms = np.zeros(0, _ITEM)
@@ -69,12 +74,14 @@ class CountsMerge:
 
     def enter(self, ids: Sequence[str], own: Norms, owned: Ints) -> None:
         """Read the items of the next shard, and the norms of the items that it owns."""
-        known = min(len(ids), len(own.users))
+        own.reserve(max(len(ids), len(own.users)))
+        others = np.setdiff1d(np.arange(len(ids), dtype=np.int32), owned)
+        named = [ids[number] for number in others.tolist()]
+        own.take(others, self._shared.values(self._shared.numbers(named)))
         norms = np.zeros(len(ids), _ITEM)
-        norms["sum_sq"][:known], norms["users"][:known] = own.sum_sq[:known], own.users[:known]
+        norms["sum_sq"], norms["users"] = own.sum_sq[: len(ids)], own.users[: len(ids)]
         if isinstance(own, DecayedNorms):
-            own.reserve(max(len(ids), len(own.users)))
-            norms["exponent"][:known] = own.exponent[:known]
+            norms["exponent"] = own.exponent[: len(ids)]
         self._own, numbers = own, self._numbers
         places = np.array([numbers.setdefault(item, len(numbers)) for item in ids], np.int32)
         self._norms = grown(self._norms, len(numbers))

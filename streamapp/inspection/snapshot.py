@@ -102,7 +102,8 @@ async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> S
     histories, rows = slots_of(redis, pipeline, layout)
     users = [await slot.head(HistoriesHead) or HistoriesHead() for slot in histories]
     shards = [await slot.head(ShardHead) or ShardHead() for slot in rows]
-    total, collection = sum(head.blobs for head in shards), CountsMerge()
+    shared = await read_shared(redis, rows, shards)
+    total, collection = sum(head.blobs for head in shards), CountsMerge(shared)
     for shard, (slot, head) in enumerate(zip(rows, shards, strict=True)):
         norms = await read_norms(slot, head, pipeline.decay)
         registry = await slot.items.registry()
@@ -112,7 +113,6 @@ async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> S
             blobs = await slot.blobs.read(some.tolist())
             collection.add(slot, some, blobs, head.position)
             advance(collection.rows, total)
-    shared = await read_shared(redis, rows, shards)
     await check_still(redis, pipeline, [head.position for head in shards])
     counts = collection.finish()
     return Snapshot(

@@ -8,6 +8,7 @@ import numpy as np
 
 from streamapp.core.content.neighbours import Match, Matches, decode_matches, encode_matches
 from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.history import Revisions, revise
 from streamapp.core.histories.role_items import RoleRegistry, directed, registry_of, roles_of
@@ -28,6 +29,7 @@ from streamapp.core.messages.interaction_batch import (
     admit,
     decode_interactions,
 )
+from streamapp.core.shard.foreign_norms import ForeignNorms
 from streamapp.core.shard.shard import Shard
 from tests.support.oracle import Act
 
@@ -52,9 +54,11 @@ class Pipeline:
         self.histories: dict[str, bytes] = {}
         self.log = [[] for _ in range(self.shards)]
         self.read = [0] * self.shards
+        self.table = NormTable(self.shards)
         self.rows: list[Shard] = [
             Shard(number, self.shards, self.rule, "g", 0, registry_of(self.kind),
-                  ItemCounts.unpack(decayed=self.decay is not None), AppliedOffsets())
+                  ItemCounts.unpack(decayed=self.decay is not None), AppliedOffsets(),
+                  foreign=ForeignNorms(self.table, number))
             for number in range(self.shards)
         ]  # fmt: skip
         self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]
@@ -137,6 +141,20 @@ class Pipeline:
             shard.apply(blocks, offset)
         self.read[number] = shard.position = len(log)
 
+    def share(self, number: int) -> None:
+        """Let other shards know the norms of a shard, as a checkpoint does."""
+        shard = self.rows[number]
+        ids, values = shard.take_unshared()
+        positions = np.full(len(ids), shard.position, np.int64)
+        self.table.update(number, ids, positions, values, shard.position)
+
+    def copy_norms(self) -> None:
+        """Let every shard know the norms of all others."""
+        for number in range(self.shards):
+            self.share(number)
+        for shard in self.rows:
+            shard.copy_norms()
+
     def load(self, number: int, numbers: np.ndarray) -> None:
         """Bring rows of a shard into memory."""
         stored = self.stored[number]
@@ -181,7 +199,8 @@ class Pipeline:
         return dots, supports
 
     def lists(self) -> dict[str, list[tuple[str, float, int]]]:
-        """Return the list of every item that has neighbours."""
+        """Return the list of every item that has neighbours, when all shards know all norms."""
+        self.copy_norms()
         result: dict[str, list[tuple[str, float, int]]] = {}
         for number, shard in enumerate(self.rows):
             owned = np.flatnonzero(shard.owned).astype(np.int32)

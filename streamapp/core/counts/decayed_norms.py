@@ -126,6 +126,9 @@ class DecayedNorms(Norms):
         self._columns.reserve(self.eras.size)
         self.unsaved[known:] = True
 
+    def _eras(self, items: Ints) -> Ints:
+        return self.era[items]
+
     def _set(self, items: Ints, values: NormValues) -> None:
         super()._set(items, values)
         self.era[items] = values.era

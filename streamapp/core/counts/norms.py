@@ -60,11 +60,6 @@ class Norms(PackedTable):
         """Bool by item. Items of other shards whose norm came from its owner."""
         return self._columns["taken"]
 
-    @property
-    def era(self) -> Ints:
-        """int32 by item. `sum_sq` is in units of `2 ** (ERA_WIDTH * era)`; 0 without decay."""
-        return np.zeros(len(self.users), np.int32)
-
     def take(self, items: Ints, values: NormValues) -> Bools:
         """Take the norms of items of other shards; say which were below the ones before.
 
@@ -79,7 +74,11 @@ class Norms(PackedTable):
 
     def values(self, items: Ints) -> NormValues:
         """Return the norms of items."""
-        return NormValues(self.sum_sq[items], self.users[items], self.era[items])
+        return NormValues(self.sum_sq[items], self.users[items], self._eras(items))
+
+    def _eras(self, items: Ints) -> Ints:
+        """Return the era of each sum of squares, int32; 0 without decay."""
+        return np.zeros(len(items), np.int32)
 
     def _set(self, items: Ints, values: NormValues) -> None:
         self.sum_sq[items], self.users[items] = values.sum_sq, values.users

@@ -5,12 +5,13 @@ A feed is a run of segments. Each has its size in front, so that they can be tol
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from streamapp.core.arrays.dtypes import Floats, Ints, Longs
+from streamapp.core.arrays.dtypes import Longs
 from streamapp.core.messages.norm_values import NormValues
 
 _ITEMS = 2_000
@@ -53,7 +54,7 @@ def encode_segments(shared: NormSegment) -> list[bytes]:
     for start in range(0, len(shared.ids), _ITEMS):
         span = slice(start, start + _ITEMS)
         columns = [
-            np.asarray(column[span], dtype).tobytes()
+            column[span].astype(dtype, copy=False).tobytes()
             for column, dtype in zip(_columns(shared.values), _DTYPES, strict=True)
         ]
         positions = shared.positions[span].astype("<i8", copy=False).tobytes()
@@ -62,8 +63,8 @@ def encode_segments(shared: NormSegment) -> list[bytes]:
     return segments
 
 
-def _columns(values: NormValues) -> tuple[Floats, Longs, Ints]:
-    return values.sum_sq, values.users, values.era
+def _columns(values: NormValues) -> tuple[npt.NDArray[Any], ...]:
+    return tuple(values)
 
 
 def decode_segments(feed: bytes) -> Iterator[NormSegment]:

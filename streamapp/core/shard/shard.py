@@ -1,9 +1,9 @@
 """A shard: the counts and the lists of the items that one partition of the deltas topic owns.
 
 The counts of a shard are a function of its log. Two shards have equal counts after the same
-messages, for any owner and any grouping of the messages. Lists also depend on the norms of items of
-other shards, which come from their owners (ADR-0021). Rows may be absent from memory; the caller loads them before
-`apply` or `rank` needs them.
+messages, for any owner and any grouping of the messages. Lists also depend on the norms of other
+items, which come from the shards that own these (ADR-0021). Rows may be absent from memory; the
+caller loads them before `apply` or `rank` needs them.
 """
 
 from collections.abc import Sequence

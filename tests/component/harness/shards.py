@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
+from streamapp.agents.norms.exchange import NormExchange
+from streamapp.agents.norms.sharing import NormSharing
 from streamapp.agents.shard.checkpoint import Checkpoint
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.shard_reader import read_shard
@@ -21,6 +23,7 @@ from streamapp.store.lists import lists_of
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
+from streamapp.store.values.norm_feed import FeedMark
 from tests.support.trends import HALF_LIFE_S, Shop
 
 SHARDS = 2
@@ -83,6 +86,7 @@ class Owner:
         )
         self.context = context
         keys = [SlotKeys("s:", rows_tag(shard)) for shard in range(SHARDS)]
+        self.exchange = NormExchange(context)
         self.slots = [MortalSlot(redis, one, "g") for one in keys]
         self.shards: list[Shard] = []
         self.checkpoints: list[Checkpoint] = []
@@ -95,9 +99,13 @@ class Owner:
             head = await slot.head(ShardHead)
             assert head is not None
             heads.append(head)
-            shard = await read_shard(self.context, slot, head, number, SHARDS)
+            shard = await read_shard(self.context, self.exchange, slot, head, number, SHARDS)
             self.shards.append(shard)
-            self.checkpoints.append(Checkpoint(self.context, slot, head, len(shard.registry)))
+            self.exchange.hold(number)
+            sharing = NormSharing(self.exchange, slot, number, FeedMark.of(head))
+            self.checkpoints.append(
+                Checkpoint(self.context, slot, head, len(shard.registry), sharing)
+            )
         await self.slots[0].ownership.claim("me")
         self.trending = await TrendingJob.open(
             self.context, self.slots[0], "me", SHARDS, heads[0], lists_suspect=lists_suspect

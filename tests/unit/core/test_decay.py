@@ -126,7 +126,8 @@ def test_numbers_of_aged_items_are_in_order_of_first_appearance() -> None:
 
 def collected(pipeline: Pipeline) -> Counts:
     """Return the counts of all shards, as a snapshot reads them from the store."""
-    collection = CountsMerge(pipeline.shards)
+    pipeline.copy_norms()
+    collection = CountsMerge(pipeline.table)
     for number, shard in enumerate(pipeline.rows):
         norms = DecayedNorms(
             b"".join(packed for _, packed in shard.norms.packed_changes(shard.position))
@@ -138,9 +139,7 @@ def collected(pipeline: Pipeline) -> Counts:
                 for at, b in (stored.get(row, (0, b"")) for row in owned.tolist())]  # fmt: skip
         collection.enter(shard.registry.ids, norms, owned)
         collection.add(SLOT, owned, rows, shard.position)
-    counts, disputed = collection.finish()
-    assert not disputed
-    return counts
+    return collection.finish()
 
 
 SLOT = Slot(None, SlotKeys("p:", "i0"))  # type: ignore[arg-type]
@@ -195,7 +194,7 @@ def test_a_row_that_names_what_its_shard_does_not_know_is_refused() -> None:
     pipeline.take([Act("u", item, 1.0, NOW) for item in "ab"])
     pipeline.drain(0)
     shard = pipeline.rows[0]
-    collection = CountsMerge(1)
+    collection = CountsMerge(pipeline.table)
     owned = np.array([0, 1], np.int32)
     collection.enter(shard.registry.ids, DecayedNorms(b""), owned)
     with pytest.raises(StateError, match="norms lacks"):
