@@ -72,10 +72,16 @@ class CountsMerge:
         self._row: list[Ints] = []
         self._cell: list[Any] = []
 
-    def enter(self, ids: Sequence[str], own: Norms, owned: Ints) -> None:
-        """Read the items of the next shard, and the norms of the items that it owns."""
+    def enter(self, ids: Sequence[str], own: Norms, counted: Ints) -> None:
+        """Read the items of the next shard, and the norms of the items that it counts.
+
+        Args:
+            ids: The items of the shard, by number.
+            own: Their norms, as the shard has stored them.
+            counted: int32. Numbers of the items whose norm the shard counts.
+        """
         own.reserve(max(len(ids), len(own.users)))
-        others = np.setdiff1d(np.arange(len(ids), dtype=np.int32), owned)
+        others = np.setdiff1d(np.arange(len(ids), dtype=np.int32), counted)
         named = [ids[number] for number in others.tolist()]
         own.take(others, self._shared.values(self._shared.numbers(named)))
         norms = np.zeros(len(ids), _ITEM)
@@ -85,7 +91,7 @@ class CountsMerge:
         self._own, numbers = own, self._numbers
         places = np.array([numbers.setdefault(item, len(numbers)) for item in ids], np.int32)
         self._norms = grown(self._norms, len(numbers))
-        self._norms[places[owned]] = norms[owned]
+        self._norms[places[counted]] = norms[counted]
         self._places = places
 
     def add(

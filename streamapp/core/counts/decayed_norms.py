@@ -94,19 +94,18 @@ class DecayedNorms(Norms):
         self._items.reserve(size)
         self.eras.reserve(size)
 
-    def apply(self, blocks: Blocks, offset: int, owned: Bools) -> None:
+    def apply(self, blocks: Blocks, offset: int, counted: Bools) -> None:
         """Add the rating changes of the delta at `offset`; norms that include it stay.
 
         Args:
             blocks: The delta's rating changes.
             offset: Of the delta in the shard's log.
-            owned: Bool by item. Items whose norm the shard counts.
+            counted: Bool by item. Items whose norm the shard counts.
 
         Cost: O(changed ratings + eras of the changed items).
         """
-        counted = ~self.taken[blocks.changed]
-        changed = blocks.changed[counted]
-        before, after = blocks.before[counted], blocks.after[counted]
+        own = ~self.taken[blocks.changed]
+        changed, before, after = blocks.changed[own], blocks.before[own], blocks.after[own]
         columns = [split(levels) for levels in (before, after)]
         item = np.concatenate((changed, changed))
         whole, rest = (np.concatenate(parts) for parts in zip(*columns, strict=True))
@@ -117,7 +116,7 @@ class DecayedNorms(Norms):
         _add(numbers, whole[rated], rest[rated], gained[rated], self.position, offset,
              self._columns["sum_sq"], self._columns["users"], self.unsaved)  # fmt: skip
         self.mark_changed(changed, decreased=changed[after < before])
-        self.unshared[changed[owned[changed]]] = True
+        self.unshared[changed[counted[changed]]] = True
         self._total(np.unique(changed))
 
     def add_new_eras(self) -> None:

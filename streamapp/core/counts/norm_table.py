@@ -59,7 +59,7 @@ class NormTable:
     def of_shard(self, shard: int) -> Longs:
         """Return the numbers, int64, of the items whose norm a shard has shared."""
         numbers: Ints = np.arange(len(self.registry), dtype=np.int32)
-        of_shard = self.registry.shards(len(self.positions), numbers) == shard
+        of_shard = self.registry.norm_shards(len(self.positions), numbers) == shard
         return np.flatnonzero(of_shard & (self.position[numbers] > 0))
 
     def update(

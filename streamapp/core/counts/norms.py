@@ -95,17 +95,17 @@ class Norms(PackedTable):
         self.decreased[:] = False
         return taken
 
-    def apply(self, blocks: Blocks, offset: int, owned: Bools) -> None:
+    def apply(self, blocks: Blocks, offset: int, counted: Bools) -> None:
         """Add the rating changes of the delta at `offset`; norms that include it stay.
 
         Args:
             blocks: The delta's rating changes.
             offset: Of the delta in the shard's log.
-            owned: Bool by item. Items whose norm the shard counts.
+            counted: Bool by item. Items whose norm the shard counts.
 
         Cost: O(changed ratings).
         """
-        _apply(blocks.changed, blocks.before, blocks.after, self.position, offset, owned,
+        _apply(blocks.changed, blocks.before, blocks.after, self.position, offset, counted,
                self.sum_sq, self.users, self.changed, self.decreased, self.unsaved,
                self.unshared, self.taken)  # fmt: skip
 
@@ -117,7 +117,7 @@ def _apply(
     after: Floats,
     position: Longs,
     offset: int,
-    owned: Bools,
+    counted: Bools,
     sum_sq: Floats,
     users: Longs,
     changed: Bools,
@@ -133,12 +133,12 @@ def _apply(
         changed[item] = True
         if after[entry] < before[entry]:
             decreased[item] = True
-        if owned[item]:
+        if counted[item]:
             # Also a norm that was stored ahead, because its owner may not have shared it.
             unshared[item] = True
         if position[item] > offset:
             continue
-        if owned[item]:
+        if counted[item]:
             unsaved[item] = True
         users[item] += (after[entry] > 0) - (before[entry] > 0)
         if users[item] == 0:

@@ -52,7 +52,7 @@ def registry_of(kind: str) -> Registry:
 
 
 class RoleRegistry(Registry):
-    """Items whose ids begin with a role. No shard owns a bought item: it has no row."""
+    """Items whose ids begin with a role. A bought item has a norm and no row."""
 
     prefix_bytes = _PREFIX_BYTES
 
@@ -67,7 +67,7 @@ class RoleRegistry(Registry):
         return self._public_ids
 
     def shards(self, count: int, numbers: Ints) -> Ints:
-        """Return the shard, of `count` shards, that owns each item, int32; -1 for no shard."""
+        """Return the shard, of `count` shards, that has the row of each item; -1 for no row."""
         text, ends = self.text
         owners = super().shards(count, numbers)
         owners[text[ends[numbers]] == _BOUGHT] = -1

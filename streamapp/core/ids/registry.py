@@ -73,7 +73,11 @@ class Registry:
         return self.ids
 
     def shards(self, count: int, numbers: Ints) -> Ints:
-        """Return the shard, of `count` shards, that owns each of the items `numbers`; int32."""
+        """Return the shard, of `count` shards, that has the row of each item; int32."""
+        return self.norm_shards(count, numbers)
+
+    def norm_shards(self, count: int, numbers: Ints) -> Ints:
+        """Return the shard, of `count` shards, that counts the norm of each item; int32."""
         return (self._hashes[numbers] % np.uint32(count)).astype(np.int32)
 
     def _append(self, ids: Iterable[str]) -> None:

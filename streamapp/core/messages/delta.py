@@ -149,11 +149,14 @@ def encode_deltas(
 
     Cost: O(shards * entries), a comparison each.
     """
-    owner = registry.shards(shards, revisions.item)
+    owner, counter = (
+        shard_of(shards, revisions.item) for shard_of in (registry.shards, registry.norm_shards)
+    )
     popular = registry.shards(shards, increments.item)
     for shard in range(shards):
         whole = Blocks(*_select(revisions.starts, revisions.item, revisions.before,
-                                revisions.after, revisions.as_of, owner == shard))  # fmt: skip
+                                revisions.after, revisions.as_of, owner == shard,
+                                counter == shard))  # fmt: skip
         for part, blocks in enumerate(_parts(whole, increments.only(popular == shard))):
             yield shard, _encoded(blocks, registry, origin, part)
 
@@ -222,7 +225,19 @@ def _select(
     after: Floats,
     as_of: Floats,
     owned: Bools,
+    counted: Bools,
 ) -> tuple[Longs, Ints, Floats, Floats, Longs, Ints, Floats, Floats]:
+    """Return the blocks that concern a shard.
+
+    Args:
+        starts: int64, shape (users + 1,). Where the entries of each history start.
+        item: int32, shape (entries,).
+        before: float64, shape (entries,).
+        after: float64, shape (entries,).
+        as_of: float64, shape (users,).
+        owned: Bool, shape (entries,). Items whose row the shard has.
+        counted: Bool, shape (entries,). Items whose norm the shard counts.
+    """
     users = len(starts) - 1
     changed_ends, kept_ends = np.empty(users, np.int64), np.empty(users, np.int64)
     changed, old, new = np.empty_like(item), np.empty_like(before), np.empty_like(after)
@@ -230,13 +245,14 @@ def _select(
     newest = np.empty(users)
     blocks = changes = keeps = 0
     for user in range(users):
-        first, lead, concerns = changes, keeps, False
+        first, lead, concerns, counts = changes, keeps, False, False
         for entry in range(starts[user], starts[user + 1]):
             if before[entry] != after[entry]:
                 changed[changes], old[changes] = item[entry], before[entry]
                 new[changes] = after[entry]
                 changes += 1
                 concerns = concerns or owned[entry]
+                counts = counts or counted[entry]
         if changes == first:
             continue
         for entry in range(starts[user], starts[user + 1]):
@@ -244,8 +260,8 @@ def _select(
             if stays and (concerns or owned[entry]):
                 kept[keeps], rating[keeps] = item[entry], after[entry]
                 keeps += 1
-        if not concerns and keeps == lead:
-            # The shard owns none of the items.
+        if not (concerns or counts) and keeps == lead:
+            # The shard has none of the items.
             changes = first
             continue
         changed_ends[blocks], kept_ends[blocks] = changes, keeps

@@ -35,13 +35,13 @@ class ForeignNorms:
         """Whether the table has changed since the last copy."""
         return self._version != self._table.version
 
-    def add(self, registry: Registry, norms: Norms, owned: Bools) -> None:
+    def add(self, registry: Registry, norms: Norms, counted: Bools) -> None:
         """Look up the items that are new in the registry of the shard.
 
         Args:
             registry: Of the shard.
             norms: Of the shard, with an entry for each item.
-            owned: Bool by number. Items of the shard itself.
+            counted: Bool by number. Items whose norm the shard counts itself.
 
         Cost: O(new items).
         """
@@ -54,24 +54,24 @@ class ForeignNorms:
         self._known = size
         new = np.arange(known, size, dtype=np.int32)
         numbers = self._numbers[known:size]
-        shared = ~owned[new] & (table.position[numbers] > 0)
+        shared = ~counted[new] & (table.position[numbers] > 0)
         new, numbers = new[shared], numbers[shared]
         norms.take(new, table.values(numbers))
-        owner = registry.shards(len(self.seen), new)
+        owner = registry.norm_shards(len(self.seen), new)
         moved = new[table.position[numbers] > self.seen[owner]]
         norms.mark_changed(moved, decreased=moved)
 
-    def copy(self, norms: Norms, owned: Bools) -> None:
+    def copy(self, norms: Norms, counted: Bools) -> None:
         """Copy the norms that changed in the table since the last time.
 
         Args:
             norms: Of the shard. Items with another norm than before are marked there as changed.
-            owned: Bool by number. Items of the shard itself.
+            counted: Bool by number. Items whose norm the shard counts itself.
 
         Cost: O(items of the shard).
         """
         table, numbers = self._table, self._numbers[: self._known]
-        stale = (table.changed_at[numbers] > self._version) & ~owned[: self._known]
+        stale = (table.changed_at[numbers] > self._version) & ~counted[: self._known]
         items: Ints = np.flatnonzero(stale).astype(np.int32)
         values = table.values(numbers[items])
         differs = values.differs(norms.values(items))

@@ -76,7 +76,7 @@ class Shard:
 
     def __post_init__(self) -> None:
         self.lists = PublishedLists(self.rule.top_n)
-        self._items = Columns({"owned": np.bool_, "unsaved": np.bool_})
+        self._items = Columns({"owned": np.bool_, "counted": np.bool_, "unsaved": np.bool_})
         self._reserve()
 
     @property
@@ -93,6 +93,11 @@ class Shard:
     def owned(self) -> Bools:
         """Bool by number. Items whose rows belong to this shard."""
         return self._items["owned"]
+
+    @property
+    def counted(self) -> Bools:
+        """Bool by number. Items whose norm this shard counts, and shares with other shards."""
+        return self._items["counted"]
 
     @property
     def unsaved(self) -> Bools:
@@ -150,7 +155,7 @@ class Shard:
 
     def apply(self, blocks: Blocks, offset: int) -> None:
         """Apply the delta at `offset` of the shard's log; its rows must be present."""
-        self.norms.apply(blocks, offset, self.owned)
+        self.norms.apply(blocks, offset, self.counted)
         hidden = self.visibility.mask
         self.popularity.add(blocks.increments, offset, self.registry, hidden)
         self.categories.mark_dirty(blocks.increments.item, hidden)
@@ -188,12 +193,12 @@ class Shard:
 
     def copy_norms(self) -> None:
         """Take over the norms that other shards shared since the last time."""
-        self.foreign.copy(self.norms, self.owned)
+        self.foreign.copy(self.norms, self.counted)
 
     def share_all(self) -> None:
         """Count every own norm as not shared yet."""
-        size = len(self.owned)
-        self.norms.unshared[:size] |= self.owned & (self.norms.users[:size] > 0)
+        size = len(self.counted)
+        self.norms.unshared[:size] |= self.counted & (self.norms.users[:size] > 0)
 
     def take_unshared(self) -> tuple[list[str], NormValues]:
         """Return the own items whose norm changed since the last call, and their norms."""
@@ -276,5 +281,6 @@ class Shard:
         self.categories.reserve(len(self.owned))
         new = np.arange(self._numbered, len(self.registry), dtype=np.int32)
         self.owned[new] = self.registry.shards(self.count, new) == self.number
+        self.counted[new] = self.registry.norm_shards(self.count, new) == self.number
         self._numbered = len(self.registry)
-        self.foreign.add(self.registry, self.norms, self.owned)
+        self.foreign.add(self.registry, self.norms, self.counted)
