@@ -192,6 +192,10 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
     )
 
 
+_NEWEST = 1 << 62
+"""A position behind all others."""
+
+
 async def _take_norm(
     redis: Redis, pipeline: Pipeline, shard: int, item: str, norms: Norms, number: int
 ) -> None:
@@ -209,7 +213,8 @@ async def _take_norm(
     found = (await slot.items.registry()).find(item)
     own = await read_norms(slot, await slot.head(ShardHead) or ShardHead(), pipeline.decay)
     if 0 <= found < len(own.users):
-        norms.take(np.array([number], np.int32), own.values(np.array([found], np.int32)))
+        values = own.values(np.array([found], np.int32))
+        norms.take(np.array([number], np.int32), values, _NEWEST)
 
 
 async def _users(redis: Redis, state_prefix: str, partitions: int) -> tuple[int, float]:

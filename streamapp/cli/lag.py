@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from streamapp.config.settings import Settings
 from streamapp.core.arrays.bitmap import flagged
 from streamapp.core.list_kinds import TRENDING
-from streamapp.core.shard.foreign_norms import seen_of
+from streamapp.core.messages.norm_update import positions_in
 from streamapp.errors import StateError, StreamappError
 from streamapp.inspection.slot_tags import head_type_of, tag_of
 from streamapp.pipelines import followers, main_pipeline, pipelines
@@ -153,7 +153,7 @@ def _outdated_shards(heads: Mapping[TP, Head | None], topic: str) -> int:
     outdated = 0
     for number, head in enumerate(shards):
         if head is not None:
-            behind = seen_of(head.norms_seen, len(shards)) < shared
+            behind = positions_in(head.norms_seen, len(shards)) < shared
             behind[number] = False
             outdated += bool(behind.any())
     return outdated

@@ -16,6 +16,9 @@ from streamapp.errors import StateError
 from streamapp.store.slot.row_blob import packed_cells
 from streamapp.store.slot.slot import Slot
 
+_NEWEST = 1 << 62
+"""A position behind all others."""
+
 _ITEM = np.dtype([("sum_sq", "<f8"), ("users", "<i8"), ("exponent", "<i8")])
 
 
@@ -83,7 +86,7 @@ class CountsMerge:
         own.reserve(max(len(ids), len(own.users)))
         others = np.setdiff1d(np.arange(len(ids), dtype=np.int32), counted)
         named = [ids[number] for number in others.tolist()]
-        own.take(others, self._shared.values(self._shared.numbers(named)))
+        own.take(others, self._shared.values(self._shared.numbers(named)), _NEWEST)
         norms = np.zeros(len(ids), _ITEM)
         norms["sum_sq"], norms["users"] = own.sum_sq[: len(ids)], own.users[: len(ids)]
         if isinstance(own, DecayedNorms):

@@ -260,7 +260,7 @@ def test_what_is_published_after_a_sweep_is_what_there_is(
                 pipeline.store(number, forget=True)
         if data.draw(st.booleans()):
             continue
-        pipeline.copy_norms()
+        pipeline.exchange_norms()
         for number in range(shards):
             sweep(pipeline, number, published)
         assert published == pipeline.lists()

@@ -80,7 +80,7 @@ def test_published_lists_equal_the_truth_after_every_sweep(
                 pipeline.store(number, forget=True)
         if data.draw(st.booleans()):
             continue
-        pipeline.copy_norms()
+        pipeline.exchange_norms()
         for number in range(shards):
             sweep(pipeline, number, published)
         gone = [item for item in hidden if hidden[item]]

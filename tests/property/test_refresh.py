@@ -101,9 +101,7 @@ class Owner:
         self.content = dict(shard.content.lists)
         self.ids, self.applied_offsets = list(shard.registry.ids), shard.applied_offsets.as_dict()
         self.position = shard.position
-        self.pending = PendingLists.of(
-            shard.lists.dirty, self.refresh.pending, None, shard.foreign.seen
-        )
+        self.pending = PendingLists.of(shard.lists.dirty, self.refresh.pending, None)
 
     def kill(self) -> None:
         """Start again from the stored state."""

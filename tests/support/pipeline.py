@@ -29,7 +29,12 @@ from streamapp.core.messages.interaction_batch import (
     admit,
     decode_interactions,
 )
-from streamapp.core.shard.foreign_norms import ForeignNorms
+from streamapp.core.messages.norm_update import (
+    NormUpdate,
+    decode_norm_update,
+    encode_norm_updates,
+)
+from streamapp.core.shard.norm_lookup import NormLookup
 from streamapp.core.shard.shard import Shard
 from tests.support.oracle import Act
 
@@ -41,7 +46,7 @@ class Pipeline:
     shards: int
     cap: int
     rule: Rule
-    log: list[list[bytes | CatalogueUpdate | Matches]] = field(default_factory=list)
+    log: list[list[bytes | CatalogueUpdate | Matches | NormUpdate]] = field(default_factory=list)
     offset: int = 0
     taken: int = 0
     told: int = 0
@@ -57,8 +62,7 @@ class Pipeline:
         self.table = NormTable(self.shards)
         self.rows: list[Shard] = [
             Shard(number, self.shards, self.rule, "g", 0, registry_of(self.kind),
-                  ItemCounts.unpack(decayed=self.decay is not None), AppliedOffsets(),
-                  foreign=ForeignNorms(self.table, number))
+                  ItemCounts.unpack(decayed=self.decay is not None), AppliedOffsets())
             for number in range(self.shards)
         ]  # fmt: skip
         self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]
@@ -133,6 +137,8 @@ class Pipeline:
                 shard.apply_update(message, offset)
             elif isinstance(message, Matches):
                 shard.apply_matches(message, offset)
+            elif isinstance(message, NormUpdate):
+                shard.apply_norms(message, offset)
             else:
                 admitted.append((offset, shard.admit(decode_delta(message))))
         some = [(offset, blocks) for offset, blocks in admitted if blocks is not None]
@@ -148,12 +154,25 @@ class Pipeline:
         positions = np.full(len(ids), shard.position, np.int64)
         self.table.update(number, ids, positions, values, shard.position)
 
-    def copy_norms(self) -> None:
-        """Let every shard know the norms of all others."""
+    def take_norms(self, number: int) -> None:
+        """Send the norms that a shard lacks to its log."""
+        shard = self.rows[number]
+        lookup = NormLookup(self.table, shard)
+        if lookup.is_new() or lookup.lacks_any():
+            items, values = lookup.lacking()
+            seen = self.table.positions
+            self.log[number] += [
+                decode_norm_update(update)
+                for update in encode_norm_updates("g", shard.norms_seen, seen, items, values)
+            ]
+
+    def exchange_norms(self) -> None:
+        """Let every shard know the norms of all others; all logs are drained."""
         for number in range(self.shards):
             self.share(number)
-        for shard in self.rows:
-            shard.copy_norms()
+        for number in range(self.shards):
+            self.take_norms(number)
+            self.drain(number)
 
     def load(self, number: int, numbers: np.ndarray) -> None:
         """Bring rows of a shard into memory."""
@@ -171,7 +190,9 @@ class Pipeline:
         if forget:
             shard.rows.drop(np.flatnonzero(shard.rows.present))
 
-    def store_at(self, number: int, stored_at: int) -> list[bytes | CatalogueUpdate | Matches]:
+    def store_at(
+        self, number: int, stored_at: int
+    ) -> list[bytes | CatalogueUpdate | Matches | NormUpdate]:
         """Apply a shard's log up to `stored_at` and store its rows; return the log as it was."""
         whole = self.log[number]
         self.log[number] = whole[:stored_at]
@@ -200,7 +221,7 @@ class Pipeline:
 
     def lists(self) -> dict[str, list[tuple[str, float, int]]]:
         """Return the list of every item that has neighbours, when all shards know all norms."""
-        self.copy_norms()
+        self.exchange_norms()
         result: dict[str, list[tuple[str, float, int]]] = {}
         for number, shard in enumerate(self.rows):
             owned = np.flatnonzero(shard.owned).astype(np.int32)

@@ -2,12 +2,9 @@
 
 import asyncio
 
-import numpy as np
-
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.timer import NEVER, Timer
-from streamapp.core.arrays.dtypes import Longs
 from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments
 from streamapp.store.slot.head import ShardHead
@@ -39,28 +36,22 @@ class NormExchange:
         self._owned: set[int] = set()
         self._opening = asyncio.Lock()
         self._reading = BackgroundTask[None]()
-        self._timer = Timer(self._interval_s)
+        self._timer = Timer()
 
-    async def open(self, shards: int, seen: Longs) -> NormTable:
-        """Return the table, which has all that a shard has seen already.
+    async def open(self, shard: int, shards: int) -> NormTable:
+        """Return the table, with all that a shard has shared, for its new owner.
 
         Args:
+            shard: The shard. Its feed is not read again until it is released.
             shards: How many shards there are.
-            seen: int64 by shard. The positions up to which lists reflect shared norms.
         """
+        if self._table is None:
+            self._table, self._marks = NormTable(shards), [FeedMark()] * shards
         async with self._opening:
-            table = self._table
-            if table is None:
-                table, self._marks = NormTable(shards), [FeedMark()] * shards
-                await self._read(table, list(range(shards)))
-                self._table = table
-            elif behind := np.flatnonzero(table.positions < seen).tolist():
-                await self._read(table, behind)
-        return table
-
-    def hold(self, shard: int) -> None:
-        """Stop to read the feed of a shard, which this worker owns from here on."""
-        self._owned.add(shard)
+            await self._reading.join()
+            await self._read(self._table, [shard])
+            self._owned.add(shard)
+        return self._table
 
     def release(self, shard: int) -> None:
         """Read the feed of a shard again; this worker no longer owns it."""
@@ -86,7 +77,7 @@ class NormExchange:
 
     async def step(self) -> float:
         """Read feeds of other workers if it is time; return the seconds until the next step."""
-        if self._reading.is_running:
+        if self._reading.is_running or self._opening.locked():
             return POLL_S
         await self._reading.join()
         others = [number for number in range(len(self._marks)) if number not in self._owned]

@@ -20,6 +20,7 @@ from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.shard_snapshot import ShardSnapshot
 from streamapp.config.fingerprints import rule_text
 from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.messages.norm_update import positions_as_text
 from streamapp.core.shard.shard import Shard
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.store.slot.blob import Blob
@@ -114,7 +115,7 @@ class Checkpoint:
             dirty=pending.dirty,
             moved=pending.moved,
             republish_at=pending.republish_at,
-            norms_seen=pending.norms_seen,
+            norms_seen=positions_as_text(shard.norms_seen),
             rule=self._rule,
             popular=list(shard.popularity.top),
             popular_ts=shard.popularity.newest_ts,

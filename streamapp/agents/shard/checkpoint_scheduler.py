@@ -100,9 +100,7 @@ class CheckpointScheduler:
     def _take(self) -> ShardSnapshot | None:
         # A list that is in flight may get lost with this process, so its row stays pending.
         dirty = self._shard.lists.dirty | self._in_flight()
-        pending = PendingLists.of(
-            dirty, self._sweep.pending, self._republication.at, self._shard.foreign.seen
-        )
+        pending = PendingLists.of(dirty, self._sweep.pending, self._republication.at)
         last = self._log.fingerprint
         about = ShardHead(
             last_record=None if last is None else last.encode(),

@@ -8,12 +8,13 @@ from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.content.neighbours import CONTENT_KEY, decode_matches
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
 from streamapp.core.messages.delta import Blocks, decode_delta
+from streamapp.core.messages.norm_update import NORMS_KEY, decode_norm_update
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import RecordBatch, RecordFingerprint
 
 
 class LogApplier:
-    """Applies deltas, catalogue updates and content neighbours.
+    """Applies deltas, catalogue updates, content neighbours and norm updates.
 
     Args:
         shard: The shard.
@@ -62,6 +63,9 @@ class LogApplier:
                 elif record.key == CONTENT_KEY:
                     matches = decoded(decode_matches, batch.tp, record)
                     self.replayed += not shard.apply_matches(matches, record.offset)
+                elif record.key == NORMS_KEY:
+                    norms = decoded(decode_norm_update, batch.tp, record)
+                    self.replayed += not shard.apply_norms(norms, record.offset)
                 elif (blocks := shard.admit(decoded(decode_delta, batch.tp, record))) is not None:
                     admitted.append((record.offset, blocks))
                 else:

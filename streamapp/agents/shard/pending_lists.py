@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from streamapp.core.arrays.bitmap import flagged, packed_flags
-from streamapp.core.arrays.dtypes import Bools, Longs
-from streamapp.core.shard.foreign_norms import seen_text
+from streamapp.core.arrays.dtypes import Bools
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.head import ShardHead
 
@@ -18,26 +17,21 @@ class PendingLists:
         moved: Items whose norm or visibility changed and that some list does not reflect yet,
             encoded in the same way.
         republish_at: Position from which every list is published again; None for none.
-        norms_seen: Positions up to which the lists reflect the norms that other shards shared,
-            but for `moved`; as `seen_text` encodes them.
     """
 
     dirty: bytes = b""
     moved: bytes = b""
     republish_at: int | None = None
-    norms_seen: str = ""
 
     @classmethod
-    def of(
-        cls, dirty: Bools, moved: Bools, republish_at: int | None, norms_seen: Longs
-    ) -> "PendingLists":
+    def of(cls, dirty: Bools, moved: Bools, republish_at: int | None) -> "PendingLists":
         """Encode the pending lists; `dirty` and `moved` are bool by number."""
-        return cls(packed_flags(dirty), packed_flags(moved), republish_at, seen_text(norms_seen))
+        return cls(packed_flags(dirty), packed_flags(moved), republish_at)
 
     @classmethod
     def from_head(cls, head: ShardHead) -> "PendingLists":
         """Return the pending lists of a head."""
-        return cls(head.dirty, head.moved, head.republish_at, head.norms_seen)
+        return cls(head.dirty, head.moved, head.republish_at)
 
     def restore(self, shard: Shard) -> None:
         """Mark the pending lists on a shard that was just read."""

@@ -1,8 +1,5 @@
 """Reads a shard from its slot."""
 
-import numpy as np
-
-from streamapp.agents.norms.exchange import NormExchange
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.config.rules import item_rule
@@ -10,7 +7,7 @@ from streamapp.core.content.neighbours import Content
 from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.histories.role_items import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
-from streamapp.core.shard.foreign_norms import ForeignNorms, seen_of
+from streamapp.core.messages.norm_update import positions_in
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
@@ -23,7 +20,6 @@ from streamapp.store.values.content import ContentLists
 
 async def read_shard(
     context: StageContext,
-    exchange: NormExchange,
     slot: Slot,
     head: ShardHead,
     number: int,
@@ -35,7 +31,6 @@ async def read_shard(
 
     Args:
         context: Settings and connections.
-        exchange: Has the norms of the items of other shards.
         slot: The slot of the shard.
         head: Its head.
         number: Which shard it is.
@@ -53,8 +48,6 @@ async def read_shard(
     if pipeline.makes_content_lists:
         content = await ContentLists(slot).read()
     popularity.newest_ts = head.popular_ts
-    seen = seen_of(head.norms_seen, count)
-    table = await exchange.open(count, seen)
     shard = Shard(
         number=number,
         count=count,
@@ -68,8 +61,7 @@ async def read_shard(
         visibility=visibility,
         categories=await _read_categories(context, slot),
         content=content,
-        # A shard whose Redis went back in time has shared less than was seen of it.
-        foreign=ForeignNorms(table, number, np.minimum(seen, table.positions)),
+        norms_seen=positions_in(head.norms_seen, count),
     )
     if not head.norm_feed:
         shard.share_all()

@@ -13,6 +13,7 @@ from typing import Self
 
 from streamapp.agents.norms.exchange import NormExchange
 from streamapp.agents.norms.sharing import NormSharing
+from streamapp.agents.norms.taking import NormTaking
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.recovery import open_slot, rolled_back
 from streamapp.agents.shard.checkpoint import Checkpoint
@@ -41,7 +42,7 @@ class ShardStage:
 
     Args:
         context: Settings and connections.
-        exchange: Has the norms of the items of other shards.
+        taking: Takes the norms of the items of other shards.
         shard: The shard in memory.
         checkpoint: Reads and writes its slot.
         publisher: Publishes its lists.
@@ -54,7 +55,7 @@ class ShardStage:
     def __init__(
         self,
         context: StageContext,
-        exchange: NormExchange,
+        taking: NormTaking,
         shard: Shard,
         checkpoint: Checkpoint,
         publisher: ItemListPublisher,
@@ -66,7 +67,7 @@ class ShardStage:
         last = RecordFingerprint.decode(head.last_record or b"")
         self._budget = context.budget
         self._failpoints = context.failpoints
-        self._exchange = exchange
+        self._taking = taking
         self._shard = shard
         self._checkpoint = checkpoint
         self._sender = publisher.sender
@@ -99,11 +100,12 @@ class ShardStage:
         slot = Slot(context.redis, SlotKeys(prefix, rows_tag(tp.partition)))
         while True:
             head = await open_slot(context, slot, ShardHead, tp, known, pipeline.results)
-            shard = await read_shard(context, exchange, slot, head, tp.partition, shards)
+            shard = await read_shard(context, slot, head, tp.partition, shards)
             # Another owner may have written in between.
             with suppress(PositionMovedError):
                 await slot.check(head.position)
                 break
+        table = await exchange.open(tp.partition, shards)
         sharing = NormSharing(exchange, slot, tp.partition, FeedMark.of(head))
         checkpoint = Checkpoint(context, slot, head, len(shard.registry), sharing)
         items = len(shard.registry)
@@ -112,8 +114,8 @@ class ShardStage:
         republish_at = await republish_from(
             context, slot, tp, known, head, lists_suspect=lists_suspect
         )
-        exchange.hold(tp.partition)
-        stage = cls(context, exchange, shard, checkpoint, publisher, head, republish_at)
+        taking = NormTaking(context, exchange, table, shard)
+        stage = cls(context, taking, shard, checkpoint, publisher, head, republish_at)
         owner = publisher.sender.owner
         if owns_trending(pipeline, tp.partition):
             stage._trending = await TrendingJob.open(
@@ -138,7 +140,7 @@ class ShardStage:
         due_in_s = [
             await self._publishing.step(busy=busy),
             await self._storing.step(busy=busy),
-            await self._exchange.step(),
+            await self._taking.step(),
         ]
         if self._trending is not None:
             due_in_s.append(await self._trending.step())
@@ -162,7 +164,7 @@ class ShardStage:
 
     async def close(self) -> None:
         """Cancel a checkpoint and a pass over content neighbours, and end a sweep."""
-        self._exchange.release(self._shard.number)
+        await self._taking.close()
         self._sweep.close()
         await self._storing.cancel()
         if self._content is not None:

@@ -55,6 +55,7 @@ class ItemSweep:
         self._cycle = DutyCycle(0.0, 1)
         self._interval_s = interval_s
         self._timer = Timer(interval_s)
+        self._norms_seen = shard.norms_seen
         self._changed: Bools = np.zeros(0, np.bool_)
         self._queue: Ints = np.zeros(0, np.int32)
 
@@ -71,9 +72,9 @@ class ItemSweep:
         if self._shard.is_replaying:
             return self._interval_s
         if not len(self._queue):
-            if not self._shard.norms.changed.any() and not self._shard.foreign.is_behind:
+            if not self._shard.norms.changed.any():
                 return NEVER
-            if not self._timer.is_due:
+            if not self._timer.is_due and self._shard.norms_seen is self._norms_seen:
                 return max(self._timer.due_in_s, _SOON_S)
             self._begin()
         elif not self._urgent and (pause_s := self._budget.due_in_s(self._cycle)) > 0:
@@ -99,7 +100,7 @@ class ItemSweep:
 
     def _begin(self) -> None:
         self._budget.begin(self._cycle)
-        self._shard.copy_norms()
+        self._norms_seen = self._shard.norms_seen
         self._changed, decreased = self._shard.norms.take_changes()
         self._queue = self._shard.outdated(self._changed, decreased)
         self._sweeping_update_offset = self._shard.visibility.last_update_offset

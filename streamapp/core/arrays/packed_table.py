@@ -23,6 +23,7 @@ class PackedTable:
         packed: The stored records, one behind the other.
         flags: Names of more columns, bool, that are not stored.
         computed: Fields that are no columns: a subclass writes them in `_pack`.
+        wider: Integers that have 8 bytes in memory, and fewer in a record.
 
     Attributes:
         max_stored_position: The largest position of a record in `packed`; 0 without any.
@@ -35,12 +36,14 @@ class PackedTable:
         *,
         flags: Collection[str] = (),
         computed: Collection[str] = (),
+        wider: Collection[str] = (),
     ) -> None:
         stored = np.frombuffer(packed, dtype)
         self._dtype = dtype
         self._fields = [name for name in dtype.names or () if name not in {"position", *computed}]
         self._columns = Columns(
             {name: dtype[name] for name in self._fields}
+            | dict.fromkeys(wider, np.int64)
             | {"position": np.int64, "unsaved": np.bool_}
             | dict.fromkeys(flags, np.bool_),
             len(stored),

@@ -17,7 +17,12 @@ from streamapp.core.messages.delta import Blocks
 from streamapp.core.messages.norm_values import NormValues
 
 DECAYED_NORM = np.dtype(
-    [("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8"), ("item", "<i4"), ("era", "<i4")]
+    {
+        "names": ["position", "sum_sq", "users", "taken", "item", "era"],
+        "formats": [">u8", "<f8", "<i4", "?", "<i4", "<i4"],
+        "offsets": [0, 8, 16, 20, 24, 28],
+        "itemsize": 32,
+    }
 )
 """The stored norm of an item era, 32 bytes; its index in the stored array is the era's number."""
 
@@ -38,15 +43,16 @@ class DecayedNorms(Norms):
     """
 
     def __init__(self, packed: bytes = b"") -> None:
-        PackedTable.__init__(self, DECAYED_NORM, packed, computed=("item", "era"))
+        PackedTable.__init__(self, DECAYED_NORM, packed, computed=("item", "era"), wider=("users",))
         stored = np.frombuffer(packed, DECAYED_NORM)
         self.eras = EraIndex(column(stored, "item"), column(stored, "era"))
         self._items = Columns(
             {"sum_sq": np.float64, "users": np.int64, "era": np.int32}
-            | dict.fromkeys(FLAGS, np.bool_),
+            | dict.fromkeys((*FLAGS, "taken"), np.bool_),
             len(self.eras.chains[0]),
         )
         self._total(np.arange(len(self._items), dtype=np.int32))
+        self.taken[self.eras.item[self._columns["taken"]]] = True
 
     @property
     def sum_sq(self) -> Floats:
@@ -64,30 +70,14 @@ class DecayedNorms(Norms):
         return self._items["era"]
 
     @property
-    def changed(self) -> Bools:
-        """Bool by item, as in `Norms`."""
-        return self._items["changed"]
-
-    @property
-    def decreased(self) -> Bools:
-        """Bool by item, as in `Norms`."""
-        return self._items["decreased"]
-
-    @property
-    def unshared(self) -> Bools:
-        """Bool by item, as in `Norms`."""
-        return self._items["unshared"]
-
-    @property
-    def taken(self) -> Bools:
-        """Bool by item, as in `Norms`."""
-        return self._items["taken"]
-
-    @property
     def exponent(self) -> Longs:
         """int64 by item. `sum_sq` is in units of 2 to the power of twice this."""
         exponent: Longs = ERA_WIDTH // 2 * self.era.astype(np.int64)
         return exponent
+
+    @property
+    def _by_item(self) -> Columns:
+        return self._items
 
     def reserve(self, size: int) -> None:
         """Make the items below `size` valid."""
@@ -119,6 +109,30 @@ class DecayedNorms(Norms):
         self.unshared[changed[counted[changed]]] = True
         self._total(np.unique(changed))
 
+    def take(self, items: Ints, values: NormValues, offset: int) -> None:
+        """Take the norms of items of other shards, from the message at `offset`.
+
+        The total of an item becomes the sum of one of its eras, and the other eras become empty.
+
+        Args:
+            items: int32. Item numbers, each once.
+            values: Their norms.
+            offset: Of the message in the shard's log.
+
+        Cost: O(eras of the items).
+        """
+        differs = values.differs(self.values(items))
+        below = values.below(self.values(items))
+        numbers = self.eras.number(items, values.era)
+        self.add_new_eras()
+        last, before = self.eras.chains
+        ahead = _replace(items, numbers, values.sum_sq, values.users, offset, last, before,
+                         self.position, self._columns["sum_sq"], self._columns["users"],
+                         self._columns["taken"], self.unsaved)  # fmt: skip
+        self.mark_changed(items[differs | ahead], decreased=items[(differs & below) | ahead])
+        self.taken[items] = True
+        self._total(items)
+
     def add_new_eras(self) -> None:
         """Add a record for each item era that is new in `eras`."""
         known = len(self.unsaved)
@@ -127,10 +141,6 @@ class DecayedNorms(Norms):
 
     def _eras(self, items: Ints) -> Ints:
         return self.era[items]
-
-    def _set(self, items: Ints, values: NormValues) -> None:
-        super()._set(items, values)
-        self.era[items] = values.era
 
     def _pack(self, numbers: Longs, packed: npt.NDArray[Any]) -> None:
         super()._pack(numbers, packed)
@@ -162,6 +172,41 @@ def _add(
         users[number] += gained[entry]
         square = product(2 * whole[entry], rest[entry], rest[entry])
         sum_sq[number] = sum_sq[number] + gained[entry] * square if users[number] else 0.0
+
+
+@compiled
+def _replace(
+    items: Ints,
+    numbers: Ints,
+    sum_sq: Floats,
+    users: Longs,
+    offset: int,
+    last: Ints,
+    before: Ints,
+    position: Longs,
+    era_sum_sq: Floats,
+    era_users: Longs,
+    era_taken: Bools,
+    unsaved: Bools,
+) -> Bools:
+    """Replace the eras of each item by one; an era that was stored ahead stays.
+
+    Returns:
+        Bool by line: items with an era that was stored ahead.
+    """
+    ahead = np.zeros(len(items), np.bool_)
+    for line in range(len(items)):
+        number = last[items[line]] - 1
+        while number >= 0:
+            if position[number] > offset:
+                ahead[line] = True
+            else:
+                era_sum_sq[number], era_users[number] = 0.0, 0
+                if number == numbers[line]:
+                    era_sum_sq[number], era_users[number] = sum_sq[line], users[line]
+                era_taken[number], unsaved[number] = True, True
+            number = before[number] - 1
+    return ahead
 
 
 @compiled

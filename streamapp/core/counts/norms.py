@@ -2,17 +2,24 @@
 
 import numpy as np
 
+from streamapp.core.arrays.columns import Columns
 from streamapp.core.arrays.compiled import compiled
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.packed_table import PackedTable
 from streamapp.core.messages.delta import Blocks
 from streamapp.core.messages.norm_values import NormValues
 
-NORM = np.dtype([("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8")])
+NORM = np.dtype(
+    {
+        "names": ["position", "sum_sq", "users", "taken"],
+        "formats": [">u8", "<f8", "<i4", "?"],
+        "offsets": [0, 8, 16, 20],
+        "itemsize": 24,
+    }
+)
 """The stored norm of an item, 24 bytes; its index in the stored array is the item's number."""
 
-
-FLAGS = "changed", "decreased", "unshared", "taken"
+FLAGS = "changed", "decreased", "unshared"
 """The columns by item that are not stored, bool."""
 
 
@@ -28,7 +35,7 @@ class Norms(PackedTable):
     """
 
     def __init__(self, packed: bytes = b"") -> None:
-        super().__init__(NORM, packed, flags=FLAGS)
+        super().__init__(NORM, packed, flags=FLAGS, wider=("users",))
 
     @property
     def sum_sq(self) -> Floats:
@@ -43,34 +50,46 @@ class Norms(PackedTable):
     @property
     def changed(self) -> Bools:
         """Bool by item. Items whose `sum_sq` or visibility changed since `take_changes`."""
-        return self._columns["changed"]
+        return self._by_item["changed"]
 
     @property
     def decreased(self) -> Bools:
         """Bool by item. Those of them whose `sum_sq` fell, or that are shown again."""
-        return self._columns["decreased"]
+        return self._by_item["decreased"]
 
     @property
     def unshared(self) -> Bools:
         """Bool by item. Own items whose norm changed since other shards could learn it."""
-        return self._columns["unshared"]
+        return self._by_item["unshared"]
 
     @property
     def taken(self) -> Bools:
-        """Bool by item. Items of other shards whose norm came from its owner."""
-        return self._columns["taken"]
+        """Bool by item. Items whose norm came from the shard that counts it."""
+        return self._by_item["taken"]
 
-    def take(self, items: Ints, values: NormValues) -> Bools:
-        """Take the norms of items of other shards; say which were below the ones before.
+    @property
+    def _by_item(self) -> Columns:
+        """The columns that have an entry for each item."""
+        return self._columns
+
+    def take(self, items: Ints, values: NormValues, offset: int) -> None:
+        """Take the norms of items of other shards, from the message at `offset`.
+
+        A norm that was stored ahead of the message stays.
 
         Args:
             items: int32. Item numbers, each once.
-            values: Their norms, from the owners.
+            values: Their norms.
+            offset: Of the message in the shard's log.
         """
+        differs = values.differs(self.values(items))
         below = values.below(self.values(items))
-        self._set(items, values)
+        ahead = self.position[items] > offset
+        self.mark_changed(items[differs | ahead], decreased=items[(differs & below) | ahead])
+        items, values = items[~ahead], values.only(~ahead)
+        self.sum_sq[items], self.users[items] = values.sum_sq, values.users
         self.taken[items] = True
-        return below
+        self.unsaved[items] = True
 
     def values(self, items: Ints) -> NormValues:
         """Return the norms of items."""
@@ -79,9 +98,6 @@ class Norms(PackedTable):
     def _eras(self, items: Ints) -> Ints:
         """Return the era of each sum of squares, int32; 0 without decay."""
         return np.zeros(len(items), np.int32)
-
-    def _set(self, items: Ints, values: NormValues) -> None:
-        self.sum_sq[items], self.users[items] = values.sum_sq, values.users
 
     def mark_changed(self, items: Ints, *, decreased: Ints) -> None:
         """Mark items as changed, and some of them also as decreased."""

@@ -1,9 +1,8 @@
 """A shard: the counts and the lists of the items that one partition of the deltas topic owns.
 
-The counts of a shard are a function of its log. Two shards have equal counts after the same
-messages, for any owner and any grouping of the messages. Lists also depend on the norms of other
-items, which come from the shards that own these (ADR-0021). Rows may be absent from memory; the
-caller loads them before `apply` or `rank` needs them.
+A shard is a function of its log. Two shards are equal after the same messages, for any owner
+and any grouping of the messages. Rows may be absent from memory; the caller loads them before
+`apply` or `rank` needs them.
 """
 
 from collections.abc import Sequence
@@ -12,10 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streamapp.core.arrays.columns import Columns
-from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.arrays.dtypes import Bools, Ints, Longs
 from streamapp.core.content.neighbours import Content, Matches
 from streamapp.core.counts.item_counts import ItemCounts
-from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL, Rows
 from streamapp.core.ids.registry import Registry
@@ -24,8 +22,8 @@ from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
 from streamapp.core.messages.delta import Blocks, Delta
 from streamapp.core.messages.item_dictionary import IdTranslator
+from streamapp.core.messages.norm_update import NormUpdate
 from streamapp.core.messages.norm_values import NormValues
-from streamapp.core.shard.foreign_norms import ForeignNorms
 from streamapp.core.shard.published_lists import PublishedLists
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
@@ -46,13 +44,14 @@ class Shard:
         generation: The id of the state; a message for another state is not applied.
         position: First offset of the shard's log that is not applied.
         registry: Items by number.
-        counts: Norms and rows of the items that the shard owns, and the norms of other items.
+        counts: Rows of the items that the shard owns, and the norms of all items that it knows.
         applied_offsets: First sequence number that is not applied, by source of the messages.
         popularity: How popular each owned item is.
         visibility: Which items no list shows.
         categories: The categories of the owned items, and what is popular in each.
         content: Content neighbours, for lists that have no entry from counts.
-        foreign: Where the norms of other items come from.
+        norms_seen: int64 by shard. The norms include what each other shard had shared at this
+            position of its own log.
         lists: What is known of the published lists.
     """
 
@@ -68,7 +67,7 @@ class Shard:
     visibility: Visibility = field(default_factory=Visibility)
     categories: Categories = field(default_factory=Categories)
     content: Content = field(default_factory=Content)
-    foreign: ForeignNorms = field(default_factory=lambda: ForeignNorms(NormTable(1)))
+    norms_seen: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
     lists: PublishedLists = field(init=False)
     _items: Columns = field(init=False)
     _numbered: int = field(init=False, default=0)
@@ -76,6 +75,8 @@ class Shard:
 
     def __post_init__(self) -> None:
         self.lists = PublishedLists(self.rule.top_n)
+        if not len(self.norms_seen):
+            self.norms_seen = np.zeros(self.count, np.int64)
         self._items = Columns({"owned": np.bool_, "counted": np.bool_, "unsaved": np.bool_})
         self._reserve()
 
@@ -191,9 +192,13 @@ class Shard:
         self.unsaved[numbers] = False
         return [(number, self.packed(number)) for number in numbers.tolist()]
 
-    def copy_norms(self) -> None:
-        """Take over the norms that other shards shared since the last time."""
-        self.foreign.copy(self.norms, self.counted)
+    def apply_norms(self, update: NormUpdate, offset: int) -> bool:
+        """Take the norms of the norm update at `offset` of the log; say whether it is new."""
+        if update.generation != self.generation or not update.follows(self.norms_seen):
+            return False
+        self.norms.take(update.numbers, update.values, offset)
+        self.norms_seen = update.advanced(self.norms_seen)
+        return True
 
     def share_all(self) -> None:
         """Count every own norm as not shared yet."""
@@ -283,4 +288,3 @@ class Shard:
         self.owned[new] = self.registry.shards(self.count, new) == self.number
         self.counted[new] = self.registry.norm_shards(self.count, new) == self.number
         self._numbered = len(self.registry)
-        self.foreign.add(self.registry, self.norms, self.counted)

@@ -99,9 +99,9 @@ class Owner:
             head = await slot.head(ShardHead)
             assert head is not None
             heads.append(head)
-            shard = await read_shard(self.context, self.exchange, slot, head, number, SHARDS)
+            shard = await read_shard(self.context, slot, head, number, SHARDS)
             self.shards.append(shard)
-            self.exchange.hold(number)
+            await self.exchange.open(number, SHARDS)
             sharing = NormSharing(self.exchange, slot, number, FeedMark.of(head))
             self.checkpoints.append(
                 Checkpoint(self.context, slot, head, len(shard.registry), sharing)

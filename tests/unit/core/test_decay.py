@@ -126,7 +126,7 @@ def test_numbers_of_aged_items_are_in_order_of_first_appearance() -> None:
 
 def collected(pipeline: Pipeline) -> Counts:
     """Return the counts of all shards, as a snapshot reads them from the store."""
-    pipeline.copy_norms()
+    pipeline.exchange_norms()
     collection = CountsMerge(pipeline.table)
     for number, shard in enumerate(pipeline.rows):
         norms = DecayedNorms(

@@ -1,0 +1,71 @@
+"""Sends the norms that other shards shared to the log of a shard."""
+
+from streamapp.agents.norms.exchange import NormExchange
+from streamapp.agents.runtime.background import POLL_S, BackgroundTask
+from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.runtime.timer import Timer
+from streamapp.core.counts.norm_table import NormTable
+from streamapp.core.messages.norm_update import NORMS_KEY, encode_norm_updates
+from streamapp.core.shard.norm_lookup import NormLookup
+from streamapp.core.shard.shard import Shard
+from streamapp.transport.producer import Outgoing
+
+_SHARE = 2
+"""Norms are taken this often within a refresh interval, so that a sweep has the rest of it."""
+
+
+class NormTaking:
+    """Takes norms for one shard, for its owner.
+
+    Norms that a list lacks altogether are taken soon, others once in a while.
+
+    Args:
+        context: Settings and connections.
+        exchange: Of the worker.
+        table: The norm table of the worker.
+        shard: The shard.
+    """
+
+    def __init__(
+        self, context: StageContext, exchange: NormExchange, table: NormTable, shard: Shard
+    ) -> None:
+        settings = context.settings
+        self._producer = context.producer
+        self._target = context.pipeline.deltas_topic, shard.number
+        self._interval_s = settings.refresh_interval / _SHARE
+        self._soon_s = settings.publish_interval
+        self._exchange = exchange
+        self._table = table
+        self._shard = shard
+        self._lookup = NormLookup(table, shard)
+        self._timer, self._soon = Timer(), Timer()
+        self._sending = BackgroundTask[None]()
+
+    async def step(self) -> float:
+        """Send norms if it is time; return the seconds until the next step."""
+        exchange_in_s = await self._exchange.step()
+        if self._sending.is_running:
+            return POLL_S
+        await self._sending.join()
+        if self._shard.is_replaying:
+            return min(exchange_in_s, self._interval_s)
+        is_new = self._soon.is_due and self._lookup.is_new()
+        if is_new or (self._timer.is_due and self._lookup.lacks_any()):
+            self._send()
+        return min(exchange_in_s, self._timer.due_in_s or self._interval_s)
+
+    async def close(self) -> None:
+        """Give the shard up; the next owner sends what is lacking then."""
+        self._exchange.release(self._shard.number)
+        await self._sending.cancel()
+
+    def _send(self) -> None:
+        self._timer.restart(self._interval_s)
+        self._soon.restart(self._soon_s)
+        shard = self._shard
+        items, values = self._lookup.lacking()
+        updates = encode_norm_updates(
+            shard.generation, shard.norms_seen, self._table.positions, items, values
+        )
+        messages = [Outgoing(update, NORMS_KEY) for update in updates]
+        self._sending.start(self._producer.deliver({self._target: messages}))

@@ -1,0 +1,68 @@
+"""Finds the norms that a shard lacks among those that other shards shared."""
+
+import numpy as np
+
+from streamapp.core.arrays.dtypes import Bools, Ints, grown
+from streamapp.core.counts.norm_table import NormTable
+from streamapp.core.messages.norm_values import NormValues
+from streamapp.core.shard.shard import Shard
+
+
+class NormLookup:
+    """The items of a shard in the norm table of the worker.
+
+    Args:
+        table: The table.
+        shard: The shard.
+    """
+
+    def __init__(self, table: NormTable, shard: Shard) -> None:
+        self._table = table
+        self._shard = shard
+        self._numbers: Ints = np.zeros(0, np.int32)
+        self._known = 0
+
+    def lacks_any(self) -> bool:
+        """Say whether other shards have shared anything that the shard has not seen."""
+        return bool((self._table.positions > self._shard.norms_seen)[self._others].any())
+
+    def lacking(self) -> tuple[Ints, NormValues]:
+        """Return the items whose norm the shard lacks, int32, and these norms.
+
+        Cost: O(items of the shard).
+        """
+        self._extend()
+        shard, table = self._shard, self._table
+        numbers, size = self._numbers[: self._known], self._known
+        items = np.arange(size, dtype=np.int32)
+        owner = shard.registry.norm_shards(shard.count, items)
+        shared_at = table.position[numbers]
+        unseen = (shared_at > shard.norms_seen[owner]) | ~shard.norms.taken[:size]
+        lacking: Ints = items[unseen & (shared_at > 0) & ~shard.counted[:size]]
+        return lacking, table.values(numbers[lacking])
+
+    def is_new(self) -> bool:
+        """Say whether the shard met an item that it took no norm for, and that others know.
+
+        Cost: O(items that the shard met since the last call).
+        """
+        known = self._known
+        self._extend()
+        new = np.arange(known, self._known, dtype=np.int32)
+        shared = self._table.position[self._numbers[new]] > 0
+        return bool((shared & ~self._shard.counted[new]).any())
+
+    @property
+    def _others(self) -> Bools:
+        """Bool by shard. The other shards."""
+        others = np.ones(self._shard.count, np.bool_)
+        others[self._shard.number] = False
+        return others
+
+    def _extend(self) -> None:
+        """Look up the items that are new in the registry of the shard."""
+        registry, known = self._shard.registry, self._known
+        if len(registry) > known:
+            self._numbers = grown(self._numbers, len(registry))
+            self._numbers[known : len(registry)] = self._table.numbers(registry.ids[known:])
+            self._known = len(registry)
