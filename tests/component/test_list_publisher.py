@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamapp.agents.runtime.duty_cycle import DutyCycle
 from streamapp.agents.runtime.list_sender import ListSender
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 from streamapp.agents.shard.list_publisher import ItemListPublisher
 from streamapp.agents.shard.pending_lists import PendingLists

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard import sweep as room
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.sweep import ItemSweep

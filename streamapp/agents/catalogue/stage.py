@@ -12,8 +12,8 @@ from typing import Self
 
 from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import open_slot
-from streamapp.agents.runtime.timer import NEVER
+from streamapp.agents.runtime.slot_opening import open_slot
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.core.events.catalogue_record import Entry, Product, encode_product, read_entry
 from streamapp.core.events.rules import Refusal
 from streamapp.core.histories.role_items import roles_of

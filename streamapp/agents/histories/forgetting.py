@@ -8,7 +8,7 @@ the user came back, changes nothing.
 import time
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.timer import NEVER, Timer
+from streamapp.agents.scheduling.due_time import NEVER, DueTime
 from streamapp.core.histories.history import newest_ts
 from streamapp.core.messages.interaction_batch import encode_idle
 from streamapp.store.slot.slot import Slot
@@ -30,7 +30,7 @@ class Forgetting:
         self._decay = context.pipeline.decay
         self._slot = slot
         self._cursor = 0
-        self._timer = Timer()
+        self._due_time = DueTime()
 
     async def step(self, now_ts: float) -> float:
         """Scan some histories if it is time; return the seconds until the next scan.
@@ -43,14 +43,14 @@ class Forgetting:
         """
         if not self._forget_after_s:
             return NEVER
-        if self._timer.is_due:
+        if self._due_time.is_due:
             began_at = time.monotonic()
             await self._scan(now_ts - 2 * self._forget_after_s)
             took_s = time.monotonic() - began_at
             complete = self._cursor == 0
             pass_pause_s = min(max(1.0, self._forget_after_s / 10), _DAY_S)
-            self._timer.restart(pass_pause_s if complete else _REST * took_s)
-        return self._timer.due_in_s
+            self._due_time.restart(pass_pause_s if complete else _REST * took_s)
+        return self._due_time.due_in_s
 
     async def _scan(self, before_ts: float) -> None:
         """Ask for users to be forgotten who did nothing since `before_ts`."""

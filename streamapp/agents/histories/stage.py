@@ -15,7 +15,8 @@ from streamapp.agents.histories.history_state import HistoryState
 from streamapp.agents.histories.history_store import HistoryStore
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import decoded, open_slot, rolled_back
+from streamapp.agents.runtime.internal_message import decoded_message
+from streamapp.agents.runtime.slot_opening import open_slot, rolled_back
 from streamapp.agents.user_lists.user_lists import UserLists
 from streamapp.core.histories.role_items import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -95,7 +96,7 @@ class HistoryStage:
         state, store = self._state, self._store
         known = len(state.registry)
         decoded_batches = [
-            (record.offset, decoded(decode_interactions, batch.tp, record))
+            (record.offset, decoded_message(decode_interactions, batch.tp, record))
             for batch in batches
             for record in batch.records
         ]

@@ -16,8 +16,8 @@ from typing import Self
 from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import open_slot
-from streamapp.agents.runtime.timer import NEVER
+from streamapp.agents.runtime.slot_opening import open_slot
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.config.fingerprints import reading_text
 from streamapp.config.rules import event_rules
 from streamapp.core.events.event import EventReader, Project

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask
-from streamapp.agents.runtime.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.shard.checkpoint import Checkpoint
 from streamapp.agents.shard.list_publisher import ItemListPublisher
 from streamapp.agents.shard.log_applier import LogApplier

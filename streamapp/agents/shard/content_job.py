@@ -13,9 +13,9 @@ from typing import Self
 
 from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.duty_cycle import DutyCycle
-from streamapp.agents.runtime.idle_trigger import IdleTrigger
-from streamapp.agents.runtime.timer import Timer
+from streamapp.agents.scheduling.due_time import DueTime
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.input_debounce import InputDebounce
 from streamapp.core.content.neighbours import (
     CONTENT_KEY,
     SOURCE,
@@ -78,9 +78,9 @@ class ContentJob:
         self._catalogue = [
             SlotKeys(prefix, catalogue_tag(number)).head for number in range(catalogue)
         ]
-        self._trigger = IdleTrigger(interval_s, time.monotonic())
+        self._debounce = InputDebounce(interval_s, time.monotonic())
         self._cycle = DutyCycle(interval_s, _REST)
-        self._timer = Timer()
+        self._due_time = DueTime()
         self._passing = BackgroundTask[None]()
         self._awaited: dict[int, int] = {}
         self._read_at: list[CatalogueHead | None] = []
@@ -106,7 +106,7 @@ class ContentJob:
         """
         if self._passing.is_done:
             await self._passing.join()
-        due_in_s = self._timer.due_in_s
+        due_in_s = self._due_time.due_in_s
         if not self._passing.is_running and due_in_s <= 0 and not busy:
             self._passing.start(self._pass())
         return max(due_in_s, _POLL_S)
@@ -122,7 +122,7 @@ class ContentJob:
         shards = await read_heads(redis, self._shards, ShardHead, "published", source=SOURCE)
         applied = [head.applied_offsets.get(SOURCE, 0) if head else 0 for head in shards]
         version = matched_text(catalogue, shards)
-        ready = self._trigger.ready(version, time.monotonic())
+        ready = self._debounce.ready(version, time.monotonic())
         if ready and self._has_time() and self._arrived(applied):
             with self._cycle.measured():
                 missing = await self._missing(catalogue)
@@ -132,12 +132,12 @@ class ContentJob:
                     await self._slot.ownership.set_field(
                         self._owner, ShardHead, "content_version", version
                     )
-                    self._trigger.finish(version)
-            self._trigger.ran(time.monotonic())
-        self._timer.restart(self._trigger.poll_s)
+                    self._debounce.finish(version)
+            self._debounce.ran(time.monotonic())
+        self._due_time.restart(self._debounce.poll_s)
 
     def _has_time(self) -> bool:
-        return self._cycle.due_in_s(busy=not self._trigger.is_idle) <= 0
+        return self._cycle.due_in_s(busy=not self._debounce.is_idle) <= 0
 
     def _arrived(self, applied: list[int]) -> bool:
         """Return whether shards have stored the last message; if not, it would be sent again.

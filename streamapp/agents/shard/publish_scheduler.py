@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from streamapp.agents.runtime.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.shard.list_publisher import ItemListPublisher
 from streamapp.agents.shard.sweep import ItemSweep
 from streamapp.core.arrays.dtypes import Ints

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Self
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import open_slot, rolled_back
+from streamapp.agents.runtime.slot_opening import open_slot, rolled_back
 from streamapp.agents.shard.checkpoint import Checkpoint
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 from streamapp.agents.shard.content_job import ContentJob

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from streamapp.agents.runtime.duty_cycle import DutyCycle
-from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
-from streamapp.agents.runtime.timer import NEVER, Timer
+from streamapp.agents.scheduling.due_time import NEVER, DueTime
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard.list_publisher import ItemListPublisher
 from streamapp.core.arrays.dtypes import Bools, Ints, resized
 from streamapp.core.shard.shard import Shard
@@ -54,7 +54,7 @@ class ItemSweep:
         self._budget = budget
         self._cycle = DutyCycle(0.0, 1)
         self._interval_s = interval_s
-        self._timer = Timer(interval_s)
+        self._due_time = DueTime(interval_s)
         self._changed: Bools = np.zeros(0, np.bool_)
         self._queue: Ints = np.zeros(0, np.int32)
 
@@ -73,8 +73,8 @@ class ItemSweep:
         if not len(self._queue):
             if not self._shard.norms.changed.any():
                 return NEVER
-            if not self._timer.is_due:
-                return max(self._timer.due_in_s, _SOON_S)
+            if not self._due_time.is_due:
+                return max(self._due_time.due_in_s, _SOON_S)
             self._begin()
         elif not self._urgent and (pause_s := self._budget.due_in_s(self._cycle)) > 0:
             return pause_s
@@ -84,7 +84,7 @@ class ItemSweep:
         if not len(self._queue):
             self.listed_update_offset = self._sweeping_update_offset
             self._budget.end(self._cycle)
-            self._timer.restart(self._interval_s)
+            self._due_time.restart(self._interval_s)
             return self._interval_s
         return 0.0
 

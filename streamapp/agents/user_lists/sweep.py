@@ -13,9 +13,9 @@ from itertools import compress
 from operator import ge
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.duty_cycle import DutyCycle
-from streamapp.agents.runtime.idle_trigger import IdleTrigger
-from streamapp.agents.runtime.timer import Timer
+from streamapp.agents.scheduling.due_time import DueTime
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.input_debounce import InputDebounce
 from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.pending import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, sources
@@ -59,8 +59,8 @@ class UserSweep:
         self._blender = blender
         self._pending = pending
         self._published = published
-        self._trigger = IdleTrigger(interval_s, time.monotonic())
-        self._timer = Timer()
+        self._debounce = InputDebounce(interval_s, time.monotonic())
+        self._due_time = DueTime()
         self._cycle = DutyCycle(0.0, _REST)
         self._budget = context.budget
         self._queue: list[str] = []
@@ -71,7 +71,7 @@ class UserSweep:
     @property
     def read_after(self) -> float:
         """Monotonic time in seconds; item lists that were read later are new enough."""
-        return self._trigger.changed_at
+        return self._debounce.changed_at
 
     def due_in_s(self, *, busy: bool) -> float:
         """Return the seconds until the next step.
@@ -80,7 +80,7 @@ class UserSweep:
             busy: Whether interactions wait.
         """
         if not self._sweeping:
-            return self._timer.due_in_s
+            return self._due_time.due_in_s
         if self._urgent:
             return max(0.0, self._cycle.due_in_s(busy=busy))
         return max(0.0, self._budget.due_in_s(self._cycle))
@@ -108,7 +108,7 @@ class UserSweep:
             return ""
         version, self._sweeping = self._sweeping, ""
         self._budget.end(self._cycle)
-        self._trigger.finish(version)
+        self._debounce.finish(version)
         return version
 
     def close(self) -> None:
@@ -120,14 +120,14 @@ class UserSweep:
         if not self._sweeping:
             version = await self._poll()
             now_s = time.monotonic()
-            if not self._trigger.ready(version, now_s, quiet=quiet, urgent=self._urgent):
+            if not self._debounce.ready(version, now_s, quiet=quiet, urgent=self._urgent):
                 return []
-            self._trigger.ran(now_s)
+            self._debounce.ran(now_s)
             self._sweeping = version
             self._swept_update_offsets = self._update_offsets
             self._budget.begin(self._cycle)
             self._queue = list(self._published)
-        elif not self._urgent and self._timer.is_due:
+        elif not self._urgent and self._due_time.is_due:
             # Items hidden since this sweep began wait for the next one, so this one hurries.
             await self._poll()
         some = self._queue[-_USERS_AT_ONCE:]
@@ -150,7 +150,7 @@ class UserSweep:
         (trending,) = await self._lists.get_many(TRENDING, [""])
         self._update_offsets = _update_offsets(heads) or self._update_offsets
         self._urgent = self._update_offsets != self._swept_update_offsets
-        self._timer.restart(self._trigger.poll_s)
+        self._due_time.restart(self._debounce.poll_s)
         return published_text(heads, trending)
 
 

@@ -12,11 +12,11 @@ from itertools import islice
 from typing import Self
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.duty_cycle import DutyCycle
 from streamapp.agents.runtime.item_list_cache import FORCE_READ
 from streamapp.agents.runtime.list_sender import ListSender
-from streamapp.agents.runtime.recovery import claim_slot
-from streamapp.agents.runtime.timer import NEVER
+from streamapp.agents.runtime.slot_opening import claim_slot
+from streamapp.agents.scheduling.due_time import NEVER
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.expiry import ListExpiry
 from streamapp.agents.user_lists.pending import PendingUsers, Stored

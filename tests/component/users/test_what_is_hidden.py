@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from tests.component.harness.user_partition import ITEMS, UserPartition, history
 
 _POLLS_S = 2.5

@@ -1,4 +1,4 @@
-"""The interface of a worker for its partition tasks."""
+"""The interface of the process that hosts partition tasks."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,8 +7,8 @@ from streamapp.agents.runtime.stage import Stage
 from streamapp.transport.records import TP, Offsets, RecordFingerprint
 
 
-class Worker(Protocol):
-    """The process in which partition tasks run."""
+class TaskHost(Protocol):
+    """The process in which partition tasks run; `WorkerApp` implements it."""
 
     def task_of(self, tp: TP) -> str:
         """Return the name of the task of a partition; partitions of one name share a task."""

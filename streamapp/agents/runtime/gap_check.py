@@ -15,8 +15,8 @@ _MAX_REREADS = 4
 """A gap that was read this often is real."""
 
 
-class OffsetContinuity:
-    """Checks the record batches of one partition task, across all of its stages.
+class GapCheck:
+    """Checks the record batches of one partition task for gaps, across all of its stages.
 
     Args:
         beginning: Asks Kafka for the first offset of a partition.
@@ -30,8 +30,9 @@ class OffsetContinuity:
     async def check(self, stage: Stage, batches: Sequence[RecordBatch]) -> None:
         """Check that batches go on where a stage is.
 
-        A partition that was found to have real gaps is not read again for further ones: a broker
-        that shows records out of order has no transactions and does not compact.
+        Once a partition has a real gap, further gaps are accepted without reading again. Real gaps
+        come from transactions or compaction, and the broker that shows records out of order has
+        neither.
 
         Raises:
             GapError: a record is missing; the caller should read it again.

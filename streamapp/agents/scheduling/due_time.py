@@ -1,4 +1,4 @@
-"""When a job runs next."""
+"""When a job is due: its owner asks, nothing is called."""
 
 import math
 import time
@@ -7,7 +7,7 @@ NEVER = math.inf
 """The seconds until a job runs that has nothing to do."""
 
 
-class Timer:
+class DueTime:
     """A moment on the monotonic clock at which a job is due.
 
     Args:

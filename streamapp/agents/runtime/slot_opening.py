@@ -1,21 +1,17 @@
-"""Finds where to start reading a partition, and refuses state that does not fit its topic."""
+"""Opens the slot of a partition: reads or creates its head, and refuses state that does not fit."""
 
 import json
 import logging
-from collections.abc import Callable
 from secrets import token_hex
 from typing import TypeVar
-
-import msgspec
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.errors import StateError
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.manifest import check_partitions, partition_count, read_state_id
 from streamapp.store.slot.slot import Slot
-from streamapp.transport.records import TP, KafkaRecord, Offsets
+from streamapp.transport.records import TP, Offsets
 
-T = TypeVar("T")
 H = TypeVar("H", bound=Head)
 
 logger = logging.getLogger(__name__)
@@ -27,21 +23,6 @@ def rolled_back(head: Head, offsets: Offsets) -> int:
     A position is committed to Kafka after it is stored, so the committed one is never ahead.
     """
     return max(0, (offsets.committed or 0) - head.position)
-
-
-def decoded(decode: Callable[[bytes], T], tp: TP, record: KafkaRecord) -> T:
-    """Return the decoded value of a record of an internal topic.
-
-    Raises:
-        StateError: another program wrote to the topic.
-    """
-    try:
-        return decode(record.value or b"")
-    except msgspec.DecodeError as error:
-        raise StateError(
-            f"{tp.topic}[{tp.partition}] offset {record.offset}: not a message of this app "
-            f"({error}); only streamapp may write to this topic"
-        ) from None
 
 
 def _changes(before: str, now: str) -> str:
@@ -61,7 +42,7 @@ async def open_slot(
 
     Args:
         context: Settings and connections.
-        slot: The slot; its generation is set.
+        slot: The slot; its state id is set.
         kind: The kind of its head.
         tp: The partition whose records the slot applies.
         offsets: The offsets of the partition in Kafka.

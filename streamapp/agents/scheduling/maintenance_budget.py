@@ -3,7 +3,7 @@
 import time
 from weakref import WeakSet
 
-from streamapp.agents.runtime.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
 
 _QUIET_S = 0.1
 """Seconds without a record after which sweeps get all of a worker's time."""

@@ -1,4 +1,4 @@
-"""When a pass over data should begin that is derived from other data."""
+"""Decides when to recompute derived data: when its inputs stop changing, or after a while."""
 
 _POLLS = 3
 """How often within the interval the version of the inputs is read."""
@@ -7,7 +7,7 @@ _PATIENCE = 10
 """Intervals after which a pass begins while the inputs change all the time."""
 
 
-class IdleTrigger:
+class InputDebounce:
     """Finds the moment at which the inputs of a pass stop changing.
 
     A pass that begins while its inputs change would have to run again soon. So it begins when two
@@ -40,7 +40,7 @@ class IdleTrigger:
             version: Names the state of the inputs; "" if there are none.
             now_s: Monotonic time in seconds, after the version was read.
             quiet: Whether the caller itself is idle; if not, only patience begins a pass.
-            urgent: Whether one interval is all the patience there is.
+            urgent: Whether to wait for one interval at most, instead of ten.
         """
         self.is_idle = version == self._version
         if not self.is_idle:

@@ -7,7 +7,8 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import claim_slot, decoded, open_slot, rolled_back
+from streamapp.agents.runtime.internal_message import decoded_message
+from streamapp.agents.runtime.slot_opening import claim_slot, open_slot, rolled_back
 from streamapp.errors import ConfigError, StateError
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys
@@ -163,11 +164,11 @@ def test_a_message_of_somebody_else_is_refused_with_its_place() -> None:
     def decode(value: bytes) -> Any:
         return msgspec.json.decode(value)
 
-    assert decoded(decode, HERE, record(4, b"[1]")) == [1]
+    assert decoded_message(decode, HERE, record(4, b"[1]")) == [1]
     with pytest.raises(StateError, match=r"log\[2\] offset 4: not a message of this app"):
-        decoded(decode, HERE, record(4, b"{"))
+        decoded_message(decode, HERE, record(4, b"{"))
     with pytest.raises(StateError, match="offset 5"):
-        decoded(decode, HERE, record(5, b""))
+        decoded_message(decode, HERE, record(5, b""))
 
 
 async def test_each_claim_has_a_token_of_its_own(slot: Slot) -> None:
