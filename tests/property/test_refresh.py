@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
-from streamapp.agents.shard import sweep as room
+from streamapp.agents.shard import norm_change_sweep
+from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.pending_lists import PendingLists
-from streamapp.agents.shard.sweep import ItemSweep
 from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content, Match
 from streamapp.core.counts.item_counts import ItemCounts
@@ -66,7 +66,9 @@ class Owner:
     def start(self) -> None:
         """Sweep the shard of the pipeline."""
         self.shard = self.pipeline.rows[0]
-        self.refresh = ItemSweep(self.shard, self.standing, self.load, MaintenanceBudget(), 0.0)  # type: ignore[arg-type]
+        self.refresh = NormChangeSweep(
+            self.shard, self.standing, self.load, MaintenanceBudget(), 0.0
+        )  # type: ignore[arg-type]
 
     async def load(self, numbers: Ints) -> None:
         """Bring rows into memory."""
@@ -131,7 +133,7 @@ def test_the_lists_that_stand_are_right_in_the_end(
 ) -> None:
     """After any sweep, publication or checkpoint, when the shard goes on or its owner dies."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "_ROWS_AT_ONCE", 1)
+        patch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
         asyncio.run(_story(measure, data, acts))
 
 
@@ -140,7 +142,7 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
     monkeypatch: pytest.MonkeyPatch, measure: Measure
 ) -> None:
     """A new owner knows no list; an uncompared list may only be right if nothing changed."""
-    monkeypatch.setattr(room, "_ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
     pipeline, standing = Pipeline(1, CAP, Rule(3, measure=measure)), Standing()
     owner = Owner(pipeline, standing)
     acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "vc", "vd")]
@@ -164,7 +166,7 @@ async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Changed norms may wait for records that come in; hidden items do not."""
-    monkeypatch.setattr(room, "_ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
     pipeline, standing = Pipeline(1, CAP, Rule(3)), Standing()
     owner = Owner(pipeline, standing)
     acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "uc")]

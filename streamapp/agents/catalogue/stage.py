@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.runtime.dead_letter import dead_letter
 from streamapp.agents.runtime.slot_opening import open_slot
 from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.core.events.catalogue_record import Entry, Product, encode_product, read_entry
@@ -178,7 +178,7 @@ class CatalogueStage:
             messages |= {(topic, shard): updates for shard in range(shards)}
         if refusals:
             partition = tp.partition % await self._producer.partitions(self._letters_topic)
-            messages[self._letters_topic, partition] = [letter(tp, one) for one in refusals]
+            messages[self._letters_topic, partition] = [dead_letter(tp, one) for one in refusals]
         await self._producer.deliver(messages)
 
 

@@ -9,10 +9,10 @@ stored before the histories that refer to them.
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from streamapp.agents.histories.forgetting import Forgetting
 from streamapp.agents.histories.history_reviser import HistoryReviser
 from streamapp.agents.histories.history_state import HistoryState
 from streamapp.agents.histories.history_store import HistoryStore
+from streamapp.agents.histories.idle_user_scan import IdleUserScan
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.internal_message import decoded_message
@@ -68,7 +68,7 @@ class HistoryStage:
         self._user_lists = user_lists
         self._fingerprint = RecordFingerprint.decode(state.head.last_record or b"")
         self._reviser = HistoryReviser(context, slot, partition, shards)
-        self._forgetting = Forgetting(context, slot, partition)
+        self._idle_user_scan = IdleUserScan(context, slot, partition)
         self._listing = BackgroundTask[None]()
 
     @classmethod
@@ -122,7 +122,7 @@ class HistoryStage:
 
     async def work(self, busy: bool) -> float:
         """Find idle users, and make user lists in the background."""
-        idle_in_s = await self._forgetting.step(self._state.head.newest_ts)
+        idle_in_s = await self._idle_user_scan.step(self._state.head.newest_ts)
         if self._listing.is_running:
             return POLL_S
         await self._listing.join()

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.runtime.dead_letter import dead_letter
 from streamapp.agents.runtime.slot_opening import open_slot
 from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.config.fingerprints import reading_text
@@ -180,7 +180,7 @@ class IntakeStage:
         for refusal in reader.read(records, latest_ts, main, draft.projections):
             main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
-            draft.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
+            draft.letters.setdefault((topic, tp.partition), []).append(dead_letter(tp, refusal))
         return sum(len(record.value or b"") for record in records)
 
     async def _send(self, draft: _Draft) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
-from streamapp.agents.shard.list_publisher import ItemListPublisher
-from streamapp.agents.shard.sweep import ItemSweep
+from streamapp.agents.shard.item_list_publisher import ItemListPublisher
+from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.shard.shard import Shard
 
@@ -32,7 +32,7 @@ class PublishScheduler:
         self,
         shard: Shard,
         publisher: ItemListPublisher,
-        sweep: ItemSweep,
+        sweep: NormChangeSweep,
         load: Callable[[Ints], Awaitable[None]],
     ) -> None:
         self._shard = shard

@@ -5,7 +5,7 @@ import time
 from collections.abc import MutableMapping
 
 from streamapp.agents.scheduling.due_time import DueTime
-from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, expired
 from streamapp.agents.user_lists.publisher import UserListPublisher
 
@@ -52,7 +52,7 @@ class ListExpiry:
         self.due_time.restart(_EXPIRY_S)
         before = time.time() if self._makes_lists else math.inf
         first = expired(self._published, before, _AT_ONCE)
-        users = [user for user in first if not self._pending.is_pending(user)]
+        users = [user for user in first if not self._pending.is_due_or_prepared(user)]
         if not users:
             return
         removed = await self._publisher.remove(users)
@@ -61,5 +61,5 @@ class ListExpiry:
         for user in removed:
             # A user who did something meanwhile gets a list again, even one of equal entries.
             self._published[user].republish()
-            if not self._pending.is_pending(user):
+            if not self._pending.is_due_or_prepared(user):
                 del self._published[user]

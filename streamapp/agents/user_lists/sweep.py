@@ -17,7 +17,7 @@ from streamapp.agents.scheduling.due_time import DueTime
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.scheduling.input_debounce import InputDebounce
 from streamapp.agents.user_lists.blender import UserListBlender
-from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, sources
 from streamapp.agents.user_lists.publisher import UserListPublisher
 from streamapp.core.list_kinds import TRENDING
@@ -101,7 +101,9 @@ class UserSweep:
         with self._cycle.measured():
             some = await self._next(quiet=quiet)
             pending, published = self._pending, self._published
-            users = [user for user in some if user in published and not pending.is_pending(user)]
+            users = [
+                user for user in some if user in published and not pending.is_due_or_prepared(user)
+            ]
             if outdated := await self._outdated(users):
                 await self._publisher.publish(outdated, self.read_after)
         if not self._sweeping or self._queue:

@@ -19,7 +19,7 @@ from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.expiry import ListExpiry
-from streamapp.agents.user_lists.pending import PendingUsers, Stored
+from streamapp.agents.user_lists.pending_users import PendingUsers, Stored
 from streamapp.agents.user_lists.published import PublishedList, indexed_lists
 from streamapp.agents.user_lists.publisher import UserListPublisher
 from streamapp.agents.user_lists.sweep import UserSweep

@@ -1,4 +1,4 @@
-"""Finds the histories of idle users, and asks for them to be forgotten.
+"""Scans histories for idle users, and asks for these users to be forgotten.
 
 The request goes into the log of interactions and is applied at its position there, like an
 interaction. So counts stay a function of the log (ADR-0007). A request that comes twice, or after
@@ -20,8 +20,11 @@ _REST = 10
 _DAY_S = 86_400.0
 
 
-class Forgetting:
-    """Goes through the histories of one partition, some at a time, again and again."""
+class IdleUserScan:
+    """Scans the histories of one partition, some at a time, again and again.
+
+    It removes nothing: `HistoryReviser` forgets a user when it applies the request.
+    """
 
     def __init__(self, context: StageContext, slot: Slot, partition: int) -> None:
         self._producer = context.producer

@@ -13,7 +13,7 @@ import numpy as np
 from streamapp.agents.scheduling.due_time import NEVER, DueTime
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
-from streamapp.agents.shard.list_publisher import ItemListPublisher
+from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.core.arrays.dtypes import Bools, Ints, resized
 from streamapp.core.shard.shard import Shard
 
@@ -22,7 +22,7 @@ _ROWS_AT_ONCE = 128
 _SOON_S = 0.001
 
 
-class ItemSweep:
+class NormChangeSweep:
     """The sweeps over one shard.
 
     Args:

@@ -93,9 +93,9 @@ class ItemListPublisher:
         self.sender.send(replaced, rows[done])
 
     def _times(self, numbers: Ints) -> Floats:
-        """Return when each row was published, with room for `numbers`; never is minus infinity."""
+        """Return when each row was published, extended to `numbers`; never is minus infinity."""
         known, needed = len(self._published_at), int(numbers.max(initial=-1)) + 1
         if needed > known:
-            room = np.full(2 * needed - known, -np.inf)
-            self._published_at = np.concatenate((self._published_at, room))
+            more = np.full(2 * needed - known, -np.inf)
+            self._published_at = np.concatenate((self._published_at, more))
         return self._published_at

@@ -8,7 +8,7 @@ from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP
 
 
-def letter(tp: TP, refusal: Refusal) -> Outgoing:
+def dead_letter(tp: TP, refusal: Refusal) -> Outgoing:
     """Return the dead letter of a record or of one element of it; it may have been one before."""
     record: Any = refusal.record
     about = {

@@ -10,7 +10,7 @@ import pytest
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
-from streamapp.agents.shard.list_publisher import ItemListPublisher
+from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.publish_scheduler import PublishScheduler
 from streamapp.core.arrays.bitmap import flagged

@@ -29,11 +29,11 @@ class PendingUsers:
         """Return the users who are due."""
         return iter(self._histories)
 
-    def __contains__(self, user: str) -> bool:
+    def is_due(self, user: str) -> bool:
         """Say whether a user is due."""
         return user in self._histories
 
-    def is_pending(self, user: str) -> bool:
+    def is_due_or_prepared(self, user: str) -> bool:
         """Say whether a user is due, or will be once the prepared histories are stored."""
         return user in self._histories or user in self._prepared
 
