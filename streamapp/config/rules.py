@@ -3,7 +3,8 @@
 import math
 
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import PURCHASE, EventRules
+from streamapp.core.events.rules import EventRules
+from streamapp.core.events.type_names import PURCHASE
 from streamapp.core.histories.decay import Decay
 from streamapp.core.lists.blending import Blend
 from streamapp.core.lists.ranking import Rule

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.histories.stage import HistoryStage
-from streamapp.core.events.rules import NOBODY
+from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.delta import decode_delta
 from streamapp.core.messages.interaction_batch import encode_idle

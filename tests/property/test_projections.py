@@ -11,7 +11,7 @@ from hypothesis import given
 
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import EventReader
+from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.core.lists.ranking import Rule

@@ -67,8 +67,12 @@ class Owner:
         """Sweep the shard of the pipeline."""
         self.shard = self.pipeline.rows[0]
         self.refresh = NormChangeSweep(
-            self.shard, self.standing, self.load, MaintenanceBudget(), 0.0
-        )  # type: ignore[arg-type]
+            self.shard,
+            self.standing,  # type: ignore[arg-type]
+            self.load,
+            MaintenanceBudget(),
+            0.0,
+        )
 
     async def load(self, numbers: Ints) -> None:
         """Bring rows into memory."""

@@ -15,7 +15,7 @@ from streamapp.agents.runtime.dead_letter import dead_letter
 from streamapp.agents.runtime.slot_opening import open_slot
 from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.core.events.catalogue_record import Entry, Product, encode_product, read_entry
-from streamapp.core.events.rules import Refusal
+from streamapp.core.events.refusals import Refusal
 from streamapp.core.histories.role_items import roles_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, VisibilityChange, encode_updates

@@ -20,8 +20,8 @@ from streamapp.agents.runtime.slot_opening import open_slot
 from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.config.fingerprints import reading_text
 from streamapp.config.rules import event_rules
-from streamapp.core.events.event import EventReader, Project
-from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.events.event_reader import EventReader
+from streamapp.core.events.projection import PROJECTIONS, Projection
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
 from streamapp.failpoints import Failpoints
@@ -66,7 +66,7 @@ class _Draft:
     """
 
     builders: dict[str, InteractionBatchBuilder]
-    projections: list[tuple[Project, InteractionBatchBuilder]]
+    projections: list[tuple[Projection, InteractionBatchBuilder]]
     letters: dict[tuple[str, int], list[Outgoing]] = field(default_factory=dict)
     last: dict[TP, RecordFingerprint] = field(default_factory=dict)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from streamapp import __version__
-from streamapp.core.events.rules import Refusal
+from streamapp.core.events.refusals import Refusal
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP
 

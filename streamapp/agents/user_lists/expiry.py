@@ -28,7 +28,7 @@ class ListExpiry:
         makes_lists: Whether user lists are made; if not, all of them are removed.
 
     Attributes:
-        timer: When the next lists are removed.
+        due_time: When the next lists are removed.
     """
 
     def __init__(

@@ -199,7 +199,7 @@ class UserLists:
             ready_in_s = 0.0 if self._ready(1) else self._interval_s / 4
             due_in_s.append(max(self._backoff_s(busy=busy), ready_in_s))
         if self._published:
-            due_in_s.append(self._expiry.timer.due_in_s)
+            due_in_s.append(self._expiry.due_time.due_in_s)
         if self._ttl_s and sender.in_flight is None:
             due_in_s.append(self._sweep.due_in_s(busy=busy))
         return min(due_in_s)

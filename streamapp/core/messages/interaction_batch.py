@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from streamapp.core.arrays.dtypes import Floats, Ints, Longs
-from streamapp.core.events.rules import NOBODY
+from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.histories.history import Interactions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets

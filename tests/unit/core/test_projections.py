@@ -10,7 +10,7 @@ from loadtest.replay import encode
 from streamapp.agents.shard.stage import owns_trending
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import EventReader
+from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.errors import ConfigError

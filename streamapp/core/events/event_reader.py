@@ -1,4 +1,4 @@
-"""Reads event records: what each one says, or why it cannot be counted.
+"""Reads event records: each becomes interactions or is refused with a code.
 
 A record's value is one JSON object, an array of objects, `{"events": [...]}`, or the form of
 another format. One bad element of an array is refused alone. Reading raises only `BadEventError`,
@@ -11,48 +11,26 @@ from typing import Any
 import orjson
 
 from streamapp.core.events.element_reader import ElementReader
+from streamapp.core.events.fallback_json import read_apart, read_exactly
 from streamapp.core.events.formats.cloudevents import CLOUDEVENTS, envelope_of
-from streamapp.core.events.formats.translation import (
+from streamapp.core.events.formats.known_formats import (
     ARRAYS,
     AUTO,
     FLAT,
     FORMATS,
-    Translation,
     foreign_format,
     foreign_text,
     other_format,
-    translate,
-    translate_text,
 )
-from streamapp.core.events.ids import MAX_ID_BYTES
+from streamapp.core.events.formats.translate import Translation, translate, translate_text
+from streamapp.core.events.interaction_sink import InteractionSink
 from streamapp.core.events.orders import PartlyRefusedError
-from streamapp.core.events.raw_json import read_apart, read_exactly
-from streamapp.core.events.refusals import RecordRefusals
-from streamapp.core.events.rules import (
-    CODES,
-    NOBODY,
-    PURCHASE,
-    EventRules,
-    Project,
-    Record,
-    Refusal,
-    Sink,
-)
+from streamapp.core.events.projection import Projection
+from streamapp.core.events.record import Record
+from streamapp.core.events.record_refusals import RecordRefusals
+from streamapp.core.events.refusals import CODES, Refusal
+from streamapp.core.events.rules import EventRules
 from streamapp.errors import BadEventError
-
-__all__ = [
-    "CODES",
-    "MAX_ID_BYTES",
-    "NOBODY",
-    "PURCHASE",
-    "EventReader",
-    "EventRules",
-    "Project",
-    "Record",
-    "Refusal",
-    "Sink",
-]
-
 
 _LINES = ("items",)
 
@@ -76,15 +54,15 @@ class EventReader:
         self,
         records: Iterable[Record],
         latest_ts: float,
-        sink: Sink,
-        projections: Sequence[tuple[Project, Sink]] = (),
+        sink: InteractionSink,
+        projections: Sequence[tuple[Projection, InteractionSink]] = (),
     ) -> list[Refusal]:
         """Give the interactions of records to `sink`, in order; return what is refused.
 
         Args:
             records: Records of one partition.
             latest_ts: Newest event time allowed, in seconds.
-            sink: Takes interactions and unknown types.
+            sink: Takes interactions and unknown types; in the app an `InteractionBatchBuilder`.
             projections: The projections of each further kind, and the sinks that take them.
         """
         refusals: list[Refusal] = []
@@ -100,8 +78,8 @@ class EventReader:
         self,
         record: Record,
         latest_ts: float,
-        sink: Sink,
-        projections: Sequence[tuple[Project, Sink]],
+        sink: InteractionSink,
+        projections: Sequence[tuple[Projection, InteractionSink]],
     ) -> Sequence[Refusal]:
         """Read a record without a translation.
 
@@ -149,8 +127,8 @@ class EventReader:
         self,
         record: Record,
         latest_ts: float,
-        sink: Sink,
-        projections: Sequence[tuple[Project, Sink]],
+        sink: InteractionSink,
+        projections: Sequence[tuple[Projection, InteractionSink]],
     ) -> Sequence[Refusal]:
         """Read a record whose format is not `flat`.
 
@@ -173,8 +151,8 @@ class EventReader:
         error: BadEventError,
         refused: RecordRefusals,
         latest_ts: float,
-        sink: Sink,
-        projections: Sequence[tuple[Project, Sink]],
+        sink: InteractionSink,
+        projections: Sequence[tuple[Projection, InteractionSink]],
         place: int = 0,
     ) -> None:
         """Refuse an event, or count it after all if its ids were not read exactly."""

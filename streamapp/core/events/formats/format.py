@@ -1,4 +1,4 @@
-"""What a format is: how its envelope is recognised, and which flat events it holds.
+"""The interface of a format: how its envelope is recognised, and which flat events it holds.
 
 A translation reads only the fields that decide who did what with which item and when. It checks
 nothing: a field that is missing or wrong is also missing or wrong in the flat event, which is
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 Json: TypeAlias = Mapping[str, Any]
 
-NOTHING: Json = {}
+NO_FIELDS: Json = {}
 
 
 class FlatEvent(NamedTuple):
@@ -19,8 +19,8 @@ class FlatEvent(NamedTuple):
 
     Attributes:
         fields: As a flat event has them.
-        lines_at: Names that lead from the event of the envelope to the lines that `items` has, in
-            the same order; empty where there is no such place.
+        lines_at: The path from the original event to the array that became `items`; empty if the
+            original has no such array.
     """
 
     fields: dict[str, Any]
@@ -68,7 +68,7 @@ def inner(fields: Json, *names: str) -> Json:
     for name in names:
         value = found.get(name)
         if type(value) is not dict:
-            return NOTHING
+            return NO_FIELDS
         found = value
     return found
 

@@ -1,4 +1,4 @@
-"""JSON that the fast reader cannot read or reads inexactly: it is cut into parts and read again.
+"""Reads JSON that the fast reader refuses or reads inexactly.
 
 orjson refuses a whole value for one number of 1e400, one `NaN` or one half of a surrogate pair. It
 returns a float for an integer of 2^64 or more. Here a value is cut into its parts byte for byte,
@@ -16,7 +16,9 @@ import orjson
 from streamapp.errors import BadEventError
 
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[{]+|[\]}]+|,', re.DOTALL)
-"""The separators of parts. A text without an end reaches to the end, so nothing is read twice."""
+"""The separators of parts.
+
+An unterminated string matches up to the end of the value, so the search stays linear."""
 
 _KEY = re.compile(rb'("(?:[^"\\]++|\\.)*+")\s*+:(.*)', re.DOTALL)
 _MOST_DIGITS = 4_000

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.events.elements import raw_elements
-from streamapp.core.events.event import CODES, EventReader, EventRules
+from streamapp.core.events.event_reader import EventReader
+from streamapp.core.events.fallback_json import RawParts
+from streamapp.core.events.refusals import CODES
+from streamapp.core.events.rules import EventRules
 from streamapp.errors import BadEventError
 
 NOW = 1_700_000_000.0
@@ -249,9 +251,10 @@ def test_a_bad_element_is_cut_out_byte_for_byte() -> None:
     """The dead letter is the input, white space included."""
     elements = [b'{"user_id": "u1" }', b"[1,  2]", b'"x"']
     array = b"[ " + b" ,\n".join(elements) + b"]"
-    assert raw_elements(array, 3) == elements
-    assert raw_elements(b'{"v": 1, "events": ' + array + b"}", 3) == elements
-    assert raw_elements(elements[0], 1) == [elements[0]]
+    assert [RawParts(array).at((place,)) for place in range(3)] == elements
+    whole = RawParts(b'{"v": 1, "events": ' + array + b"}")
+    assert [whole.at(("events", place)) for place in range(3)] == elements
+    assert RawParts(elements[0]).at(()) == elements[0]
 
 
 @pytest.mark.parametrize("whole", [b"[%b]", b'{"events": [%b]}'])

@@ -1,39 +1,18 @@
 """Translates the value of a record to flat events, whatever its format."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from streamapp.core.events.formats.cloudevents import CLOUDEVENTS
-from streamapp.core.events.formats.envelope import FlatEvent, Format, Json
-from streamapp.core.events.formats.ga4 import GA4
-from streamapp.core.events.formats.matomo import MATOMO
-from streamapp.core.events.formats.segment import SEGMENT
-from streamapp.core.events.formats.shopify import SHOPIFY
-from streamapp.core.events.formats.snowplow import SNOWPLOW
-from streamapp.errors import BadEventError
-
-AUTO = "auto"
-"""The name of the setting that decides by the envelope of each event."""
-
-FLAT = Format(
-    name="flat",
-    types={},
-    arrays=("events",),
-    recognises=lambda value: "item_id" in value or ("items" in value and "user_id" in value),
-    flat=lambda event, _envelope: FlatEvent(event, ("items",)),  # type: ignore[arg-type]
+from streamapp.core.events.formats.format import Format, Json
+from streamapp.core.events.formats.known_formats import (
+    AUTO,
+    FLAT,
+    FORMATS,
+    foreign_format,
+    foreign_text,
+    other_format,
 )
-"""The format that the app reads without a translation."""
-
-_FOREIGN = (CLOUDEVENTS, GA4, SEGMENT, SNOWPLOW, SHOPIFY, MATOMO)
-
-FORMATS: Mapping[str, Format] = {one.name: one for one in (FLAT, *_FOREIGN)}
-"""Every format by its name."""
-
-FORMAT_NAMES = (*FORMATS, AUTO)
-"""The values of the setting for a topic."""
-
-ARRAYS = frozenset(name for one in FORMATS.values() for name in one.arrays)
-"""Fields in which some format holds several events."""
+from streamapp.errors import BadEventError
 
 
 class Translation(NamedTuple):
@@ -50,31 +29,6 @@ class Translation(NamedTuple):
     format: Format
     path: tuple[str | int, ...] = ()
     lines_at: tuple[str | int, ...] = ()
-
-
-def foreign_format(value: Any) -> str:
-    """Return the name of the format other than `flat` that a value looks like; "" for none."""
-    if type(value) is dict and "item_id" not in value:
-        for one in _FOREIGN:
-            if one.recognises(value):
-                return one.name
-    return ""
-
-
-def other_format(found: str, expected: str) -> BadEventError:
-    """Return why an event in another format than that of its topic is refused."""
-    return BadEventError(
-        "other_format",
-        f"the event looks like {found}, but EVENT_FORMATS reads its topic as {expected}",
-    )
-
-
-def foreign_text(value: bytes) -> str:
-    """Return the name of the format that a value looks like which is not JSON; "" for none."""
-    for one in _FOREIGN:
-        if one.text is not None and one.text(value) is not None:
-            return one.name
-    return ""
 
 
 def translate_text(value: bytes, name: str) -> Translation | None:
@@ -99,7 +53,8 @@ def translate(value: Any, name: str, envelope: Json | None = None) -> list[Trans
     Args:
         value: What a record says: one envelope, or an array of them.
         name: The format, or `auto`.
-        envelope: What a CloudEvent has beside its data, where its data alone is the value.
+        envelope: The attributes in the headers of a CloudEvent, if the value is only its data;
+            else None.
 
     An envelope of another format is one translation whose element is the error.
     """

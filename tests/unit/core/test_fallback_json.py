@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.events.raw_json import (
+from streamapp.core.events.fallback_json import (
     BrokenText,
     RawParts,
     Unreadable,
