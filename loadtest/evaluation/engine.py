@@ -14,9 +14,9 @@ import numpy as np
 from loadtest.evaluation.similarities import neighbours_of
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
-from streamapp.core.arrays.dtypes import Ints
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.rows import Rows
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.histories.profiles import Profiles
@@ -105,7 +105,7 @@ class Engine:
         self.histories: dict[str, bytes] = {}
         registry = Registry()
         self._counting, self._fences = counting, AppliedOffsets()
-        self._shard = Shard(0, 1, Rule(1), "", 0, registry, ItemCounts.unpack(), AppliedOffsets())
+        self._shard = Shard(0, 1, Rule(1), "", 0, registry, NormsAndRows.unpack(), AppliedOffsets())
         self.counts = Counts(self._shard.rows, self._shard.norms, registry)
         self._taken = self._offset = 0
 

@@ -21,7 +21,7 @@ from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
 from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
-from streamapp.core.arrays.dtypes import Bools
+from streamapp.core.arrays.array_types import Bools
 from streamapp.core.events.catalogue_record import Product
 from streamapp.inspection.counts_merge import Counts
 from streamapp.inspection.snapshot import (

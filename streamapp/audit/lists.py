@@ -12,7 +12,7 @@ import numpy as np
 
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.entries import Entries, parse_lists
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.lists.ranking import Rule
 from streamapp.inspection.counts_merge import Counts

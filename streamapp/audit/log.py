@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Floats, Ints
+from streamapp.core.arrays.array_types import Floats, Ints
 from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.events.projection import PROJECTIONS

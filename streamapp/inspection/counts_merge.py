@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, grown
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.growing import grown
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.decayed_rows import by_item
 from streamapp.core.counts.norms import Norms

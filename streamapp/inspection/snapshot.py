@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.interaction_batch import partition_of
 from streamapp.errors import StateError

@@ -5,10 +5,9 @@ The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the secon
 
 import numpy as np
 
-from streamapp.core.arrays.digest import digests
 from streamapp.core.content.neighbours import Match, Matches
 from streamapp.core.content.tfidf import Texts
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.history import Interactions, revise
@@ -17,6 +16,7 @@ from streamapp.core.histories.role_items import BOUGHT, VIEWED, RoleRegistry, di
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.blending import Blend, NeighbourLists, blend
+from streamapp.core.lists.list_digest import list_digests
 from streamapp.core.lists.list_format import encode_item_lists, encode_user_lists
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -33,7 +33,7 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
         content: Whether products have content neighbours, which needs more kernels.
     """
     registry = Registry()
-    counts = ItemCounts.unpack(decayed=decay is not None)
+    counts = NormsAndRows.unpack(decayed=decay is not None)
     shard = Shard(0, 1, Rule(top_n=2), "", 0, Registry(), counts, AppliedOffsets())
     histories = [b"", b""]
     for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
@@ -70,7 +70,7 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     )  # fmt: skip
     profiles = Profiles.unpack(histories, registry, decay)
     blended = blend(profiles, lists, registry, Blend(top_n=1, depth=1))
-    digests(*blended)
+    list_digests(*blended)
     encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)
     if content:
         product = Product(available=True, title="new", category="")

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from streamapp.agents.catalogue.stage import CatalogueStage
 from streamapp.agents.runtime.context import StageContext
 from streamapp.config.settings import Settings
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.catalogue_record import Product, decode_product
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.ids.registry import Registry
@@ -82,7 +82,7 @@ class Harness:
     def shard(self, shard: int, deltas: str = DELTAS) -> Shard:
         """Return a shard that has applied its updates."""
         made = Shard(
-            shard, SHARDS, Rule(3), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets()
+            shard, SHARDS, Rule(3), "g", 0, Registry(), NormsAndRows.unpack(), AppliedOffsets()
         )
         for offset, one in enumerate(self.broker.taken.get((deltas, shard), [])):
             made.apply_update(decode_update(one.value), offset)

@@ -13,8 +13,8 @@ from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.publish_scheduler import PublishScheduler
-from streamapp.core.arrays.bitmap import flagged
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
+from streamapp.core.arrays.flag_codec import unpack_flags
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.shard.shard import Shard
 from streamapp.failpoints import Failpoints
@@ -188,7 +188,7 @@ async def test_a_checkpoint_carries_the_lists_in_flight() -> None:
 
     class Store:
         def take(self, _: Shard, pending: PendingLists, __: ShardHead) -> None:
-            written.append(flagged(pending.dirty).tolist())
+            written.append(unpack_flags(pending.dirty).tolist())
 
     settings: Any = SimpleNamespace(row_cache_bytes=1 << 20, checkpoint_interval=0.0)
     sweep = SimpleNamespace(

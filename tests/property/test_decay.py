@@ -7,7 +7,7 @@ from hypothesis import given
 
 from streamapp.core.counts.decayed_norms import DECAYED_NORM, DecayedNorms
 from streamapp.core.counts.era_index import EraIndex
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.decay import Decay
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import MEASURES, Measure, Rule
@@ -139,7 +139,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     reborn = Pipeline(1, cap, Rule(100), decay=decay)
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], stored_at
     packed = b"".join(stored[number] for number in range(len(stored)))
-    counts = ItemCounts.unpack(packed, decayed=True)
+    counts = NormsAndRows.unpack(packed, decayed=True)
     reborn.rows[0] = Shard(
         0, 1, Rule(100), "g", stored_at, Registry(names), counts, AppliedOffsets(applied_offsets)
     )

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.list_cache import ListCache
 from streamapp.core.lists.list_format import Scored, Scores

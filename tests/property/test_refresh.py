@@ -12,10 +12,10 @@ from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard import norm_change_sweep
 from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.pending_lists import PendingLists
-from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.content.neighbours import Content, Match
-from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import NORM
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import MEASURES, Measure, Ranking, Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -113,7 +113,7 @@ class Owner:
         """Start again from the stored state."""
         self.pipeline.rows[0] = Shard(
             0, 1, self.pipeline.rule, "g", self.position, Registry(self.ids),
-            ItemCounts.unpack(self.norms), AppliedOffsets(self.applied_offsets),
+            NormsAndRows.unpack(self.norms), AppliedOffsets(self.applied_offsets),
             visibility=Visibility(self.hidden),
             content=Content(dict(self.content), self.position),
         )  # fmt: skip

@@ -4,8 +4,8 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import NORM
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -66,7 +66,7 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
         "g",
         stored_at,
         Registry(ids),
-        ItemCounts.unpack(stored.tobytes()),
+        NormsAndRows.unpack(stored.tobytes()),
         AppliedOffsets(applied_offsets),
     )
     assert reborn.rows[0].is_replaying == any(stored["position"] > stored_at)
@@ -109,7 +109,7 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
         "g",
         stored_at,
         Registry(ids),
-        ItemCounts.unpack(packed),
+        NormsAndRows.unpack(packed),
         AppliedOffsets(applied_offsets),
     )
     reborn.drain(0)

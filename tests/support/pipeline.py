@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streamapp.core.content.neighbours import Match, Matches, decode_matches, encode_matches
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.history import Revisions, revise
 from streamapp.core.histories.role_items import RoleRegistry, directed, registry_of, roles_of
@@ -54,7 +54,7 @@ class Pipeline:
         self.read = [0] * self.shards
         self.rows: list[Shard] = [
             Shard(number, self.shards, self.rule, "g", 0, registry_of(self.kind),
-                  ItemCounts.unpack(decayed=self.decay is not None), AppliedOffsets())
+                  NormsAndRows.unpack(decayed=self.decay is not None), AppliedOffsets())
             for number in range(self.shards)
         ]  # fmt: skip
         self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]

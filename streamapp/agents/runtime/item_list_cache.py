@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.core.lists.list_cache import CachedList, ListCache

@@ -18,7 +18,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.shard_snapshot import ShardSnapshot
 from streamapp.config.fingerprints import rule_text
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.shard.shard import Shard
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.store.slot.blob import Blob

@@ -14,7 +14,7 @@ from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.republication import Republication
 from streamapp.agents.shard.shard_snapshot import ShardSnapshot
 from streamapp.config.settings import Settings
-from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.head import ShardHead
 

@@ -13,7 +13,7 @@ import numpy as np
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.runtime.slot_opening import claim_slot
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints
+from streamapp.core.arrays.array_types import Bools, Floats, Ints
 from streamapp.core.lists.list_format import encode_item_lists
 from streamapp.core.lists.ranking import Ranking
 from streamapp.core.shard.shard import Shard

@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from streamapp.agents.runtime.internal_message import decoded_message
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.content.neighbours import CONTENT_KEY, decode_matches
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
 from streamapp.core.messages.delta import Blocks, decode_delta

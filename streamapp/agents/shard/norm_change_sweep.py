@@ -14,7 +14,8 @@ from streamapp.agents.scheduling.due_time import NEVER, DueTime
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
-from streamapp.core.arrays.dtypes import Bools, Ints, resized
+from streamapp.core.arrays.array_types import Bools, Ints
+from streamapp.core.arrays.growing import resized
 from streamapp.core.shard.shard import Shard
 
 _ROWS_AT_ONCE = 128

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.shard.shard import Shard
 
 _PUBLISH_S = 0.01

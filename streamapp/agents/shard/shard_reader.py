@@ -4,7 +4,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.config.rules import item_rule
 from streamapp.core.content.neighbours import Content
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.role_items import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
@@ -34,7 +34,7 @@ async def read_shard(
     pipeline, rule, keys = context.pipeline, item_rule(context.settings), slot.keys
     registry = await slot.items.registry(registry_of(pipeline.kind))
     packed = await slot.items.packed(keys.norms)
-    counts = ItemCounts.unpack(packed, decayed=pipeline.decay is not None)
+    counts = NormsAndRows.unpack(packed, decayed=pipeline.decay is not None)
     visibility = Visibility(await slot.items.packed(keys.availability), head.last_update_offset)
     visibility.reserve(len(registry))
     packed = await slot.items.packed(keys.popularity)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays.digest import digest_of
-from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.list_digest import list_digest
 from streamapp.core.lists.ranking import Ranking
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 
@@ -157,7 +157,7 @@ class Content:
                 ranking.item[line, rank], ranking.score[line, rank] = one
                 ranking.size[line] = rank + 1
             end = ranking.size[line]
-            ranking.digest[line] = digest_of(
+            ranking.digest[line] = list_digest(
                 ranking.item[line, :end], ranking.score[line, :end], ranking.support[line, :end]
             )
         return ranking

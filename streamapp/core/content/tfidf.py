@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled_aside
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.content.neighbours import Match
 from streamapp.core.events.catalogue_record import Product
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, resized
+from streamapp.core.arrays.growing import resized
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL, CellChanges, Rows, ScoredCells

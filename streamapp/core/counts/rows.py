@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays.columns import Columns
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, column
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.columns import Columns, column
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.row_kernels import advance, append, expand, merge, move, neighbouring
 from streamapp.core.messages.delta import Blocks

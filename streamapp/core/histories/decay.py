@@ -13,8 +13,8 @@ from math import floor, ldexp
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Floats, Ints, Longs
 
 BASE = 1_100.0
 """Added to every level, so that it is over 0 for every float64 weight and every time from 1970 on:

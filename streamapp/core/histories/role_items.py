@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
 from streamapp.core.histories.history import Revisions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry, precedes
 

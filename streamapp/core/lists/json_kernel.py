@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
 from streamapp.core.lists.reasons import CONTENT, SIMILAR, TRENDING
 
 _TEXT_BYTES = 32

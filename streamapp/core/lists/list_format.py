@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Floats, Ints
+from streamapp.core.arrays.array_types import Floats, Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.core.lists.blending import Blended

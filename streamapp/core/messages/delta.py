@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.histories.history import Revisions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items

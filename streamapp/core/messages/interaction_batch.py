@@ -13,7 +13,7 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Floats, Ints, Longs
+from streamapp.core.arrays.array_types import Floats, Ints, Longs
 from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.histories.history import Interactions
 from streamapp.core.ids.registry import Registry

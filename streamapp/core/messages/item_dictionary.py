@@ -8,8 +8,9 @@ number for each number of a sender. Within a generation a number means one item 
 import msgspec
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bytes, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Ints, Longs, grown
+from streamapp.core.arrays.growing import grown
 from streamapp.core.ids.registry import Registry
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.arrays.columns import Columns
-from streamapp.core.arrays.dtypes import Bools, Ints
 from streamapp.core.content.neighbours import Content, Matches
-from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.rows import CELL, Rows
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Ranking, Rule, rank
@@ -57,7 +57,7 @@ class Shard:
     generation: str
     position: int
     registry: Registry
-    counts: ItemCounts
+    counts: NormsAndRows
     applied_offsets: AppliedOffsets
     popularity: Popularity = field(default_factory=Popularity)
     visibility: Visibility = field(default_factory=Visibility)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import NOTHING, Bools, Ints
-from streamapp.core.arrays.packed_table import PackedTable
+from streamapp.core.arrays.array_types import NOTHING_HIDDEN, Bools, Ints
+from streamapp.core.arrays.record_table import RecordTable
 from streamapp.core.ids.registry import Registry, shard_of
 from streamapp.core.messages.catalogue_update import VisibilityChange
 from streamapp.core.trending.popularity import Popular, Popularity, most_popular
@@ -40,7 +40,7 @@ class CategoryTop(NamedTuple):
     popular: list[Popular]
 
 
-class Categories(PackedTable):
+class Categories(RecordTable):
     """The categories of the items that a shard owns.
 
     Args:
@@ -118,7 +118,7 @@ class Categories(PackedTable):
         self.unsaved[items] = True
         self.mark_dirty(items)
 
-    def mark_dirty(self, items: Ints, hidden: Bools = NOTHING) -> None:
+    def mark_dirty(self, items: Ints, hidden: Bools = NOTHING_HIDDEN) -> None:
         """Mark the current categories of items as dirty.
 
         Args:

@@ -2,8 +2,8 @@
 
 import json
 
-from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.decay import Decay
 from streamapp.errors import StateError
 from streamapp.store.slot.head import Head
@@ -24,4 +24,4 @@ async def read_norms(slot: Slot, head: Head, decay: Decay | None) -> Norms:
             f"{half_life_s:g} here; set it to {made_under:g}"
         )
     packed = await slot.items.packed(slot.keys.norms)
-    return ItemCounts.unpack(packed, decayed=decay is not None).norms
+    return NormsAndRows.unpack(packed, decayed=decay is not None).norms

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.arrays.dtypes import Ints
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.arrays.array_types import Ints
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.ids import MAX_ID_BYTES
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.ids.registry import Registry
@@ -62,7 +62,7 @@ def test_items_are_spelled_by_machine_code() -> None:
 @pytest.mark.parametrize("other", ["", "an older one"])
 def test_numbers_of_another_generation_mean_nothing(other: str) -> None:
     """Messages in the log from before a rebuild have other numbers for the same items."""
-    shard = Shard(0, 1, Rule(top_n=3), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets())
+    shard = Shard(0, 1, Rule(top_n=3), "g", 0, Registry(), NormsAndRows.unpack(), AppliedOffsets())
 
     def admitted(generation: str, place: int, *ids: str) -> bool:
         registry = Registry(ids)

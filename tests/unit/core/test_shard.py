@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.row_kernels import neighbouring
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Rule
@@ -68,7 +68,7 @@ def test_a_row_that_was_stored_ahead_may_name_items_that_are_still_to_come() -> 
 def test_no_list_is_right_until_the_log_was_read_as_far_as_what_is_hidden_was_stored() -> None:
     """Lists of one position would differ, because one owner stored it and another did not."""
     stored = Visibility(np.array([(7, True)], VISIBILITY).tobytes())
-    shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), ItemCounts.unpack(), AppliedOffsets(),
+    shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), NormsAndRows.unpack(), AppliedOffsets(),
                   visibility=stored)  # fmt: skip
     assert shard.is_replaying
     shard.position = 7

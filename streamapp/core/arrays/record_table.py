@@ -1,4 +1,4 @@
-"""Columns that are stored as packed records; a checkpoint writes those that changed."""
+"""A table whose changed records a checkpoint writes, each with its position."""
 
 from collections.abc import Collection
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from streamapp.core.arrays.array_types import Bools, Longs
 from streamapp.core.arrays.columns import Columns
-from streamapp.core.arrays.dtypes import Bools, Longs
 
 
-class PackedTable:
+class RecordTable:
     """A table with one record per number.
 
     A record is stored with the position of its shard at that time. It then includes every message

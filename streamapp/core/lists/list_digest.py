@@ -5,15 +5,15 @@ Source: Fowler, Noll and Vo's hash FNV-1a, over words instead of bytes, with a s
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Floats, Ints, Longs
 
 _BASIS = 14695981039346656037
 _PRIME = 1099511628211
 
 
 @compiled
-def digest_of(item: Ints, score: Floats, about: Ints) -> int:
+def list_digest(item: Ints, score: Floats, about: Ints) -> int:
     """Return a digest of 64 bits of the entries of one list.
 
     Args:
@@ -34,7 +34,7 @@ def digest_of(item: Ints, score: Floats, about: Ints) -> int:
 
 
 @compiled
-def digests(size: Ints, item: Ints, score: Floats, about: Ints) -> Longs:
+def list_digests(size: Ints, item: Ints, score: Floats, about: Ints) -> Longs:
     """Return the digest of each line, int64, of its first `size` entries.
 
     Cost: O(entries).
@@ -42,5 +42,5 @@ def digests(size: Ints, item: Ints, score: Floats, about: Ints) -> Longs:
     found = np.empty(len(size), np.int64)
     for line in range(len(size)):
         full = size[line]
-        found[line] = digest_of(item[line, :full], score[line, :full], about[line, :full])
+        found[line] = list_digest(item[line, :full], score[line, :full], about[line, :full])
     return found

@@ -1,4 +1,4 @@
-"""The counts of one shard: norms, and rows that fit them."""
+"""A pair of norms and rows that fit each other: the counts of one shard."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import Rows
 
 
-class ItemCounts(NamedTuple):
+class NormsAndRows(NamedTuple):
     """Norms and rows, both with decay or both without.
 
     Attributes:
@@ -20,7 +20,7 @@ class ItemCounts(NamedTuple):
     rows: Rows
 
     @classmethod
-    def unpack(cls, packed_norms: bytes = b"", *, decayed: bool = False) -> "ItemCounts":
+    def unpack(cls, packed_norms: bytes = b"", *, decayed: bool = False) -> "NormsAndRows":
         """Return norms as a slot stores them, and no rows.
 
         Args:

@@ -8,12 +8,12 @@ for long.
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.arrays.array_types import Bools, Ints
 
 _NUMBER = np.dtype("<i4")
 
 
-def packed_flags(flags: Bools) -> bytes:
+def pack_flags(flags: Bools) -> bytes:
     """Return the flags, bool by number, packed; b"" if no flag is set. Cost: O(flags)."""
     numbers = np.flatnonzero(flags)
     if len(numbers) * _NUMBER.itemsize * 8 <= len(flags):
@@ -22,7 +22,7 @@ def packed_flags(flags: Bools) -> bytes:
     return bits + bytes(-len(bits) % _NUMBER.itemsize + 1)
 
 
-def flagged(packed: bytes) -> Ints:
+def unpack_flags(packed: bytes) -> Ints:
     """Return the numbers whose flags were set, int32, rising."""
     if len(packed) % _NUMBER.itemsize == 0:
         return np.frombuffer(packed, _NUMBER).astype(np.int32)
