@@ -5,7 +5,6 @@ The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the secon
 
 import numpy as np
 
-from streamapp.core.content.neighbours import Match, Matches
 from streamapp.core.content.tfidf import Texts
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.catalogue_record import Product
@@ -20,6 +19,7 @@ from streamapp.core.lists.list_digest import list_digests
 from streamapp.core.lists.list_format import encode_item_lists, encode_user_lists
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.content_neighbours import ContentNeighbour, ContentNeighbours
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.shard.shard import Shard
 from streamapp.worker.kernel_cache import remove_stale
@@ -75,7 +75,9 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     if content:
         product = Product(available=True, title="new", category="")
         Texts({"d": product, "e": product}).nearest(["d"], 1)
-        shard.apply_matches(Matches("", 1, [("d", [Match("e", 1.0)])]), 2)
+        shard.apply_content_neighbours(
+            ContentNeighbours("", 1, [("d", [ContentNeighbour("e", 1.0)])]), 2
+        )
         number = np.array([shard.registry.find("d")], np.int32)
         shard.load(number, [None])
         shard.rank(number)

@@ -13,12 +13,13 @@ from streamapp.agents.shard import norm_change_sweep
 from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.arrays.array_types import Bools, Ints
-from streamapp.core.content.neighbours import Content, Match
 from streamapp.core.counts.norms import NORM
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import MEASURES, Measure, Ranking, Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.content_neighbours import ContentNeighbour
+from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import VISIBILITY, Visibility
 from tests.support import oracle
@@ -50,9 +51,9 @@ class Standing:
                 shard.lists.acknowledge(numbers[line : line + 1], ranking.only(np.array([line])))
 
 
-def by_text(items: list[str]) -> list[Match]:
+def by_text(items: list[str]) -> list[ContentNeighbour]:
     """Return content neighbours, nearest first."""
-    return [Match(item, 1 / place) for place, item in enumerate(items, 2)]
+    return [ContentNeighbour(item, 1 / place) for place, item in enumerate(items, 2)]
 
 
 class Owner:
@@ -115,7 +116,7 @@ class Owner:
             0, 1, self.pipeline.rule, "g", self.position, Registry(self.ids),
             NormsAndRows.unpack(self.norms), AppliedOffsets(self.applied_offsets),
             visibility=Visibility(self.hidden),
-            content=Content(dict(self.content), self.position),
+            content=ShardContentLists(dict(self.content), self.position),
         )  # fmt: skip
         self.pipeline.read[0] = self.position
         self.start()

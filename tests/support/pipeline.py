@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamapp.core.content.neighbours import Match, Matches, decode_matches, encode_matches
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.history import Revisions, revise
@@ -20,6 +19,12 @@ from streamapp.core.messages.catalogue_update import (
     VisibilityChange,
     decode_update,
     encode_updates,
+)
+from streamapp.core.messages.content_neighbours import (
+    ContentNeighbour,
+    ContentNeighbours,
+    decode_content_neighbours,
+    encode_content_neighbours,
 )
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.messages.interaction_batch import (
@@ -39,7 +44,7 @@ class Pipeline:
     shards: int
     cap: int
     rule: Rule
-    log: list[list[bytes | CatalogueUpdate | Matches]] = field(default_factory=list)
+    log: list[list[bytes | CatalogueUpdate | ContentNeighbours]] = field(default_factory=list)
     offset: int = 0
     taken: int = 0
     told: int = 0
@@ -105,12 +110,16 @@ class Pipeline:
             for log in self.log:
                 log.append(decode_update(value))
 
-    def match(self, version: int, lists: Mapping[str, list[Match]]) -> None:
+    def match(self, version: int, lists: Mapping[str, list[ContentNeighbour]]) -> None:
         """Send content neighbours to the shards of their items."""
         for number in range(self.shards):
             some = [one for one in lists.items() if shard_of(one[0], self.shards) == number]
             if some:
-                self.log[number].append(decode_matches(encode_matches(Matches("g", version, some))))
+                self.log[number].append(
+                    decode_content_neighbours(
+                        encode_content_neighbours(ContentNeighbours("g", version, some))
+                    )
+                )
 
     def _send(self, users: list[str], revisions: Revisions) -> None:
         self.histories.update(zip(users, revisions.histories(), strict=True))
@@ -127,8 +136,8 @@ class Pipeline:
         for offset, message in enumerate(log[self.read[number] :], self.read[number]):
             if isinstance(message, CatalogueUpdate):
                 shard.apply_update(message, offset)
-            elif isinstance(message, Matches):
-                shard.apply_matches(message, offset)
+            elif isinstance(message, ContentNeighbours):
+                shard.apply_content_neighbours(message, offset)
             else:
                 admitted.append((offset, shard.admit(decode_delta(message))))
         some = [(offset, blocks) for offset, blocks in admitted if blocks is not None]
@@ -153,7 +162,9 @@ class Pipeline:
         if forget:
             shard.rows.drop(np.flatnonzero(shard.rows.present))
 
-    def store_at(self, number: int, stored_at: int) -> list[bytes | CatalogueUpdate | Matches]:
+    def store_at(
+        self, number: int, stored_at: int
+    ) -> list[bytes | CatalogueUpdate | ContentNeighbours]:
         """Apply a shard's log up to `stored_at` and store its rows; return the log as it was."""
         whole = self.log[number]
         self.log[number] = whole[:stored_at]

@@ -16,20 +16,20 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.scheduling.due_time import DueTime
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.scheduling.input_debounce import InputDebounce
-from streamapp.core.content.neighbours import (
-    CONTENT_KEY,
-    SOURCE,
-    Match,
-    Matches,
-    decode_list,
-    encode_list,
-    encode_matches,
-)
 from streamapp.core.content.tfidf import Texts
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.lists.list_format import is_content
+from streamapp.core.messages.content_neighbours import (
+    CONTENT_KEY,
+    CONTENT_SOURCE,
+    ContentNeighbour,
+    ContentNeighbours,
+    encode_content_neighbours,
+    pack_list,
+    unpack_list,
+)
 from streamapp.store.slot.head import CatalogueHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot.manifest import partition_count
@@ -119,8 +119,10 @@ class ContentJob:
         """Send missing neighbours, or store that none are missing; do neither if it is too soon."""
         redis = self._context.redis
         catalogue = await read_heads(redis, self._catalogue, CatalogueHead)
-        shards = await read_heads(redis, self._shards, ShardHead, "published", source=SOURCE)
-        applied = [head.applied_offsets.get(SOURCE, 0) if head else 0 for head in shards]
+        shards = await read_heads(
+            redis, self._shards, ShardHead, "published", source=CONTENT_SOURCE
+        )
+        applied = [head.applied_offsets.get(CONTENT_SOURCE, 0) if head else 0 for head in shards]
         version = matched_text(catalogue, shards)
         ready = self._debounce.ready(version, time.monotonic())
         if ready and self._has_time() and self._arrived(applied):
@@ -183,17 +185,17 @@ class ContentJob:
     async def _compute(self, items: list[str]) -> None:
         if items:
             found = await asyncio.to_thread(self._texts.nearest, items, self._top_n)
-            self._nearest |= zip(items, map(encode_list, found), strict=True)
+            self._nearest |= zip(items, map(pack_list, found), strict=True)
 
     async def _send(self, missing: Mapping[str, bytes]) -> None:
         """Send lists to the shards of their items."""
         version = await self._slot.ownership.next_timestamp(self._owner)
         topic, lists = self._pipeline.deltas_topic, list(missing.items())
         for start in range(0, len(lists), _SENT_AT_ONCE):
-            by_shard: dict[int, list[tuple[str, list[Match]]]] = {}
+            by_shard: dict[int, list[tuple[str, list[ContentNeighbour]]]] = {}
             for item, packed in lists[start : start + _SENT_AT_ONCE]:
                 some = by_shard.setdefault(shard_of(item, len(self._shards)), [])
-                some.append((item, decode_list(packed) if packed else []))
+                some.append((item, unpack_list(packed) if packed else []))
             messages = {
                 (topic, shard): [Outgoing(self._message(version, some), CONTENT_KEY)]
                 for shard, some in by_shard.items()
@@ -202,5 +204,5 @@ class ContentJob:
             self._awaited |= dict.fromkeys(by_shard, version)
         self._context.failpoints.reach("content.lists-sent")
 
-    def _message(self, version: int, some: list[tuple[str, list[Match]]]) -> bytes:
-        return encode_matches(Matches(self._slot.state_id, version, some))
+    def _message(self, version: int, some: list[tuple[str, list[ContentNeighbour]]]) -> bytes:
+        return encode_content_neighbours(ContentNeighbours(self._slot.state_id, version, some))

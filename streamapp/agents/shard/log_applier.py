@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from streamapp.agents.runtime.internal_message import decoded_message
 from streamapp.core.arrays.array_types import Ints
-from streamapp.core.content.neighbours import CONTENT_KEY, decode_matches
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
+from streamapp.core.messages.content_neighbours import CONTENT_KEY, decode_content_neighbours
 from streamapp.core.messages.delta import Blocks, decode_delta
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import RecordBatch, RecordFingerprint
@@ -60,8 +60,8 @@ class LogApplier:
                     update = decoded_message(decode_update, batch.tp, record)
                     self.replayed += not shard.apply_update(update, record.offset)
                 elif record.key == CONTENT_KEY:
-                    matches = decoded_message(decode_matches, batch.tp, record)
-                    self.replayed += not shard.apply_matches(matches, record.offset)
+                    matches = decoded_message(decode_content_neighbours, batch.tp, record)
+                    self.replayed += not shard.apply_content_neighbours(matches, record.offset)
                 elif (
                     blocks := shard.admit(decoded_message(decode_delta, batch.tp, record))
                 ) is not None:

@@ -3,10 +3,10 @@
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.config.rules import item_rule
-from streamapp.core.content.neighbours import Content
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.role_items import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
@@ -39,7 +39,7 @@ async def read_shard(
     visibility.reserve(len(registry))
     packed = await slot.items.packed(keys.popularity)
     popularity = Popularity.unpack(packed, rule.top_n, registry, visibility.mask)
-    content = Content()
+    content = ShardContentLists()
     if pipeline.makes_content_lists:
         content = await ContentLists(slot).read()
     popularity.newest_ts = head.popular_ts

@@ -12,7 +12,6 @@ import numpy as np
 
 from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.arrays.columns import Columns
-from streamapp.core.content.neighbours import Content, Matches
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.rows import CELL, Rows
@@ -20,8 +19,10 @@ from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Ranking, Rule, rank
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
+from streamapp.core.messages.content_neighbours import ContentNeighbours
 from streamapp.core.messages.delta import Blocks, Delta
 from streamapp.core.messages.item_dictionary import IdTranslator
+from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.core.shard.published_lists import PublishedLists
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
@@ -62,7 +63,7 @@ class Shard:
     popularity: Popularity = field(default_factory=Popularity)
     visibility: Visibility = field(default_factory=Visibility)
     categories: Categories = field(default_factory=Categories)
-    content: Content = field(default_factory=Content)
+    content: ShardContentLists = field(default_factory=ShardContentLists)
     lists: PublishedLists = field(init=False)
     _items: Columns = field(init=False)
     _numbered: int = field(init=False, default=0)
@@ -127,7 +128,7 @@ class Shard:
             self.lists.mark_dirty(self.content.holding(ids, self.registry))
         return True
 
-    def apply_matches(self, matches: Matches, offset: int) -> bool:
+    def apply_content_neighbours(self, matches: ContentNeighbours, offset: int) -> bool:
         """Apply the content neighbours at `offset` of the shard's log; say whether they are new."""
         if matches.generation != self.generation or not matches.admit(self.applied_offsets):
             return False

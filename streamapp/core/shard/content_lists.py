@@ -1,79 +1,23 @@
-"""Content neighbours of the items of a shard, for lists that have no entry from counts.
+"""The content neighbours that a shard holds, for lists that have no entry from counts.
 
 They come to a shard through its own log, so they are a function of the log. The last message with
 an item counts (ADR-0015).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.list_digest import list_digest
 from streamapp.core.lists.ranking import Ranking
-from streamapp.core.messages.applied_offsets import AppliedOffsets
-
-CONTENT_KEY = b"content"
-"""The key of content neighbours in the log of a shard; a delta has no key."""
-
-SOURCE = "content"
-"""Their source in `AppliedOffsets`."""
-
-
-class Match(NamedTuple):
-    """A product that is near another one by its text.
-
-    Attributes:
-        item: Its id.
-        score: The similarity of both texts, over 0.
-    """
-
-    item: str
-    score: float
-
-
-class Matches(msgspec.Struct, array_like=True, frozen=True):
-    """Content neighbours, on the wire.
-
-    Attributes:
-        generation: The id of the state that they are for; a rebuilt state ignores older messages.
-        version: Rises with every computation; an item has one list in one version.
-        lists: Items and their lists, best first; an empty list replaces the one before.
-    """
-
-    generation: str
-    version: int
-    lists: list[tuple[str, list[Match]]]
-
-    def admit(self, applied: AppliedOffsets) -> bool:
-        """Say whether no later version was applied, and advance `applied` to this version."""
-        if self.version < applied[SOURCE]:
-            return False
-        applied.advance(SOURCE, self.version)
-        return True
-
-
-decode_matches = msgspec.msgpack.Decoder(Matches).decode
-"""Decode a message; raises `msgspec.DecodeError` if it is none."""
-
-decode_list = msgspec.msgpack.Decoder(list[Match]).decode
-"""Decode a packed list; raises `msgspec.DecodeError` if it is none."""
-
-encode_matches = msgspec.msgpack.Encoder().encode
-"""Encode a message."""
-
-
-def encode_list(matches: Sequence[Match]) -> bytes:
-    """Return a packed list; b"" for an empty one."""
-    return encode_matches(matches) if matches else b""
+from streamapp.core.messages.content_neighbours import ContentNeighbours, pack_list, unpack_list
 
 
 @dataclass(slots=True)
-class Content:
+class ShardContentLists:
     """The content neighbours of the items of one shard.
 
     Attributes:
@@ -87,7 +31,7 @@ class Content:
     max_stored_position: int = 0
     unsaved: dict[str, bytes] = field(default_factory=dict)
 
-    def apply(self, matches: Matches, offset: int, registry: Registry) -> Ints:
+    def apply(self, matches: ContentNeighbours, offset: int, registry: Registry) -> Ints:
         """Apply the message at `offset`; return the items whose list may differ.
 
         Args:
@@ -103,7 +47,7 @@ class Content:
         for item, some in matches.lists:
             # Numbers are a function of the log, also where lists were stored ahead.
             registry.number([item, *(match.item for match in some)])
-            packed = encode_list(some)
+            packed = pack_list(some)
             if offset < self.max_stored_position or self.lists.get(item, b"") != packed:
                 self.unsaved[item] = packed
                 concerned.append(item)
@@ -126,7 +70,7 @@ class Content:
         holders = [
             item
             for item, packed in self.lists.items()
-            if any(match.item in items for match in decode_list(packed))
+            if any(match.item in items for match in unpack_list(packed))
         ]
         found = np.array([registry.find(item) for item in holders], np.int32)
         return found[found >= 0]
@@ -151,7 +95,7 @@ class Content:
             packed = self.lists.get(registry.ids[numbers[line]])
             if packed is None:
                 continue
-            known = [(registry.find(item), score) for item, score in decode_list(packed)]
+            known = [(registry.find(item), score) for item, score in unpack_list(packed)]
             shown = [one for one in known if not (len(hidden) and hidden[one[0]])]
             for rank, one in enumerate(shown[: ranking.item.shape[1]]):
                 ranking.item[line, rank], ranking.score[line, rank] = one
