@@ -18,7 +18,7 @@ from streamapp.audit.truth import Ratings
 from streamapp.core.list_kinds import USER
 from streamapp.core.lists.blending import Blend
 from streamapp.core.lists.list_format import VERSION
-from streamapp.core.lists.reasons import SIMILAR, TRENDING
+from streamapp.core.lists.reason_names import SIMILAR, TRENDING
 
 Scores = dict[str, float]
 """Score by item id."""

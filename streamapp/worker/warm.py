@@ -9,11 +9,12 @@ from streamapp.core.content.tfidf import Texts
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.histories.decay import Decay
+from streamapp.core.histories.directed_revisions import directed_revisions
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.histories.profiles import Profiles
-from streamapp.core.histories.role_items import BOUGHT, VIEWED, RoleRegistry, directed
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.ids.registry import Registry
+from streamapp.core.ids.role_registry import BOUGHT, VIEWED, RoleRegistry
 from streamapp.core.lists.blending import Blend, NeighbourLists, blend
 from streamapp.core.lists.list_digest import list_digests
 from streamapp.core.lists.list_format import encode_item_lists, encode_user_lists
@@ -63,7 +64,7 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     seen = Interactions(
         np.array([0, len(roles)], np.int64), roles.number(roles.ids), np.ones(3), np.zeros(3)
     )
-    directed(revise([b""], seen, roles, cap=3), roles)
+    directed_revisions(revise([b""], seen, roles, cap=3), roles)
     lists = NeighbourLists(
         np.zeros(len(registry), np.int32), np.array([0]), np.array([1]), np.array([0], np.int32),
         np.ones(1),

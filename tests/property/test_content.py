@@ -7,7 +7,7 @@ from hypothesis import given
 from streamapp.core.ids.registry import Registry, shard_of
 from streamapp.core.lists.list_format import encode_item_lists, is_content
 from streamapp.core.lists.ranking import Rule
-from streamapp.core.lists.reasons import CONTENT
+from streamapp.core.lists.reason_names import CONTENT
 from streamapp.core.messages.content_neighbours import (
     ContentNeighbour,
     ContentNeighbours,

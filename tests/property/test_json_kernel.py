@@ -8,8 +8,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.histories.role_items import RoleRegistry
 from streamapp.core.ids.registry import Registry
+from streamapp.core.ids.role_registry import RoleRegistry
 from streamapp.core.lists import json_kernel as entries
 from streamapp.core.lists.blending import Blended
 from streamapp.core.lists.list_digest import list_digests

@@ -8,9 +8,10 @@ import numpy as np
 
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.decay import Decay
+from streamapp.core.histories.directed_revisions import directed_revisions
 from streamapp.core.histories.history import Revisions, revise
-from streamapp.core.histories.role_items import RoleRegistry, directed, registry_of, roles_of
 from streamapp.core.ids.registry import shard_of
+from streamapp.core.ids.role_registry import RoleRegistry, registry_of, roles_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -124,7 +125,7 @@ class Pipeline:
     def _send(self, users: list[str], revisions: Revisions) -> None:
         self.histories.update(zip(users, revisions.histories(), strict=True))
         if isinstance(self.registry, RoleRegistry):
-            revisions = directed(revisions, self.registry)
+            revisions = directed_revisions(revisions, self.registry)
         origin = Origin("g", 0, self.offset)
         for shard, value in encode_deltas(revisions, self.registry, self.shards, origin):
             self.log[shard].append(value)

@@ -16,7 +16,7 @@ from streamapp.agents.runtime.slot_opening import open_slot
 from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.core.events.catalogue_record import Entry, Product, encode_product, read_entry
 from streamapp.core.events.refusals import Refusal
-from streamapp.core.histories.role_items import roles_of
+from streamapp.core.ids.role_registry import roles_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, VisibilityChange, encode_updates
 from streamapp.core.trending.categories import NO_CATEGORY

@@ -8,9 +8,10 @@ import numpy as np
 from streamapp.agents.histories.history_state import HistoryState
 from streamapp.agents.histories.online_evaluation import OnlineEvaluation
 from streamapp.agents.runtime.context import StageContext
+from streamapp.core.histories.directed_revisions import directed_revisions
 from streamapp.core.histories.history import Interactions, Revisions, newest_ts, revise
-from streamapp.core.histories.role_items import RoleRegistry, directed
 from streamapp.core.ids.registry import Registry
+from streamapp.core.ids.role_registry import RoleRegistry
 from streamapp.core.messages.delta import Origin, encode_deltas
 from streamapp.core.messages.interaction_batch import Admitted
 from streamapp.core.messages.popularity_increments import (
@@ -82,7 +83,7 @@ class HistoryReviser:
             revisions = self._revisions(todo, [histories[user] for user in revised], state.registry)
             histories.update(zip(revised, revisions.histories(), strict=True))
             if isinstance(state.registry, RoleRegistry):
-                revisions = directed(revisions, state.registry)
+                revisions = directed_revisions(revisions, state.registry)
             origin = Origin(self._slot.state_id, self._partition, offset)
             increments = self._increments(todo, state.registry)
             for shard, value in encode_deltas(

@@ -18,7 +18,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.internal_message import decoded_message
 from streamapp.agents.runtime.slot_opening import open_slot, rolled_back
 from streamapp.agents.user_lists.user_lists import UserLists
-from streamapp.core.histories.role_items import registry_of
+from streamapp.core.ids.role_registry import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.interaction_batch import (
     Admitted,

@@ -4,7 +4,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.config.rules import item_rule
 from streamapp.core.counts.norms_and_rows import NormsAndRows
-from streamapp.core.histories.role_items import registry_of
+from streamapp.core.ids.role_registry import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.core.shard.shard import Shard

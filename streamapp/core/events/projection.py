@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from streamapp.core.events.ids import checked_id
 from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.events.type_names import PURCHASE
-from streamapp.core.histories.role_items import BOUGHT, VIEWED
+from streamapp.core.ids.role_registry import BOUGHT, VIEWED
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 
 Projection: TypeAlias = Callable[[Mapping[str, Any], str, str, str], tuple[str, str] | None]

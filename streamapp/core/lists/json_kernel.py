@@ -14,7 +14,7 @@ import orjson
 
 from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.lists.reasons import CONTENT, SIMILAR, TRENDING
+from streamapp.core.lists.reason_names import CONTENT, SIMILAR, TRENDING
 
 _TEXT_BYTES = 32
 """More bytes than a number or a separator takes."""

@@ -11,7 +11,7 @@ from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.core.lists.blending import Blended
 from streamapp.core.lists.json_kernel import Ids, Lines, Owners, write_lists
 from streamapp.core.lists.ranking import Ranking
-from streamapp.core.lists.reasons import CONTENT
+from streamapp.core.lists.reason_names import CONTENT
 from streamapp.core.trending.popularity import FADED, Popular
 
 VERSION = 1

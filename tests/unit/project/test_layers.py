@@ -26,7 +26,7 @@ FORBIDDEN = {
 }  # fmt: skip
 
 ORDER = {
-    "core": ("arrays", "ids", "list_kinds", "histories", "events", "messages", "evaluation",
+    "core": ("list_kinds", "arrays", "ids", "histories", "events", "messages", "evaluation",
              "counts", "trending", "lists", "content", "shard"),
     "agents": ("scheduling", "runtime", "intake", "catalogue", "user_lists", "histories", "shard"),
     "store": ("redis", "slot", "values", "lists", "versions"),

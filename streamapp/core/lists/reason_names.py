@@ -1,4 +1,4 @@
-"""The reasons that entries of lists have."""
+"""The names of the reasons that entries of lists carry."""
 
 SIMILAR = "similar"
 """The entry is in the list of an item of the user's history."""

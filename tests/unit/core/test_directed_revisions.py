@@ -3,9 +3,10 @@
 import numpy as np
 import orjson
 
+from streamapp.core.histories.directed_revisions import directed_revisions
 from streamapp.core.histories.history import ENTRY, Interactions, Revisions, revise
-from streamapp.core.histories.role_items import RoleRegistry, directed, registry_of, roles_of
 from streamapp.core.ids.registry import Registry
+from streamapp.core.ids.role_registry import RoleRegistry, registry_of, roles_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.core.lists.list_format import encode_item_lists
 from streamapp.core.lists.ranking import Ranking
@@ -50,11 +51,11 @@ def test_a_view_changes_pairs_with_what_was_bought_and_nothing_else() -> None:
     """No pair of two views, and none of an item with itself; names that only begin alike do."""
     registry = RoleRegistry()
     revisions = revised(registry, ["v:a", "b:c", "b:ab", "b:a"], [("v:c", 9.0), ("v:a", 9.0)])
-    assert blocks_of(directed(revisions, registry), registry) == [
+    assert blocks_of(directed_revisions(revisions, registry), registry) == [
         ({("v:c", 0, 1)}, {("b:ab", 1), ("b:a", 1)})
     ]
     revisions = revised(registry, ["b:ab", "b:b", "b:a"], [("v:a", 9.0)])
-    assert blocks_of(directed(revisions, registry), registry) == [
+    assert blocks_of(directed_revisions(revisions, registry), registry) == [
         ({("v:a", 0, 1)}, {("b:ab", 1), ("b:b", 1)})
     ]
 
@@ -63,7 +64,7 @@ def test_what_was_viewed_changes_beside_the_old_and_what_was_bought_beside_the_n
     """In one cut: a and x come, w leaves; each pair is counted once, as of the newest event."""
     registry = RoleRegistry()
     revisions = revised(registry, ["v:w", "b:y"], [("v:a", 7.0), ("b:x", 8.0)], cap=3)
-    made = directed(revisions, registry)
+    made = directed_revisions(revisions, registry)
     assert blocks_of(made, registry) == [
         ({("v:w", 1, 0)}, {("b:y", 1)}),
         ({("v:a", 0, 1)}, {("b:y", 1)}),
@@ -76,7 +77,9 @@ def test_nothing_comes_of_nothing() -> None:
     """An event that changes no rating sends no delta."""
     registry = RoleRegistry()
     revisions = revised(registry, ["v:a", "b:b"], [("v:a", 9.0)])
-    assert not list(encode_deltas(directed(revisions, registry), registry, 2, Origin("g", 0, 0)))
+    assert not list(
+        encode_deltas(directed_revisions(revisions, registry), registry, 2, Origin("g", 0, 0))
+    )
 
 
 def test_a_purchase_is_sent_to_the_owners_of_what_was_viewed_and_they_get_no_more() -> None:
@@ -86,7 +89,7 @@ def test_a_purchase_is_sent_to_the_owners_of_what_was_viewed_and_they_get_no_mor
     revisions = revised(registry, [*views, "b:y"], [("b:x", 99.0)], cap=20)
     kept: list[str] = []
     for shard, value in encode_deltas(
-        directed(revisions, registry), registry, 3, Origin("g", 0, 0)
+        directed_revisions(revisions, registry), registry, 3, Origin("g", 0, 0)
     ):
         own = RoleRegistry()
         blocks = decode_delta(value).blocks(own, IdTranslator())
