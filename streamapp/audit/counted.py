@@ -34,7 +34,7 @@ from streamapp.inspection.snapshot import (
 )
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.keys import list_name
-from streamapp.store.values.products import Hidden, read_hidden
+from streamapp.store.values.hidden_items import HiddenItems, read_hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Counted:
     live: Ratings
     expected: Counts
     stored: Counts
-    hidden: Hidden
+    hidden: HiddenItems
     lists: list[bytes | None]
 
     def comparisons(

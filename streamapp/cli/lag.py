@@ -19,10 +19,10 @@ from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
 from streamapp.inspection.slot_tags import head_type_of, tag_of
 from streamapp.pipelines import followers, main_pipeline
+from streamapp.store.input_versions import matched_text, positions_text, published_text
 from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, list_name
 from streamapp.store.slot.slot import Slot
-from streamapp.store.versions import matched_text, positions_text, published_text
 from streamapp.transport.offsets import pass_gaps, read_offsets
 from streamapp.transport.records import TP
 

@@ -13,7 +13,7 @@ from streamapp.core.counts.decayed_rows import by_item
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL
 from streamapp.errors import StateError
-from streamapp.store.slot.row_blob import packed_cells
+from streamapp.inspection.row_sizes import packed_cells
 from streamapp.store.slot.slot import Slot
 
 _ITEM = np.dtype([("sum_sq", "<f8"), ("users", "<i8"), ("exponent", "<i8")])

@@ -8,8 +8,8 @@ from streamapp.config.fingerprints import reading_text
 from streamapp.config.settings import Settings
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.keys import SlotKeys, pattern_of
-from streamapp.store.slot.manifest import read_state_id
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import read_state_id
 
 _AT_ONCE = 500
 

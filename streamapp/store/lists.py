@@ -123,7 +123,7 @@ class Lists:
         keys = [self.key(kind, name) for name, _ in expire_at]
         times = _packed([at for _, at in expire_at])
         async with self._calls:
-            there = await run(self._redis, "extend-lists", keys, [times])
+            there = await run(self._redis, "extend-list-expiry", keys, [times])
         return [name for (name, _), found in zip(expire_at, there, strict=True) if not found]
 
     async def _get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:

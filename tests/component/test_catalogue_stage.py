@@ -48,7 +48,7 @@ class Harness:
         self.redis, self.broker = redis, Broker()
 
     async def begin(self) -> None:
-        """Write the manifest of the state."""
+        """Write the layout of the state."""
         for kind in ("", *PROJECTIONS):
             prefix, deltas = "s:layout", DELTAS
             if kind:

@@ -26,12 +26,12 @@ from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.errors import ClaimLostError, PositionMovedError
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline
+from streamapp.store.input_versions import matched_text
 from streamapp.store.lists import lists_of
 from streamapp.store.slot.head import CatalogueHead, Head, ShardHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.content import ContentLists
-from streamapp.store.versions import matched_text
 
 SHARDS = 2
 DELTAS = "streamapp-deltas"

@@ -24,9 +24,9 @@ from streamapp.errors import StateError
 from streamapp.pipelines import pipelines
 from streamapp.store.slot.head import CatalogueHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag
-from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.products import product_in
+from streamapp.store.state_layout import partition_count
+from streamapp.store.values.product_reader import product_in
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 

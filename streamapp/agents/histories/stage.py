@@ -28,8 +28,8 @@ from streamapp.core.messages.interaction_batch import (
 )
 from streamapp.store.slot.head import HistoriesHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag
-from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import partition_count
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
@@ -81,7 +81,7 @@ class HistoryStage:
         shards = await partition_count(context.redis, prefix, pipeline.deltas_topic)
         slot = Slot(context.redis, SlotKeys(prefix, histories_tag(tp.partition)))
         head = await open_slot(context, slot, HistoriesHead, tp, known, pipeline.results)
-        registry = await slot.items.registry(registry_of(pipeline.kind))
+        registry = await slot.item_ids.registry(registry_of(pipeline.kind))
         state = HistoryState(head, AppliedOffsets(head.applied_offsets), registry)
         store = HistoryStore(slot, head.position, context.failpoints)
         user_lists = await UserLists.open(
@@ -111,7 +111,7 @@ class HistoryStage:
         await gather_all(
             self._producer.deliver(deltas),
             self._user_lists.prepare(histories),
-            self._slot.items.put_items(end, known, state.registry.ids[known:]),
+            self._slot.item_ids.put_ids(end, known, state.registry.ids[known:]),
         )
         self._failpoints.reach("histories.deltas-sent")
         head = state.head_at(end, RecordFingerprint.of(batches[-1].records[-1]))

@@ -28,8 +28,8 @@ from streamapp.failpoints import Failpoints
 from streamapp.pipelines import extra_kinds, pipelines
 from streamapp.store.slot.head import IntakeHead
 from streamapp.store.slot.keys import SlotKeys, intake_tag
-from streamapp.store.slot.manifest import check_kinds, partition_count
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import check_kinds, partition_count
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 

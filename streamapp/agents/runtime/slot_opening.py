@@ -8,8 +8,8 @@ from typing import TypeVar
 from streamapp.agents.runtime.context import StageContext
 from streamapp.errors import StateError
 from streamapp.store.slot.head import Head
-from streamapp.store.slot.manifest import check_partitions, partition_count, read_state_id
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import check_partitions, partition_count, read_state_id
 from streamapp.transport.records import TP, Offsets
 
 H = TypeVar("H", bound=Head)

@@ -30,13 +30,14 @@ from streamapp.core.messages.content_neighbours import (
     pack_list,
     unpack_list,
 )
+from streamapp.store.input_versions import matched_text
 from streamapp.store.slot.head import CatalogueHead, ShardHead
+from streamapp.store.slot.head_reader import read_heads
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
-from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import partition_count
 from streamapp.store.values.content import read_matches
-from streamapp.store.values.products import read_products
-from streamapp.store.versions import matched_text, read_heads
+from streamapp.store.values.product_reader import read_products
 from streamapp.transport.producer import Outgoing
 
 _AT_ONCE = 500

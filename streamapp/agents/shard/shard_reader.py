@@ -32,12 +32,12 @@ async def read_shard(
         count: Of how many.
     """
     pipeline, rule, keys = context.pipeline, item_rule(context.settings), slot.keys
-    registry = await slot.items.registry(registry_of(pipeline.kind))
-    packed = await slot.items.packed(keys.norms)
+    registry = await slot.item_ids.registry(registry_of(pipeline.kind))
+    packed = await slot.columns.read(keys.norms)
     counts = NormsAndRows.unpack(packed, decayed=pipeline.decay is not None)
-    visibility = Visibility(await slot.items.packed(keys.availability), head.last_update_offset)
+    visibility = Visibility(await slot.columns.read(keys.availability), head.last_update_offset)
     visibility.reserve(len(registry))
-    packed = await slot.items.packed(keys.popularity)
+    packed = await slot.columns.read(keys.popularity)
     popularity = Popularity.unpack(packed, rule.top_n, registry, visibility.mask)
     content = ShardContentLists()
     if pipeline.makes_content_lists:
@@ -68,5 +68,5 @@ async def _read_categories(context: StageContext, slot: Slot) -> Categories:
     """
     if not context.pipeline.catalogue_topic:
         return Categories()
-    packed = await slot.items.packed(slot.keys.categories)
+    packed = await slot.columns.read(slot.keys.categories)
     return Categories(packed, await CategoryTops(slot).numbers())

@@ -28,8 +28,8 @@ from streamapp.errors import PositionMovedError
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import partition_count
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 

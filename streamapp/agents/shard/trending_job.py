@@ -18,11 +18,12 @@ from streamapp.agents.scheduling.due_time import DueTime
 from streamapp.core.list_kinds import TRENDING
 from streamapp.core.lists.list_format import encode_trending
 from streamapp.core.trending.popularity import Popular, most_popular
+from streamapp.store.input_versions import positions_of, positions_text
 from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.head_reader import read_heads
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops
-from streamapp.store.versions import positions_of, positions_text, read_heads
 
 KIND = TRENDING
 

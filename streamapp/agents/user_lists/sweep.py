@@ -21,9 +21,10 @@ from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, sources
 from streamapp.agents.user_lists.publisher import UserListPublisher
 from streamapp.core.list_kinds import TRENDING
+from streamapp.store.input_versions import positions_of, published_text
 from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.head_reader import read_heads
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.versions import positions_of, published_text, read_heads
 
 _USERS_AT_ONCE = 128
 

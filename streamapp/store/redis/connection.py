@@ -29,8 +29,8 @@ from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
 from streamapp.printable import visible
 from streamapp.retry_log import should_log
+from streamapp.store.redis.error_meanings import explained_missing_right, passes, reply_of
 from streamapp.store.redis.pool import WaitingPool
-from streamapp.store.redis.refusals import passes, reply_of, rights_named
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class _Cluster(RedisCluster):
 
         async def again(_: Exception) -> None: ...
 
-        with rights_named(*args):
+        with explained_missing_right(*args):
             return await self._patience.call_with_retry(attempt, again)
 
     def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:
@@ -139,7 +139,7 @@ class _Server(Redis):
         Raises:
             ConfigError: Redis does not let the worker do this.
         """
-        with rights_named(*args):
+        with explained_missing_right(*args):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from streamapp.core.shard.content_lists import ShardContentLists
-from streamapp.store.redis.scan import read_hash
+from streamapp.store.redis.hash_pages import read_hash
 from streamapp.store.redis.scripts import Value
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot

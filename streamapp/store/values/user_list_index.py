@@ -16,8 +16,8 @@ import orjson
 from redis.asyncio import Redis
 
 from streamapp.errors import ClaimLostError
-from streamapp.store.redis.refusals import readable
-from streamapp.store.redis.scan import read_hash
+from streamapp.store.redis.error_meanings import explained_errors
+from streamapp.store.redis.hash_pages import read_hash
 from streamapp.store.redis.scripts import Value, run
 from streamapp.store.slot.keys import SlotKeys
 
@@ -83,7 +83,7 @@ class UserListIndex:
 
     async def size(self) -> int:
         """Return the number of users in the index."""
-        with readable(f"to read {self._keys.audience}"):
+        with explained_errors(f"to read {self._keys.audience}"):
             return int(await self._redis.hlen(self._keys.audience))
 
     async def mark_pending(

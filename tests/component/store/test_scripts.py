@@ -17,7 +17,7 @@ Everything = Callable[[], Awaitable[dict[bytes, bytes]]]
 BLOB = (20).to_bytes(8, "big") + b"content"
 PUTS: dict[str, tuple[list[str], list[Value]]] = {
     "put-blobs": ([KEYS.blob("a"), KEYS.blob("b")], [86_400, BLOB, BLOB]),
-    "put-packed": ([KEYS.norms], [0, BLOB]),
+    "put-records": ([KEYS.norms], [0, BLOB]),
     "put-items": ([KEYS.items], [0, "a", "b"]),
     "put-tops": ([KEYS.tops, KEYS.touched], [1, "tents", BLOB]),
     "put-content": ([KEYS.content], ["a", b"list", "b", b""]),

@@ -16,7 +16,7 @@ from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 from streamapp.pipelines import extra_kinds, followers, main_pipeline, pipelines
-from streamapp.store.slot.manifest import check_kinds
+from streamapp.store.state_layout import check_kinds
 from streamapp.transport.topics import needed_topics
 
 READER = EventReader(event_rules(Settings(_env_file=None)), "clicks")

@@ -29,7 +29,7 @@ ORDER = {
     "core": ("list_kinds", "arrays", "ids", "histories", "events", "messages", "evaluation",
              "counts", "trending", "lists", "content", "shard"),
     "agents": ("scheduling", "runtime", "intake", "catalogue", "user_lists", "histories", "shard"),
-    "store": ("redis", "slot", "values", "lists", "versions"),
+    "store": ("redis", "slot", "state_layout", "values", "lists", "input_versions"),
 }  # fmt: skip
 """Inside these layers a folder imports only itself and the folders before it."""
 

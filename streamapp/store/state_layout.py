@@ -1,6 +1,6 @@
-"""The manifest of a state: its id, and how many partitions each topic had when it was begun.
+"""The layout of a state: its id, and how many partitions each topic had when the state began.
 
-Each pipeline has a manifest of its own, a hash under `<state prefix>layout`. All of them hold the
+Each pipeline has a layout of its own, a hash under `<state prefix>layout`. All of them hold the
 same state id. The id also names the extra kinds of lists that the state has counted since the first
 event. The first worker sets this field once, and all workers follow it.
 """
@@ -22,22 +22,22 @@ _STATE_ID = ":generation"
 
 async def read_state_id(redis: Redis, state_prefix: str) -> str:
     """Return the id of the state, which `streamapp rebuild` changes; "" if there is no state."""
-    found: Any = await redis.hget(manifest_key(state_prefix), _STATE_ID)
+    found: Any = await redis.hget(layout_key(state_prefix), _STATE_ID)
     return "" if found is None else str(found.decode())
 
 
 async def partition_count(redis: Redis, state_prefix: str, topic: str) -> int:
     """Return how many partitions a topic had when the state was begun."""
-    found: Any = await redis.hget(manifest_key(state_prefix), topic)
+    found: Any = await redis.hget(layout_key(state_prefix), topic)
     return int(found or 0)
 
 
-def manifest_key(state_prefix: str) -> str:
-    """Return the key of the manifest."""
+def layout_key(state_prefix: str) -> str:
+    """Return the key of the layout of a pipeline."""
     return f"{state_prefix}layout"
 
 
-async def check_manifest(redis: Redis, settings: Settings, counts: Mapping[str, int]) -> None:
+async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, int]) -> None:
     """Record the partition counts of a new state, and compare those of an existing one.
 
     A topic that is added to an existing state is counted from its first record.
@@ -62,7 +62,7 @@ async def _check_pipeline(
     redis: Redis, pipeline: Pipeline, counts: Mapping[str, int], state_id: str
 ) -> str:
     """Check one pipeline, and return its state id: `state_id` if the pipeline is new."""
-    key = manifest_key(pipeline.state_prefix)
+    key = layout_key(pipeline.state_prefix)
     topics = pipeline.topics
     noted: Any = await redis.hkeys(key)
     if missing := sorted({name.decode() for name in noted} - {_STATE_ID, *topics}):

@@ -1,5 +1,6 @@
-"""The blob of a row: position (8 bytes), `as_of` (float64, little endian), then `CELL` records.
+"""The sizes and the cells of stored rows.
 
+The blob of a row is its position (8 bytes), `as_of` (float64, little endian), then `CELL` records.
 `Shard` reads and writes what is behind the position.
 """
 

@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from streamapp.errors import ConfigError, StateError, StreamappError
-from streamapp.store.redis.refusals import Meaning, meaning_of, readable, refusal
+from streamapp.store.redis.error_meanings import Meaning, explained_errors, meaning_of, refusal
 
 PASS = [
     "NOREPLICAS Not enough good replicas to write.",
@@ -125,5 +125,5 @@ def test_only_damaged_state_is_an_occasion_for_a_rebuild(reply: str, meaning: Me
 )
 def test_what_passes_is_left_to_those_who_wait(reply: str, ends: type[Exception]) -> None:
     """Everything else becomes one line."""
-    with pytest.raises(ends), readable("to read k"):
+    with pytest.raises(ends), explained_errors("to read k"):
         raise parsed(reply)

@@ -1,46 +1,14 @@
-"""Reads products, and the items that shards hide."""
-
-from typing import NamedTuple
+"""Reads products from the slots of the catalogue."""
 
 import msgspec
-import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.config.settings import Settings
 from streamapp.core.events.catalogue_record import Product, decode_product
-from streamapp.core.shard.visibility import VISIBILITY
 from streamapp.errors import StateError
-from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
-from streamapp.store.slot.manifest import partition_count
+from streamapp.store.slot.keys import SlotKeys, catalogue_tag
 from streamapp.store.slot.slot import Slot
-
-
-class Hidden(NamedTuple):
-    """Which items shards hide.
-
-    Attributes:
-        items: Items that at least one shard hides.
-        disputed: Items that one shard hides and another shard shows.
-    """
-
-    items: set[str]
-    disputed: set[str]
-
-
-async def read_hidden(redis: Redis, state_prefix: str, shards: int) -> Hidden:
-    """Return the items that shards hide. Cost: the registry of each shard that hides any item."""
-    by_shard = [await hidden_in(redis, state_prefix, shard) for shard in range(shards)]
-    items = set[str]().union(*by_shard)
-    return Hidden(items, items - set[str].intersection(*by_shard))
-
-
-async def hidden_in(redis: Redis, state_prefix: str, shard: int) -> set[str]:
-    """Return the items that a shard hides."""
-    slot = Slot(redis, SlotKeys(state_prefix, rows_tag(shard)))
-    stored = np.frombuffer(await slot.items.packed(slot.keys.availability), VISIBILITY)
-    numbers = np.flatnonzero(stored["hidden"]).tolist()
-    ids = (await slot.items.registry()).ids if numbers else []
-    return {ids[number] for number in numbers if number < len(ids)}
+from streamapp.store.state_layout import partition_count
 
 
 async def read_products(redis: Redis, state_prefix: str, partitions: int) -> dict[str, Product]:

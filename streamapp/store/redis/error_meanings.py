@@ -88,7 +88,7 @@ def meaning_of(error: Exception) -> Meaning:
 
 
 def passes(error: Exception) -> bool:
-    """Return whether a worker repeats a call that failed so, until it does not."""
+    """Return whether a worker repeats the call after this error, until it succeeds."""
     return meaning_of(error) is Meaning.PASSES
 
 
@@ -123,8 +123,8 @@ def refusal(error: Exception, what: str) -> StreamappError:
 
 
 @contextmanager
-def readable(what: str) -> Iterator[None]:
-    """Say in one line what Redis refuses.
+def explained_errors(what: str) -> Iterator[None]:
+    """Turn an error into one line that says what Redis refuses.
 
     Args:
         what: What it is asked for, such as "to read KEY".
@@ -143,8 +143,8 @@ def readable(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def rights_named(*command: object) -> Iterator[None]:
-    """Say in one line which right is missing for a command, whoever calls it.
+def explained_missing_right(*command: object) -> Iterator[None]:
+    """Turn a missing right into an error with one line that names the command.
 
     Raises:
         ConfigError: Redis does not let the worker do this.

@@ -1,4 +1,4 @@
-"""The norms of a shard, as its slot keeps them."""
+"""Reads the norms of a shard from its slot."""
 
 import json
 
@@ -23,5 +23,5 @@ async def read_norms(slot: Slot, head: Head, decay: Decay | None) -> Norms:
             f"the state was made under STREAMAPP_HALF_LIFE={made_under:g}, which is "
             f"{half_life_s:g} here; set it to {made_under:g}"
         )
-    packed = await slot.items.packed(slot.keys.norms)
+    packed = await slot.columns.read(slot.keys.norms)
     return NormsAndRows.unpack(packed, decayed=decay is not None).norms

@@ -1,4 +1,4 @@
-"""What the parts of a slot need of it in order to write."""
+"""The interface by which the parts of a slot write to it."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,8 +7,8 @@ from streamapp.store.redis.scripts import Value
 from streamapp.store.slot.keys import SlotKeys
 
 
-class SlotWriter(Protocol):
-    """Writes ahead of the position of one slot.
+class SlotInterface(Protocol):
+    """A slot, as its blobs, item ids and columns need it.
 
     Attributes:
         keys: The keys of the slot.

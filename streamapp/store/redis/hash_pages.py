@@ -5,7 +5,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.store.redis.refusals import readable
+from streamapp.store.redis.error_meanings import explained_errors
 
 
 async def hash_pages(redis: Redis, key: str, count: int) -> AsyncIterator[dict[bytes, bytes]]:
@@ -20,7 +20,7 @@ async def hash_pages(redis: Redis, key: str, count: int) -> AsyncIterator[dict[b
     """
     cursor = 0
     while True:
-        with readable(f"to read {key}"):
+        with explained_errors(f"to read {key}"):
             reply: Any = await redis.hscan(key, cursor, count=count)
         cursor, page = int(reply[0]), reply[1]
         yield page
