@@ -41,8 +41,8 @@ async def state_session(settings: Settings) -> AsyncIterator[Redis]:
         StreamappError: Redis or Kafka cannot be reached, or fails.
     """
     async with redis_session(settings) as redis:
-        if generation := await read_state_id(redis, settings.state_prefix):
-            check_kinds(generation, settings)
+        if state_id := await read_state_id(redis, settings.state_prefix):
+            check_kinds(state_id, settings)
         yield redis
 
 

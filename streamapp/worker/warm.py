@@ -15,10 +15,10 @@ from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.ids.registry import Registry
 from streamapp.core.ids.role_registry import BOUGHT, VIEWED, RoleRegistry
-from streamapp.core.lists.blending import Blend, NeighbourLists, blend
+from streamapp.core.lists.blending import BlendRule, NeighbourLists, blend
 from streamapp.core.lists.list_digest import list_digests
 from streamapp.core.lists.list_format import encode_item_lists, encode_user_lists
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.content_neighbours import ContentNeighbour, ContentNeighbours
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
@@ -35,7 +35,7 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     """
     registry = Registry()
     counts = NormsAndRows.unpack(decayed=decay is not None)
-    shard = Shard(0, 1, Rule(top_n=2), "", 0, Registry(), counts, AppliedOffsets())
+    shard = Shard(0, 1, ListRule(top_n=2), "", 0, Registry(), counts, AppliedOffsets())
     histories = [b"", b""]
     for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
         interactions = Interactions(
@@ -70,7 +70,7 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
         np.ones(1),
     )  # fmt: skip
     profiles = Profiles.unpack(histories, registry, decay)
-    blended = blend(profiles, lists, registry, Blend(top_n=1, depth=1))
+    blended = blend(profiles, lists, registry, BlendRule(top_n=1, depth=1))
     list_digests(*blended)
     encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)
     if content:

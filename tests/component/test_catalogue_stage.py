@@ -21,7 +21,7 @@ from streamapp.core.events.catalogue_record import Product, decode_product
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import decode_update
 from streamapp.core.shard.shard import Shard
@@ -82,7 +82,7 @@ class Harness:
     def shard(self, shard: int, deltas: str = DELTAS) -> Shard:
         """Return a shard that has applied its updates."""
         made = Shard(
-            shard, SHARDS, Rule(3), "g", 0, Registry(), NormsAndRows.unpack(), AppliedOffsets()
+            shard, SHARDS, ListRule(3), "g", 0, Registry(), NormsAndRows.unpack(), AppliedOffsets()
         )
         for offset, one in enumerate(self.broker.taken.get((deltas, shard), [])):
             made.apply_update(decode_update(one.value), offset)

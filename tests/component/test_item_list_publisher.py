@@ -15,7 +15,7 @@ from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.publish_scheduler import PublishScheduler
 from streamapp.core.arrays.array_types import Ints
 from streamapp.core.arrays.flag_codec import unpack_flags
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.shard.shard import Shard
 from streamapp.failpoints import Failpoints
 from streamapp.store.slot.head import ShardHead
@@ -72,7 +72,7 @@ class Harness:
     sender: ListSender[Ints]
 
     def __init__(self, publish_interval: float = 60.0) -> None:
-        pipeline = Pipeline(1, 9, Rule(3))
+        pipeline = Pipeline(1, 9, ListRule(3))
         pipeline.take([Act(user, item, 1.0, 1.0) for user in "uv" for item in "abc"])
         pipeline.drain(0)
         self.shard: Shard = pipeline.rows[0]

@@ -14,7 +14,7 @@ from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets
-from tests.component.harness.stages import GENERATION, Broker, record
+from tests.component.harness.stages import STATE_ID, Broker, record
 from tests.component.harness.stages import context as context_of
 
 HERE = TP("log", 2)
@@ -44,8 +44,8 @@ async def test_a_new_group_begins_at_the_first_record(context: StageContext, slo
     """And notes under which settings."""
     head = await opened(context, slot, Offsets(4, 9, None))
     assert head.position == 4
-    assert (head.state_id, head.results) == (GENERATION, RESULTS)
-    assert slot.state_id == GENERATION
+    assert (head.state_id, head.results) == (STATE_ID, RESULTS)
+    assert slot.state_id == STATE_ID
     assert (await opened(context, slot, Offsets(4, 9, 0))).position == 4
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import VISIBILITY, Visibility
@@ -55,7 +55,7 @@ class Slot:
         hidden = Visibility(packed["visibility"])
         hidden.reserve(len(registry))
         return Shard(
-            number, shards, Rule(top_n), "g", self.position, registry, NormsAndRows.unpack(),
+            number, shards, ListRule(top_n), "g", self.position, registry, NormsAndRows.unpack(),
             AppliedOffsets(self.applied_offsets),
             Popularity.unpack(packed["popularity"], top_n, registry, hidden.mask),
             hidden,

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from streamapp.core.ids.registry import Registry, shard_of
 from streamapp.core.lists.list_format import encode_item_lists, is_content
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.lists.reason_names import CONTENT
 from streamapp.core.messages.content_neighbours import (
     ContentNeighbour,
@@ -43,7 +43,7 @@ def test_content_shows_exactly_where_counts_have_nothing(
 
     A message that is older than one that the shard received changes nothing.
     """
-    rule = Rule(data.draw(st.integers(1, 3)), min_support=data.draw(st.integers(1, 2)))
+    rule = ListRule(data.draw(st.integers(1, 3)), min_support=data.draw(st.integers(1, 2)))
     pipeline, items = Pipeline(shards, cap, rule), sorted({act.item for act in acts} | {"new"})
     latest, newest = dict[str, list[ContentNeighbour]](), [0] * shards
     hidden: dict[str, bool] = {}
@@ -135,7 +135,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
 
 def test_a_hidden_neighbour_leaves_its_lists_at_once_and_the_rows_are_due() -> None:
     """Lists stored earlier too; and so are those that show it again."""
-    pipeline = Pipeline(1, 9, Rule(2))
+    pipeline = Pipeline(1, 9, ListRule(2))
     pipeline.match(1, {"new": by_text(["x", "y", "z"]), "other": by_text(["z"])})
     pipeline.drain(0)
     shard = pipeline.rows[0]
@@ -151,7 +151,7 @@ def test_a_hidden_neighbour_leaves_its_lists_at_once_and_the_rows_are_due() -> N
 
 def test_a_copy_changes_nothing_and_a_list_of_nothing_takes_it_back() -> None:
     """A copy of a publisher's message makes no row pending; neither does equal content."""
-    pipeline = Pipeline(1, 9, Rule(2))
+    pipeline = Pipeline(1, 9, ListRule(2))
     shard = pipeline.rows[0]
     due = []
     for version, near in ((5, ["x"]), (5, ["x"]), (6, ["x"]), (4, ["y"]), (7, [])):
@@ -165,7 +165,7 @@ def test_a_copy_changes_nothing_and_a_list_of_nothing_takes_it_back() -> None:
 
 def test_nothing_is_published_while_content_is_stored_ahead() -> None:
     """A list at a position is made from the state at that position."""
-    pipeline = Pipeline(1, 9, Rule(2))
+    pipeline = Pipeline(1, 9, ListRule(2))
     shard = pipeline.rows[0]
     shard.content = ShardContentLists({"new": pack_list(by_text(["x"]))}, max_stored_position=2)
     assert shard.is_replaying
@@ -178,7 +178,7 @@ def test_nothing_is_published_while_content_is_stored_ahead() -> None:
 
 def test_what_readers_get_says_what_it_rests_on() -> None:
     """Entries of counts have no reason, as before; a list of another state is not taken."""
-    pipeline = Pipeline(1, 9, Rule(2))
+    pipeline = Pipeline(1, 9, ListRule(2))
     pipeline.take([Act("u", item, 1.0, 5.0) for item in ("a", "b")])
     pipeline.match(1, {"new": [ContentNeighbour("a", 0.5)], "a": [ContentNeighbour("new", 0.5)]})
     pipeline.drain(0)

@@ -16,7 +16,7 @@ from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.counts.norms import NORM
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import MEASURES, Measure, Ranking, Rule
+from streamapp.core.lists.ranking import MEASURES, ListRule, Measure, Ranking
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.content_neighbours import ContentNeighbour
 from streamapp.core.shard.content_lists import ShardContentLists
@@ -148,7 +148,7 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
 ) -> None:
     """A new owner knows no list; an uncompared list may only be right if nothing changed."""
     monkeypatch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
-    pipeline, standing = Pipeline(1, CAP, Rule(3, measure=measure)), Standing()
+    pipeline, standing = Pipeline(1, CAP, ListRule(3, measure=measure)), Standing()
     owner = Owner(pipeline, standing)
     acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "vc", "vd")]
     pipeline.take(acts)
@@ -172,7 +172,7 @@ async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
 ) -> None:
     """Changed norms may wait for records that come in; hidden items do not."""
     monkeypatch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
-    pipeline, standing = Pipeline(1, CAP, Rule(3)), Standing()
+    pipeline, standing = Pipeline(1, CAP, ListRule(3)), Standing()
     owner = Owner(pipeline, standing)
     acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "uc")]
     pipeline.take(acts)
@@ -193,7 +193,7 @@ async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
 
 
 async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None:
-    pipeline = Pipeline(1, CAP, Rule(data.draw(st.integers(1, 3)), measure=measure))
+    pipeline = Pipeline(1, CAP, ListRule(data.draw(st.integers(1, 3)), measure=measure))
     standing = Standing()
     owner = Owner(pipeline, standing)
     done: list[Act] = []

@@ -13,7 +13,7 @@ from streamapp.core.histories.history import Revisions, revise
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.ids.role_registry import RoleRegistry, registry_of, roles_of
 from streamapp.core.list_kinds import ITEM
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import (
     CatalogueUpdate,
@@ -44,7 +44,7 @@ class Pipeline:
 
     shards: int
     cap: int
-    rule: Rule
+    rule: ListRule
     log: list[list[bytes | CatalogueUpdate | ContentNeighbours]] = field(default_factory=list)
     offset: int = 0
     taken: int = 0

@@ -32,7 +32,7 @@ from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerpr
 
 
 @dataclass(slots=True)
-class _News:
+class _Found:
     """The changes by a run of records.
 
     Attributes:
@@ -97,12 +97,12 @@ class CatalogueStage:
             for batch in batches
             for record in batch.records
         ]
-        news = await self._compare([entry for entry in read if isinstance(entry, Entry)])
+        found = await self._compare([entry for entry in read if isinstance(entry, Entry)])
         refusals = [one for one in read if isinstance(one, Refusal)]
-        await self._send(batches[0].tp, news.changes, refusals)
+        await self._send(batches[0].tp, found.changes, refusals)
         self._failpoints.reach("catalogue.notices-sent")
         end, last = batches[-1].end, RecordFingerprint.of(batches[-1].records[-1])
-        await self._slot.blobs.put(end, news.products.items())
+        await self._slot.blobs.put(end, found.products.items())
         self._failpoints.reach("catalogue.blobs-put")
         dead = self._dead + len(refusals)
         head = CatalogueHead(end, last_record=last.encode(), dead=dead, categories_told=True)
@@ -139,7 +139,7 @@ class CatalogueStage:
         """Return that of the last record in the state that was opened."""
         return self._fingerprint
 
-    async def _compare(self, entries: Sequence[Entry]) -> _News:
+    async def _compare(self, entries: Sequence[Entry]) -> _Found:
         """Return the changes by the entries.
 
         An unknown item may have been deleted and forgotten, so shards always receive it. A
@@ -153,16 +153,16 @@ class CatalogueStage:
             item: _visibility(product_in(self._slot, item, content)) if content else None
             for item, content in before.items()
         }
-        news = _News()
+        found = _Found()
         for offset, item, product in entries:
             content = encode_product(product) if product else b""
             hidden, category = _visibility(product)
             if sent[item] != (hidden, category):
-                news.changes.append(VisibilityChange(offset, item, hidden, category))
+                found.changes.append(VisibilityChange(offset, item, hidden, category))
             sent[item] = (hidden, category) if product else None
             if content != before[item]:
-                news.products[item] = before[item] = content
-        return news
+                found.products[item] = before[item] = content
+        return found
 
     async def _send(
         self, tp: TP, changes: Sequence[VisibilityChange], refusals: Sequence[Refusal]

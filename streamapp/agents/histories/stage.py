@@ -103,7 +103,7 @@ class HistoryStage:
         admitted = [
             (offset, self._admit(one))
             for offset, one in decoded_batches
-            if one.generation == self._slot.state_id
+            if one.state_id == self._slot.state_id
         ]
         deltas, histories = await self._reviser.revise(admitted, store.position, state)
         end = batches[-1].end
@@ -163,6 +163,6 @@ class HistoryStage:
 
     def _admit(self, batch: InteractionBatch) -> Admitted:
         state = self._state
-        news = admit(batch, state.applied, state.registry, self._weights)
-        state.count(news)
-        return news
+        cut = admit(batch, state.applied, state.registry, self._weights)
+        state.count(cut)
+        return cut

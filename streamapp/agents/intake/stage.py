@@ -86,7 +86,7 @@ class IntakeStage:
         self._budget = context.budget
         self._partitions = partitions
         self._targets = targets
-        self._generation = next(iter(partitions.values())).slot.state_id
+        self._state_id = next(iter(partitions.values())).slot.state_id
         self._moving = BackgroundTask[None]()
         self._readers = {
             topic: EventReader(event_rules(settings), topic) for topic in settings.event_topics
@@ -192,7 +192,7 @@ class IntakeStage:
             messages.setdefault(target, []).extend(letters)
         for kind, builder in draft.builders.items():
             topic = self._topics[kind]
-            values = builder.encode(self._generation, self._targets[topic])
+            values = builder.encode(self._state_id, self._targets[topic])
             for partition, value in values.items():
                 messages[topic, partition] = [Outgoing(value)]
         await self._producer.deliver(messages)

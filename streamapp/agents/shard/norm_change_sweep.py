@@ -116,8 +116,9 @@ class NormChangeSweep:
         numbers = numbers[~ahead]
         ranking = shard.rank(numbers)
         known = shard.lists.known[numbers]
-        # A list that this owner never compared counts as published only if nothing in it changed
-        # since the checkpoint. So changes since the sweep began count as well.
+        # This owner has not compared these lists yet. It may treat a list as published only if
+        # neither the item nor its neighbours changed since the checkpoint. That includes changes
+        # since the sweep began.
         size = len(shard.owned)
         moving = resized(self._changed, size) | resized(shard.norms.changed, size)
         unseen = ~known & ~moving[numbers] & ~shard.rows.with_neighbours(numbers, moving)

@@ -47,7 +47,7 @@ async def read_shard(
         number=number,
         count=count,
         rule=rule,
-        generation=slot.state_id,
+        state_id=slot.state_id,
         position=head.position,
         registry=registry,
         counts=counts,

@@ -15,7 +15,10 @@ from streamapp.store.slot.slot import Slot
 from streamapp.store.values.user_list_index import UserListIndex
 
 _GRACE_S = 60
-"""Redis removes a list this much later than a worker, which also tells the topic."""
+"""Seconds by which the expiry in Redis is later than the removal by a worker.
+
+Only the worker also sends null to the topic.
+"""
 
 
 class UserListPublisher:

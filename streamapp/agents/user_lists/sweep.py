@@ -1,10 +1,11 @@
 """Compares the lists of all users of a partition with item lists that changed.
 
-Shards count in their heads how many lists they have published. A sweep that began after that was
-read has compared every user list with those item lists. It begins when the counts stop rising,
-because lists that are made earlier would be made again. If the counts never stop, it begins now and
-then, and within one interval if the catalogue hid something that item lists no longer show. Such a
-sweep is urgent. Other sweeps take the time that incoming records leave.
+Shards count in their heads how many lists they have published. If a sweep begins after these counts
+were read, then at its end every user list has been compared with the item lists of these counts. It
+begins when the counts stop rising, because lists that are made earlier would be made again. If the
+counts never stop, it begins now and then, and within one interval if the catalogue hid something
+that item lists no longer show. Such a sweep is urgent. Other sweeps take the time that incoming
+records leave.
 """
 
 import time

@@ -130,8 +130,8 @@ class UserLists:
     async def prepare(self, histories: Mapping[str, bytes]) -> None:
         """Store that lists are due, before the histories behind them are stored.
 
-        A user who was forgotten (b"") did nothing. A list of such a user ends when it would have
-        ended, and no new one begins.
+        A user who was forgotten (b"") did nothing. The list of such a user keeps its expiry time,
+        and a user without a list gets none.
 
         Raises:
             ClaimLostError: another worker has claimed the partition.

@@ -18,7 +18,7 @@ from streamapp.core.ids.registry import Registry, precedes
 
 
 @dataclass(frozen=True, slots=True)
-class Blend:
+class BlendRule:
     """How lists of items become a list for a user; each field changes results.
 
     Attributes:
@@ -87,7 +87,7 @@ class Blended(NamedTuple):
 
 
 def blend(
-    profiles: Profiles, neighbours: NeighbourLists, registry: Registry, rule: Blend
+    profiles: Profiles, neighbours: NeighbourLists, registry: Registry, rule: BlendRule
 ) -> Blended:
     """Return the list of each user.
 

@@ -244,7 +244,7 @@ def _most_bytes(
 
 @compiled
 def _put(out: Bytes, at: int, piece: Bytes) -> int:
-    # An index that counts from 0 is known not to be negative, so whole blocks are copied at once.
+    # numba knows that this index is not negative, so it can vectorise the copy.
     target = out[at : at + len(piece)]
     for byte in range(len(piece)):
         target[byte] = piece[byte]

@@ -14,7 +14,7 @@ from streamapp.core.arrays.columns import Columns
 from streamapp.core.arrays.growing import grown
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.blending import NeighbourLists
-from streamapp.core.lists.list_format import Scores
+from streamapp.core.lists.list_format import ScoredList
 
 
 class CachedList(NamedTuple):
@@ -105,7 +105,7 @@ class ListCache:
         self,
         numbers: Ints,
         digests: Longs,
-        lists: Sequence[Scores],
+        lists: Sequence[ScoredList],
         read_at: float,
         version: int,
     ) -> None:

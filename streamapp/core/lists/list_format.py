@@ -123,19 +123,19 @@ def entries_of(content: bytes) -> bytes:
     return content.partition(b',"items":')[2]
 
 
-class Scored(msgspec.Struct, gc=False):
+class ScoredEntry(msgspec.Struct, gc=False):
     """The part of an entry of an item's list that `blend` uses."""
 
     id: str
     score: float
 
 
-class Scores(msgspec.Struct, gc=False):
+class ScoredList(msgspec.Struct, gc=False):
     """The part of an item's list that `blend` uses."""
 
     as_of: float
-    items: list[Scored]
+    items: list[ScoredEntry]
 
 
-decode_scores = msgspec.json.Decoder(Scores).decode
+decode_scored_list = msgspec.json.Decoder(ScoredList).decode
 """Decode the list of an item; raises `msgspec.DecodeError` if it is not a list."""

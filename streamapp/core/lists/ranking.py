@@ -19,7 +19,11 @@ from streamapp.core.ids.registry import Registry, precedes
 from streamapp.core.lists.list_digest import list_digest
 
 _BELOW = 1 - 1e-9
-"""No rounding lifts a score with a square below this share to the last score of the list."""
+"""A margin for rounding.
+
+If the square of a score is below this share of the square of the last listed score, the score
+cannot enter the list.
+"""
 
 Measure: TypeAlias = Literal["cosine", "jaccard", "confidence"]
 """The score of j in the list of i; d is the damping.
@@ -40,7 +44,7 @@ _JACCARD = MEASURES.index("jaccard")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ListRule:
     """How lists are made; each field changes results.
 
     Attributes:
@@ -85,7 +89,7 @@ def rank(
     rows: Rows,
     norms: Norms,
     registry: Registry,
-    rule: Rule,
+    rule: ListRule,
     hidden: Bools = NOTHING_HIDDEN,
 ) -> Ranking:
     """Rank the rows `numbers`, all of which must be present. Cost: O(cells + entries moved).

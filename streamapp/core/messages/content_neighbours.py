@@ -30,12 +30,12 @@ class ContentNeighbours(msgspec.Struct, array_like=True, frozen=True):
     """Content neighbours, on the wire.
 
     Attributes:
-        generation: The id of the state that they are for; a rebuilt state ignores older messages.
+        state_id: The id of the state that they are for; a rebuilt state ignores older messages.
         version: Rises with every computation; an item has one list in one version.
         lists: Items and their lists, best first; an empty list replaces the one before.
     """
 
-    generation: str
+    state_id: str
     version: int
     lists: list[tuple[str, list[ContentNeighbour]]]
 

@@ -16,7 +16,7 @@ from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.rows import CELL, Rows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Ranking, Rule, rank
+from streamapp.core.lists.ranking import ListRule, Ranking, rank
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
 from streamapp.core.messages.content_neighbours import ContentNeighbours
@@ -40,7 +40,7 @@ class Shard:
         number: The number of this shard.
         count: How many shards there are.
         rule: How lists are made.
-        generation: The id of the state; a message for another state is not applied.
+        state_id: The id of the state; a message for another state is not applied.
         position: First offset of the shard's log that is not applied.
         registry: Items by number.
         counts: Norms of all items, and rows of the items that the shard owns.
@@ -54,8 +54,8 @@ class Shard:
 
     number: int
     count: int
-    rule: Rule
-    generation: str
+    rule: ListRule
+    state_id: str
     position: int
     registry: Registry
     counts: NormsAndRows
@@ -96,7 +96,7 @@ class Shard:
 
     def admit(self, delta: Delta) -> Blocks | None:
         """Learn the items of a delta; return its blocks, or None if it was applied before."""
-        ours, source = delta.generation == self.generation, str(delta.partition)
+        ours, source = delta.state_id == self.state_id, str(delta.partition)
         blocks = delta.blocks(self.registry, self._translator if ours else IdTranslator())
         self._reserve()
         if not ours or delta.sequence < self.applied_offsets[source]:
@@ -110,7 +110,7 @@ class Shard:
         A hidden item leaves the lists that hold it, as if its norm had risen without end. An item
         that is shown again may enter every list whose row holds it, as if its norm had fallen.
         """
-        if update.generation != self.generation:
+        if update.state_id != self.state_id:
             return False
         changes = update.new_changes(self.applied_offsets)
         if not changes:
@@ -130,7 +130,7 @@ class Shard:
 
     def apply_content_neighbours(self, matches: ContentNeighbours, offset: int) -> bool:
         """Apply the content neighbours at `offset` of the shard's log; say whether they are new."""
-        if matches.generation != self.generation or not matches.admit(self.applied_offsets):
+        if matches.state_id != self.state_id or not matches.admit(self.applied_offsets):
             return False
         items = self.content.apply(matches, offset, self.registry)
         self._reserve()
@@ -160,8 +160,8 @@ class Shard:
             numbers: int32. Whose rows.
             stored: Of each the position and the packed row; None for a row that was never stored.
 
-        A row that is ahead has changes that perhaps nobody published. No delta makes these changes
-        again, so its list is dirty.
+        If a row is ahead, its last changes may be unpublished. No delta will repeat them, so its
+        list is marked dirty.
         """
         found = [row or (0, bytes(AS_OF_BYTES)) for row in stored]
         self.rows.load(

@@ -97,8 +97,8 @@ class Categories(RecordTable):
     def apply(self, changes: Mapping[str, str], registry: Registry) -> None:
         """Apply what `owned_changes` returned.
 
-        Where the category of an item was stored ahead, so were the tops that it changes. So an item
-        that is in the category already makes nothing dirty.
+        If the stored category of an item is ahead of the position, the tops that depend on it are
+        stored too. Therefore an item whose category does not change marks nothing as dirty.
 
         Args:
             changes: The category by item; items that the registry does not know have none.
@@ -147,8 +147,9 @@ class Categories(RecordTable):
     ) -> list[CategoryTop]:
         """Return the most popular items of each dirty category.
 
-        An item without popularity is in no list, and makes no list dirty. That is decided here and
-        not when it is marked: a message behind an update may have been applied before it.
+        An item without popularity is in no list, so its category is left out. This is checked here
+        and not in `mark_dirty`, because after a crash the popularity in memory may include messages
+        that follow the update.
 
         Args:
             popularity: Of the items.

@@ -98,9 +98,9 @@ class Popularity(RecordTable):
     ) -> None:
         """Add the increments of the delta at `offset`; records that include it stay.
 
-        Nothing is ever taken away and all popularity decays alike. So the most popular items are
-        among those that were and those that get something. A hidden item gets it too, for the time
-        when it is shown again.
+        Increments are positive, and the popularity of all items decays at the same rate. So the new
+        top contains only items of the old top and items with an increment. A hidden item gets its
+        increment too, for the time when it is shown again.
 
         Args:
             increments: Of the delta.

@@ -37,9 +37,11 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DISTURBED = (SlotNotCoveredError, AttributeError)
-"""Errors that pass on a cluster as well. A slot may have no node that answers, or another call may
-disturb this one: when a call fails, redis-py closes idle connections, also one that another call
-takes at that moment. That call then finds no writer, an `AttributeError`."""
+"""Further errors that pass on a cluster.
+
+No node may answer for a slot. And after a failed call redis-py closes idle connections, of which
+another call may just have taken one; that call ends with an `AttributeError`.
+"""
 
 _REFUSALS = (TypeError, ValueError, RedisError, RedisClusterException)
 """The errors with which redis-py refuses the options in a URL."""

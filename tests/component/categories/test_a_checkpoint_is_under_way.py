@@ -14,7 +14,7 @@ import pytest
 from streamapp.agents.shard import checkpoint
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.counts.rows import CELL
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.delta import decode_delta
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.blobs import SlotBlobs
@@ -117,7 +117,7 @@ async def test_a_row_says_for_which_position_it_is_complete(
     """The first is packed before more deltas are applied, the others behind them."""
     monkeypatch.setattr(checkpoint, "_ROWS_AT_ONCE", 1)
     acts = [Act(f"u{n % 5}", ITEMS[(n // 5 + n) % len(ITEMS)], 1.0, 1e9 + n) for n in range(40)]
-    pipeline = Pipeline(SHARDS, 3, Rule(TOP_N))
+    pipeline = Pipeline(SHARDS, 3, ListRule(TOP_N))
     pipeline.take(acts[:25])
     first = [list(log) for log in pipeline.log]
     pipeline.take(acts[25:])

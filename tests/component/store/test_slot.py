@@ -17,7 +17,7 @@ Calls = Callable[[], Awaitable[int]]
 
 
 async def test_a_slot_is_made_once(redis: Redis) -> None:
-    """Whoever comes second finds what the first one made."""
+    """The second caller finds the slot of the first."""
     slot = Slot(redis, KEYS, "g")
     assert await slot.head(HistoriesHead) is None
     await slot.create(10, "{}")

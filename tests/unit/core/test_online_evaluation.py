@@ -154,7 +154,7 @@ async def judged(
     registry, served = Registry(), OnlineMetrics()
     cuts = [clicks(registry, *some, now=time.time()) for some in said]
     histories = {user: b"" for cut in cuts for user in cut.users}
-    await OnlineEvaluation(outside).ask(cuts, histories, registry, served)
+    await OnlineEvaluation(outside).evaluate(cuts, histories, registry, served)
     return served
 
 

@@ -174,7 +174,7 @@ def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("generation", "same", "other", "back"),
+    ("state_id", "same", "other", "back"),
     [
         ("0a1b2c3d", OFF, BASKETS, "BOUGHT_TOGETHER is true.*set it to false"),
         ("0a1b2c3d", OFF, VIEWS, "BOUGHT_AFTER_VIEW is true.*set it to false"),
@@ -186,14 +186,14 @@ def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
     ],
 )
 def test_a_state_of_other_kinds_is_refused_with_both_ways_out(
-    generation: str, same: Settings, other: Settings, back: str
+    state_id: str, same: Settings, other: Settings, back: str
 ) -> None:
     """In one line; a state begun before there were kinds is one without."""
     with pytest.raises(ConfigError, match=back) as caught:
-        check_kinds(generation, other)
+        check_kinds(state_id, other)
     assert "streamapp rebuild" in str(caught.value)
     assert "\n" not in str(caught.value)
-    check_kinds(generation, same)
+    check_kinds(state_id, same)
 
 
 def test_a_state_without_kinds_is_called_as_before_there_were_any() -> None:
