@@ -50,7 +50,10 @@ class Lists:
         seq: int,
         expire_at: Sequence[int] = (),
     ) -> list[bytes | None]:
-        """Replace lists by those of `seq`; b"" deletes a list.
+        """Replace lists by those of `seq`; b"" deletes a list and leaves a tombstone with `seq`.
+
+        A stored list or tombstone of a higher `seq` stays. A stored list of the same `seq` stays
+        too, and its bytes are returned. A stored list of a lower `seq` is replaced.
 
         Args:
             kind: Of all of them.

@@ -100,7 +100,7 @@ class Lists:
     def __init__(self, slots: list[Slot], top_n: int) -> None:
         self.slots, self.top_n = slots, top_n
         self.since = [0] * len(slots)
-        self.standing: dict[str, list[Popular]] = {}
+        self.lists: dict[str, list[Popular]] = {}
 
     def merge(self) -> None:
         """Make the lists of categories with events again."""
@@ -109,7 +109,7 @@ class Lists:
             for category in [name for name, at in slot.touched.items() if at > since]:
                 parts = [one.tops[category][1].popular for one in self.slots
                          if category in one.tops]  # fmt: skip
-                self.standing[category] = most_popular(
+                self.lists[category] = most_popular(
                     (popular for part in parts for popular in part), self.top_n
                 )
         self.since = positions
@@ -156,5 +156,5 @@ def test_lists_are_those_of_the_truth_whatever_came_through_when_a_worker_died(
         for write in slot.writes(owners[number]):
             write()
     lists.merge()
-    found = {name: shop.shown(popular) for name, popular in lists.standing.items() if popular}
+    found = {name: shop.shown(popular) for name, popular in lists.lists.items() if popular}
     assert found == shop.trends(top_n)

@@ -31,7 +31,7 @@ CAP = 3
 
 
 @dataclass
-class Standing:
+class StoredLists:
     """The stored lists, in place of Redis and the output topic."""
 
     lists: dict[str, tuple[int, list[tuple[str, float, int]]]] = field(default_factory=dict)
@@ -59,8 +59,8 @@ def by_text(items: list[str]) -> list[ContentNeighbour]:
 class Owner:
     """One shard, its sweeps and its checkpoints; it may be killed and started again."""
 
-    def __init__(self, pipeline: Pipeline, standing: Standing) -> None:
-        self.pipeline, self.standing = pipeline, standing
+    def __init__(self, pipeline: Pipeline, stored: StoredLists) -> None:
+        self.pipeline, self.stored = pipeline, stored
         self.start()
         self.save()
 
@@ -69,7 +69,7 @@ class Owner:
         self.shard = self.pipeline.rows[0]
         self.refresh = NormChangeSweep(
             self.shard,
-            self.standing,  # type: ignore[arg-type]
+            self.stored,  # type: ignore[arg-type]
             self.load,
             MaintenanceBudget(),
             0.0,
@@ -90,7 +90,7 @@ class Owner:
         ranking = shard.rank(numbers)
         changed = shard.lists.differs(numbers, ranking)
         shard.lists.mark_clean(numbers[~changed])
-        await self.standing.publish(shard, numbers, ranking, changed)
+        await self.stored.publish(shard, numbers, ranking, changed)
 
     def save(self) -> None:
         """Write rows, norms and head."""
@@ -148,8 +148,8 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
 ) -> None:
     """A new owner knows no list; an uncompared list may only be right if nothing changed."""
     monkeypatch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
-    pipeline, standing = Pipeline(1, CAP, ListRule(3, measure=measure)), Standing()
-    owner = Owner(pipeline, standing)
+    pipeline, stored = Pipeline(1, CAP, ListRule(3, measure=measure)), StoredLists()
+    owner = Owner(pipeline, stored)
     acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "vc", "vd")]
     pipeline.take(acts)
     await owner.settle()
@@ -163,7 +163,7 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
         await owner.refresh.step()
     await owner.settle()
 
-    lists = {name: entries for name, (_, entries) in standing.lists.items()}
+    lists = {name: entries for name, (_, entries) in stored.lists.items()}
     assert lists == oracle.lists(acts, CAP, 3, measure=measure)
 
 
@@ -172,8 +172,8 @@ async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
 ) -> None:
     """Changed norms may wait for records that come in; hidden items do not."""
     monkeypatch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
-    pipeline, standing = Pipeline(1, CAP, ListRule(3)), Standing()
-    owner = Owner(pipeline, standing)
+    pipeline, stored = Pipeline(1, CAP, ListRule(3)), StoredLists()
+    owner = Owner(pipeline, stored)
     acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "uc")]
     pipeline.take(acts)
     await owner.settle()
@@ -188,14 +188,14 @@ async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
     pipeline.tell({"b": True})
     await owner.settle()
 
-    lists = {name: entries for name, (_, entries) in standing.lists.items() if entries}
+    lists = {name: entries for name, (_, entries) in stored.lists.items() if entries}
     assert lists == oracle.lists(acts, CAP, 3, hidden=["b"])
 
 
 async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None:
     pipeline = Pipeline(1, CAP, ListRule(data.draw(st.integers(1, 3)), measure=measure))
-    standing = Standing()
-    owner = Owner(pipeline, standing)
+    stored = StoredLists()
+    owner = Owner(pipeline, stored)
     done: list[Act] = []
     steps = st.lists(st.sampled_from(["publish", "sweep", "sweep", "save", "kill"]), max_size=4)
     hidden: dict[str, bool] = {}
@@ -224,7 +224,7 @@ async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None
             else:
                 owner.kill()
     await owner.settle()
-    lists = {name: entries for name, (_, entries) in standing.lists.items() if entries}
+    lists = {name: entries for name, (_, entries) in stored.lists.items() if entries}
     gone = [item for item in hidden if hidden[item]]
     top_n = pipeline.rule.top_n
     shown = {

@@ -115,7 +115,7 @@ class HistoryStage:
         )
         self._failpoints.reach("histories.deltas-sent")
         head = state.head_at(end, RecordFingerprint.of(batches[-1].records[-1]))
-        await store.write(histories, head, len(state.registry))
+        await store.write_and_commit(histories, head, len(state.registry))
         state.head = head
         self._user_lists.activate()
         self._failpoints.reach("histories.position-moved")

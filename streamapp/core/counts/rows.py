@@ -151,6 +151,9 @@ class Rows:
     def apply(self, blocks: Blocks, offset: int, owned: Bools) -> Ints:
         """Add the changes of `blocks` to the owned rows, all of which must be present.
 
+        For one user, the dot of items i and j changes by `r_new(i) r_new(j) - r_old(i) r_old(j)`.
+        In a block both are changed items, or one of them is kept, with one rating before and after.
+
         Args:
             blocks: Rating changes; a pair of items occurs once in a block.
             offset: Of the delta in the shard's log; rows that include it stay.

@@ -22,8 +22,11 @@ the smallest weight has the logarithm -1,074."""
 
 ERA_BITS = 3
 """The era of a product is the sum of two levels, without its fraction and this many low bits: eight
-doublings, or four half-lives. All products of one era are within a factor of 2 ** 9. So when a
-product is subtracted from a sum, the error is only rounding in the last digits. Stored state depends on this number."""
+doublings, or four half-lives.
+
+All products of one era are within a factor of 2 ** 9. So when a product is subtracted from a sum,
+the error is only rounding in the last digits. Stored state depends on this number.
+"""
 
 ERA_WIDTH = 1 << ERA_BITS
 

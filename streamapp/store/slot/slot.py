@@ -131,6 +131,9 @@ class Slot:
     async def commit(self, expected: int, head: Head, items: int = 0) -> None:
         """Move the position from `expected` to that of `head`, with the fields of `head`.
 
+        The script checks that the slot belongs to this state, that its position is `expected`, that
+        its last write is the one of this process, and that it has as many item ids as `items` says.
+
         Args:
             expected: The position that this process left or found.
             head: The new position, all applied offsets, and the other fields that move with them.

@@ -108,15 +108,15 @@ def bought_after_view(lists: dict[str, bytes | None], hidden: frozenset[str]) ->
     """Compare lists of items bought after views, some replaced; no user viewed x."""
     counts = counts_of(VISITS, 100, oracle.bought_after_view)
     true = oracle.lists(VISITS, 100, 3, hidden=hidden, pairs=oracle.bought_after_view)
-    standing: list[bytes | None] = [
+    contents: list[bytes | None] = [
         encoded(item[2:], [(one[2:], score, n) for one, score, n in true[item]], BOUGHT_AFTER_VIEW)
         if item in true
         else None
         for item in counts.items
     ]
     for item, content in lists.items():
-        standing[counts.items.index(item)] = content
-    return compare_lists(counts, standing, ListRule(3), BOUGHT_AFTER_VIEW, hidden)
+        contents[counts.items.index(item)] = content
+    return compare_lists(counts, contents, ListRule(3), BOUGHT_AFTER_VIEW, hidden)
 
 
 @pytest.mark.parametrize("hidden", [frozenset[str](), frozenset({"b:b"}), frozenset({"v:b"})])
