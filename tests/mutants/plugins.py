@@ -1,4 +1,4 @@
-"""What pytest is told when it judges mutants."""
+"""Options and hooks for pytest runs on mutants."""
 
 import json
 from pathlib import Path

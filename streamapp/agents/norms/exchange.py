@@ -4,14 +4,14 @@ import asyncio
 
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.timer import NEVER, Timer
+from streamapp.agents.scheduling.due_time import NEVER, DueTime
 from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments
 from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.head_reader import read_heads
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norm_feed import FeedMark, read_feed
-from streamapp.store.versions import read_heads
 
 _POLLS = 3
 """How often within a refresh interval the feeds of other workers are read."""
@@ -36,7 +36,7 @@ class NormExchange:
         self._owned: set[int] = set()
         self._opening = asyncio.Lock()
         self._reading = BackgroundTask[None]()
-        self._timer = Timer()
+        self._timer = DueTime()
 
     async def open(self, shard: int, shards: int) -> NormTable:
         """Return the table, with all that a shard has shared, for its new owner.

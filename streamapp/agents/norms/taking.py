@@ -3,7 +3,7 @@
 from streamapp.agents.norms.exchange import NormExchange
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.timer import Timer
+from streamapp.agents.scheduling.due_time import DueTime
 from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.messages.norm_update import NORMS_KEY, encode_norm_updates
 from streamapp.core.shard.norm_lookup import NormLookup
@@ -38,7 +38,7 @@ class NormTaking:
         self._table = table
         self._shard = shard
         self._lookup = NormLookup(table, shard)
-        self._timer, self._soon = Timer(), Timer()
+        self._timer, self._soon = DueTime(), DueTime()
         self._sending = BackgroundTask[None]()
 
     async def step(self) -> float:
@@ -65,7 +65,7 @@ class NormTaking:
         shard = self._shard
         items, values = self._lookup.lacking()
         updates = encode_norm_updates(
-            shard.generation, shard.norms_seen, self._table.positions, items, values
+            shard.state_id, shard.norms_seen, self._table.positions, items, values
         )
         messages = [Outgoing(update, NORMS_KEY) for update in updates]
         self._sending.start(self._producer.deliver({self._target: messages}))

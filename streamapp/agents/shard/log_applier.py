@@ -3,10 +3,10 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from streamapp.agents.runtime.recovery import decoded
-from streamapp.core.arrays.dtypes import Ints
-from streamapp.core.content.neighbours import CONTENT_KEY, decode_matches
+from streamapp.agents.runtime.internal_message import decoded_message
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
+from streamapp.core.messages.content_neighbours import CONTENT_KEY, decode_content_neighbours
 from streamapp.core.messages.delta import Blocks, decode_delta
 from streamapp.core.messages.norm_update import NORMS_KEY, decode_norm_update
 from streamapp.core.shard.shard import Shard
@@ -58,15 +58,17 @@ class LogApplier:
         for batch in batches:
             for record in batch.records:
                 if record.key == UPDATE_KEY:
-                    update = decoded(decode_update, batch.tp, record)
+                    update = decoded_message(decode_update, batch.tp, record)
                     self.replayed += not shard.apply_update(update, record.offset)
                 elif record.key == CONTENT_KEY:
-                    matches = decoded(decode_matches, batch.tp, record)
-                    self.replayed += not shard.apply_matches(matches, record.offset)
+                    matches = decoded_message(decode_content_neighbours, batch.tp, record)
+                    self.replayed += not shard.apply_content_neighbours(matches, record.offset)
                 elif record.key == NORMS_KEY:
-                    norms = decoded(decode_norm_update, batch.tp, record)
+                    norms = decoded_message(decode_norm_update, batch.tp, record)
                     self.replayed += not shard.apply_norms(norms, record.offset)
-                elif (blocks := shard.admit(decoded(decode_delta, batch.tp, record))) is not None:
+                elif (
+                    blocks := shard.admit(decoded_message(decode_delta, batch.tp, record))
+                ) is not None:
                     admitted.append((record.offset, blocks))
                 else:
                     self.replayed += 1

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Ints, Longs
 from streamapp.core.arrays.columns import Columns
-from streamapp.core.arrays.dtypes import Ints, Longs
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.norm_values import NormValues
 

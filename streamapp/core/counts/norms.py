@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.columns import Columns
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
-from streamapp.core.arrays.packed_table import PackedTable
+from streamapp.core.arrays.record_table import RecordTable
 from streamapp.core.messages.delta import Blocks
 from streamapp.core.messages.norm_values import NormValues
 
@@ -23,7 +23,7 @@ FLAGS = "changed", "decreased", "unshared"
 """The columns by item that are not stored, bool."""
 
 
-class Norms(PackedTable):
+class Norms(RecordTable):
     """The norm of every item that the shard knows, its own or not.
 
     The shard counts the norms of its own items. Those of other items come from their owners

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from streamapp.core.arrays.dtypes import Ints, Longs
+from streamapp.core.arrays.array_types import Ints, Longs
 from streamapp.core.messages.norm_values import NormValues
 
 NORMS_KEY = b"norms"

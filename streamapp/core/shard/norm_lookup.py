@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Bools, Ints, grown
+from streamapp.core.arrays.array_types import Bools, Ints
+from streamapp.core.arrays.growing import grown
 from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.messages.norm_values import NormValues
 from streamapp.core.shard.shard import Shard

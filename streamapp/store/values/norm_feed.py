@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from streamapp.store.redis.refusals import readable
+from streamapp.store.redis.error_meanings import explained_errors
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.slot import Slot
@@ -85,7 +85,7 @@ async def read_feed(redis: Redis, keys: SlotKeys, mark: FeedMark, start: int) ->
     feed, key = b"", feed_key(keys, mark)
     while start + len(feed) < mark.bytes:
         at = start + len(feed)
-        with readable(f"to read {key}"):
+        with explained_errors(f"to read {key}"):
             end = min(at + _READ_BYTES, mark.bytes) - 1
             part: Any = await redis.getrange(key, at, end)
         if not part:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from streamapp.core.events.formats.translation import FORMAT_NAMES, foreign_format
+from streamapp.core.events.formats.known_formats import FORMAT_NAMES, foreign_format
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_TOGETHER
 from tests.support.reading import NOW, Interaction, Said, encoded, said
