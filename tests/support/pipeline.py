@@ -181,8 +181,9 @@ class Pipeline:
             ]
 
     def exchange_norms(self) -> None:
-        """Let every shard know the norms of all others; all logs are drained."""
+        """Drain all logs, and let every shard know the norms of all others."""
         for number in range(self.shards):
+            self.drain(number)
             self.share(number)
         for number in range(self.shards):
             self.take_norms(number)

@@ -1,5 +1,7 @@
 """Sends the norms that other shards shared to the log of a shard."""
 
+import numpy as np
+
 from streamapp.agents.norms.exchange import NormExchange
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
@@ -64,8 +66,8 @@ class NormTaking:
         self._soon.restart(self._soon_s)
         shard = self._shard
         items, values = self._lookup.lacking()
-        updates = encode_norm_updates(
-            shard.state_id, shard.norms_seen, self._table.positions, items, values
-        )
+        # A shard whose Redis went back in time may have shared less than this one has seen.
+        seen = np.maximum(self._table.positions, shard.norms_seen)
+        updates = encode_norm_updates(shard.state_id, shard.norms_seen, seen, items, values)
         messages = [Outgoing(update, NORMS_KEY) for update in updates]
         self._sending.start(self._producer.deliver({self._target: messages}))

@@ -27,6 +27,8 @@ class Republication:
         shard = self._shard
         if self.at is not None and shard.position >= self.at:
             shard.lists.invalidate(shard.alive())
+            # Other shards may have seen norms of a later position than the stored one.
+            shard.share_all()
             shard.categories.mark_all_dirty(len(shard.registry))
             self.at = None
 
