@@ -53,7 +53,7 @@ async def test_a_write_leaves_its_mark(redis: Redis, slot: Slot, script: str) ->
 async def test_a_write_whose_reply_was_lost_is_made_again(
     redis: Redis, slot: Slot, everything: Everything, script: str
 ) -> None:
-    """Its own mark is there by then; all is as after the first time."""
+    """Its own mark is there already; the state is as after the first time."""
     await put(redis, script, "g", 20, "", "m1")
     before = await everything()
     assert await put(redis, script, "g", 20, "", "m1") in {0, 2}
@@ -189,7 +189,7 @@ async def test_other_items_are_refused_and_nothing_is_written(
 async def test_who_has_not_claimed_a_slot_notes_nothing(
     redis: Redis, slot: Slot, everything: Everything, script: str, owner: str
 ) -> None:
-    """Also where nobody has."""
+    """Also where no worker has."""
     for claimed in (False, True):
         if claimed:
             await slot.ownership.claim("me")

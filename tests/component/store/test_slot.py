@@ -17,7 +17,7 @@ Calls = Callable[[], Awaitable[int]]
 
 
 async def test_a_slot_is_made_once(redis: Redis) -> None:
-    """Whoever comes second finds what the first one made."""
+    """The second worker finds what the first one made."""
     slot = Slot(redis, KEYS, "g")
     assert await slot.head(HistoriesHead) is None
     await slot.create(10, "{}")
@@ -71,7 +71,7 @@ async def test_a_slot_that_is_gone_is_at_no_position(redis: Redis, slot: Slot) -
 
 
 async def test_a_slot_is_claimed_by_the_last_who_did(slot: Slot) -> None:
-    """And by nobody at first."""
+    """At first it has no owner."""
     assert not await slot.ownership.is_owner("me")
     await slot.ownership.claim("me")
     assert await slot.ownership.is_owner("me")
@@ -97,7 +97,7 @@ async def test_the_clock_is_one_more_than_before_and_no_more(redis: Redis, slot:
 
 
 async def test_only_who_has_claimed_a_slot_moves_its_clock(slot: Slot) -> None:
-    """Nobody does where nobody claimed it."""
+    """Without a claim no worker does."""
     with pytest.raises(ClaimLostError):
         await slot.ownership.next_timestamp("me")
     await slot.ownership.claim("me")

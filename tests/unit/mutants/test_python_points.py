@@ -1,4 +1,4 @@
-"""Mutations of Python: what Cosmic Ray finds, without what nobody can notice."""
+"""Mutations of Python: what Cosmic Ray finds, without mutations that no test can notice."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_code_is_mutated(source: str, mutant: str) -> None:
         "a = {**b}",
     ],
 )
-def test_what_nobody_can_notice_is_left_out(source: str) -> None:
+def test_a_mutation_that_no_test_can_notice_is_left_out(source: str) -> None:
     """By rule: annotations, messages, assertions, layout."""
     assert mutated(source) == set()
 
