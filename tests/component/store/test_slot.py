@@ -1,7 +1,9 @@
 """A slot: its head, its claim and its clock, and how what it holds is read and written."""
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -139,6 +141,59 @@ async def test_packed_records_are_read_whole(redis: Redis, slot: Slot, size: int
     stored = bytes(number % 251 for number in range(size))
     await redis.set(KEYS.norms, stored)
     assert await slot.items.packed(KEYS.norms) == stored
+
+
+async def times(redis: Redis, command: str) -> int:
+    """Return how often the server ran a command."""
+    stats: Any = await redis.info("commandstats")
+    return int(stats.get(f"cmdstat_{command}", {}).get("calls", 0))
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, 1), (10_000, 3), (10_001, 4)])
+async def test_a_registry_is_read_five_thousand_ids_at_a_time(
+    redis: Redis, slot: Slot, count: int, expected: int
+) -> None:
+    """The last call finds nothing more."""
+    if count:
+        await redis.rpush(KEYS.items, *map(str, range(count)))
+    before = await times(redis, "lrange")
+    await slot.items.registry()
+    assert await times(redis, "lrange") - before == expected
+
+
+@pytest.mark.parametrize(("size", "expected"), [(0, 1), (2_000_000, 3), (2_000_001, 4)])
+async def test_a_column_is_read_a_million_bytes_at_a_time(
+    redis: Redis, slot: Slot, size: int, expected: int
+) -> None:
+    """The last call finds nothing more."""
+    await redis.set(KEYS.norms, bytes(size))
+    before = await times(redis, "getrange")
+    await slot.items.packed(KEYS.norms)
+    assert await times(redis, "getrange") - before == expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (500, 1), (501, 2), (1_001, 3)])
+async def test_blobs_are_read_five_hundred_at_a_time(
+    redis: Redis, slot: Slot, count: int, expected: int
+) -> None:
+    """Alone, and together with the position."""
+    before = [await times(redis, command) for command in ("mget", "evalsha")]
+    await slot.blobs.read(range(count))
+    assert await times(redis, "mget") - before[0] == expected
+    await slot.blobs.read_at(10, range(count))
+    assert await times(redis, "evalsha") - before[1] == expected
+
+
+async def test_every_write_has_a_token_of_its_own(slot: Slot) -> None:
+    """Sixteen random digits: no two workers ever choose the same one."""
+    tokens = set()
+    for number in range(5):
+        await slot.blobs.put(20, [(number, b"x")])
+        head = await slot.head(HistoriesHead)
+        assert head is not None
+        assert re.fullmatch(rb"[0-9a-f]{16}", head.write_token)
+        tokens.add(head.write_token)
+    assert len(tokens) == 5
 
 
 async def test_a_scan_finds_the_blobs_of_its_slot_alone(redis: Redis) -> None:
