@@ -204,11 +204,13 @@ async def test_who_has_not_claimed_a_slot_notes_nothing(
 async def test_a_note_in_a_key_of_another_type_changes_nothing(
     redis: Redis, slot: Slot, everything: Everything, script: str, key: str
 ) -> None:
-    """Another program wrote there."""
+    """Another program wrote there: the other key as little as the head is written."""
     await slot.ownership.claim("me")
+    keys = [KEYS.head, KEYS.audience, KEYS.due]
+    await run(redis, "mark-pending", keys, ["me", *NOTES["mark-pending"]])
+    await redis.delete(key)
     await redis.xadd(key, {"a": "stream"})
     before = await everything()
-    keys = [KEYS.head, KEYS.audience, KEYS.due]
     with pytest.raises(StateError, match="WRONGTYPE"):
         await run(redis, script, keys, ["me", *NOTES[script]])
     assert await everything() == before

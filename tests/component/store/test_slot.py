@@ -82,12 +82,15 @@ async def test_a_slot_is_claimed_by_the_last_who_did(slot: Slot) -> None:
 
 
 async def test_the_clock_has_the_milliseconds_of_the_server(redis: Redis, slot: Slot) -> None:
-    """Where nothing moved it further than that."""
+    """Where nothing moved it further than that, at any time within a second."""
     await slot.ownership.claim("me")
-    before_s, before_us = await redis.time()
-    timestamp = await slot.ownership.next_timestamp("me")
-    after_s, after_us = await redis.time()
-    assert before_s * 1000 + before_us // 1000 <= timestamp <= after_s * 1000 + after_us // 1000
+    for _ in range(200):
+        await redis.hdel(KEYS.head, "tick")
+        before_s, before_us = await redis.time()
+        timestamp = await slot.ownership.next_timestamp("me")
+        after_s, after_us = await redis.time()
+        assert before_s * 1000 + before_us // 1000 <= timestamp
+        assert timestamp <= after_s * 1000 + after_us // 1000
 
 
 async def test_the_clock_is_one_more_than_before_and_no_more(redis: Redis, slot: Slot) -> None:
