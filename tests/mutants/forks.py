@@ -23,8 +23,8 @@ class Limits:
     """What a trial may take.
 
     Attributes:
-        cpu_s: CPU seconds; they end a loop that never stops, however busy the machine is.
-        wall_s: Seconds; they end a trial that waits for ever.
+        cpu_s: CPU seconds after which a spinning process is killed, on a busy machine too.
+        wall_s: Seconds after which a waiting process is killed.
         memory: Bytes of address space.
     """
 

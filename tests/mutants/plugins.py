@@ -1,4 +1,4 @@
-"""Plugins of pytest for the baseline and for trials."""
+"""Options and hooks for pytest runs on mutants."""
 
 import json
 from pathlib import Path

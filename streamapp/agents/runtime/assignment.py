@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 
 from streamapp.agents.runtime.partition_task import PartitionTask
-from streamapp.agents.runtime.worker import Worker
+from streamapp.agents.runtime.task_host import TaskHost
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
@@ -16,7 +16,7 @@ class Assignment:
         worker: Makes stages, moves the consumer, and receives the error that ends a task.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: TaskHost) -> None:
         self._worker = worker
         self._tasks: dict[TP, PartitionTask] = {}
         self._epochs = count(1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 
 from streamapp.agents.runtime.item_list_cache import ItemListCache
-from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.config.settings import Settings
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import Pipeline

@@ -5,16 +5,16 @@ import time
 import numpy as np
 
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask
-from streamapp.agents.runtime.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.shard.checkpoint import Checkpoint
-from streamapp.agents.shard.list_publisher import ItemListPublisher
+from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.agents.shard.log_applier import LogApplier
+from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.republication import Republication
 from streamapp.agents.shard.shard_snapshot import ShardSnapshot
-from streamapp.agents.shard.sweep import ItemSweep
 from streamapp.config.settings import Settings
-from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.head import ShardHead
 
@@ -47,7 +47,7 @@ class CheckpointScheduler:
         checkpoint: Checkpoint,
         log: LogApplier,
         publisher: ItemListPublisher,
-        sweep: ItemSweep,
+        sweep: NormChangeSweep,
         republication: Republication,
     ) -> None:
         self._row_cache_bytes = settings.row_cache_bytes

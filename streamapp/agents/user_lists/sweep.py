@@ -1,10 +1,11 @@
 """Compares the lists of all users of a partition with item lists that changed.
 
-Shards count in their heads how many lists they have published. A sweep that began after that was
-read has compared every user list with those item lists. It begins when the counts stop rising,
-because lists that are made earlier would be made again. If the counts never stop, it begins now and
-then, and within one interval if the catalogue hid something that item lists no longer show. Such a
-sweep is urgent. Other sweeps take the time that incoming records leave.
+Shards count in their heads how many lists they have published. If a sweep begins after these counts
+were read, then at its end every user list has been compared with the item lists of these counts. It
+begins when the counts stop rising, because lists that are made earlier would be made again. If the
+counts never stop, it begins now and then, and within one interval if the catalogue hid something
+that item lists no longer show. Such a sweep is urgent. Other sweeps take the time that incoming
+records leave.
 """
 
 import time
@@ -13,17 +14,18 @@ from itertools import compress
 from operator import ge
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.duty_cycle import DutyCycle
-from streamapp.agents.runtime.idle_trigger import IdleTrigger
-from streamapp.agents.runtime.timer import Timer
+from streamapp.agents.scheduling.due_time import DueTime
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.input_debounce import InputDebounce
 from streamapp.agents.user_lists.blender import UserListBlender
-from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, sources
 from streamapp.agents.user_lists.publisher import UserListPublisher
 from streamapp.core.list_kinds import TRENDING
+from streamapp.store.input_versions import positions_of, published_text
 from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.head_reader import read_heads
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.versions import positions_of, published_text, read_heads
 
 _USERS_AT_ONCE = 128
 
@@ -59,8 +61,8 @@ class UserSweep:
         self._blender = blender
         self._pending = pending
         self._published = published
-        self._trigger = IdleTrigger(interval_s, time.monotonic())
-        self._timer = Timer()
+        self._debounce = InputDebounce(interval_s, time.monotonic())
+        self._due_time = DueTime()
         self._cycle = DutyCycle(0.0, _REST)
         self._budget = context.budget
         self._queue: list[str] = []
@@ -71,7 +73,7 @@ class UserSweep:
     @property
     def read_after(self) -> float:
         """Monotonic time in seconds; item lists that were read later are new enough."""
-        return self._trigger.changed_at
+        return self._debounce.changed_at
 
     def due_in_s(self, *, busy: bool) -> float:
         """Return the seconds until the next step.
@@ -80,7 +82,7 @@ class UserSweep:
             busy: Whether interactions wait.
         """
         if not self._sweeping:
-            return self._timer.due_in_s
+            return self._due_time.due_in_s
         if self._urgent:
             return max(0.0, self._cycle.due_in_s(busy=busy))
         return max(0.0, self._budget.due_in_s(self._cycle))
@@ -101,14 +103,16 @@ class UserSweep:
         with self._cycle.measured():
             some = await self._next(quiet=quiet)
             pending, published = self._pending, self._published
-            users = [user for user in some if user in published and not pending.is_pending(user)]
+            users = [
+                user for user in some if user in published and not pending.is_due_or_prepared(user)
+            ]
             if outdated := await self._outdated(users):
                 await self._publisher.publish(outdated, self.read_after)
         if not self._sweeping or self._queue:
             return ""
         version, self._sweeping = self._sweeping, ""
         self._budget.end(self._cycle)
-        self._trigger.finish(version)
+        self._debounce.finish(version)
         return version
 
     def close(self) -> None:
@@ -120,14 +124,14 @@ class UserSweep:
         if not self._sweeping:
             version = await self._poll()
             now_s = time.monotonic()
-            if not self._trigger.ready(version, now_s, quiet=quiet, urgent=self._urgent):
+            if not self._debounce.ready(version, now_s, quiet=quiet, urgent=self._urgent):
                 return []
-            self._trigger.ran(now_s)
+            self._debounce.ran(now_s)
             self._sweeping = version
             self._swept_update_offsets = self._update_offsets
             self._budget.begin(self._cycle)
             self._queue = list(self._published)
-        elif not self._urgent and self._timer.is_due:
+        elif not self._urgent and self._due_time.is_due:
             # Items hidden since this sweep began wait for the next one, so this one hurries.
             await self._poll()
         some = self._queue[-_USERS_AT_ONCE:]
@@ -150,7 +154,7 @@ class UserSweep:
         (trending,) = await self._lists.get_many(TRENDING, [""])
         self._update_offsets = _update_offsets(heads) or self._update_offsets
         self._urgent = self._update_offsets != self._swept_update_offsets
-        self._timer.restart(self._trigger.poll_s)
+        self._due_time.restart(self._debounce.poll_s)
         return published_text(heads, trending)
 
 

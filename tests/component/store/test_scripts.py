@@ -17,12 +17,12 @@ Everything = Callable[[], Awaitable[dict[bytes, bytes]]]
 BLOB = (20).to_bytes(8, "big") + b"content"
 PUTS: dict[str, tuple[list[str], list[Value]]] = {
     "put-blobs": ([KEYS.blob("a"), KEYS.blob("b")], [86_400, BLOB, BLOB]),
-    "put-packed": ([KEYS.norms], [0, BLOB]),
+    "put-records": ([KEYS.norms], [0, BLOB]),
     "put-items": ([KEYS.items], [0, "a", "b"]),
     "put-tops": ([KEYS.tops, KEYS.touched], [1, "tents", BLOB]),
     "put-content": ([KEYS.content], ["a", b"list", "b", b""]),
 }
-"""Keys behind the head, and values behind generation, position and marks, by script."""
+"""Keys behind the head, and values behind state_id, position and marks, by script."""
 
 NOTES: dict[str, list[Value]] = {
     "set-field": ["seen", "1"],
@@ -34,7 +34,7 @@ NOTES: dict[str, list[Value]] = {
 
 
 async def put(redis: Redis, script: str, *leading: Value) -> int:
-    """Run a script with generation, position and marks; return its reply."""
+    """Run a script with state_id, position and marks; return its reply."""
     keys, values = PUTS[script]
     return int(await run(redis, script, [KEYS.head, *keys], [*leading, *values]))
 
@@ -53,7 +53,7 @@ async def test_a_write_leaves_its_mark(redis: Redis, slot: Slot, script: str) ->
 async def test_a_write_whose_reply_was_lost_is_made_again(
     redis: Redis, slot: Slot, everything: Everything, script: str
 ) -> None:
-    """Its own mark is there already; the state is as after the first time."""
+    """The second run finds its own write token; the result is the same as after the first run."""
     await put(redis, script, "g", 20, "", "m1")
     before = await everything()
     assert await put(redis, script, "g", 20, "", "m1") in {0, 2}
@@ -63,7 +63,7 @@ async def test_a_write_whose_reply_was_lost_is_made_again(
 
 @pytest.mark.parametrize("script", PUTS)
 @pytest.mark.parametrize(
-    ("generation", "mark", "reply"),
+    ("state_id", "mark", "reply"),
     [("other", "m0", -1), ("", "m0", -1), ("g", "", -2), ("g", "other", -2)],
 )
 async def test_a_write_of_another_state_or_behind_another_mark_changes_nothing(
@@ -71,7 +71,7 @@ async def test_a_write_of_another_state_or_behind_another_mark_changes_nothing(
     slot: Slot,
     everything: Everything,
     script: str,
-    generation: str,
+    state_id: str,
     mark: str,
     reply: int,
 ) -> None:
@@ -79,7 +79,7 @@ async def test_a_write_of_another_state_or_behind_another_mark_changes_nothing(
     assert slot.state_id == "g"
     await redis.hset(KEYS.head, "written", "m0")
     before = await everything()
-    assert await put(redis, script, generation, 20, mark, "m1") == reply
+    assert await put(redis, script, state_id, 20, mark, "m1") == reply
     assert await everything() == before
 
 

@@ -19,7 +19,7 @@ Calls = Callable[[], Awaitable[int]]
 
 
 async def test_a_slot_is_made_once(redis: Redis) -> None:
-    """The second worker finds what the first one made."""
+    """The second caller finds the slot of the first."""
     slot = Slot(redis, KEYS, "g")
     assert await slot.head(HistoriesHead) is None
     await slot.create(10, "{}")
@@ -132,9 +132,9 @@ async def test_a_registry_is_read_whole(redis: Redis, slot: Slot, count: int) ->
     ids = [f"i{number}" for number in range(count)]
     if ids:
         await redis.rpush(KEYS.items, *ids)
-    assert (await slot.items.registry()).ids == ids
+    assert (await slot.item_ids.registry()).ids == ids
     mine = Registry()
-    assert await slot.items.registry(mine) is mine
+    assert await slot.item_ids.registry(mine) is mine
     assert mine.ids == ids
 
 
@@ -143,7 +143,7 @@ async def test_packed_records_are_read_whole(redis: Redis, slot: Slot, size: int
     """A million bytes in a call, in order."""
     stored = bytes(number % 251 for number in range(size))
     await redis.set(KEYS.norms, stored)
-    assert await slot.items.packed(KEYS.norms) == stored
+    assert await slot.columns.read(KEYS.norms) == stored
 
 
 async def times(redis: Redis, command: str) -> int:
@@ -160,7 +160,7 @@ async def test_a_registry_is_read_five_thousand_ids_at_a_time(
     if count:
         await redis.rpush(KEYS.items, *map(str, range(count)))
     before = await times(redis, "lrange")
-    await slot.items.registry()
+    await slot.item_ids.registry()
     assert await times(redis, "lrange") - before == expected
 
 
@@ -171,7 +171,7 @@ async def test_a_column_is_read_a_million_bytes_at_a_time(
     """The last call finds nothing more."""
     await redis.set(KEYS.norms, bytes(size))
     before = await times(redis, "getrange")
-    await slot.items.packed(KEYS.norms)
+    await slot.columns.read(KEYS.norms)
     assert await times(redis, "getrange") - before == expected
 
 
@@ -327,21 +327,21 @@ async def test_packed_records_are_written_some_in_a_call(
     """At most 250 of them, each at the place of its number."""
     records = [packed_record(20, b"r%03d" % number) for number in range(count)]
     before = await calls()
-    await slot.items.put_packed(KEYS.norms, 20, list(enumerate(records)))
+    await slot.columns.put_records(KEYS.norms, 20, list(enumerate(records)))
     assert await calls() - before == expected
-    assert await slot.items.packed(KEYS.norms) == b"".join(records)
+    assert await slot.columns.read(KEYS.norms) == b"".join(records)
 
 
 async def test_a_packed_record_replaces_none_that_is_newer(slot: Slot) -> None:
     """Where none was, there are zeros."""
-    await slot.items.put_packed(KEYS.norms, 30, [(3, packed_record(30, b"newr"))])
+    await slot.columns.put_records(KEYS.norms, 30, [(3, packed_record(30, b"newr"))])
     old, equal = packed_record(20, b"mine"), packed_record(30, b"same")
-    await slot.items.put_packed(KEYS.norms, 20, [(1, old), (3, old), (4, old)])
+    await slot.columns.put_records(KEYS.norms, 20, [(1, old), (3, old), (4, old)])
     nothing = b"\x00" * 12
     newer = packed_record(30, b"newr")
-    assert await slot.items.packed(KEYS.norms) == nothing + old + nothing + newer + old
-    await slot.items.put_packed(KEYS.norms, 30, [(3, equal)])
-    assert await slot.items.packed(KEYS.norms) == nothing + old + nothing + equal + old
+    assert await slot.columns.read(KEYS.norms) == nothing + old + nothing + newer + old
+    await slot.columns.put_records(KEYS.norms, 30, [(3, equal)])
+    assert await slot.columns.read(KEYS.norms) == nothing + old + nothing + equal + old
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, 0), (1_000, 1), (1_001, 2), (2_500, 3)])
@@ -349,17 +349,17 @@ async def test_items_are_written_some_in_a_call(
     slot: Slot, calls: Calls, count: int, expected: int
 ) -> None:
     """At most a thousand, in order, behind those that are known."""
-    await slot.items.put_items(15, 0, ["first"])
+    await slot.item_ids.put_ids(15, 0, ["first"])
     ids, before = [f"i{number}" for number in range(count)], await calls()
-    await slot.items.put_items(20, 1, ids)
+    await slot.item_ids.put_ids(20, 1, ids)
     assert await calls() - before == expected
-    assert (await slot.items.registry()).ids == ["first", *ids]
+    assert (await slot.item_ids.registry()).ids == ["first", *ids]
 
 
 @pytest.mark.parametrize("items", [0, 1, 3, 4])
 async def test_a_position_moves_only_where_all_its_items_are(slot: Slot, items: int) -> None:
     """Neither fewer nor more; nothing is written where they are not."""
-    await slot.items.put_items(20, 0, ["a", "b"])
+    await slot.item_ids.put_ids(20, 0, ["a", "b"])
     with pytest.raises(StateError, match="another length"):
         await slot.commit(10, HistoriesHead(20, {"clicks/0": 5}, applied=3), items)
     head = await slot.head(HistoriesHead)

@@ -144,11 +144,11 @@ async def test_nothing_is_read_of_who_was_never_noted(
 ) -> None:
     """Of whom an owner before noted it is, and so a list that is the same is not sent again."""
     read: list[str] = []
-    standing = Lists.get_many
+    get_many = Lists.get_many
 
     async def noted(self: Lists, kind: str, names: Sequence[str]) -> list[bytes]:
         read.extend(names if kind == "user" else ())
-        return await standing(self, kind, names)
+        return await get_many(self, kind, names)
 
     monkeypatch.setattr(Lists, "get_many", noted)
     await partition.sees("u", "a")

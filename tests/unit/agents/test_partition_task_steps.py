@@ -1,4 +1,4 @@
-"""A partition task: when it waits, looks, reads the state again, and ends."""
+"""A partition task: when it waits, verifies, reads the state again, and ends."""
 
 import asyncio
 import time
@@ -188,7 +188,7 @@ async def test_a_task_that_applies_need_not_look(monkeypatch: pytest.MonkeyPatch
 async def test_a_state_that_moved_is_read_again_after_a_moment(
     monkeypatch: pytest.MonkeyPatch, noticed: str
 ) -> None:
-    """Whichever step notices; what was read is void, and nothing more is read meanwhile."""
+    """Whichever call raises, read batches are dropped, and no more are read meanwhile."""
     stage = Stage(moved=deque([noticed]))
     steps = Steps(stage, pauses=6)
     monkeypatch.setattr(partition_task, "time", SimpleNamespace(monotonic=lambda: steps.now))

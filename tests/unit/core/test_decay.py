@@ -27,8 +27,8 @@ from streamapp.core.histories.history import (
 )
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.blending import Blend, NeighbourLists, blend
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.blending import BlendRule, NeighbourLists, blend
+from streamapp.core.lists.ranking import ListRule
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
 from streamapp.pipelines import main_pipeline
@@ -111,7 +111,7 @@ def test_what_a_user_bought_is_left_out_and_old_interests_weigh_less() -> None:
         np.array([-1, 0, 0], np.int32), np.array([0]), np.array([2]), np.array([0, 1], np.int32),
         np.ones(2),
     )  # fmt: skip
-    rule = Blend(top_n=3, depth=3, rated=True, exclude_from=5.0)
+    rule = BlendRule(top_n=3, depth=3, rated=True, exclude_from=5.0)
     shown = blend(profiles, lists, REGISTRY, rule)
     assert shown.item[1, : shown.size[1]].tolist() == [1]
     assert shown.score[1, 0] == pytest.approx(1.5, abs=1e-12)
@@ -172,7 +172,7 @@ def test_an_audit_agrees_with_the_definition_and_with_what_is_stored(
     acts: list[Act], cap: int, shards: int
 ) -> None:
     """Its cosines are those of the oracle; norms, dots and scales are those of the shards."""
-    pipeline = Pipeline(shards, cap, Rule(5), decay=DAY)
+    pipeline = Pipeline(shards, cap, ListRule(5), decay=DAY)
     pipeline.take(acts)
     for number in range(shards):
         pipeline.drain(number)
@@ -193,7 +193,7 @@ def test_an_audit_agrees_with_the_definition_and_with_what_is_stored(
 
 def test_a_row_that_names_what_its_shard_does_not_know_is_refused() -> None:
     """The norms of a slot hold the numbers that its rows use."""
-    pipeline = Pipeline(1, 3, Rule(5), decay=DAY)
+    pipeline = Pipeline(1, 3, ListRule(5), decay=DAY)
     pipeline.take([Act("u", item, 1.0, NOW) for item in "ab"])
     pipeline.drain(0)
     shard = pipeline.rows[0]

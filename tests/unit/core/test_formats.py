@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from streamapp.core.events.formats.translation import FORMAT_NAMES, foreign_format
+from streamapp.core.events.formats.known_formats import FORMAT_NAMES, foreign_format
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_TOGETHER
 from tests.support.reading import NOW, Interaction, Said, encoded, said
@@ -370,7 +370,8 @@ def test_lines_of_a_request_that_are_no_lines_are_refused_alone() -> None:
         found = said({**SITE, "idgoal": 0, "ec_id": "o1", "ec_items": some}, "matomo")
         assert found.taken == ORDER
         assert found.codes
-    for broken in ("[[", "", None, [], "{}", 7):
+    nothing: list[Any] = ["[[", "", None, [], "{}", 7]
+    for broken in nothing:
         found = said({**SITE, "idgoal": 0, "ec_id": "o1", "ec_items": broken}, "matomo")
         assert (found.taken, found.skipped) == ([], [])
         assert found.codes

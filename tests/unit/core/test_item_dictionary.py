@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.arrays.dtypes import Ints
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.arrays.array_types import Ints
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.ids import MAX_ID_BYTES
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages import item_dictionary
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
@@ -62,16 +62,18 @@ def test_items_are_spelled_by_machine_code() -> None:
 @pytest.mark.parametrize("other", ["", "an older one"])
 def test_numbers_of_another_generation_mean_nothing(other: str) -> None:
     """Messages in the log from before a rebuild have other numbers for the same items."""
-    shard = Shard(0, 1, Rule(top_n=3), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets())
+    shard = Shard(
+        0, 1, ListRule(top_n=3), "g", 0, Registry(), NormsAndRows.unpack(), AppliedOffsets()
+    )
 
-    def admitted(generation: str, place: int, *ids: str) -> bool:
+    def admitted(state_id: str, place: int, *ids: str) -> bool:
         registry = Registry(ids)
         numbers = registry.number(ids)
         interactions = Interactions(
             np.array([0, len(ids)], np.int64), numbers, np.ones(len(ids)), np.ones(len(ids))
         )
         revisions = revise([b""], interactions, registry, cap=9)
-        origin = Origin(generation, 0, place)
+        origin = Origin(state_id, 0, place)
         ((_, message),) = encode_deltas(revisions, registry, 1, origin)
         blocks = shard.admit(decode_delta(message))
         if blocks is not None:

@@ -45,7 +45,7 @@ def history(registry: Registry, *items: str) -> bytes:
     return np.array([(number, 1.0, NOW) for number in registry.number(items)], ENTRY).tobytes()
 
 
-def standing(*items: str, as_of: float = NOW - 100) -> bytes:
+def stored(*items: str, as_of: float = NOW - 100) -> bytes:
     """Return a list as frontends read it."""
     entries = [{"id": item, "score": 0.5, "reason": "similar", "because": "z"} for item in items]
     value = {"v": 1, "kind": "user", "id": "u", "seq": 1, "as_of": as_of, "items": entries}
@@ -70,7 +70,7 @@ def test_an_item_at_place_k_of_the_list_is_a_hit_that_adds_one_of_k(
 ) -> None:
     """A missing list entry is a miss: tested, without a hit."""
     served = OnlineMetrics()
-    served.judge(Probe("u", item, NOW), standing("a", "b", "c"))
+    served.judge(Probe("u", item, NOW), stored("a", "b", "c"))
     assert served == OnlineMetrics(hits=hits, reciprocal_ranks=reciprocal, judged=1)
 
 
@@ -86,7 +86,7 @@ def test_a_user_for_whom_no_list_stands_is_neither_hit_nor_miss(content: bytes) 
 def test_a_list_that_may_know_of_the_event_is_not_judged(as_of: float, judged: int) -> None:
     """It includes events up to its time, that time included."""
     served = OnlineMetrics()
-    served.judge(Probe("u", "a", NOW), standing("a", as_of=as_of))
+    served.judge(Probe("u", "a", NOW), stored("a", as_of=as_of))
     assert (served.judged, served.hits, served.overtaken) == (judged, judged, 1 - judged)
 
 
@@ -180,13 +180,13 @@ async def judged(
     registry, served = Registry(), OnlineMetrics()
     cuts = [clicks(registry, *some, now=time.time()) for some in said]
     histories = {user: b"" for cut in cuts for user in cut.users}
-    await OnlineEvaluation(outside).ask(cuts, histories, registry, served)
+    await OnlineEvaluation(outside).evaluate(cuts, histories, registry, served)
     return served
 
 
 async def test_all_lists_of_a_batch_are_read_in_one_call() -> None:
     """Each user is tested on the first of all cuts, and hits, misses and unserved add up."""
-    keys = Keys(u=standing("a", "b"), v=standing("a", "b"))
+    keys = Keys(u=stored("a", "b"), v=stored("a", "b"))
     served = await judged(
         keys, [[("u", "b", -3), ("v", "x", -3)], [("u", "a", -2), ("w", "a", -1)]]
     )
@@ -197,14 +197,14 @@ async def test_all_lists_of_a_batch_are_read_in_one_call() -> None:
 @pytest.mark.parametrize("off", [{"judged_share": 0.0}, {"user_list_ttl": 0.0}])
 async def test_what_is_off_costs_no_call(off: dict[str, float]) -> None:
     """So without user lists."""
-    keys = Keys(u=standing("a"))
+    keys = Keys(u=stored("a"))
     assert await judged(keys, [[("u", "a", 0)]], **off) == OnlineMetrics()
     assert keys.calls == 0
 
 
 async def test_a_backlog_costs_no_call() -> None:
     """A worker that catches up does not test lists that no user saw then."""
-    keys = Keys(u=standing("a"))
+    keys = Keys(u=stored("a"))
     assert await judged(keys, [[("u", "a", -3_600)]]) == OnlineMetrics()
     assert await judged(keys, [[("u", "a", -3_600)]], judged_within=7_200.0) != OnlineMetrics()
     assert keys.calls == 1

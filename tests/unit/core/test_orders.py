@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamapp.core.events.event import NOBODY
+from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 from tests.support.reading import NOW, Interaction, Said, said

@@ -53,7 +53,7 @@ def test_a_row_is_found_by_any_of_its_cells_and_by_no_other_ones() -> None:
     def found(*chosen: int) -> list[bool]:
         known = np.zeros(3, np.bool_)
         known[list(chosen)] = True
-        return neighbouring(rows, starts, sizes, items, known).tolist()
+        return [bool(one) for one in neighbouring(rows, starts, sizes, items, known)]
 
     assert found() == [False] * 4
     assert found(0) == [False, False, False, True]

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.row_kernels import neighbouring
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import VISIBILITY, Visibility
@@ -15,7 +15,7 @@ from tests.support.pipeline import Pipeline
 
 def settled(acts: list[Act], cap: int) -> Pipeline:
     """Return a pipeline of one shard whose lists of one entry are published and remembered."""
-    pipeline = Pipeline(1, cap, Rule(top_n=1))
+    pipeline = Pipeline(1, cap, ListRule(top_n=1))
     pipeline.take(acts)
     pipeline.drain(0)
     shard = pipeline.rows[0]
@@ -68,7 +68,7 @@ def test_a_row_that_was_stored_ahead_may_name_items_that_are_still_to_come() -> 
 def test_no_list_is_right_until_the_log_was_read_as_far_as_what_is_hidden_was_stored() -> None:
     """Lists of one position would differ, because one owner stored it and another did not."""
     stored = Visibility(np.array([(7, True)], VISIBILITY).tobytes())
-    shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), ItemCounts.unpack(), AppliedOffsets(),
+    shard = Shard(0, 1, ListRule(1), "g", 6, Registry("a"), NormsAndRows.unpack(), AppliedOffsets(),
                   visibility=stored)  # fmt: skip
     assert shard.is_replaying
     shard.position = 7

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from streamapp.core.counts.rows import CELL
+from streamapp.inspection.row_sizes import cells_in, packed_cells, row_bytes
 from streamapp.store.slot.blob import Blob, has_content
-from streamapp.store.slot.row_blob import cells_in, packed_cells, row_bytes
 
 
 def test_a_blob_is_its_position_and_its_content() -> None:
