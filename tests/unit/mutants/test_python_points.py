@@ -58,6 +58,13 @@ def test_a_mutation_that_no_test_can_notice_is_left_out(source: str) -> None:
     assert mutated(source) == set()
 
 
+@pytest.mark.parametrize("errors", ["A", "a.B", "(A, C)", "(a.B, C)", "(a.B, a.C)"])
+def test_every_mutation_of_a_handler_can_be_made_or_is_the_source(errors: str) -> None:
+    """The sampler draws another mutation instead of the source."""
+    source = f"try: d()\nexcept {errors}: d()\n"
+    assert mutated(source)
+
+
 def test_options_of_decorators_are_left_out() -> None:
     """They choose the layout; without the decorator itself a class is another one."""
     assert mutated("@dataclass(frozen=True)\nclass A: pass") == {"class A: pass"}
