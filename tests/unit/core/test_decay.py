@@ -117,6 +117,14 @@ def test_what_a_user_bought_is_left_out_and_old_interests_weigh_less() -> None:
     assert shown.score[1, 0] == pytest.approx(1.5, abs=1e-12)
 
 
+def test_users_without_a_history_have_no_shares() -> None:
+    """Beside others, and alone."""
+    for histories in ([], [b""], [b"", b""]):
+        profiles = Profiles.unpack(histories, REGISTRY, DAY)
+        assert profiles.decayed is not None
+        assert profiles.decayed.tolist() == []
+
+
 def test_numbers_of_aged_items_are_in_order_of_first_appearance() -> None:
     """Also when they are read back, and when one comes twice at once."""
     eras = EraIndex(np.array([0, 2, 0], np.int32), np.array([7, 7, 9], np.int32))
