@@ -216,16 +216,31 @@ async def test_a_note_in_a_key_of_another_type_changes_nothing(
     assert await everything() == before
 
 
-async def test_a_round_that_changes_no_time_is_refused_as_well(
-    redis: Redis, slot: Slot, everything: Everything
+@pytest.mark.parametrize(
+    ("script", "key", "values"),
+    [
+        ("mark-pending", KEYS.audience, [2, "[]", "", 1, '["u","v"]']),
+        ("complete-lists", KEYS.audience, [0, '["1"]', "7:9", "[]"]),
+        ("complete-lists", KEYS.due, [0, "[]", "7:9", '["u"]']),
+    ],
+)
+async def test_a_key_of_another_type_is_refused_even_if_nothing_would_be_written_there(
+    redis: Redis,
+    slot: Slot,
+    everything: Everything,
+    script: str,
+    key: str,
+    values: list[Value],
 ) -> None:
-    """It would not even touch the key that another program wrote."""
+    """The batch changes no time, no batch is complete, or no user leaves the index."""
     await slot.ownership.claim("me")
-    await redis.xadd(KEYS.audience, {"a": "stream"})
-    before = await everything()
     keys = [KEYS.head, KEYS.audience, KEYS.due]
+    await run(redis, "mark-pending", keys, ["me", *NOTES["mark-pending"]])
+    await redis.delete(key)
+    await redis.xadd(key, {"a": "stream"})
+    before = await everything()
     with pytest.raises(StateError, match="WRONGTYPE"):
-        await run(redis, "mark-pending", keys, ["me", 2, "[]", "", 1, '["u","v"]'])
+        await run(redis, script, keys, ["me", *values])
     assert await everything() == before
 
 
