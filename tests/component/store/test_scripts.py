@@ -336,12 +336,13 @@ async def test_a_write_says_how_many_newer_blobs_and_records_it_left_out(slot: S
     newer, older = b"\0" * 7 + b"\x1e...", b"\0" * 7 + b"\x14..."
     size = len(newer)
     blobs = [KEYS.blob(name) for name in "abc"]
-    for script, keys, written, again in (
-        ("put-records", [KEYS.norms], [0, newer, size, newer], [0, older, size, older, 99, older]),
-        ("put-blobs", blobs[:2], [86_400, newer, newer], [86_400, older, older, older]),
-    ):
-        assert await slot.write(script, keys, 30, written) == 0
-        assert await slot.write(script, keys if script != "put-blobs" else blobs, 20, again) == 2
+    column = [KEYS.norms]
+    records: list[Value] = [0, newer, size, newer]
+    assert await slot.write("put-records", column, 30, records) == 0
+    records = [0, older, size, older, 99, older]
+    assert await slot.write("put-records", column, 20, records) == 2
+    assert await slot.write("put-blobs", blobs[:2], 30, [86_400, newer, newer]) == 0
+    assert await slot.write("put-blobs", blobs, 20, [86_400, older, older, older]) == 2
 
 
 async def test_the_largest_position_of_content_is_kept_from_the_first_write_on(

@@ -1,9 +1,69 @@
-"""Kernels of rows: which rows follow a block, and as of which time."""
+"""Kernels of rows: which cells a block changes, and which rows follow it."""
+
+from typing import TypeAlias
 
 import numpy as np
 import pytest
 
-from streamapp.core.counts.row_kernels import advance, neighbouring
+from streamapp.core.counts.row_kernels import advance, expand, neighbouring
+
+Entry: TypeAlias = tuple[int, float, float]
+"""An item, and its rating before and after."""
+
+BLOCKS: list[list[Entry]] = [
+    [(0, 0.0, 2.0), (1, 3.0, 0.0), (2, 1.5, 1.5)],
+    [(3, 1.0, 4.0)],
+    [(4, 0.0, 1.0), (0, 2.0, 3.0), (5, 2.5, 2.5), (1, 0.5, 0.5)],
+]
+
+
+def defined(blocks: list[list[Entry]], included: set[int]) -> list[tuple[int, int, int, float]]:
+    """Return every change of a cell, (row, item, support, dot), by its definition, sorted."""
+    return sorted(
+        (
+            row,
+            item,
+            bool(new * other_new) - bool(old * other_old),
+            new * other_new - old * other_old,
+        )
+        for block in blocks
+        for row, old, new in block
+        for item, other_old, other_new in block
+        if item != row and row not in included and (old, other_old) != (new, other_new)
+    )
+
+
+@pytest.mark.parametrize("blocks", [BLOCKS[:count] for count in range(4)] + [BLOCKS[1:]])
+@pytest.mark.parametrize("included", [set(), {1}, {0, 5}, {0, 1, 2, 3, 4, 5}])
+def test_blocks_change_the_cells_of_each_pair_that_they_change(
+    blocks: list[list[Entry]], included: set[int]
+) -> None:
+    """Rows of other shards, and rows that include the blocks, get none."""
+    changed = [[one for one in block if one[1] != one[2]] for block in blocks]
+    kept = [[one for one in block if one[1] == one[2]] for block in blocks]
+    every, others = (
+        [one for some in changed for one in some],
+        [one for some in kept for one in some],
+    )
+    count, position = np.zeros(7, np.int64), np.full(7, 7)
+    owned = np.array([number not in included for number in range(7)])
+    for number in included & {0, 2, 4}:
+        owned[number], position[number] = True, 8
+    rows, starts, item, support, dot = expand(
+        np.cumsum([len(some) for some in changed], dtype=np.int64),
+        np.array([one[0] for one in every], np.int32),
+        np.array([one[1] for one in every], np.float64),
+        np.array([one[2] for one in every], np.float64),
+        np.cumsum([len(some) for some in kept], dtype=np.int64),
+        np.array([one[0] for one in others], np.int32),
+        np.array([one[2] for one in others], np.float64),
+        owned, position, 7, count,
+    )  # fmt: skip
+    assert not count.any()
+    assert (len(starts), starts[-1]) == (len(rows) + 1, len(item))
+    row = np.repeat(rows, np.diff(starts))
+    found = zip(row.tolist(), item.tolist(), support.tolist(), dot.tolist(), strict=True)
+    assert sorted(found) == defined(blocks, included)
 
 
 def advanced(position: list[int], offset: int) -> tuple[list[int], list[float]]:
