@@ -69,13 +69,13 @@ def test_blocks_change_the_cells_of_each_pair_that_they_change(
 def advanced(position: list[int], offset: int) -> tuple[list[int], list[float]]:
     """Apply two blocks to rows 0 to 5; return the positions and times after it.
 
-    The first block changes 0 and keeps 1, as of 30; the second changes 2 and 3 and keeps 4, as of
+    The first block changes 0 and keeps 1, as of 30; the second changes 3 and 2 and keeps 4, as of
     20. All rows are as of 10, and row 3 belongs to another shard.
     """
     at, as_of = np.array(position, np.int64), np.full(6, 10.0)
     owned = np.array([True, True, True, False, True, True])
     advance(
-        np.array([1, 3]), np.array([0, 2, 3], np.int32), np.array([1, 2]),
+        np.array([1, 3]), np.array([0, 3, 2], np.int32), np.array([1, 2]),
         np.array([1, 4], np.int32), np.array([30.0, 20.0]), owned, at, as_of, offset,
     )  # fmt: skip
     return at.tolist(), as_of.tolist()
