@@ -77,7 +77,7 @@ def _trial(tree: Path, printed: Path, arguments: list[str], limits: Limits) -> N
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
     code = int(pytest.main(arguments, [Hasty()]))
     sys.stdout.flush()
-    # Threads of a mutant may never end; nobody waits for them.
+    # Threads of a mutant may never end, so the process does not wait for them.
     os._exit(code)
 
 

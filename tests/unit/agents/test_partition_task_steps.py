@@ -85,7 +85,7 @@ class Opening(Worker):
 
 
 class Steps(PartitionTask):
-    """Notes how long it would wait in place of waiting; ends after so many waits.
+    """Notes how long it would wait in place of waiting; ends after a number of waits.
 
     Attributes:
         asked: Its stage.
@@ -185,7 +185,7 @@ async def test_a_task_that_applies_need_not_look(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("noticed", ["apply", "work", "verify"])
-async def test_a_state_that_moved_is_read_anew_after_a_moment(
+async def test_a_state_that_moved_is_read_again_after_a_moment(
     monkeypatch: pytest.MonkeyPatch, noticed: str
 ) -> None:
     """Whichever call raises, read batches are dropped, and no more are read meanwhile."""
@@ -206,7 +206,7 @@ async def test_a_state_that_moved_is_read_anew_after_a_moment(
     assert stage.applied == []
 
 
-async def test_what_was_read_before_the_state_was_read_anew_is_void() -> None:
+async def test_batches_that_were_read_before_the_state_was_read_again_are_void() -> None:
     """It will be read again."""
     stage = Stage()
     steps = Steps(stage)
@@ -216,8 +216,8 @@ async def test_what_was_read_before_the_state_was_read_anew_is_void() -> None:
     assert stage.applied == []
 
 
-async def test_a_doubt_lasts_until_the_state_was_read_anew() -> None:
-    """An attempt that finds it moved is repeated with the doubt, and once is enough."""
+async def test_a_suspicion_lasts_until_the_state_was_read_again() -> None:
+    """An attempt that finds it moved is repeated with the suspicion, and once is enough."""
     stage = Stage(moved=deque(["open", "open"]))
     steps = Steps(stage, pauses=5)
     steps.suspect_loss()
@@ -231,7 +231,7 @@ async def test_a_doubt_lasts_until_the_state_was_read_anew() -> None:
     assert steps.worker.suspected == [True, True, True, False]
 
 
-async def test_a_doubt_that_comes_at_the_end_is_looked_into_before_it() -> None:
+async def test_a_suspicion_that_comes_at_the_end_is_looked_into_before_it() -> None:
     """What would be stored may not follow what Redis has."""
     steps = Steps(Stage(), pauses=1)
     steps.suspect_loss()
@@ -239,7 +239,7 @@ async def test_a_doubt_that_comes_at_the_end_is_looked_into_before_it() -> None:
 
 
 @pytest.mark.parametrize("waiting", [0, 15, 16, 17])
-def test_a_task_has_room_for_sixteen_batches(waiting: int) -> None:
+def test_a_task_has_capacity_for_sixteen_batches(waiting: int) -> None:
     """Behind which the consumer waits."""
     steps = Steps(Stage())
     for offset in range(waiting):
@@ -249,7 +249,7 @@ def test_a_task_has_room_for_sixteen_batches(waiting: int) -> None:
     assert steps.has_capacity
 
 
-def test_a_task_that_doubts_has_no_room() -> None:
+def test_a_task_that_suspects_a_loss_has_no_capacity() -> None:
     """What is read before the state is known would be void."""
     steps = Steps(Stage())
     assert steps.has_capacity

@@ -60,6 +60,7 @@ def test_a_level_is_the_logarithm_of_what_an_interaction_is_worth() -> None:
     """One day later is one more, twice the weight too; the smallest weight of 1970 is over 0."""
     weight, ts = np.array([1.0, 1.0, 2.0, 8.0]), np.array([0.0, DAY_S, 0.0, 10 * DAY_S])
     assert (DAY.levels(weight, ts) - BASE).tolist() == [0, 1, 1, 13]
+    assert BASE == 1_100
     assert DAY.levels(np.array([5e-324]), np.zeros(1))[0] > 0
 
 
@@ -67,6 +68,7 @@ def test_a_level_is_split_and_two_are_multiplied_without_loss() -> None:
     """The product in units of its era is below 2 ** 9, and a missing value is 0."""
     whole, rest = split(np.array([0.0, 1_100.25, 1_107.5]))
     assert rest.tolist() == [0.0, 2**0.25, 2**0.5]
+    assert [part.tolist() for part in split(np.array([0.5, 1.0]))] == [[0, 1], [2**0.5, 1.0]]
     assert whole.tolist() == [0, 1_100, 1_107]
     both = product(int(whole[1] + whole[2]), rest[1], rest[2])
     assert both == math.ldexp(2**0.25 * 2**0.5, 2_207 % 8)
@@ -113,6 +115,14 @@ def test_what_a_user_bought_is_left_out_and_old_interests_weigh_less() -> None:
     shown = blend(profiles, lists, REGISTRY, rule)
     assert shown.item[1, : shown.size[1]].tolist() == [1]
     assert shown.score[1, 0] == pytest.approx(1.5, abs=1e-12)
+
+
+def test_users_without_a_history_have_no_shares() -> None:
+    """Beside others, and alone."""
+    for histories in ([], [b""], [b"", b""]):
+        profiles = Profiles.unpack(histories, REGISTRY, DAY)
+        assert profiles.decayed is not None
+        assert profiles.decayed.tolist() == []
 
 
 def test_numbers_of_aged_items_are_in_order_of_first_appearance() -> None:

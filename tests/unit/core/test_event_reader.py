@@ -12,6 +12,7 @@ from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.fallback_json import RawParts
 from streamapp.core.events.refusals import CODES
 from streamapp.core.events.rules import EventRules
+from streamapp.core.events.timestamps import parse_timestamp
 from streamapp.errors import BadEventError
 
 NOW = 1_700_000_000.0
@@ -24,6 +25,9 @@ RULES = EventRules(
     check_keys=True,
 )
 READER = EventReader(RULES, "clicks")
+
+
+ANY_TIME = EventReader(replace(RULES, earliest_ts=-1e30), "clicks")
 
 
 @dataclass
@@ -62,11 +66,16 @@ class Sink:
         self.events.append(Event(user, "", kind, known=False, ts=0.0))
 
 
-def read(value: object, key: bytes | None = b"u1", reader: EventReader = READER) -> list[Event]:
+def read(
+    value: object,
+    key: bytes | None = b"u1",
+    reader: EventReader = READER,
+    latest_ts: float = NOW + 86_400,
+) -> list[Event]:
     """Return the events of a value; other types than bytes are sent as JSON."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     sink = Sink()
-    for refusal in reader.read([Record(raw, key)], NOW + 86_400, sink):
+    for refusal in reader.read([Record(raw, key)], latest_ts, sink):
         raise BadEventError(refusal.code, refusal.message)
     return sink.events
 
@@ -110,6 +119,69 @@ def test_times_are_seconds_milliseconds_iso_dates_or_those_of_the_record(
 ) -> None:
     """A date without a zone is UTC; a missing time is the record's own."""
     assert read(event(ts=ts))[0].ts == seconds
+
+
+@pytest.mark.parametrize(
+    ("ts", "seconds"),
+    [
+        (0, 0.0),
+        (1, 1.0),
+        (-1, -1.0),
+        (-1.5, -1.5),
+        (-2 * 10**12, -2e9),
+        (99_999_999_999, 99_999_999_999.0),
+        (10**11, 1e11),
+        (10**11 + 1, 100_000_000.001),
+        (2 * 10**11, 2e8),
+        (1e11, 1e11),
+        (2e11, 2e8),
+        (10**14, 1e11),
+        (10**14 + 10**3, 100_000_000.001),
+        (2 * 10**14, 2e8),
+        (2e14, 2e8),
+        (10**17, 1e11),
+        (10**17 + 10**9, 100_000_001.0),
+        (2 * 10**17, 2e8),
+    ],
+)
+def test_the_size_of_a_number_says_its_unit_at_every_bound(ts: float, seconds: float) -> None:
+    """Whatever times are allowed, an event has the time that every other reader of times finds."""
+    for value in (event(ts=ts), {**event(ts=ts), "item_id": None, "items": [{"item_id": "a"}]}):
+        (got,) = read(value, reader=ANY_TIME, latest_ts=1e30)
+        assert got.ts == parse_timestamp(ts) == seconds
+
+
+@pytest.mark.parametrize(("ts", "taken"), [(-1, False), (0, True), (86_400, True), (86_401, False)])
+def test_times_at_both_ends_are_allowed(ts: float, taken: bool) -> None:
+    """The first second and the last one count."""
+    value = event(ts=RULES.earliest_ts + ts if ts <= 0 else NOW + ts)
+    assert outcome(json.dumps(value).encode()) == ("read" if taken else "ts_out_of_range")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("x" * 128, "read"),
+        ("x" * 129, "read"),
+        ("x" * 512, "read"),
+        ("x" * 513, "id_too_long"),
+        ("\N{GRINNING FACE}" * 128, "read"),
+        ("\N{GRINNING FACE}" * 129, "id_too_long"),
+        ("é" * 256, "read"),
+        ("é" * 257, "id_too_long"),
+        ("é" * 256 + "x", "id_too_long"),
+    ],
+)
+def test_an_id_has_at_most_512_bytes_however_few_characters_these_are(name: str, code: str) -> None:
+    """The id of a user, of an item, and of an item in an order."""
+    accepting = EventReader(replace(RULES, check_keys=False), "clicks")
+    ids = {"user_id": name}, {"item_id": name}, {"item_id": None, "items": [{"item_id": name}]}
+    for fields in ids:
+        sink = Sink()
+        record = Record(json.dumps(event(**fields)).encode())
+        refusals = accepting.read([record], NOW, sink)
+        assert [one.code for one in refusals] == ([] if code == "read" else [code])
+        assert [name in (one.user, one.item) for one in sink.events] == [True] * (code == "read")
 
 
 def test_the_topic_implies_a_missing_type_and_aliases_are_understood() -> None:

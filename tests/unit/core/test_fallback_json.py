@@ -71,6 +71,13 @@ def test_an_integer_without_an_end_is_too_long_for_an_id() -> None:
     assert said(value).codes == ["id_too_long"]
 
 
+def test_an_integer_of_four_thousand_digits_is_read_and_a_longer_one_stays_text() -> None:
+    """Python refuses to turn even longer ones into integers."""
+    digits = "1" * 4_000
+    assert read_exactly(digits.encode()) == int(digits)
+    assert read_exactly(f"{digits}1".encode()) == f"{digits}1"
+
+
 def test_parts_are_found_byte_for_byte_by_what_leads_to_them() -> None:
     """White space inside stays, outside it goes; a path that leads nowhere is the whole."""
     value = b' {"a" : [ 1 , {"b":[ "x,]" , "\\"}" ]} ], "a\\u0062": {} } '

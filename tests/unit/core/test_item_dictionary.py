@@ -1,5 +1,6 @@
 """Item ids in a message are looked up once, and mean the same under any numbers."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,13 @@ from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages import item_dictionary
 from streamapp.core.messages.applied_offsets import AppliedOffsets
-from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
+from streamapp.core.messages.delta import (
+    Delta,
+    Origin,
+    decode_delta,
+    encode_deltas,
+    encode_noop,
+)
 from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
 from streamapp.core.shard.shard import Shard
 
@@ -87,3 +94,13 @@ def test_numbers_of_another_generation_mean_nothing(other: str) -> None:
     assert shard.registry.ids == ["x", "y", "a", "b", "c"]
     users = shard.norms.users[: len(shard.registry)]
     assert users.tolist() == [0, 0, 2, 2, 1]
+
+
+def test_a_delta_that_changes_nothing_has_its_sequence_and_no_source() -> None:
+    """A shard that applies it moves its position alone."""
+    value = encode_noop("g", 7)
+    delta = decode_delta(value)
+    assert delta == Delta("g", -1, 7, EncodedItems(), [b""] * 11, -math.inf)
+    registry = Registry(["a"])
+    blocks = delta.blocks(registry, IdTranslator())
+    assert (len(blocks.as_of), len(blocks.increments.item), registry.ids) == (0, 0, ["a"])

@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
 
 from streamapp.agents.histories.online_evaluation import OnlineEvaluation
 from streamapp.config.settings import Settings
-from streamapp.core.evaluation.online import OnlineMetrics, Probe, UserSample
+from streamapp.core.evaluation.online import HitStats, OnlineMetrics, Probe, UserSample
 from streamapp.core.histories.history import ENTRY
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -129,6 +130,31 @@ def test_a_sample_is_a_share_of_users_and_always_the_same_ones() -> None:
     assert (len(of[0.0]), len(of[1.0])) == (0, 2_000)
     assert len(of[0.1]) == pytest.approx(200, abs=50)
     assert len(of[0.5]) == pytest.approx(1_000, abs=80)
+
+
+def test_a_user_is_sampled_where_the_spread_checksum_is_below_the_share() -> None:
+    """Workers of all versions test the same users; a share of 1 has the largest checksum too."""
+    registry = Registry()
+    for user in ("user-7", "user-8", "grüße"):
+        spread = crc32(user.encode()) * 2_654_435_761 % 2**32
+        for share, sampled in ((spread / 2**32, {}), ((spread + 1) / 2**32, {user: "a"})):
+            sample = ALL._replace(share=share)
+            assert asked(registry, clicks(registry, (user, "a", 0)), {}, sample) == sampled
+    largest = "000000101100010000101100110001100000000000000000"
+    assert crc32(largest.encode()) * 2_654_435_761 % 2**32 == 2**32 - 1
+    assert asked(registry, clicks(registry, (largest, "a", 0)), {}) == {largest: "a"}
+
+
+@pytest.mark.parametrize(("after_s", "sampled"), [(-61, 0), (-60, 1), (60, 1), (61, 0)])
+def test_events_at_both_ends_of_the_time_are_asked_about(after_s: float, sampled: int) -> None:
+    """Beyond them none is."""
+    registry = Registry()
+    assert len(asked(registry, clicks(registry, ("u", "a", after_s)), {})) == sampled
+
+
+def test_rates_are_over_all_events() -> None:
+    """Hits and misses alike."""
+    assert HitStats(hits=3, reciprocal_ranks=1.5).rates(6) == {"hr": 0.5, "mrr": 0.25}
 
 
 class Keys:
