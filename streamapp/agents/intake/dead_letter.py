@@ -8,6 +8,21 @@ from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP
 
 
+_NAMES = frozenset(
+    {
+        "error.code",
+        "error.message",
+        "error.count",
+        "source.topic",
+        "source.partition",
+        "source.offset",
+        "source.timestamp",
+        "app.version",
+    }
+)
+"""The headers that a letter may add, each once."""
+
+
 def letter(tp: TP, refusal: Refusal) -> Outgoing:
     """Return the dead letter of a record or of one element of it; it may have been one before."""
     record: Any = refusal.record
@@ -20,6 +35,8 @@ def letter(tp: TP, refusal: Refusal) -> Outgoing:
         "source.timestamp": str(record.timestamp),
         "app.version": __version__,
     }
-    kept = [(name, value) for name, value in record.headers if name not in about]
+    if refusal.rest:
+        about["error.count"] = str(refusal.rest)
+    kept = [(name, value) for name, value in record.headers if name not in _NAMES]
     added = [(name, text.encode()) for name, text in about.items()]
     return Outgoing(refusal.value, record.key, headers=[*kept, *added])
