@@ -7,7 +7,6 @@ from streamapp.core.events.rules import Refusal
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP
 
-
 _NAMES = frozenset(
     {
         "error.code",

@@ -7,7 +7,8 @@ from streamapp.agents.runtime.recovery import decoded
 from streamapp.core.arrays.dtypes import Ints
 from streamapp.core.content.neighbours import CONTENT_KEY, decode_matches
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
-from streamapp.core.messages.delta import Blocks, decode_delta
+from streamapp.core.messages.delta import decode_delta
+from streamapp.core.messages.rating_blocks import Blocks
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import RecordBatch, RecordFingerprint
 

@@ -13,7 +13,7 @@ from streamapp.core.arrays.packed_table import PackedTable
 from streamapp.core.counts.era_index import EraIndex
 from streamapp.core.counts.norms import Norms
 from streamapp.core.histories.decay import ERA_BITS, ERA_WIDTH, product, split
-from streamapp.core.messages.delta import Blocks
+from streamapp.core.messages.rating_blocks import Blocks
 
 DECAYED_NORM = np.dtype(
     [("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8"), ("item", "<i4"), ("era", "<i4")]

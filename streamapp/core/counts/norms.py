@@ -5,7 +5,7 @@ import numpy as np
 from streamapp.core.arrays.compiled import compiled
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.packed_table import PackedTable
-from streamapp.core.messages.delta import Blocks
+from streamapp.core.messages.rating_blocks import Blocks
 
 NORM = np.dtype([("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8")])
 """The stored norm of an item, 24 bytes; its index in the stored array is the item's number."""

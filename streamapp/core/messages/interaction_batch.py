@@ -5,7 +5,7 @@ partition. Its boundaries are fixed once it is in the log, which makes every lat
 (ADR-0002).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -20,6 +20,9 @@ from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 
 _DTYPES = ("<i4", "<i8", "<i4", "<i4", "<i4", "<f8")
+
+_IDLE_PER_BATCH = 10_000
+"""Most users in one request to forget them: the longest ids fit into a message."""
 
 _SKIPPED_TYPES = 100
 _SKIPPED_CHARACTERS = 100
@@ -74,10 +77,12 @@ def decode_interactions(value: bytes) -> InteractionBatch:
     return _decode(value)
 
 
-def encode_idle(generation: str, idle: list[tuple[str, float]]) -> bytes:
-    """Return a batch that forgets users, given (user, newest time of the history)."""
+def encode_idle(generation: str, idle: list[tuple[str, float]]) -> Iterator[bytes]:
+    """Yield batches that forget users, given (user, newest time of the history)."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
-    return _encode(InteractionBatch(generation, [], [], [], [], columns, [], [], idle))
+    for start in range(0, len(idle), _IDLE_PER_BATCH):
+        some = idle[start : start + _IDLE_PER_BATCH]
+        yield _encode(InteractionBatch(generation, [], [], [], [], columns, [], [], some))
 
 
 def partition_of(user: str, partitions: int) -> int:

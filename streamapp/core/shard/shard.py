@@ -20,8 +20,9 @@ from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import Ranking, Rule, rank
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
-from streamapp.core.messages.delta import Blocks, Delta
+from streamapp.core.messages.delta import Delta
 from streamapp.core.messages.item_dictionary import IdTranslator
+from streamapp.core.messages.rating_blocks import Blocks
 from streamapp.core.shard.published_lists import PublishedLists
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
