@@ -195,7 +195,7 @@ async def test_no_batch_is_larger_than_a_message_may_be(
     )  # fmt: skip
     for topic in pipelines(around.settings).values():
         await redis.hset(f"{topic.state_prefix}layout", topic.interactions_topic, "1")
-    generation = ":".join(["g", BOUGHT_TOGETHER, BOUGHT_AFTER_VIEW])
+    generation = f"g:{BOUGHT_TOGETHER}:{BOUGHT_AFTER_VIEW}"
     await redis.hset("s:layout", mapping={"clicks": "2", ":generation": generation})
     intake = await IntakeStage.open(around, KNOWN, lists_suspect=False)
     records = [record(offset, value, key=b"u") for offset in range(count)]

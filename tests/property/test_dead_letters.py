@@ -110,3 +110,32 @@ def test_ids_that_are_read_again_cost_no_more_than_their_number(broken: bytes) -
     seconds(50)
     few, many = min(seconds(250) for _ in range(3)), min(seconds(4_000) for _ in range(2))
     assert many < 48 * few  # 16 times as many; 256 times if each reads all
+
+
+@given(
+    st.integers(0, 300_000),
+    st.integers(0, 300_000) | st.none(),
+    st.lists(st.tuples(st.text(max_size=9), st.integers(0, 60_000)), max_size=9),
+    st.integers(4_096, 300_000),
+)
+@example(300_000, 10, [("h", 10)], 100_000)
+@example(10, 300_000, [("h", 60_000)] * 9, 100_000)
+def test_a_letter_that_its_topic_does_not_take_is_cut(
+    value: int, key: int | None, headers: list[tuple[str, int]], most: int
+) -> None:
+    """A compressed record may be larger than any message; the letter says how large it was."""
+    record = Record(
+        b"v" * value,
+        [(name, b"h" * length) for name, length in headers],
+        None if key is None else b"k" * key,
+    )
+    refusal = Refusal(record, record.value, "too_large", "the value has many bytes")
+    whole, cut = letter(TP("t" * 249, 0), refusal), letter(TP("t" * 249, 0), refusal, most)
+    beside = 10 * len(cut.headers) + 101
+    assert size(cut) + beside <= most
+    if size(whole) + beside + 1_200 <= most:
+        assert cut == whole
+    if cut != whole:
+        assert dict(cut.headers)["value.bytes"] == b"%d" % value
+        assert record.value is not None
+        assert record.value.startswith(cut.value or b"")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from unittest.mock import patch
 
 import hypothesis.strategies as st
@@ -14,6 +15,8 @@ from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.history import Revisions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, ITEM
+from streamapp.core.lists.blending import Blended
+from streamapp.core.lists.list_format import encode_user_lists, most_bytes
 from streamapp.core.lists.ranking import Rule
 from streamapp.core.messages import catalogue_update, rating_blocks
 from streamapp.core.messages.catalogue_update import (
@@ -43,7 +46,12 @@ def long_ids(count: int, letter: str = "i") -> list[str]:
 @contextmanager
 def small_parts() -> Iterator[None]:
     """Divide changes as if messages were tiny."""
-    tiny = {"PART_ENTRIES": 4, "PART_CELLS": 6, "PART_BYTES": 150, "_CHANGED_AT_ONCE": 2}
+    tiny: dict[str, Any] = {
+        "PART_ENTRIES": 4,
+        "PART_CELLS": 6,
+        "PART_BYTES": 150,
+        "_CHANGED_AT_ONCE": 2,
+    }
     with patch.multiple(rating_blocks, **tiny):
         yield
 
@@ -172,3 +180,15 @@ def test_content_neighbours_fit_into_messages() -> None:
     names = long_ids(200)
     lists = [(name, [Match(other, 0.1) for other in names]) for name in names[:100]]
     assert len(encode_matches(Matches("g" * 99, 2**62, lists))) < MAX_MESSAGE_BYTES
+
+
+@pytest.mark.parametrize("top_n", [1, 20, 200])
+def test_no_list_is_larger_than_what_its_topic_is_asked_for(top_n: int) -> None:
+    """Ids of control characters have six bytes for each of theirs; numbers have all digits."""
+    ids = [f"{number:03}".rjust(LONGEST, "\x01") for number in range(top_n)]
+    item = np.arange(top_n, dtype=np.int32).reshape(1, -1)
+    blended = Blended(np.array([top_n], np.int32), item, np.full((1, top_n), -1.7e-308 / 3), item)
+    seq, as_of = 2**62, np.array([-1.7e-308 / 3])
+    (written,) = encode_user_lists(["\x01" * LONGEST], blended, seq, as_of, Registry(ids))
+    key = len(b"bought_after_view:") + LONGEST
+    assert 6 * LONGEST * 2 * (top_n - 1) < len(written) + key <= most_bytes(top_n)

@@ -201,7 +201,8 @@ class IntakeStage:
         for refusal in reader.read(records, latest_ts, main, draft.projections):
             main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
-            draft.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
+            one = letter(tp, refusal, self._producer.limit(topic))
+            draft.letters.setdefault((topic, tp.partition), []).append(one)
 
     async def _send(self, draft: _Draft) -> None:
         messages: dict[tuple[str, int], list[Outgoing]] = {}
