@@ -1,6 +1,7 @@
 """Histories of users with many events in one batch: as the rule says, in linear time."""
 
 import math
+import threading
 import time
 
 import hypothesis.strategies as st
@@ -76,12 +77,17 @@ def test_any_number_of_events_of_a_user_follows_the_history_rule(
     assert got == want
 
 
-def seconds(events: int, cap: int, order: str, forget_s: float) -> float:
-    """Return the CPU time of events of one user, each with another item."""
-    registry = Registry(map(str, range(events)))
+def everything(events: int, order: str) -> tuple[Interactions, Registry]:
+    """Return events of one user, each with another item."""
     ts = 1e9 + {"rising": 100.0, "falling": -100.0, "equal": 0.0}[order] * np.arange(events)
     item = np.arange(events, dtype=np.int32)
     interactions = Interactions(np.array([0, events]), item, np.ones(events), ts)
+    return interactions, Registry(map(str, range(events)))
+
+
+def seconds(events: int, cap: int, order: str, forget_s: float) -> float:
+    """Return the CPU time of such events."""
+    interactions, registry = everything(events, order)
     began = time.process_time()
     revise([b""], interactions, registry, cap, forget_s)
     return time.process_time() - began
@@ -99,3 +105,24 @@ def test_a_user_with_everything_takes_linear_time(order: str, cap: int, forget_s
         many = min(many, seconds(100_000, cap, order, forget_s))
     assert many < 0.05 + 10 * few
     assert many < 1
+
+
+def test_other_threads_run_while_a_kernel_does() -> None:
+    """The thread that answers Kafka would else miss its heartbeats during a long batch."""
+    seconds(50, 100, "rising", math.inf)
+    interactions, registry = everything(500_000, "falling")
+    beats, done = 0, threading.Event()
+
+    def beat() -> None:
+        nonlocal beats
+        while not done.wait(0.001):
+            beats += 1
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    before = beats
+    revise([b""], interactions, registry, 100)
+    during = beats - before
+    done.set()
+    heart.join()
+    assert during > 50

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from streamapp.core.arrays.compiled import compiled_aside
+from streamapp.core.arrays.compiled import compiled
 from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.content.neighbours import Match
 from streamapp.core.events.catalogue_record import Product
@@ -86,7 +86,7 @@ def _grouped(group: Longs, groups: int) -> Longs:
     return np.concatenate(([0], np.cumsum(np.bincount(group, minlength=groups))))
 
 
-@compiled_aside
+@compiled
 def _nearest(
     numbers: Ints,
     word_starts: Longs,
