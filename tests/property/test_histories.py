@@ -79,7 +79,8 @@ def test_any_number_of_events_of_a_user_follows_the_history_rule(
 
 def everything(events: int, order: str) -> tuple[Interactions, Registry]:
     """Return events of one user, each with another item."""
-    ts = 1e9 + {"rising": 100.0, "falling": -100.0, "equal": 0.0}[order] * np.arange(events)
+    step = {"rising": 100.0, "falling": -100.0, "equal": 0.0}[order]
+    ts = np.array([1e9 + step * number for number in range(events)])
     item = np.arange(events, dtype=np.int32)
     interactions = Interactions(np.array([0, events]), item, np.ones(events), ts)
     return interactions, Registry(map(str, range(events)))

@@ -395,7 +395,7 @@ def _pop(
     while ts[heap[0]] != heap_ts[0]:
         heap_ts[0] = ts[heap[0]]
         _sink(heap, heap_ts, size, item, text, ends)
-    oldest = heap[0]
+    oldest = int(heap[0])
     heap[0], heap_ts[0] = heap[size - 1], heap_ts[size - 1]
     _sink(heap, heap_ts, size - 1, item, text, ends)
     return oldest
