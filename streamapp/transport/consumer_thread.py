@@ -1,14 +1,22 @@
 """The thread of Faust that runs aiokafka, with the settings that Faust does not pass on."""
 
+import sys
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
+from aiokafka.consumer import fetcher
 from faust.transport.drivers import aiokafka as driver
 
 from streamapp.transport.lenient_headers import read_any_name
 
 if TYPE_CHECKING:
     from streamapp.transport.faust_transport import Transport
+
+
+READ_BYTES = 4_194_304
+"""Bytes after which one read of a partition ends, and the largest answer for one partition."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -18,6 +26,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         read_any_name()
+        bound_reads()
         consumer = super()._create_worker_consumer(transport)
         settings = self.transport.settings
         # Faust passes 1500 ms, and ties the isolation level to its own transactions.
@@ -30,3 +39,38 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         coordinator = self._consumer._coordinator if self._consumer else None  # noqa: SLF001
         if coordinator is not None:
             coordinator.check_errors()
+
+
+def bound_reads() -> None:
+    """Let reads of all consumers of this process end after `READ_BYTES`, in bytes of records.
+
+    An answer of Kafka is limited as it is compressed. Its records may have ten thousand times its
+    bytes, and aiokafka would return up to `MAX_POLL_RECORDS` of them at once.
+    """
+    fetcher.FetchResult = _BoundedResult
+
+
+class _BoundedResult(fetcher.FetchResult):  # type: ignore[misc]
+    """The records of one partition in one answer, which several reads return."""
+
+    _partition_records: Any
+
+    def getall(self, max_records: int | None = None) -> list[Any]:
+        """Return the next records: at most `max_records`, and none behind `READ_BYTES`."""
+        if not self.has_more() or not self.check_assignment(self._topic_partition):
+            return []
+        left = sys.maxsize if max_records is None else max_records
+        found = list(_next_ones(self._partition_records, left))
+        self._update_position()
+        if self._partition_records._records_iterator is None:  # noqa: SLF001 - it is exhausted
+            self._partition_records = None
+        return found
+
+
+def _next_ones(records: Iterator[Any], most: int) -> Iterator[Any]:
+    size = 0
+    for record in islice(records, most):
+        yield record
+        size += len(record.value or b"") + len(record.key or b"")
+        if size >= READ_BYTES:
+            return

@@ -4,6 +4,9 @@ Messages for one partition go out in record batches, which the broker appends wh
 of a partition is sent when the previous one is acknowledged. So a reader sees the messages of each
 producer in order, perhaps twice, never with one missing in between. Messages that several callers
 bring in the meantime go out together: a slow broker gets fewer and larger batches.
+
+An error that passes is waited for. Any other goes to the callers: the same messages would be
+refused for ever.
 """
 
 import asyncio
@@ -19,16 +22,23 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streamapp.config.settings import Settings
+from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
 from streamapp.transport.broker_watch import watch_brokers
+from streamapp.transport.byte_budget import ByteBudget
 from streamapp.transport.connection import client_options
+from streamapp.transport.produce_errors import TOO_LARGE, passes, refusal
 
 logger = logging.getLogger(__name__)
 
 MAX_BATCH_BYTES = 1_000_000
 """Size up to which a record batch is filled."""
 
-MAX_MESSAGE_BYTES = 16_777_216
-"""Largest message; internal topics and dead letter topics are created to allow it."""
+_MAX_IN_FLIGHT_BYTES = 50_000_000
+"""Most bytes of record batches on their way at a time. The client sends the batches of all
+partitions of a broker in one request, and a broker closes the connection at 104,857,600 bytes."""
+
+_BATCH_HEADER_BYTES, _RECORD_HEADER_BYTES, _HEADER_BYTES = 61, 40, 10
+"""Most bytes of a record batch, of a record and of a header, beside their texts."""
 
 _RETRY_S = 0.1
 _MAX_RETRY_S = 5.0
@@ -61,9 +71,17 @@ class Producer:
         self._watch: asyncio.Task[None] | None = None
         self._waiting: dict[tuple[str, int], list[_Delivery]] = {}
         self._sending: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._in_flight = ByteBudget(_MAX_IN_FLIGHT_BYTES)
+        self._limits: dict[str, int] = {}
+        self._fill: dict[str, int] = {}
 
-    async def start(self) -> None:
-        """Connect."""
+    async def start(self, limits: Mapping[str, int] | None = None) -> None:
+        """Connect.
+
+        Args:
+            limits: The largest record batch of each topic in bytes, as far as Kafka said so.
+        """
+        self._limits = dict(limits or {})
         self._producer = AIOKafkaProducer(
             **client_options(self._settings),
             acks="all",
@@ -81,16 +99,30 @@ class Producer:
         if self._producer is not None:
             await self._producer.stop()
 
+    def limit(self, topic: str) -> int:
+        """Return the largest record batch that a topic takes, in bytes."""
+        return self._limits.get(topic, MAX_MESSAGE_BYTES)
+
     async def partitions(self, topic: str) -> int:
-        """Return how many partitions a topic has, as soon as it exists."""
+        """Return how many partitions a topic has, as soon as it exists.
+
+        Raises:
+            ConfigError: Kafka refuses to say so, for good.
+        """
         while True:
             try:
                 return len(await self._connected.partitions_for(topic))
             except KafkaError as error:
+                if not passes(error):
+                    raise refusal(topic, 0, error) from error
                 logger.warning("%s is not there (%s); waiting for it", topic, type(error).__name__)
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
-        """Send messages by (topic, partition); return when all of them are acknowledged."""
+        """Send messages by (topic, partition); return when all of them are acknowledged.
+
+        Raises:
+            ConfigError: Kafka refuses messages for good.
+        """
         deliveries = {
             target: _Delivery(some, asyncio.get_running_loop().create_future())
             for target, some in messages.items()
@@ -144,10 +176,16 @@ class Producer:
     ) -> None:
         start = attempt = 0
         while start < len(messages) and not all(one.acknowledged.done() for one in waiting):
-            batch, end = self._filled(messages, start)
+            batch, end, size = self._filled(topic, messages, start)
             try:
-                await (await self._connected.send_batch(batch, topic, partition=partition))
+                async with self._in_flight.reserved(size):
+                    await (await self._connected.send_batch(batch, topic, partition=partition))
             except KafkaError as error:
+                if isinstance(error, TOO_LARGE) and end > start + 1:
+                    self._fill[topic] = size // 2
+                    continue
+                if not passes(error):
+                    raise refusal(topic, size, error) from error
                 attempt += 1
                 logger.warning(
                     "%s[%d] does not take messages, attempt %d (%s); trying again",
@@ -157,10 +195,20 @@ class Producer:
             else:
                 start, attempt = end, 0
 
-    def _filled(self, messages: Sequence[Outgoing], start: int) -> tuple[BatchBuilder, int]:
-        batch, end, size = self._connected.create_batch(), start, 0
+    def _filled(
+        self, topic: str, messages: Sequence[Outgoing], start: int
+    ) -> tuple[BatchBuilder, int, int]:
+        """Return a batch of messages from `start` on, where they end, and their bytes at most."""
+        batch, end, size = self._connected.create_batch(), start, _BATCH_HEADER_BYTES
+        most = min(MAX_BATCH_BYTES, self.limit(topic), self._fill.get(topic, MAX_BATCH_BYTES))
         now_ms = int(time.time() * 1000)
         for value, key, timestamp_ms, headers in islice(messages, start, None):
+            own = _RECORD_HEADER_BYTES + len(value or b"") + len(key or b"")
+            own += sum(
+                _HEADER_BYTES + len(name.encode()) + len(text or b"") for name, text in headers
+            )
+            if end > start and size + own > most:
+                break
             added = batch.append(
                 timestamp=now_ms if timestamp_ms is None else timestamp_ms,
                 key=key,
@@ -169,11 +217,9 @@ class Producer:
             )
             if added is None:
                 break
-            size += len(value or b"") + len(key or b"") + 32
+            size += own
             end += 1
-            if size >= MAX_BATCH_BYTES:
-                break
         if end == start:
             raise ValueError(f"a message of {len(messages[start].value or b'')} bytes is too large")
         batch.close()
-        return batch, end
+        return batch, end, size

@@ -32,12 +32,18 @@ class RecordBatch:
         records: At least one record.
         epoch: The opening of the partition that they belong to; batches of older ones are void.
         read_at: Monotonic time in seconds.
+        size: Bytes of the values.
     """
 
     tp: TP
     records: list[Any]
     epoch: int
     read_at: float = field(default_factory=time.monotonic)
+    size: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        size = sum(len(record.value or b"") for record in self.records)
+        object.__setattr__(self, "size", size)
 
     @property
     def end(self) -> int:

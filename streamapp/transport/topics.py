@@ -1,18 +1,24 @@
 """Lists the topics that the app needs, and creates missing ones."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from streamapp.config.settings import Settings
+from streamapp.core.lists.list_format import most_bytes
+from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
 from streamapp.errors import ConfigError, StateError
 from streamapp.pipelines import pipelines
 from streamapp.transport.connection import broker_addresses, client_options
-from streamapp.transport.producer import MAX_MESSAGE_BYTES
 
+logger = logging.getLogger(__name__)
+
+_LIMIT = "max.message.bytes"
 _WEEK_MS = str(7 * 24 * 3600 * 1000)
 
 
@@ -24,16 +30,20 @@ class Topic:
         name: Its name.
         purpose: What it carries, for people.
         config: The topic settings with which it is made.
+        largest: Bytes of the largest message that the app may have to send to it.
+        why: What makes that message so large, for people.
     """
 
     name: str
     purpose: str
     config: dict[str, str] = field(default_factory=dict)
+    largest: int = 0
+    why: str = ""
 
 
 def needed_topics(settings: Settings) -> list[Topic]:
     """Return the topics that the app needs under these settings."""
-    large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+    large = {_LIMIT: str(MAX_MESSAGE_BYTES)}
     internal = {"cleanup.policy": "delete", "retention.ms": _WEEK_MS, **large}
     events = [Topic(name, "events") for name in settings.event_topics]
     if settings.catalogue_topic:
@@ -46,11 +56,17 @@ def needed_topics(settings: Settings) -> list[Topic]:
         *events,
         *letters,
         *(
-            Topic(name, "internal", internal)
+            Topic(name, "internal", internal, MAX_MESSAGE_BYTES, "internal messages")
             for one in pipelines(settings).values()
             for name in (one.interactions_topic, one.deltas_topic)
         ),
-        Topic(settings.lists_topic, "lists", {"cleanup.policy": "compact"}),
+        Topic(
+            settings.lists_topic,
+            "lists",
+            {"cleanup.policy": "compact", **large},
+            most_bytes(settings.top_n),
+            f"lists with TOP_N={settings.top_n}",
+        ),
     ]
 
 
@@ -112,3 +128,37 @@ async def ensure_topics(
         counts |= {topic.name: settings.partitions for topic in missing}
     made = {topic.name for topic in missing}
     return [(topic, counts[topic.name], topic.name in made) for topic in needed]
+
+
+async def message_limits(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> dict[str, int]:
+    """Return the largest record batch of each topic in bytes, as far as Kafka says so."""
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
+    try:
+        answers = await admin.describe_configs(asked)
+    except KafkaError as error:
+        # The right to ask is not needed for anything else.
+        logger.warning("kafka does not say how large messages may be (%s)", type(error).__name__)
+        return {}
+    return {
+        name: int(value)
+        for answer in answers
+        for _, _, _, name, entries in answer.resources
+        for setting, value, *_ in entries
+        if setting == _LIMIT
+    }
+
+
+def check_limits(topics: Iterable[Topic], limits: Mapping[str, int]) -> None:
+    """Refuse topics that do not take the largest message of the app.
+
+    Raises:
+        ConfigError: a topic takes less.
+    """
+    for topic in topics:
+        limit = limits.get(topic.name, topic.largest)
+        if limit < topic.largest:
+            raise ConfigError(
+                f"the topic {topic.name} takes messages of {limit:,} bytes ({_LIMIT}), and "
+                f"{topic.why} may have {topic.largest:,}: set {_LIMIT} of the topic to "
+                f"{MAX_MESSAGE_BYTES}"
+            )

@@ -62,8 +62,8 @@ class WorkerApp(FaustApp):
         """Load the kernels, and check that Kafka and Redis are fit for use."""
         prepare_process(self.settings)
         try:
-            await check_servers(self.settings, self.context.redis)
-            await self.context.producer.start()
+            limits = await check_servers(self.settings, self.context.redis)
+            await self.context.producer.start(limits)
         except StreamappError as error:
             end_process(error)
         await super().on_start()

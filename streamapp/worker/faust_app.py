@@ -9,6 +9,7 @@ import faust
 from faust.app.base import BootStrategy
 
 from streamapp.config.settings import Settings
+from streamapp.transport.consumer_thread import READ_BYTES
 
 METADATA_MAX_AGE_S = 30.0
 """How soon the worker notices a topic with more partitions, or one that was deleted and made."""
@@ -51,7 +52,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "stream_buffer_maxsize": 65_536,
         "stream_wait_empty": True,
         "consumer_auto_offset_reset": "earliest",
-        "consumer_max_fetch_size": 4_194_304,
+        "consumer_max_fetch_size": READ_BYTES,
         "consumer_metadata_max_age_ms": int(METADATA_MAX_AGE_S * 1000),
         "consumer_group_instance_id": settings.instance_id or None,
         "broker_max_poll_records": settings.max_poll_records,

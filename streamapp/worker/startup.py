@@ -10,7 +10,12 @@ from streamapp.config.settings import Settings
 from streamapp.store.redis.connection import opened
 from streamapp.store.redis.health import check_policy, read_masters
 from streamapp.store.state_layout import check_layout
-from streamapp.transport.topics import administration, ensure_topics
+from streamapp.transport.topics import (
+    administration,
+    check_limits,
+    ensure_topics,
+    message_limits,
+)
 from streamapp.worker.log_dedup import deduplicate_logs
 from streamapp.worker.warm import warm
 
@@ -27,8 +32,10 @@ def prepare_process(settings: Settings) -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-async def check_servers(settings: Settings, redis: Redis) -> None:
+async def check_servers(settings: Settings, redis: Redis) -> dict[str, int]:
     """Check Kafka and Redis, make missing topics, and compare the state with the settings.
+
+    Returns the largest record batch of each topic in bytes, as far as Kafka says so.
 
     Args:
         settings: The settings.
@@ -41,8 +48,12 @@ async def check_servers(settings: Settings, redis: Redis) -> None:
         check_policy(await read_masters(redis))
     async with administration(settings) as admin:
         topics = await ensure_topics(admin, settings)
+        needed = [topic for topic, _, _ in topics]
+        limits = await message_limits(admin, needed)
+    check_limits(needed, limits)
     # From here on the worker waits for conditions that pass, such as a Redis that is full.
     await check_layout(redis, settings, {topic.name: count for topic, count, _ in topics})
     for topic, count, is_new in topics:
         if is_new:
             logger.info("made the topic %s with %d partitions", topic.name, count)
+    return limits

@@ -10,12 +10,17 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.intake.stage import IntakeStage
+from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
+from streamapp.core.messages.interaction_batch import decode_interactions
+from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
 from streamapp.errors import PositionMovedError
+from streamapp.pipelines import pipelines
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
 from tests.component.harness.stages import Broker, context, record
 
 WITHIN_S = 20.0
+MAIN = "streamapp-interactions"
 FIRST, SECOND = TP("clicks", 0), TP("clicks", 1)
 KNOWN = {tp: Offsets(0, 9, None) for tp in (FIRST, SECOND)}
 
@@ -143,3 +148,62 @@ async def test_a_dead_letter_that_was_one_before_names_the_reason_of_now(redis: 
     assert [name for name, _ in letter.headers].count("error.code") == 1
     assert dict(letter.headers)["error.code"] == b"not_an_event"
     assert dict(letter.headers)["trace"] == b"t"
+
+
+LINE = b"[%d]"
+ORDER = b'{"idsite":1,"rec":1,"idgoal":0,"uid":"u","ec_id":"o","cdt":1700000000,"ec_items":[%b]}'
+SKIPPED = b'{"specversion":"1.0","type":"%b","data":[%b]}'
+
+
+def orders(size: int) -> bytes:
+    """Return as many interactions as a record of so many bytes can hold."""
+    one = ORDER % b",".join(LINE % number for number in range(200))
+    return b'{"requests":[%b]}' % b",".join([one] * (size // (len(one) + 1)))
+
+
+def unknown(size: int) -> bytes:
+    """Return as many events of an unknown type as a record of so many bytes can hold."""
+    return SKIPPED % (b"x" * 100, b",".join([b"{}"] * (size // 3 - 100)))
+
+
+def long_ids(size: int) -> bytes:
+    """Return events of the longest ids, in bytes that JSON does not escape."""
+    one = b'{"user_id":"%s","item_id":"%s","type":"click","ts":1700000000}'
+    ids = [(b"%d" % number).rjust(512, b"i") for number in range(size // 1_100)]
+    return b"[%b]" % b",".join(one % (name, name) for name in ids)
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "count"),
+    [
+        ("matomo", orders(2_097_152), 1),
+        ("matomo", orders(400_000), 7),
+        ("cloudevents", unknown(500_000), 1),
+        ("flat", long_ids(2_097_152), 3),
+        ("flat", b"[" + b",".join([b"1"] * 250_000) + b"]", 2),
+        ("flat", b"", 40_000),
+    ],
+)
+async def test_no_batch_is_larger_than_a_message_may_be(
+    redis: Redis, form: str, value: bytes, count: int
+) -> None:
+    """Whatever records hold, one beside another or alone; every interaction is in some batch."""
+    broker = Broker()
+    around = await context(
+        redis, broker, event_formats=f"clicks={form}", max_record_bytes=2_097_152,
+        bought_together=True, bought_after_view=True,
+    )  # fmt: skip
+    for topic in pipelines(around.settings).values():
+        await redis.hset(f"{topic.state_prefix}layout", topic.interactions_topic, "1")
+    generation = f"g:{BOUGHT_TOGETHER}:{BOUGHT_AFTER_VIEW}"
+    await redis.hset("s:layout", mapping={"clicks": "2", ":generation": generation})
+    intake = await IntakeStage.open(around, KNOWN, lists_suspect=False)
+    records = [record(offset, value, key=b"u") for offset in range(count)]
+    await intake.apply([RecordBatch(FIRST, records, 0)])
+    await intake.finish()
+    batches = {topic: some for (topic, _), some in broker.taken.items() if "dlq" not in topic}
+    assert batches
+    assert all(len(one.value) < MAX_MESSAGE_BYTES for some in batches.values() for one in some)
+    ends = [decode_interactions(one.value).sources[-1].end for one in batches[MAIN]]
+    assert ends == sorted(set(ends))
+    assert ends[-1] == count

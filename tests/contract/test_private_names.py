@@ -48,6 +48,10 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str]]] = [
     (aiokafka.AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
     (BatchBuilder.append, ["self", "timestamp", "key", "value", "headers"]),
     (fetcher.PartitionRecords._unpack_records, ["self"]),
+    (fetcher.FetchResult.getall, ["self", "max_records"]),
+    (fetcher.FetchResult.check_assignment, ["self", "tp"]),
+    (fetcher.FetchResult.has_more, ["self"]),
+    (fetcher.FetchResult._update_position, ["self"]),
     (_DefaultRecordBatchPy._maybe_uncompress, ["self"]),
 ]
 

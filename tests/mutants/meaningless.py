@@ -7,7 +7,7 @@ reason; single equivalents are in `equivalent.toml`.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_LAYOUT_DECORATORS = {"compiled", "compiled_aside", "cache", "override", "final", "overload"}
+_LAYOUT_DECORATORS = {"compiled", "cache", "override", "final", "overload"}
 
 
 def is_meaningless(node: Any) -> bool:

@@ -221,12 +221,11 @@ class Pipeline:
             self.load(number, np.flatnonzero(shard.owned & ~shard.rows.present).astype(np.int32))
             ids = shard.registry.ids
             starts, sizes, items, cell_supports, cell_dots = shard.rows.cells
-            numbers = np.arange(len(ids), dtype=np.int32)
-            here = shard.owned[: len(ids)] | (shard.registry.shards(1, numbers) < 0)
-            for row in np.flatnonzero(here).tolist():
-                if shard.norms.users[row]:
-                    dots[ids[row], ids[row]] = float(shard.norms.sum_sq[row])
-                    supports[ids[row], ids[row]] = int(shard.norms.users[row])
+            for item in np.flatnonzero(shard.counted[: len(ids)]).tolist():
+                if shard.norms.users[item]:
+                    dots[ids[item], ids[item]] = float(shard.norms.sum_sq[item])
+                    supports[ids[item], ids[item]] = int(shard.norms.users[item])
+            for row in np.flatnonzero(shard.owned[: len(ids)]).tolist():
                 for cell in range(starts[row], starts[row] + sizes[row]):
                     pair = ids[row], ids[items[cell]]
                     dots[pair], supports[pair] = float(cell_dots[cell]), int(cell_supports[cell])

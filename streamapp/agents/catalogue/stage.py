@@ -178,7 +178,10 @@ class CatalogueStage:
             messages |= {(topic, shard): updates for shard in range(shards)}
         if refusals:
             partition = tp.partition % await self._producer.partitions(self._letters_topic)
-            messages[self._letters_topic, partition] = [dead_letter(tp, one) for one in refusals]
+            limit = self._producer.limit(self._letters_topic)
+            messages[self._letters_topic, partition] = [
+                dead_letter(tp, one, limit) for one in refusals
+            ]
         await self._producer.deliver(messages)
 
 

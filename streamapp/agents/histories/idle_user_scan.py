@@ -64,5 +64,5 @@ class IdleUserScan:
             if blob and blob[1] and (ts := newest_ts(blob[1], self._decay)) < before_ts
         ]
         if idle:
-            message = Outgoing(encode_idle(self._slot.state_id, idle))
-            await self._producer.deliver({self._target: [message]})
+            messages = [Outgoing(value) for value in encode_idle(self._slot.state_id, idle)]
+            await self._producer.deliver({self._target: messages})

@@ -24,6 +24,7 @@ from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.projection import PROJECTIONS, Projection
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
+from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import extra_kinds, pipelines
 from streamapp.store.slot.head import IntakeHead
@@ -34,7 +35,16 @@ from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
 _BATCH_BYTES = 2_000_000
-"""Most bytes of event records behind one interaction batch, so that it fits into a message."""
+"""Bytes of event records after which their interaction batches are sent."""
+
+_RECORD_BYTES = 16
+"""Bytes that a record counts beside its own: it may be empty, and has a dead letter."""
+
+_MOST_BYTES = MAX_MESSAGE_BYTES - 1_000_000
+"""Most bytes of one interaction batch."""
+
+_GROWTH = 7
+"""Most bytes in a batch for a byte of a record: a line of an order may have 6, and takes 38."""
 
 
 @dataclass(slots=True)
@@ -63,12 +73,19 @@ class _Draft:
         projections: The projection of each kind but the main one, and its builder.
         letters: Dead letters by topic and source partition.
         last: The last record that was read of each event partition.
+        read: Bytes of the records that were read.
     """
 
     builders: dict[str, InteractionBatchBuilder]
     projections: list[tuple[Projection, InteractionBatchBuilder]]
     letters: dict[tuple[str, int], list[Outgoing]] = field(default_factory=dict)
     last: dict[TP, RecordFingerprint] = field(default_factory=dict)
+    read: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Most bytes of a message; the texts of ids are parts of the records."""
+        return self.read + max(one.bytes_beside_text for one in self.builders.values())
 
 
 class IntakeStage:
@@ -120,13 +137,17 @@ class IntakeStage:
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Send the interactions of the record batches; positions follow in the background."""
         self._budget.applied(batches[0].read_at)
-        draft, size = self._new_draft(), 0
+        draft = self._new_draft()
         for batch in batches:
-            for start, end in _portions(batch.records):
-                size += self._read(draft, batch.tp, batch.records[start:end])
-                if size >= _BATCH_BYTES:
+            for start, end, size in _portions(batch.records):
+                if draft.last and draft.bytes + _GROWTH * size > _MOST_BYTES:
                     await self._send(draft)
-                    draft, size = self._new_draft(), 0
+                    draft = self._new_draft()
+                self._read(draft, batch.tp, batch.records[start:end])
+                draft.read += size
+                if draft.read >= _BATCH_BYTES:
+                    await self._send(draft)
+                    draft = self._new_draft()
         if draft.last:
             await self._send(draft)
 
@@ -169,8 +190,8 @@ class IntakeStage:
         extra = extra_kinds(self._settings)
         return _Draft(builders, [(PROJECTIONS[kind], builders[kind]) for kind in extra])
 
-    def _read(self, draft: _Draft, tp: TP, records: Sequence[KafkaRecord]) -> int:
-        """Read records into the draft; return how many bytes they have."""
+    def _read(self, draft: _Draft, tp: TP, records: Sequence[KafkaRecord]) -> None:
+        """Read records into the draft."""
         source = Source(tp.topic, tp.partition, records[-1].offset + 1)
         for builder in draft.builders.values():
             builder.begin(source)
@@ -180,8 +201,8 @@ class IntakeStage:
         for refusal in reader.read(records, latest_ts, main, draft.projections):
             main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
-            draft.letters.setdefault((topic, tp.partition), []).append(dead_letter(tp, refusal))
-        return sum(len(record.value or b"") for record in records)
+            letter = dead_letter(tp, refusal, self._producer.limit(topic))
+            draft.letters.setdefault((topic, tp.partition), []).append(letter)
 
     async def _send(self, draft: _Draft) -> None:
         messages: dict[tuple[str, int], list[Outgoing]] = {}
@@ -218,12 +239,16 @@ async def _store(partition: _Partition, last: RecordFingerprint) -> None:
     partition.stored_position = head.position
 
 
-def _portions(records: Sequence[KafkaRecord]) -> list[tuple[int, int]]:
-    """Split records into runs of at most about half a batch's bytes."""
+def _portions(records: Sequence[KafkaRecord]) -> list[tuple[int, int, int]]:
+    """Split records into runs (start, end, bytes) of half a batch's bytes, or of one record."""
     portions, start, size = [], 0, 0
-    for end, record in enumerate(records, 1):
-        size += len(record.value or b"")
-        if size >= _BATCH_BYTES // 2 or end == len(records):
-            portions.append((start, end))
-            start, size = end, 0
+    for place, record in enumerate(records):
+        own = _RECORD_BYTES + len(record.value or b"")
+        if record.headers:
+            own += sum(len(name) + len(value or b"") for name, value in record.headers)
+        if start < place and size + own > _BATCH_BYTES // 2:
+            portions.append((start, place, size))
+            start, size = place, 0
+        size += own
+    portions.append((start, len(records), size))
     return portions

@@ -4,12 +4,42 @@ from typing import Any
 
 from streamapp import __version__
 from streamapp.core.events.refusals import Refusal
+from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP
 
+_NAMES = frozenset(
+    {
+        "error.code",
+        "error.message",
+        "error.count",
+        "source.topic",
+        "source.partition",
+        "source.offset",
+        "source.timestamp",
+        "value.bytes",
+        "app.version",
+    }
+)
+"""The headers that a letter may add, each once."""
 
-def dead_letter(tp: TP, refusal: Refusal) -> Outgoing:
-    """Return the dead letter of a record or of one element of it; it may have been one before."""
+
+_OWN_BYTES = 2_048
+"""Most bytes of the headers that a letter adds, and of what Kafka adds to a message."""
+
+_HEADER_BYTES = 10
+"""Most bytes of a header beside its name and value."""
+
+
+def dead_letter(tp: TP, refusal: Refusal, most: int = MAX_MESSAGE_BYTES) -> Outgoing:
+    """Return the dead letter of a record or of one element of it; it may have been one before.
+
+    Args:
+        tp: The partition of the record.
+        refusal: What is refused.
+        most: The largest message that the topic of the letter takes, in bytes. A larger letter is
+            cut. A record may be that large: Kafka limits compressed records.
+    """
     record: Any = refusal.record
     about = {
         "error.code": refusal.code,
@@ -20,6 +50,18 @@ def dead_letter(tp: TP, refusal: Refusal) -> Outgoing:
         "source.timestamp": str(record.timestamp),
         "app.version": __version__,
     }
-    kept = [(name, value) for name, value in record.headers if name not in about]
+    if refusal.rest:
+        about["error.count"] = str(refusal.rest)
+    kept = [(name, value) for name, value in record.headers if name not in _NAMES]
+    value, key, left = refusal.value, record.key, most - _OWN_BYTES
+    beside = len(key or b"") + sum(
+        _HEADER_BYTES + len(name.encode()) + len(text or b"") for name, text in kept
+    )
+    if value is not None and len(value) + beside > left:
+        about["value.bytes"] = str(len(value))
+        if beside > left // 2:
+            kept, key = [], key and key[: left // 2]
+            beside = len(key or b"")
+        value = value[: left - beside]
     added = [(name, text.encode()) for name, text in about.items()]
-    return Outgoing(refusal.value, record.key, headers=[*kept, *added])
+    return Outgoing(value, key, headers=[*kept, *added])

@@ -23,7 +23,10 @@ _RETRY_S = 0.05
 """Seconds between a failed step and the next reading of the state."""
 
 _CAPACITY_BATCHES = 16
-"""Batches that may wait. A batch is the result of one read, so at most a few megabytes."""
+"""Batches that may wait."""
+
+_CAPACITY_BYTES = 16_000_000
+"""Bytes of values from which on no more batches may wait; one batch has a few megabytes at most."""
 
 
 class TaskState(Enum):
@@ -101,7 +104,9 @@ class PartitionTask:
     def has_capacity(self) -> bool:
         """Whether more batches should be read."""
         open_ = self._state is TaskState.RUNNING and not self._finishing
-        return open_ and len(self._inbox) < _CAPACITY_BATCHES
+        if not open_ or len(self._inbox) >= _CAPACITY_BATCHES:
+            return False
+        return sum(batch.size for batch in self._inbox) < _CAPACITY_BYTES
 
     def stop(self) -> None:
         """Take in no more batches, and end when the waiting ones are stored."""

@@ -7,8 +7,9 @@ from streamapp.agents.runtime.internal_message import decoded_message
 from streamapp.core.arrays.array_types import Ints
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
 from streamapp.core.messages.content_neighbours import CONTENT_KEY, decode_content_neighbours
-from streamapp.core.messages.delta import Blocks, decode_delta
+from streamapp.core.messages.delta import decode_delta
 from streamapp.core.messages.norm_update import NORMS_KEY, decode_norm_update
+from streamapp.core.messages.rating_blocks import Blocks
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import RecordBatch, RecordFingerprint
 

@@ -85,12 +85,9 @@ def _parts(code: CodeType, names: dict[str, Any], docstring: str | None) -> Iter
 def compiled(function: F) -> F:
     """Compile a loop to machine code on its first call, and keep the result on disk.
 
+    Other threads run beside it: the one that answers Kafka must not wait for a long batch.
+
     Floating point stays strict (no `fastmath`): a compiled kernel gives the same bits as numpy.
     Source: ADR-0004.
     """
-    return cast("F", Kernel(function))
-
-
-def compiled_aside(function: F) -> F:
-    """Compile a loop for a background thread: other threads run at the same time."""
     return cast("F", Kernel(function, nogil=True))

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
-from streamapp.core.arrays.compiled import compiled_aside
+from streamapp.core.arrays.compiled import compiled
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.messages.content_neighbours import ContentNeighbour
 
@@ -89,7 +89,7 @@ def _grouped(group: Longs, groups: int) -> Longs:
     return np.concatenate(([0], np.cumsum(np.bincount(group, minlength=groups))))
 
 
-@compiled_aside
+@compiled
 def _nearest(
     numbers: Ints,
     word_starts: Longs,

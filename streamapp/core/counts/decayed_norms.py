@@ -13,8 +13,8 @@ from streamapp.core.arrays.record_table import RecordTable
 from streamapp.core.counts.era_index import EraIndex
 from streamapp.core.counts.norms import FLAGS, Norms
 from streamapp.core.histories.decay import ERA_BITS, ERA_WIDTH, product, split
-from streamapp.core.messages.delta import Blocks
 from streamapp.core.messages.norm_values import NormValues
+from streamapp.core.messages.rating_blocks import Blocks
 
 DECAYED_NORM = np.dtype(
     {

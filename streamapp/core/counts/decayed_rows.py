@@ -17,7 +17,7 @@ from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL, CellChanges, Rows, ScoredCells
 from streamapp.core.histories.decay import ERA_BITS, ERA_WIDTH, product, split
-from streamapp.core.messages.delta import Blocks
+from streamapp.core.messages.rating_blocks import Blocks
 
 
 class DecayedRows(Rows):

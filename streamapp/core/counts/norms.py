@@ -6,8 +6,8 @@ from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.columns import Columns
 from streamapp.core.arrays.compiled import compiled
 from streamapp.core.arrays.record_table import RecordTable
-from streamapp.core.messages.delta import Blocks
 from streamapp.core.messages.norm_values import NormValues
+from streamapp.core.messages.rating_blocks import Blocks
 
 NORM = np.dtype(
     {

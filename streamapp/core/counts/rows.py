@@ -13,7 +13,7 @@ from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.columns import Columns, column
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.row_kernels import advance, append, expand, merge, move, neighbouring
-from streamapp.core.messages.delta import Blocks
+from streamapp.core.messages.rating_blocks import Blocks
 
 CELL = np.dtype([("item", "<i4"), ("support", "<i4"), ("dot", "<f8")])
 """One cell of a stored row, 16 bytes."""

@@ -114,6 +114,9 @@ class EventReader:
             try:
                 take(element, record, latest_ts, sink, projections)
             except BadEventError as error:
+                if refused is not None and refused.is_full and type(element) is not dict:
+                    refused.add_another()
+                    continue
                 if refused is None:
                     refused = RecordRefusals(record)
                     if field and (found := foreign_format(decoded)):
@@ -171,14 +174,21 @@ class EventReader:
 
     def _exactly(self, event: Translation, refused: RecordRefusals, place: int) -> Any:
         """Return an event with its integers as they came; None if that is impossible."""
-        try:
-            if event.format is FLAT:
+        if event.format is FLAT:
+            try:
                 return read_exactly(refused.raw(event))
-            exact = refused.exact_value
-            events = translate(exact, self._format, self._beside(refused.record))
-            return events[place].element
-        except (BadEventError, IndexError):
-            return None
+            except BadEventError:
+                return None
+        if refused.exact_events is None:
+            refused.exact_events = self._exact_events(refused.record)
+        return refused.exact_events[place].element if place < len(refused.exact_events) else None
+
+    def _exact_events(self, record: Record) -> Sequence[Translation]:
+        try:
+            exact = read_exactly(record.value or b"")
+        except BadEventError:
+            return ()
+        return translate(exact, self._format, self._beside(record))
 
     def _translations(self, record: Record) -> Iterable[Translation]:
         value = record.value

@@ -1,32 +1,72 @@
-"""Collects the refused parts of one record, byte for byte."""
+"""Collects the refused parts of one record, byte for byte, within a bounded number of bytes.
 
-from functools import cached_property
-from typing import Any
+Each part becomes a dead letter, which also carries the key and the headers of the record. A record
+of a thousand bad parts must not become a thousand copies of its headers. So after some parts the
+rest is one letter with the whole value.
+"""
 
-from streamapp.core.events.fallback_json import RawParts, read_exactly
+from collections.abc import Sequence
+
+from streamapp.core.events.fallback_json import RawParts
 from streamapp.core.events.formats.translate import Translation
 from streamapp.core.events.orders import PartlyRefusedError
 from streamapp.core.events.record import Record
 from streamapp.core.events.refusals import Refusal
 from streamapp.errors import BadEventError
 
+MAX_PARTS = 100
+"""Most parts of a record that have a letter each."""
+
+_SHARE = 3
+"""The letters of parts have at most this many times the bytes of their record, and `_EXTRA`."""
+
+_EXTRA = 6_656
+
+_LETTER_BYTES = 512
+"""Most bytes of the headers that a letter adds, without the error's message."""
+
+_MESSAGE_CHARACTERS = 200
+"""Most characters of a message; no more than two bytes each, as they are English."""
+
+_HEADER_BYTES = 2
+"""Least bytes of a header beside its name and value."""
+
 
 class RecordRefusals:
-    """Collects the refused parts of one record."""
+    """Collects the refused parts of one record.
+
+    Attributes:
+        record: The record.
+        exact_events: Its events with their integers as they came; None until a part needs them.
+
+    The letters of a record have at most four times its bytes and 8 kB: value, key and headers.
+    """
 
     def __init__(self, record: Record) -> None:
-        self.found: list[Refusal] = []
         self.record = record
+        self.exact_events: Sequence[Translation] | None = None
         self._parts = RawParts(record.value or b"")
+        self._found: list[Refusal] = []
+        self._first: BadEventError | None = None
+        self._rest = 0
+        self._beside = len(record.key or b"") + sum(
+            len(name) + len(value or b"") + _HEADER_BYTES
+            for name, value in getattr(record, "headers", ())
+        )
+        self._left = _SHARE * (self._beside + len(record.value or b"")) + _EXTRA
 
-    @cached_property
-    def exact_value(self) -> Any:
-        """The content of the record's value, with integers of any size.
+    @property
+    def is_full(self) -> bool:
+        """Whether no further part has a letter of its own."""
+        return self._first is not None
 
-        Raises:
-            BadEventError: it is not JSON.
-        """
-        return read_exactly(self.record.value or b"")
+    @property
+    def found(self) -> Sequence[Refusal]:
+        """The refused parts in order, and the whole value if there are more."""
+        if self._first is None:
+            return self._found
+        whole = self._refusal(self.record.value or b"", self._first)
+        return [*self._found, whole._replace(rest=self._rest)]
 
     def raw(self, event: Translation) -> bytes:
         """Return an event byte for byte as it came."""
@@ -38,11 +78,29 @@ class RecordRefusals:
         Lines without bytes of their own are refused with the event, once.
         """
         if not isinstance(error, PartlyRefusedError) or not event.lines_at:
-            self._add(self.raw(event), error)
+            self._add(event.path, error)
             return
-        for place, why in error.lines:
+        for done, (place, why) in enumerate(error.lines):
+            if self.is_full:
+                self._rest += len(error.lines) - done
+                return
             path = event.path if place is None else (*event.path, *event.lines_at, place)
-            self._add(self._parts.at(path), why)
+            self._add(path, why)
 
-    def _add(self, value: bytes, error: BadEventError) -> None:
-        self.found.append(Refusal(self.record, value, error.code, str(error)))
+    def add_another(self) -> None:
+        """Refuse a part that has no letter of its own, because `is_full`."""
+        self._rest += 1
+
+    def _add(self, path: tuple[str | int, ...], error: BadEventError) -> None:
+        if self._first is None and len(self._found) < MAX_PARTS:
+            refusal = self._refusal(self._parts.at(path), error)
+            size = len(refusal.value or b"") + self._beside + _LETTER_BYTES + len(refusal.message)
+            if size <= self._left:
+                self._left -= size
+                self._found.append(refusal)
+                return
+        self._first = self._first or error
+        self._rest += 1
+
+    def _refusal(self, value: bytes, error: BadEventError) -> Refusal:
+        return Refusal(self.record, value, error.code, str(error)[:_MESSAGE_CHARACTERS])

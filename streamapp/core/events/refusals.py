@@ -35,9 +35,12 @@ class Refusal(NamedTuple):
         value: What cannot be counted, byte for byte.
         code: One of `CODES`.
         message: Why, for people.
+        rest: Where `value` is the whole value because too many parts of it are refused to give
+            each a letter of its own: how many parts have none. 0 otherwise.
     """
 
     record: Record
     value: bytes | None
     code: str
     message: str
+    rest: int = 0

@@ -17,6 +17,14 @@ from streamapp.core.trending.popularity import FADED, Popular
 VERSION = 1
 """The layout of a list; a new layout gets a new key prefix."""
 
+_MOST_TEXT = 3_072
+"""Most bytes of an id in JSON: 512 control characters, of six bytes each; of a category fewer."""
+
+_MOST_BESIDE_TEXT = 256
+"""Most bytes of an entry beside its ids, and of a list beside its own id and its entries."""
+
+_MOST_KEY = 2_048
+
 _CONTENT_END = f'"reason":"{CONTENT}"}}]}}'.encode()
 
 
@@ -39,6 +47,12 @@ class _List(msgspec.Struct, gc=False):
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+def most_bytes(top_n: int) -> int:
+    """Return how many bytes the largest list and its key may have, whatever the ids are."""
+    entry = 2 * _MOST_TEXT + _MOST_BESIDE_TEXT
+    return _MOST_KEY + _MOST_TEXT + _MOST_BESIDE_TEXT + top_n * entry
 
 
 def encode_item_lists(

@@ -6,12 +6,15 @@ from typing import NamedTuple
 import msgspec
 
 from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.message_size import PART_BYTES
 
 UPDATE_KEY = b"notice"
 """The key of a catalogue update in the log of a shard; a delta has no key."""
 
-_CHANGES_PER_UPDATE = 10_000
-"""Most changes of one update, so that the longest ids fit into a message."""
+_CHANGE_BYTES = 32
+"""Most bytes of a change beside its two texts."""
+
+_BYTES_PER_CHARACTER = 4
 
 
 class VisibilityChange(NamedTuple):
@@ -62,6 +65,15 @@ def encode_updates(
     state_id: str, partition: int, changes: Sequence[VisibilityChange]
 ) -> Iterator[bytes]:
     """Yield updates with these changes, in order, each of a bounded size."""
-    for start in range(0, len(changes), _CHANGES_PER_UPDATE):
-        some = list(changes[start : start + _CHANGES_PER_UPDATE])
+    some: list[VisibilityChange] = []
+    size = 0
+    for change in changes:
+        # Of a text in ASCII this is four times the truth; the updates are only smaller then.
+        added = _CHANGE_BYTES + _BYTES_PER_CHARACTER * (len(change.item) + len(change.category))
+        if some and size + added > PART_BYTES:
+            yield _encode(CatalogueUpdate(state_id, partition, some))
+            some, size = [], 0
+        some.append(change)
+        size += added
+    if some:
         yield _encode(CatalogueUpdate(state_id, partition, some))

@@ -7,7 +7,7 @@ histories behind it (ADR-0003).
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,43 +19,13 @@ from streamapp.core.histories.history import Revisions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
 from streamapp.core.messages.popularity_increments import NO_INCREMENTS, PopularityIncrements
+from streamapp.core.messages.rating_blocks import Blocks, parts
 
 PART_BITS = 20
 """The sequence number of a delta is the offset of its interactions << PART_BITS, plus its part."""
 
 _NO_SOURCE = -1
 """The partition of a delta that no interactions caused."""
-
-PART_ENTRIES = 40_000
-"""Most entries of one delta message (a single user's block may be larger)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """Rating changes, one block a user.
-
-    Attributes:
-        changed_ends: int64, shape (blocks,). Where each block's changed entries end.
-        changed: int32. Item numbers; their rating changed from `before` to `after`.
-        before: float64, >= 0.
-        after: float64, >= 0.
-        kept_ends: int64, shape (blocks,). Where each block's kept entries end.
-        kept: int32. Item numbers of the history whose `rating` did not change.
-        rating: float64, > 0.
-        as_of: float64, shape (blocks,). Newest event time behind the block in seconds.
-        increments: What the interactions behind the blocks add to the popularity of items.
-    """
-
-    changed_ends: Longs
-    changed: Ints
-    before: Floats
-    after: Floats
-    kept_ends: Longs
-    kept: Ints
-    rating: Floats
-    as_of: Floats
-    increments: PopularityIncrements = NO_INCREMENTS
-
 
 _DTYPES = ("<i8", "<i4", "<f8", "<f8", "<i8", "<i4", "<f8", "<f8", "<i4", "<f8", "<i4")
 
@@ -152,12 +122,12 @@ def encode_deltas(
     owner, counter = (
         shard_of(shards, revisions.item) for shard_of in (registry.shards, registry.norm_shards)
     )
-    popular = registry.shards(shards, increments.item)
+    popular, (_, ends) = registry.shards(shards, increments.item), registry.text
     for shard in range(shards):
         whole = Blocks(*_select(revisions.starts, revisions.item, revisions.before,
                                 revisions.after, revisions.as_of, owner == shard,
                                 counter == shard))  # fmt: skip
-        for part, blocks in enumerate(_parts(whole, increments.only(popular == shard))):
+        for part, blocks in enumerate(parts(whole, increments.only(popular == shard), ends)):
             yield shard, _encoded(blocks, registry, origin, part)
 
 
@@ -188,33 +158,6 @@ def encode_noop(state_id: str, sequence: int) -> bytes:
     """Return a delta that changes only the position of its shard; `sequence` must rise."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
     return _encode(Delta(state_id, _NO_SOURCE, sequence, EncodedItems(), columns, -math.inf))
-
-
-def _parts(whole: Blocks, increments: PopularityIncrements) -> Iterator[Blocks]:
-    """Yield blocks of a bounded size; the increments are in the first part."""
-    blocks, start = len(whole.as_of), 0
-    if not blocks and len(increments.item):
-        yield replace(whole, increments=increments)
-    sizes = whole.changed_ends + whole.kept_ends
-    while start < blocks:
-        base = sizes[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(sizes, base + PART_ENTRIES, "right")))
-        changed_base = int(whole.changed_ends[start - 1]) if start else 0
-        kept_base = int(whole.kept_ends[start - 1]) if start else 0
-        changed = slice(changed_base, int(whole.changed_ends[end - 1]))
-        kept = slice(kept_base, int(whole.kept_ends[end - 1]))
-        yield Blocks(
-            whole.changed_ends[start:end] - changed_base,
-            whole.changed[changed],
-            whole.before[changed],
-            whole.after[changed],
-            whole.kept_ends[start:end] - kept_base,
-            whole.kept[kept],
-            whole.rating[kept],
-            whole.as_of[start:end],
-            NO_INCREMENTS if start else increments,
-        )
-        start = end
 
 
 @compiled

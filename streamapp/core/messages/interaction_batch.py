@@ -5,7 +5,7 @@ partition. Its boundaries are fixed once it is in the log, which makes every lat
 (ADR-0002).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -21,8 +21,19 @@ from streamapp.core.messages.applied_offsets import AppliedOffsets
 
 _DTYPES = ("<i4", "<i8", "<i4", "<i4", "<i4", "<f8")
 
+_IDLE_PER_BATCH = 10_000
+"""Most users in one request to forget them: the longest ids fit into a message."""
+
 _SKIPPED_TYPES = 100
 _SKIPPED_CHARACTERS = 100
+_SKIPPED_TEXT = 1_000_000
+"""Most characters of unknown types in one cut: an envelope may name one type for many events."""
+
+_OTHER = "(other)"
+"""The name of all types that have no name of their own."""
+
+_INTERACTION_BYTES, _TEXT_BYTES, _DEAD_BYTES, _SKIPPED_BYTES, _SOURCE_BYTES = 32, 6, 12, 24, 300
+"""Most bytes of each on the wire, beside the text of ids and types."""
 
 
 class Source(msgspec.Struct, array_like=True, frozen=True):
@@ -74,10 +85,12 @@ def decode_interactions(value: bytes) -> InteractionBatch:
     return _decode(value)
 
 
-def encode_idle(state_id: str, idle: list[tuple[str, float]]) -> bytes:
-    """Return a batch that forgets users, given (user, newest time of the history)."""
+def encode_idle(state_id: str, idle: list[tuple[str, float]]) -> Iterator[bytes]:
+    """Yield batches that forget users, given (user, newest time of the history)."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
-    return _encode(InteractionBatch(state_id, [], [], [], [], columns, [], [], idle))
+    for start in range(0, len(idle), _IDLE_PER_BATCH):
+        some = idle[start : start + _IDLE_PER_BATCH]
+        yield _encode(InteractionBatch(state_id, [], [], [], [], columns, [], [], some))
 
 
 def partition_of(user: str, partitions: int) -> int:
@@ -99,7 +112,7 @@ def counted_type(event_type: str, counted: Collection[str]) -> str:
         return event_type
     if len(counted) < _SKIPPED_TYPES and len(event_type) <= _SKIPPED_CHARACTERS:
         return event_type
-    return "(other)"
+    return _OTHER
 
 
 class InteractionBatchBuilder:
@@ -113,6 +126,20 @@ class InteractionBatchBuilder:
         self._columns: tuple[list[Any], ...] = tuple([] for _ in _DTYPES)
         self._dead: list[tuple[int, int]] = []
         self._skipped: list[tuple[int, int, str, int]] = []
+        self._skipped_text = 0
+
+    @property
+    def bytes_beside_text(self) -> int:
+        """Most bytes of all messages together, without the text of ids."""
+        texts = len(self._users) + len(self._items) + len(self._types)
+        return (
+            _INTERACTION_BYTES * len(self._columns[0])
+            + _TEXT_BYTES * texts
+            + _DEAD_BYTES * len(self._dead)
+            + _SKIPPED_BYTES * len(self._skipped)
+            + 4 * self._skipped_text
+            + _SOURCE_BYTES * len(self._sources)
+        )
 
     def begin(self, source: Source) -> None:
         """Set the source of what is added from here on."""
@@ -131,6 +158,10 @@ class InteractionBatchBuilder:
 
     def skip(self, offset: int, user: str, event_type: str) -> None:
         """Count an event of an unknown type."""
+        if len(event_type) > min(_SKIPPED_CHARACTERS, _SKIPPED_TEXT - self._skipped_text):
+            event_type = _OTHER
+        else:
+            self._skipped_text += len(event_type)
         number = self._users.setdefault(user, len(self._users))
         self._skipped.append((len(self._sources) - 1, offset, event_type, number))
 

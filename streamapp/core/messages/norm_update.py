@@ -27,7 +27,7 @@ class NormUpdate(msgspec.Struct, array_like=True, frozen=True):
     """Norms of items, on the wire; arrays are little endian.
 
     Attributes:
-        generation: The id of the state that it is for.
+        state_id: The id of the state that it is for.
         base: int64 by shard. It holds the norms that shards shared from these positions on.
         seen: int64 by shard. It holds what they shared up to these positions.
         is_last: Whether the shard has seen these positions with this update.
@@ -35,7 +35,7 @@ class NormUpdate(msgspec.Struct, array_like=True, frozen=True):
         columns: Of `NormValues`.
     """
 
-    generation: str
+    state_id: str
     base: bytes
     seen: bytes
     is_last: bool
@@ -71,12 +71,12 @@ decode_norm_update = msgspec.msgpack.Decoder(NormUpdate).decode
 
 
 def encode_norm_updates(
-    generation: str, base: Longs, seen: Longs, items: Ints, values: NormValues
+    state_id: str, base: Longs, seen: Longs, items: Ints, values: NormValues
 ) -> Iterator[bytes]:
     """Yield updates of a bounded size, at least one; the last one advances what is seen.
 
     Args:
-        generation: The id of the state.
+        state_id: The id of the state.
         base: int64 by shard. See `NormUpdate`.
         seen: int64 by shard.
         items: int32. Numbers of the receiving shard.
@@ -89,7 +89,7 @@ def encode_norm_updates(
         arrays: list[npt.NDArray[Any]] = list(some)
         yield _encode(
             NormUpdate(
-                generation,
+                state_id,
                 base.astype("<i8", copy=False).tobytes(),
                 seen.astype("<i8", copy=False).tobytes(),
                 end >= len(items),

@@ -20,10 +20,11 @@ from streamapp.core.lists.ranking import ListRule, Ranking, rank
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
 from streamapp.core.messages.content_neighbours import ContentNeighbours
-from streamapp.core.messages.delta import Blocks, Delta
+from streamapp.core.messages.delta import Delta
 from streamapp.core.messages.item_dictionary import IdTranslator
 from streamapp.core.messages.norm_update import NormUpdate
 from streamapp.core.messages.norm_values import NormValues
+from streamapp.core.messages.rating_blocks import Blocks
 from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.core.shard.published_lists import PublishedLists
 from streamapp.core.shard.visibility import Visibility
@@ -195,7 +196,7 @@ class Shard:
 
     def apply_norms(self, update: NormUpdate, offset: int) -> bool:
         """Take the norms of the norm update at `offset` of the log; say whether it is new."""
-        if update.generation != self.state_id or not update.follows(self.norms_seen):
+        if update.state_id != self.state_id or not update.follows(self.norms_seen):
             return False
         self.norms.take(update.numbers, update.values, offset)
         self.norms_seen = update.advanced(self.norms_seen)

@@ -10,6 +10,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.item_list_cache import ItemListCache
 from streamapp.config.settings import Settings
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
+from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import lists_of
@@ -26,6 +27,10 @@ class Broker:
     async def partitions(self, _: str) -> int:
         """Return how many there are."""
         return 1
+
+    def limit(self, _: str) -> int:
+        """Return the bytes of the largest message."""
+        return MAX_MESSAGE_BYTES
 
     async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
         """Take messages."""

@@ -249,6 +249,17 @@ def test_a_task_has_capacity_for_sixteen_batches(waiting: int) -> None:
     assert steps.has_capacity
 
 
+@pytest.mark.parametrize("waiting", [0, 3, 4, 5])
+def test_a_task_has_capacity_for_sixteen_megabytes(waiting: int) -> None:
+    """Few records may be large."""
+    steps = Steps(Stage())
+    for offset in range(waiting):
+        steps.put(RecordBatch(HERE, [Record(5 + offset, value=b"x" * 4_000_000)], 0))
+    assert steps.has_capacity == (waiting < 4)
+    steps._inbox.clear()
+    assert steps.has_capacity
+
+
 def test_a_task_that_suspects_a_loss_has_no_capacity() -> None:
     """What is read before the state is known would be void."""
     steps = Steps(Stage())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streamapp.core.arrays.compiled import Kernel, compiled, compiled_aside
+from streamapp.core.arrays.compiled import Kernel, compiled
 
 INNER = """
 from streamapp.core.arrays.compiled import compiled
@@ -82,18 +82,18 @@ def test_a_change_of_code_changes_the_fingerprint(other: str) -> None:
     )
 
 
-def test_a_kernel_that_is_compiled_aside_lets_other_threads_run() -> None:
-    """All kernels keep their code on disk, and divide by zero as numpy does."""
+def test_a_kernel_lets_other_threads_run_and_divides_by_zero_as_numpy_does() -> None:
+    """Its code is kept on disk."""
 
+    @compiled
     def kernel(x: int) -> int:
         return x
 
-    for compile_, aside in ((compiled, None), (compiled_aside, True)):
-        made: Any = compile_(kernel)
-        assert re.fullmatch("[0-9a-f]{12}", made.fingerprint)
-        assert made.dispatcher.targetoptions.get("nogil") is aside
-        assert made.dispatcher.targetoptions["error_model"] == "numpy"
-        assert "fastmath" not in made.dispatcher.targetoptions
+    made: Any = kernel
+    assert re.fullmatch("[0-9a-f]{12}", made.fingerprint)
+    assert made.dispatcher.targetoptions["nogil"] is True
+    assert made.dispatcher.targetoptions["error_model"] == "numpy"
+    assert "fastmath" not in made.dispatcher.targetoptions
 
 
 def test_comments_and_positions_do_not_change_the_fingerprint() -> None:

@@ -57,7 +57,8 @@ def test_each_part_of_a_cut_goes_to_the_partition_of_its_user() -> None:
 
 def test_a_batch_that_forgets_users_has_nothing_else() -> None:
     """Each user with the newest time of the history."""
-    batch = decode_interactions(encode_idle("g", [("u", 1.5), ("v", 2.5)]))
+    (message,) = encode_idle("g", [("u", 1.5), ("v", 2.5)])
+    batch = decode_interactions(message)
     assert batch.idle == [("u", 1.5), ("v", 2.5)]
     assert columns(batch.columns) == [[]] * 6
     nothing = (batch.sources, batch.users, batch.items, batch.types, batch.dead, batch.skipped)

@@ -22,7 +22,8 @@ def ranked(
     Each item, and the row, has one user if `users` does not give another number.
     """
     registry, users = Registry(["row", *sum_sq]), users or {}
-    stored = [(0, value, users.get(name, 1)) for name, value in {"row": 1.0, **sum_sq}.items()]
+    values = {"row": 1.0, **sum_sq}
+    stored = [(0, value, users.get(name, 1), False) for name, value in values.items()]
     norms = Norms(np.array(stored, NORM).tobytes())
     rows = Rows()
     rows.reserve(len(registry))

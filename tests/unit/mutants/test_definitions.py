@@ -13,7 +13,7 @@ _SIZE = 4
 def inner(a):
     return a + _SIZE
 
-@compiled_aside
+@compiled
 def outer(a):
     return inner(a)
 

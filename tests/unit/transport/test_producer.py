@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka import errors
+from aiokafka.errors import KafkaError, NotLeaderForPartitionError, for_code
 
 from streamapp.config.settings import Settings
+from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
+from streamapp.errors import ConfigError
 from streamapp.transport import producer as module
+from streamapp.transport.produce_errors import InvalidRecordError
 from streamapp.transport.producer import Outgoing, Producer
 
 TARGET = "deltas", 1
@@ -67,6 +72,10 @@ class Harness(Producer):
     def __init__(self, broker: Broker) -> None:
         super().__init__(Settings(_env_file=None))
         self._producer: Any = broker
+
+    def know(self, limit: int) -> None:
+        """Learn how much the topic takes."""
+        self._limits = {TARGET[0]: limit}
 
     def bring(self, *values: bytes) -> asyncio.Task[None]:
         """Begin to deliver messages to one partition."""
@@ -155,7 +164,7 @@ async def test_nothing_overtakes_what_the_broker_refused(monkeypatch: pytest.Mon
     first = publisher.bring(b"a", b"b")
     await broker.next()
     behind = publisher.bring(b"c")
-    broker.batches[0].set_exception(KafkaError())
+    broker.batches[0].set_exception(NotLeaderForPartitionError())
     assert await broker.next() == [b"a", b"b"]
     broker.acknowledge()
     await first
@@ -191,7 +200,126 @@ async def test_what_was_refused_is_not_sent_again_when_nobody_waits_for_it(
     behind = publisher.bring(b"b")
     gone.cancel()
     await asyncio.wait([gone])
-    broker.batches[0].set_exception(KafkaError())
+    broker.batches[0].set_exception(NotLeaderForPartitionError())
     assert await broker.next() == [b"b"]
     broker.acknowledge()
     await behind
+
+
+FOR_GOOD = (
+    (errors.TopicAuthorizationFailedError, "write to deltas"),
+    (errors.ClusterAuthorizationFailedError, "rights of this worker"),
+    (errors.InvalidTopicError, "settings of the topic"),
+    (errors.InvalidTimestampError, "message.timestamp.after.max.ms"),
+    (errors.PolicyViolationError, "settings of the topic"),
+    (errors.InvalidRequiredAcksError, "settings of the topic"),
+    (errors.UnsupportedForMessageFormatError, "settings of the topic"),
+    (errors.SaslAuthenticationFailed, "rights of this worker"),
+    (InvalidRecordError, "cleanup.policy"),
+    (errors.MessageSizeTooLargeError, "max.message.bytes"),
+    (errors.RecordListTooLargeError, "max.message.bytes"),
+    (KafkaError, "deltas does not take"),
+)
+
+
+@pytest.mark.parametrize(("error", "named"), FOR_GOOD, ids=lambda one: getattr(one, "__name__", ""))
+async def test_an_error_that_never_passes_is_told_in_one_line(
+    error: type[KafkaError], named: str
+) -> None:
+    """It names the topic and what to look at; nothing is sent again."""
+    broker = Broker()
+    one = Harness(broker).bring(b"a")
+    await broker.next()
+    broker.batches[0].set_exception(error())
+    with pytest.raises(ConfigError) as told:
+        await one
+    assert TARGET[0] in str(told.value)
+    assert named in str(told.value)
+    assert error.__name__ in str(told.value)
+    assert "\n" not in str(told.value)
+    assert len(broker.batches) == 1
+
+
+def test_the_client_knows_the_error_of_a_compacted_topic() -> None:
+    """It would be taken for an error that nobody knows, and waited for."""
+    assert for_code(87) is InvalidRecordError
+
+
+PASSING = (
+    errors.NotLeaderForPartitionError,
+    errors.LeaderNotAvailableError,
+    errors.NotEnoughReplicasError,
+    errors.NotEnoughReplicasAfterAppendError,
+    errors.RequestTimedOutError,
+    errors.KafkaConnectionError,
+    errors.KafkaTimeoutError,
+    errors.KafkaStorageError,
+    errors.UnknownTopicOrPartitionError,
+    errors.BrokerNotAvailableError,
+    errors.CorruptRecordException,
+    errors.UnknownError,
+)
+
+
+@pytest.mark.parametrize("error", PASSING)
+async def test_an_error_that_passes_is_waited_for(
+    error: type[KafkaError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also errors that only the brokers know."""
+    monkeypatch.setattr(module, "_RETRY_S", 0.0)
+    broker = Broker()
+    one = Harness(broker).bring(b"a")
+    await broker.next()
+    broker.batches[0].set_exception(error())
+    assert await broker.next() == [b"a"]
+    broker.acknowledge()
+    await one
+
+
+async def test_a_batch_that_is_too_large_is_sent_in_parts() -> None:
+    """A topic may take less than it said, or nobody could ask."""
+    broker = Broker()
+    one = Harness(broker).bring(b"a", b"b", b"c", b"d")
+    await broker.next()
+    broker.batches[-1].set_exception(errors.MessageSizeTooLargeError())
+    sent: list[bytes] = []
+    while len(sent) < 4:
+        some = await broker.next()
+        assert len(some) < 4
+        sent += some
+        broker.acknowledge()
+    await one
+    assert sent == [b"a", b"b", b"c", b"d"]
+
+
+async def test_no_batch_is_larger_than_its_topic_takes() -> None:
+    """As far as the topic said how much it takes; a single message is sent whatever its size."""
+    broker = Broker()
+    publisher = Harness(broker)
+    publisher.know(149)
+    assert (publisher.limit(TARGET[0]), publisher.limit("other")) == (149, MAX_MESSAGE_BYTES)
+    one = publisher.bring(b"12345678", b"2", b"3")
+    for expected in ([b"12345678"], [b"2", b"3"]):
+        assert await broker.next() == expected
+        broker.acknowledge()
+    await one
+
+
+async def test_what_is_on_its_way_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client puts the batches of all partitions of a broker into one request."""
+    monkeypatch.setattr(module, "_MAX_IN_FLIGHT_BYTES", 250)
+    broker = Broker()
+    publisher = Harness(broker)
+    many = {("deltas", number): [Outgoing(b"%d" % number)] for number in range(5)}
+    sending = asyncio.create_task(publisher.deliver(many))
+    found = [await broker.next(), await broker.next()]
+    await asyncio.sleep(0.01)
+    assert len(broker.batches) == 2
+    broker.batches[0].set_result(None)
+    found.append(await broker.next())
+    broker.batches[1].set_exception(NotLeaderForPartitionError())
+    found.append(await broker.next())
+    assert found == [[b"0"], [b"1"], [b"2"], [b"3"]]
+    sending.cancel()
+    with suppress(asyncio.CancelledError):
+        await sending
