@@ -127,7 +127,9 @@ def test_histories_are_unpacked_newest_first(acts: list[Act]) -> None:
     pipeline = Pipeline(1, CAP, Rule(top_n=ALL))
     pipeline.take(acts)
     registry, kept = pipeline.registry, histories(acts, CAP)
-    profiles = Profiles.unpack([pipeline.histories[user] for user in kept], registry)
+    profiles = Profiles.unpack(
+        [pipeline.histories[user] for user in kept], registry, pipeline.rule_of
+    )
     for start, end, history in zip(
         profiles.starts, profiles.starts[1:], kept.values(), strict=False
     ):

@@ -57,7 +57,7 @@ class HistoryStage:
         user_lists: UserLists,
         shards: int,
     ) -> None:
-        self._weights = context.pipeline.event_weights
+        self._types = context.pipeline.history_rule.types
         self._budget = context.budget
         self._producer = context.producer
         self._failpoints = context.failpoints
@@ -162,6 +162,6 @@ class HistoryStage:
 
     def _admit(self, batch: InteractionBatch) -> Admitted:
         state = self._state
-        news = admit(batch, state.applied, state.registry, self._weights)
+        news = admit(batch, state.applied, state.registry, self._types)
         state.count(news)
         return news

@@ -31,13 +31,13 @@ from streamapp.core.events.refusals import RecordRefusals
 from streamapp.core.events.rules import (
     CODES,
     NOBODY,
-    PURCHASE,
     EventRules,
     Project,
     Record,
     Refusal,
     Sink,
 )
+from streamapp.core.histories.event_types import PURCHASE
 from streamapp.errors import BadEventError
 
 __all__ = [

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
-
-PURCHASE = "purchase"
-"""The type of an event that buys an item."""
+from streamapp.core.histories.event_types import NO_ORDER
 
 NOBODY = ""
 """The user of an interaction that counts for popularity alone: no user has this id."""
+
+NO_ITEM = ""
+"""The item of an event that names none, such as the refund of a whole order: no item has this id.
+"""
 
 CODES = {
     "null_value": "the record has no value",
@@ -74,8 +76,16 @@ class EventRules:
 class Sink(Protocol):
     """Takes what was read."""
 
-    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
-        """Take an interaction; `event_type` is its canonical type.
+    def add(
+        self,
+        offset: int,
+        user: str,
+        item: str,
+        event_type: str,
+        ts: float,
+        order: float = NO_ORDER,
+    ) -> None:
+        """Take an interaction; `event_type` is its canonical type, `order` the number of its order.
 
         Where `user` is `NOBODY`, it counts for popularity alone.
         """
@@ -84,8 +94,22 @@ class Sink(Protocol):
         """Take an event of a type that nobody knows."""
 
 
-Project: TypeAlias = Callable[[Mapping[str, Any], str, str, str], tuple[str, str] | None]
-"""Given the element, its user, its item and its canonical type: the user and the item of another
+class Projected(NamedTuple):
+    """What a projection makes of an event.
+
+    Attributes:
+        user: The user, or what takes the user's place.
+        item: The item; `NO_ITEM` where the event names none.
+        order: The number of the order.
+    """
+
+    user: str
+    item: str
+    order: float = NO_ORDER
+
+
+Project: TypeAlias = Callable[[Mapping[str, Any], str, str, str, float], Projected | None]
+"""Given the element, its user, its item, its canonical type and its order: what it is in another
 projection, or None where that leaves the event out; raises `BadEventError` to refuse it."""
 
 
