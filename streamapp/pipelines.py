@@ -58,6 +58,11 @@ class Pipeline:
     results: str
 
     @property
+    def is_main(self) -> bool:
+        """Whether it counts all interactions; it alone owns what the output topic says of users."""
+        return self.kind == ITEM
+
+    @property
     def internal_topics(self) -> tuple[str, str]:
         """The topics that only this app writes to."""
         return self.interactions_topic, self.deltas_topic

@@ -38,10 +38,9 @@ def read(
     history: bytes, registry: Registry, by: HistoryRule
 ) -> dict[str, tuple[float, float, float]]:
     """Return the entries of a stored history: by item the largest weight, rating and time."""
-    _, *columns, _, _ = entries(
+    _, item, weight, rating, ts, _, _ = entries(
         *unpacked([history], by, registry), by.types.weight, by.base, by.half_life_s
     )
-    return {
-        registry.ids[item]: (weight, rating, ts)
-        for item, weight, rating, ts in zip(*(one.tolist() for one in columns), strict=True)
-    }
+    columns = weight.tolist(), rating.tolist(), ts.tolist()
+    names = [registry.ids[number] for number in item.tolist()]
+    return dict(zip(names, zip(*columns, strict=True), strict=True))

@@ -109,6 +109,7 @@ class Pipeline:
     def hidden(self, user: str) -> set[str]:
         """Return the items that a user has hidden."""
         profiles = Profiles.unpack([self.histories.get(user, b"")], self.registry, self.rule_of)
+        assert profiles.hidden is not None
         return {self.registry.ids[item] for item in profiles.hidden.item.tolist()}
 
     def tell(self, hidden: Mapping[str, bool]) -> None:

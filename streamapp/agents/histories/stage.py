@@ -58,6 +58,7 @@ class HistoryStage:
         shards: int,
     ) -> None:
         self._types = context.pipeline.history_rule.types
+        self._tells_users = context.pipeline.is_main
         self._budget = context.budget
         self._producer = context.producer
         self._failpoints = context.failpoints
@@ -106,10 +107,11 @@ class HistoryStage:
         ]
         deltas, histories = await self._reviser.revise(admitted, store.position, state)
         end = batches[-1].end
+        forgotten = {user for _, news in admitted for user in news.forgotten if self._tells_users}
         # The ids of items are stored before a history that refers to them can be read.
         await gather_all(
             self._producer.deliver(deltas),
-            self._user_lists.prepare(histories),
+            self._user_lists.prepare(histories, forgotten),
             self._slot.items.put_items(end, known, state.registry.ids[known:]),
         )
         self._failpoints.reach("histories.deltas-sent")

@@ -106,7 +106,7 @@ def revise(
 
     Cost: O(history) per event, and as much again per eviction.
     """
-    *block, starts, item, event_type, value = _revise(
+    starts, item, before, after, ts, as_of, mark_starts, marked, kind, value = _revise(
         *unpacked(histories, rule, registry),
         interactions.starts,
         interactions.item,
@@ -121,7 +121,8 @@ def revise(
         rule.types.find(PURCHASE),
         *registry.text,
     )
-    return Revisions(*block, packed(starts, item, event_type, value))
+    stored = packed(mark_starts, marked, kind, value)
+    return Revisions(starts, item, before, after, ts, as_of, stored)
 
 
 class _Entries(NamedTuple):

@@ -64,12 +64,13 @@ class Profiles:
 
         Cost: O(marks), and O(moves) where entries are not sorted.
         """
-        starts, item, largest, rating, ts, *hidden = entries(
+        starts, item, largest, rating, ts, hidden_starts, hidden = entries(
             *unpacked(histories, rule, registry), rule.types.weight, rule.base, rule.half_life_s
         )
         order = _newest_first(starts, item, ts, *registry.text)
         shares = _shares(starts, rating[order]) if rule.decay else None
-        return cls(starts, item[order], largest[order], shares, Hidden(*hidden))
+        own_hidden = Hidden(hidden_starts, hidden)
+        return cls(starts, item[order], largest[order], shares, own_hidden)
 
 
 def _shares(starts: Longs, levels: Floats) -> Floats:

@@ -33,10 +33,12 @@ class Noted(NamedTuple):
     Attributes:
         expires_at: By user, the Unix time in whole seconds at which the list expires.
         due: Pending users: their readers may not have the list yet.
+        forgotten: The users who are due a receipt that they were forgotten.
     """
 
     expires_at: dict[str, int]
     due: Collection[str]
+    forgotten: Sequence[str] = ()
 
 
 class UserListIndex:
@@ -55,7 +57,10 @@ class UserListIndex:
         self._writing = asyncio.Lock()
 
     async def load(self) -> dict[str, int]:
-        """Return by user the Unix time in whole seconds at which the list expires."""
+        """Return by user the Unix time in whole seconds at which the list expires.
+
+        The time of a user who is due a receipt is negative.
+        """
         fields = await read_hash(self._redis, self._keys.audience, _AT_ONCE)
         return {user.decode(): int(expires_at) for user, expires_at in fields.items()}
 
@@ -79,7 +84,10 @@ class UserListIndex:
         due = len(self._round_of)
         if await run(self._redis, "set-field", [self._keys.head], [owner, "due_users", due]) < 0:
             raise ClaimLostError
-        return Noted(expires_at, list(self._round_of))
+        forgotten = [user for user, at in expires_at.items() if at < 0]
+        return Noted(
+            {user: abs(at) for user, at in expires_at.items()}, list(self._round_of), forgotten
+        )
 
     async def size(self) -> int:
         """Return the number of users in the index."""
@@ -94,7 +102,8 @@ class UserListIndex:
         Args:
             owner: The worker that claimed the slot.
             users: The users, each once.
-            expires_at: Unix time in whole seconds at which the lists expire; None keeps it.
+            expires_at: Unix time in whole seconds at which the lists expire, negative for users who
+                are due a receipt; None keeps it.
 
         Raises:
             ClaimLostError: another worker has claimed the slot; nothing more is written.

@@ -41,8 +41,8 @@ NOW = 1_700_000_000.0
 
 def applied(histories: list[bytes], acts: Sequence[tuple[str, float, float]], cap: int) -> bytes:
     """Return the history of one user after acts (item, weight, time)."""
-    acts = one_user(REGISTRY, acts)
-    (history,) = revise(histories, acts, REGISTRY, rule(cap, decay=DAY)).stored
+    events = one_user(REGISTRY, acts)
+    (history,) = revise(histories, events, REGISTRY, rule(cap, decay=DAY)).stored
     return history
 
 
