@@ -152,6 +152,25 @@ def export(
     export_counts(file, timeout)
 
 
+@app.command("export-user")
+def export_user(id_: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Print everything that is kept of a user, as JSON."""
+    from streamapp.cli.export_user import export_user as export
+
+    export(id_)
+
+
+@app.command()
+def forget(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: Json = False) -> None:
+    """Forget a user: send the event that removes history, counts and list.
+
+    A record without a value under the key of the user's list is the receipt.
+    """
+    from streamapp.cli.forget import forget_user
+
+    forget_user(id_, as_json)
+
+
 @app.command()
 def audit(
     log: Annotated[

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from redis.asyncio import Redis
@@ -63,6 +63,12 @@ class UserListIndex:
         """
         fields = await read_hash(self._redis, self._keys.audience, _AT_ONCE)
         return {user.decode(): int(expires_at) for user, expires_at in fields.items()}
+
+    async def expires_at(self, user: str) -> int | None:
+        """Return when the list of one user expires, as `load` does; None without a list."""
+        with readable(f"to read {self._keys.audience}"):
+            found: Any = await self._redis.hget(self._keys.audience, user)
+        return None if found is None else int(found)
 
     async def take_over(self, owner: str) -> Noted:
         """Return the index, and set the number of pending users in the head.
