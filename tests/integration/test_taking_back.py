@@ -108,7 +108,7 @@ async def test_what_is_taken_back_is_in_no_count_and_who_is_forgotten_never_came
     assert not wanted & set(redis_lists(deployment))
     for user in FORGOTTEN:
         after = orjson.loads(succeeded(deployment, "streamapp", "export-user", user))
-        empty = {"items": [], "hidden": []}
+        empty: dict[str, list[object]] = {"items": [], "hidden": []}
         assert after["histories"] == dict.fromkeys(("item", *KINDS), empty)
         assert (after["list"], after["list_expires_at"], after["receipt_due"]) == (
             None,
