@@ -42,7 +42,7 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
         return
     rows = [(one.name, one.keys, one.bytes / _MEBIBYTE) for one in classes]
     print_table(
-        f"{given.users:,} users with {given.history:.1f} items each, {given.items:,} items, "
+        f"{given.users:,} users with {given.history:.1f} marks each, {given.items:,} items, "
         f"{given.pairs:,} pairs, {given.live:,} users with a list",
         ("what", "keys", "MiB"),
         [*((name, keys, round(size, 1)) for name, keys, size in rows),
