@@ -198,7 +198,10 @@ def footprint(
     users: Annotated[int | None, typer.Option(min=0, help="Users with a history.")] = None,
     items: Annotated[int | None, typer.Option(min=0, help="Items.")] = None,
     pairs: Annotated[int | None, typer.Option(min=0, help="Pairs of items seen together.")] = None,
-    history: Annotated[float, typer.Option(min=0, help="Mean items of a history, each once for every type it has seen.")] = 10.0,
+    history: Annotated[
+        float,
+        typer.Option(min=0, help="Mean items of a history, each once for every type it has seen."),
+    ] = 10.0,
     id_bytes: Annotated[int, typer.Option(min=1, help="Mean bytes of an id.")] = 12,
     live: Annotated[
         int | None, typer.Option(min=0, help="Users who have a list; default all of them.")
