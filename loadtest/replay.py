@@ -17,6 +17,7 @@ from loadtest.schedule import Schedule
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.formats.known_formats import AUTO, FLAT
+from streamapp.core.histories.event_types import TAKES_BACK
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 from streamapp.transport.producer import Outgoing, Producer
@@ -55,7 +56,7 @@ class Router:
     """Chooses the topic of an event.
 
     By default an event goes to the topic that implies its type, and one of another type to the
-    first event topic.
+    first event topic. An event that takes back follows what it takes back.
 
     Args:
         settings: The event topics and types.
@@ -74,7 +75,7 @@ class Router:
         self._topic = topic
         self._first = settings.event_topics[0]
         self._by_name = {
-            name: implied.get(kind, self._first)
+            name: implied.get(TAKES_BACK.get(kind, kind), self._first)
             for name, kind in event_rules(settings).types.items()
         }
         for name in self.topics:

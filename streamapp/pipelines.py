@@ -7,11 +7,12 @@ output topic.
 from dataclasses import dataclass
 
 from streamapp.config.fingerprints import results_text
-from streamapp.config.rules import decay_rule
+from streamapp.config.rules import decay_rule, history_rule
 from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS
-from streamapp.core.events.type_names import PURCHASE
 from streamapp.core.histories.decay import Decay
+from streamapp.core.histories.event_types import PURCHASE
+from streamapp.core.histories.history_rule import HistoryRule
 from streamapp.core.ids.role_registry import Roles, roles_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 
@@ -31,6 +32,7 @@ class Pipeline:
         event_weights: Weight of each event type that it counts.
         history_cap: Most items of a history.
         decay: How interactions decay; None if they do not.
+        history_rule: What a history keeps.
         makes_user_lists: Whether it makes lists for users.
         makes_trending: Whether it makes the lists of trending items.
         owns_trending: Whether its first shard owns the trending lists, also to remove them.
@@ -48,11 +50,17 @@ class Pipeline:
     event_weights: dict[str, float]
     history_cap: int
     decay: Decay | None
+    history_rule: HistoryRule
     makes_user_lists: bool
     makes_trending: bool
     owns_trending: bool
     makes_content_lists: bool
     results: str
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it counts all interactions; it alone owns what the output topic says of users."""
+        return self.kind == ITEM
 
     @property
     def internal_topics(self) -> tuple[str, str]:
@@ -122,6 +130,7 @@ def _pipeline(settings: Settings, kind: str) -> Pipeline:
         event_weights=weights,
         history_cap=history_cap,
         decay=decay_rule(settings),
+        history_rule=history_rule(settings, weights, history_cap),
         makes_user_lists=is_main and settings.user_list_ttl > 0,
         makes_trending=is_main and settings.trending_half_life > 0,
         owns_trending=is_main,

@@ -209,7 +209,7 @@ def interactions(files: Sequence[Path], settings: Settings) -> LogInteractions:
     rules = event_rules(settings)
     log = read_interactions(read_log(files, rules), rules, settings.event_weights,
                             settings.event_topics[0], latest_ts)  # fmt: skip
-    return log.paired()
+    return log.paired().rated()
 
 
 def movielens(cache: Path) -> LogInteractions:

@@ -4,9 +4,9 @@ One partition of histories feeds one shard through the same messages as in the a
 and Redis. Both share a registry, so an item has one number.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,9 @@ from streamapp.core.arrays.array_types import Ints
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.rows import Rows
+from streamapp.core.histories.event_types import EventTypes
 from streamapp.core.histories.history import Interactions, revise
+from streamapp.core.histories.history_rule import HistoryRule
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.blending import BlendRule, blend
@@ -99,12 +101,14 @@ class Engine:
     Attributes:
         histories: Packed histories by user.
         counts: The counts of now.
+        rule: What a history keeps.
     """
 
     def __init__(self, counting: Counting) -> None:
         self.histories: dict[str, bytes] = {}
         registry = Registry()
-        self._counting, self._fences = counting, AppliedOffsets()
+        self._fences = AppliedOffsets()
+        self.rule = HistoryRule(EventTypes((), ()), counting.history_cap, counting.forget_after_s)
         self._shard = Shard(
             0, 1, ListRule(1), "", 0, registry, NormsAndRows.unpack(), AppliedOffsets()
         )
@@ -131,25 +135,33 @@ class Engine:
         registry = self.counts.registry
         for value in builder.encode("", partitions=1).values():
             cut = decode_interactions(value)
-            weights = {name: float(name) for name in cut.types}
-            news = admit(cut, self._fences, registry, weights)
+            self._know(map(float, cut.types))
+            news = admit(cut, self._fences, registry, self.rule.types)
             self._revise(news.users, news.interactions)
 
     def learn(self, user: str, item: str, weight: float, ts: float) -> None:
         """Apply one interaction, as `take` does, without the cut: it costs half as much."""
+        self._know([weight])
+        code = np.array([self.rule.types.find(str(weight))], np.uint8)
         self._revise([user], Interactions(
-            _ONE, self.counts.registry.number([item]), np.array([weight]), np.array([ts])
+            _ONE, self.counts.registry.number([item]), code, np.array([ts]), np.zeros(1)
         ))  # fmt: skip
+
+    def _know(self, weights: Iterable[float]) -> None:
+        """Number the weights as types; those that are known keep their numbers."""
+        types = self.rule.types
+        names = tuple(dict.fromkeys((*types.names, *map(str, weights))))
+        if names != types.names:
+            self.rule = replace(self.rule, types=EventTypes(names, tuple(map(float, names))))
 
     def _revise(self, users: Sequence[str], interactions: Interactions) -> None:
         """Apply interactions, grouped by user, to histories and counts."""
         registry = self.counts.registry
         revisions = revise(
             [self.histories.get(user, b"") for user in users],
-            interactions, registry,
-            self._counting.history_cap, self._counting.forget_after_s,
+            interactions, registry, self.rule,
         )  # fmt: skip
-        self.histories.update(zip(users, revisions.histories(), strict=True))
+        self.histories.update(zip(users, revisions.stored, strict=True))
         origin = Origin("", 0, self._offset)
         for _, delta in encode_deltas(revisions, registry, 1, origin):
             self._apply(delta)
@@ -162,7 +174,7 @@ class Engine:
     def profiles(self, users: Sequence[str]) -> Profiles:
         """Return the current histories of these users; empty for an unknown user."""
         histories = [self.histories.get(user, b"") for user in users]
-        return Profiles.unpack(histories, self.counts.registry)
+        return Profiles.unpack(histories, self.counts.registry, self.rule)
 
     def _apply(self, delta: bytes) -> None:
         shard = self._shard

@@ -102,7 +102,7 @@ def _days(
             frozen, histories = _places(engine.frozen(), variants), dict(engine.histories)
         name, number = log.users[user], registry.find(log.items[item])
         now = engine.profiles([name])
-        then = Profiles.unpack([histories.get(name, b"")], registry)
+        then = Profiles.unpack([histories.get(name, b"")], registry, engine.rule)
         day.events += 1
         day.asked += bool(len(now.item)) and number not in now.item
         for kind, places, profiles in (

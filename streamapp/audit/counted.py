@@ -18,10 +18,10 @@ from streamapp.audit.comparison import (
 from streamapp.audit.content import compare_content, content_lists
 from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists, listed
 from streamapp.audit.log import LogInteractions
-from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
+from streamapp.audit.truth import Ratings, gram, hidden_items, live_ratings, newest_of
 from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
-from streamapp.core.arrays.array_types import Bools
+from streamapp.core.arrays.array_types import Bools, Floats
 from streamapp.core.events.catalogue_record import Product
 from streamapp.inspection.counts_merge import Counts
 from streamapp.inspection.snapshot import (
@@ -43,7 +43,8 @@ class Counted:
 
     Attributes:
         snapshot: The counts in Redis.
-        forgotten: bool, by user of the log. Whether the app has rightly forgotten the user.
+        held: bool, by user of the log. Whether the user must have a history.
+        user_hidden: The items that each user has hidden, by user number.
         live: The entries of all histories as they should be.
         expected: The true counts, under one numbering with the stored ones.
         stored: The counts as Redis has them.
@@ -52,7 +53,8 @@ class Counted:
     """
 
     snapshot: Snapshot
-    forgotten: Bools
+    held: Bools
+    user_hidden: dict[int, dict[str, float]]
     live: Ratings
     expected: Counts
     stored: Counts
@@ -65,7 +67,7 @@ class Counted:
         """Compare the counts and lists of `pipeline`; `products` is the catalogue."""
         fading = pipeline.decay is not None
         tolerance = tolerance_of(pipeline.event_weights, fading=fading)
-        histories = int((~self.forgotten).sum())
+        histories = int(self.held.sum())
         items, hidden = self.expected.items, self.hidden.items
         contents = content_lists(items, self.lists) if pipeline.makes_content_lists else {}
         compared = {
@@ -116,10 +118,14 @@ async def count_pipeline(
     """
     snapshot = await read_snapshot(redis, pipeline, begin("reading rows"))
     hidden = await read_hidden(redis, pipeline.state_prefix, layout[pipeline.deltas_topic])
-    forgotten = await _forgotten(redis, settings, pipeline, layout, log)
     begin("counting")
-    live = live_ratings(log, pipeline.history_cap, settings.forget_after or np.inf, pipeline.decay)
+    limits = pipeline.history_cap, settings.forget_after or np.inf
+    live, user_hidden = live_ratings(log, *limits, pipeline.decay), hidden_items(log, *limits)
+    newest = newest_of(live, user_hidden, len(log.users))
+    forgotten = await _forgotten(redis, settings, pipeline, layout, log, newest)
     live = live.only(~forgotten[live.user])
+    user_hidden = {user: some for user, some in user_hidden.items() if not forgotten[user]}
+    held = (newest > -np.inf) & ~forgotten
     roles = pipeline.roles
     truth = gram(live, len(log.users), log.items, roles)
     # Items that only lists name, deleted items and items that no event names may have a list, if
@@ -140,7 +146,7 @@ async def count_pipeline(
     found = await read_lists(redis, list(keys.values()), begin("reading lists"))
     under = dict(zip(keys, found, strict=True))
     lists = [under.get(item) for item in expected.items]
-    return Counted(snapshot, forgotten, live, expected, stored, hidden, lists)
+    return Counted(snapshot, held, user_hidden, live, expected, stored, hidden, lists)
 
 
 async def _forgotten(
@@ -149,15 +155,16 @@ async def _forgotten(
     pipeline: Pipeline,
     layout: dict[str, int],
     log: LogInteractions,
+    newest: Floats,
 ) -> Bools:
     """Return for each user whether the app has rightly forgotten the user.
 
-    The app may forget a user when some event is newer than the user's last one by twice
+    The app may forget a user when some event is newer than the user's history by twice
     FORGET_AFTER. Only the state says whether it has.
     """
     forgotten = np.zeros(len(log.users), np.bool_)
     if settings.forget_after and len(log.ts):
-        idle = np.flatnonzero(newest_of(log) < log.newest_ts - 2 * settings.forget_after)
+        idle = np.flatnonzero(newest < log.newest_ts - 2 * settings.forget_after)
         users = [log.users[number] for number in idle.tolist()]
         held = await holds_histories(redis, pipeline, layout, users)
         forgotten[idle] = ~np.array(held, np.bool_)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from streamapp.core.arrays.array_types import Floats, Ints
+from streamapp.core.arrays.array_types import Bools, Floats, Ints
 from streamapp.core.events.event_reader import EventReader
-from streamapp.core.events.interaction_sink import NOBODY
+from streamapp.core.events.interaction_sink import NO_ITEM, NOBODY
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.events.rules import EventRules
+from streamapp.core.histories.event_types import FORGET
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog import LoggedEvent
 
@@ -24,13 +25,16 @@ class LogInteractions:
         users: User ids by number, in order of first appearance.
         items: Item ids by number, in order of first appearance.
         user: int32, shape (interactions,). User numbers.
-        item: int32. Item numbers.
-        weight: float64, > 0.
+        item: int32. Item numbers; -1 where an event names no item.
+        weight: float64. 0 of an event that takes back, hides or forgets.
         ts: float64. Event time in seconds.
         skipped: Events of unknown type, by type.
         refused: Events that become dead letters, by error code.
         extra: The interactions of each extra kind of lists.
         newest_elsewhere: Newest time of interactions that were left out, in seconds.
+        kinds: Event types by number, in order of first appearance.
+        kind: int32. Numbers of event types; None if the weight says everything.
+        order: float64. Numbers of orders; None without any.
     """
 
     users: list[str]
@@ -43,6 +47,9 @@ class LogInteractions:
     refused: dict[str, int]
     extra: "dict[str, LogInteractions]" = field(default_factory=dict)
     newest_elsewhere: float = -np.inf
+    kinds: list[str] = field(default_factory=list)
+    kind: Ints | None = None
+    order: Floats | None = None
 
     @property
     def newest_ts(self) -> float:
@@ -54,15 +61,25 @@ class LogInteractions:
         if NOBODY not in self.users:
             return self
         nobody = self.users.index(NOBODY)
-        kept = self.user != nobody
+        kept = self._only(self.user != nobody)
+        users = [user for user in self.users if user != NOBODY]
+        return replace(kept, users=users, user=kept.user - (kept.user > nobody))
+
+    def rated(self) -> "LogInteractions":
+        """Return the interactions that count: none takes back, hides or forgets."""
+        rated = self.weight > 0
+        return self if rated.all() else self._only(rated)
+
+    def _only(self, chosen: Bools) -> "LogInteractions":
         return replace(
             self,
-            users=[user for user in self.users if user != NOBODY],
-            user=self.user[kept] - (self.user[kept] > nobody),
-            item=self.item[kept],
-            weight=self.weight[kept],
-            ts=self.ts[kept],
+            user=self.user[chosen],
+            item=self.item[chosen],
+            weight=self.weight[chosen],
+            ts=self.ts[chosen],
             newest_elsewhere=self.newest_ts,
+            kind=None if self.kind is None else self.kind[chosen],
+            order=None if self.order is None else self.order[chosen],
         )
 
 
@@ -82,16 +99,21 @@ class _Taken:
     def __init__(self, weights: Mapping[str, float]) -> None:
         self.users: dict[str, int] = {}
         self.items: dict[str, int] = {}
-        self.user, self.item = array("i"), array("i")
-        self.weight, self.ts = array("d"), array("d")
+        self.kinds: dict[str, int] = {}
+        self.user, self.item, self.kind = array("i"), array("i"), array("i")
+        self.weight, self.ts, self.order = array("d"), array("d"), array("d")
         self.skipped: Counter[str] = Counter()
         self._weights = weights
 
-    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
+    def add(
+        self, offset: int, user: str, item: str, event_type: str, ts: float, order: float = 0.0
+    ) -> None:
         self.user.append(self.users.setdefault(user, len(self.users)))
-        self.item.append(self.items.setdefault(item, len(self.items)))
-        self.weight.append(self._weights[event_type])
+        self.item.append(self.items.setdefault(item, len(self.items)) if item != NO_ITEM else -1)
+        self.kind.append(self.kinds.setdefault(event_type, len(self.kinds)))
+        self.weight.append(self._weights.get(event_type, 0.0))
         self.ts.append(ts)
+        self.order.append(order)
 
     def skip(self, offset: int, user: str, event_type: str) -> None:
         self.skipped[event_type] += 1
@@ -110,6 +132,9 @@ class _Taken:
             dict(self.skipped),
             dict(refused),
             extra,
+            kinds=list(self.kinds),
+            kind=np.frombuffer(self.kind, np.int32),
+            order=np.frombuffer(self.order, np.float64),
         )
 
 
@@ -134,7 +159,7 @@ def read_interactions(
     Raises:
         ConfigError: an event leaves out its time, so that the log does not say when it was.
 
-    Cost: about 1.5 us and 24 bytes an event, beside the ids.
+    Cost: about 2 us and 36 bytes an event, beside the ids.
     """
     reader, record = EventReader(replace(rules, check_keys=False), topic), _Unkeyed()
     taken = _Taken(weights)
@@ -143,7 +168,8 @@ def read_interactions(
     refused: Counter[str] = Counter()
     implied = rules.implied.get(topic, "")
     for place, event in enumerate(events, 1):
-        if event.ts is None and (event.type or implied) in rules.types:
+        event_type = rules.types.get(event.type or implied)
+        if event.ts is None and event_type and event_type != FORGET:
             raise ConfigError(f"event {place} of the log has no ts, so its time is not known")
         try:
             reader.take(event._asdict(), record, latest_ts, taken, projections)

@@ -1,12 +1,11 @@
 """The truth: counts of a log as the Gram matrix of its live histories.
 
-If a history never exceeded the cap and never started again, the order of its events does not
-matter: each rating is the largest weight. Only the other users are processed event by event. Then
-the counts are one sparse product. Source: the history rule in `docs/contracts.md`.
+A history that never exceeded the cap, never started again and took nothing back does not depend on
+the order of its events: each rating is the largest weight. Only the other users are processed event
+by event. Then the counts are one sparse product. Source: the history rule in `docs/contracts.md`.
 """
 
-from dataclasses import replace
-from heapq import heappop, heappush
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -14,8 +13,17 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from streamapp.audit.log import LogInteractions
+from streamapp.audit.replay import Replay
 from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.histories.decay import ERA_WIDTH, Decay
+from streamapp.core.histories.event_types import (
+    FORGET,
+    HIDE,
+    NO_ORDER,
+    PURCHASE,
+    TAKES_BACK,
+    UNHIDE,
+)
 from streamapp.core.ids.role_registry import NO_ROLES, Roles
 from streamapp.inspection.counts_merge import Counts
 
@@ -57,40 +65,63 @@ def live_ratings(
             an empty history.
         decay: How interactions decay; None if they do not.
 
-    Cost: O(n log n), and a Python loop over the events of users above the cap or once idle.
+    Cost: O(n log n), and a Python loop over the events of users above the cap, once idle, or with
+        events that take back, hide or forget.
     """
-    live = _live(log, cap, forget_after_s)
+    live = _live(log, log.weight, cap, forget_after_s)
     if decay is None:
         return live
-    levels = replace(log, weight=decay.levels(log.weight, log.ts))
-    return live._replace(level=_live(levels, cap, forget_after_s).rating)
+    with np.errstate(divide="ignore"):
+        levels = decay.levels(log.weight, log.ts)
+    return live._replace(level=_live(log, levels, cap, forget_after_s).rating)
 
 
-def _live(log: LogInteractions, cap: int, forget_after_s: float) -> Ratings:
-    whole = _largest(log)
+def hidden_items(
+    log: LogInteractions, cap: int, forget_after_s: float = np.inf
+) -> dict[int, dict[str, float]]:
+    """Return the items that users have hidden, and the times, by user number.
+
+    The arguments are those of `live_ratings`.
+    """
+    found = {}
+    for user, some in _by_user(log, _changes_its_mind(log)):
+        if hidden := _replayed(log, some, log.weight, cap, forget_after_s)[1]:
+            found[user] = {log.items[item]: ts for item, ts in hidden.items()}
+    return found
+
+
+def _live(log: LogInteractions, weight: Floats, cap: int, forget_after_s: float) -> Ratings:
+    whole = _largest(log, weight)
     apart = np.bincount(whole.user, minlength=len(log.users)) > cap
-    apart |= _idle_once(log, forget_after_s)
-    calm = ~apart[whole.user]
-    parts = [whole.only(calm)]
-    events = np.flatnonzero(apart[log.user])
-    events = events[np.argsort(log.user[events], kind="stable")]
-    bounds = np.flatnonzero(np.diff(log.user[events], prepend=-1, append=-1)).tolist()
-    for start, end in pairwise(bounds):
-        some = events[start:end]
-        kept = _evicted(
-            [log.items[number] for number in log.item[some].tolist()],
-            log.item[some].tolist(), log.weight[some].tolist(), log.ts[some].tolist(), cap,
-            forget_after_s,
-        )  # fmt: skip
+    apart |= _idle_once(log, forget_after_s) | _changes_its_mind(log)
+    parts = [whole.only(~apart[whole.user])]
+    for user, some in _by_user(log, apart):
+        kept, _ = _replayed(log, some, weight, cap, forget_after_s)
         parts.append(
             Ratings(
-                np.full(len(kept), log.user[some[0]], np.int32),
+                np.full(len(kept), user, np.int32),
                 np.fromiter(kept.keys(), np.int32, len(kept)),
                 np.array([rating for rating, _ in kept.values()], np.float64),
                 np.array([ts for _, ts in kept.values()], np.float64),
             )
         )
     return Ratings(*(np.concatenate([part[place] for part in parts]) for place in range(4)))
+
+
+def _by_user(log: LogInteractions, chosen: Bools) -> Iterator[tuple[int, Longs]]:
+    """Yield some users, and the places of the events of each."""
+    events = np.flatnonzero(chosen[log.user])
+    events = events[np.argsort(log.user[events], kind="stable")]
+    bounds = np.flatnonzero(np.diff(log.user[events], prepend=-1, append=-1)).tolist()
+    for start, end in pairwise(bounds):
+        yield int(log.user[events[start]]), events[start:end]
+
+
+def _changes_its_mind(log: LogInteractions) -> Bools:
+    """Return for each user whether some event takes back, hides or forgets."""
+    found = np.zeros(len(log.users), np.bool_)
+    found[log.user[log.weight == 0]] = True
+    return found
 
 
 def gram(ratings: Ratings, users: int, items: list[str], roles: Roles = NO_ROLES) -> Counts:
@@ -158,10 +189,12 @@ def _faded(levels: Floats, item: Ints, items: int) -> tuple[Floats, Longs]:
     return np.exp2(np.maximum(levels - exponent[item], _SMALLEST)), exponent
 
 
-def newest_of(log: LogInteractions) -> Floats:
-    """Return the newest event time of each user in seconds, float64, shape (users,)."""
-    newest = np.full(len(log.users), -np.inf)
-    np.maximum.at(newest, log.user, log.ts)
+def newest_of(live: Ratings, hidden: Mapping[int, Mapping[str, float]], users: int) -> Floats:
+    """Return the newest time in each history in seconds, float64; -inf of an empty history."""
+    newest = np.full(users, -np.inf)
+    np.maximum.at(newest, live.user, live.ts)
+    for user, times in hidden.items():
+        newest[user] = max(newest[user], *times.values())
     return newest
 
 
@@ -174,51 +207,55 @@ def _idle_once(log: LogInteractions, forget_after_s: float) -> Bools:
     idle = np.zeros(len(log.users), np.bool_)
     order = np.argsort(log.user, kind="stable")
     user, ts = log.user[order], log.ts[order]
-    idle[user[1:][(user[1:] == user[:-1]) & (np.diff(ts) > forget_after_s)]] = True
+    # Two events without a time have no pause between them.
+    with np.errstate(invalid="ignore"):
+        pause_s = np.diff(ts)
+    idle[user[1:][(user[1:] == user[:-1]) & (pause_s > forget_after_s)]] = True
     return idle
 
 
-def _largest(log: LogInteractions) -> Ratings:
-    """Return each user's largest weight and last time for each item, with nothing evicted."""
-    key = log.user.astype(np.int64) * len(log.items) + log.item
+def _largest(log: LogInteractions, weight: Floats) -> Ratings:
+    """Return each user's largest weight and last time for each item, with nothing evicted.
+
+    Events that take back, hide or forget are left out.
+    """
+    rated = np.flatnonzero(log.weight > 0)
+    user, item = log.user[rated], log.item[rated]
+    key = user.astype(np.int64) * len(log.items) + item
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))
     first = order[starts]
+    columns = weight[rated], log.ts[rated]
     if not len(starts):
-        return Ratings(log.user[first], log.item[first], log.weight[first], log.ts[first])
-    rating, ts = (np.maximum.reduceat(column[order], starts) for column in (log.weight, log.ts))
-    return Ratings(log.user[first], log.item[first], rating, ts)
+        return Ratings(user[first], item[first], columns[0][first], columns[1][first])
+    rating, ts = (np.maximum.reduceat(column[order], starts) for column in columns)
+    return Ratings(user[first], item[first], rating, ts)
 
 
-def _evicted(
-    names: list[str],
-    items: list[int],
-    weights: list[float],
-    times: list[float],
-    cap: int,
-    forget_after_s: float,
-) -> dict[int, tuple[float, float]]:
-    """Apply the history rule to one user's interactions, one by one.
+def _replayed(
+    log: LogInteractions, places: Longs, weight: Floats, cap: int, forget_after_s: float
+) -> tuple[dict[int, tuple[float, float]], dict[int, float]]:
+    """Apply the history rule to the events of one user, one by one.
 
-    Returns by item the rating and the last event time.
-
-    The queue holds an entry for every time that an item ever had. An entry is stale if the item has
-    another time now, or is gone.
+    Returns by item the rating and the last event time, and by hidden item its time.
     """
-    ratings: dict[int, float] = {}
-    last: dict[int, float] = {}
-    queue: list[tuple[float, str, int]] = []
-    newest = -np.inf
-    for name, item, weight, ts in zip(names, items, weights, times, strict=True):
-        if ratings and ts - newest > forget_after_s:
-            ratings, last, queue, newest = {}, {}, [], -np.inf
-        newest = max(newest, ts)
-        if item not in ratings or ts > last[item]:
-            last[item] = ts
-            heappush(queue, (ts, name, item))
-        ratings[item] = max(ratings.get(item, 0.0), weight)
-        while len(ratings) > cap:
-            oldest, _, gone = heappop(queue)
-            if gone in ratings and last[gone] == oldest:
-                del ratings[gone]
-    return {item: (rating, last[item]) for item, rating in ratings.items()}
+    replay = Replay(log.items, cap)
+    columns = [column[places].tolist() for column in (log.item, weight, log.ts)]
+    kinds: list[str] = [""] * len(places)
+    orders: list[float] = [NO_ORDER] * len(places)
+    if log.kind is not None:
+        kinds = [log.kinds[number] for number in log.kind[places].tolist()]
+    if log.order is not None:
+        orders = log.order[places].tolist()
+    for item, value, ts, kind, order in zip(*columns, kinds, orders, strict=True):
+        if kind == FORGET or ts - replay.newest > forget_after_s:
+            replay = Replay(log.items, cap)
+        if kind in TAKES_BACK:
+            replay.take_back(item, TAKES_BACK[kind], order)
+        elif kind == HIDE:
+            replay.hide(item, ts)
+        elif kind == UNHIDE:
+            replay.show(item)
+        elif kind != FORGET:
+            replay.add(item, kind or str(value), value, ts, order if kind == PURCHASE else NO_ORDER)
+    return replay.entries(), replay.hidden

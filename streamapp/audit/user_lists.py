@@ -4,8 +4,9 @@ The item lists are those in Redis; another comparison checks them against the tr
 is computed as the definition says, contribution by contribution.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -45,10 +46,12 @@ class ListUsers(NamedTuple):
     Attributes:
         current: The users who must have a list.
         expiring: The users whose list is being removed; they may have one.
+        hidden: The items that each user has hidden.
     """
 
     current: set[str]
     expiring: set[str]
+    hidden: Mapping[str, Collection[str]] = MappingProxyType({})
 
 
 class _Held(NamedTuple):
@@ -110,7 +113,8 @@ def compare_user_lists(
         if user in users.expiring:
             continue
         if user in users.current:
-            expected = _blended(histories.get(number, []), decoded, filling, rule)
+            out = users.hidden.get(user, ())
+            expected = _blended(histories.get(number, []), decoded, filling, rule, out)
         result.compared += bool(expected.total or expected.fill)
         if why := _fault(user, content, expected, rule.top_n):
             result.different += 1
@@ -153,8 +157,9 @@ def _blended(
     lists: Mapping[str, Scores],
     filling: Sequence[str],
     rule: BlendRule,
+    hidden: Collection[str],
 ) -> _Sum:
-    excluded = {held.item for held in history if held.rating >= rule.exclude_from}
+    excluded = {held.item for held in history if held.rating >= rule.exclude_from} | {*hidden}
     found = _Sum({}, {}, [item for item in filling if item not in excluded])
     weights = rule.weights(len(history)).tolist()
     for (item, _, weighs), weight in zip(history, weights, strict=False):

@@ -151,18 +151,20 @@ async def _compare(
         ListUsers(
             {user for user, at in removed_at.items() if at > now},
             {user for user, at in removed_at.items() if at <= now},
+            {paired.users[user]: some for user, some in main.user_hidden.items()},
         ),
         user_lists,
         dict(zip(main.expected.items, main.lists, strict=True)),
         trending or b"",
         user_rule(settings),
     )
+    rated = log.rated()
     comparisons["trending"] = compare_trending(
-        log, trending or b"", settings.trending_half_life, settings.top_n, main.hidden.items
+        rated, trending or b"", settings.trending_half_life, settings.top_n, main.hidden.items
     )
     if settings.catalogue_topic:
         comparisons["trending in categories"] = compare_categories(
-            log,
+            rated,
             in_categories,
             {item: one.category for item, one in products.items()},
             settings.trending_half_life,

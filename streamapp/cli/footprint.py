@@ -8,7 +8,7 @@ from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.core.counts.norms import NORM
-from streamapp.core.histories.history import entry_of
+from streamapp.core.histories.marks import mark_count
 from streamapp.inspection.footprint import KeyClass, Size, predict
 from streamapp.inspection.row_sizes import cells_in
 from streamapp.inspection.snapshot import read_layout, slots_of
@@ -42,7 +42,7 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
         return
     rows = [(one.name, one.keys, one.bytes / _MEBIBYTE) for one in classes]
     print_table(
-        f"{given.users:,} users with {given.history:.1f} items each, {given.items:,} items, "
+        f"{given.users:,} users with {given.history:.1f} marks each, {given.items:,} items, "
         f"{given.pairs:,} pairs, {given.live:,} users with a list",
         ("what", "keys", "MiB"),
         [*((name, keys, round(size, 1)) for name, keys, size in rows),
@@ -64,8 +64,8 @@ async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int
         categories = await known_categories(redis, pipeline.state_prefix, len(slots[1]))
     users, items = (sum(head.blobs for head in some) for some in heads)
     history_bytes, row_bytes = (sum(head.blob_bytes for head in some) for some in heads)
-    entries = (history_bytes - POSITION_BYTES * users) // entry_of(pipeline.decay).itemsize
-    mean = entries / users if users else 0.0
+    marks = mark_count(history_bytes - POSITION_BYTES * users, users)
+    mean = marks / users if users else 0.0
     cells = cells_in(items, row_bytes)
     size = Size(users, items, cells // 2, mean, 12, sum(live), len(categories))
     return size, layout[pipeline.interactions_topic], layout[pipeline.deltas_topic], known

@@ -152,6 +152,25 @@ def export(
     export_counts(file, timeout)
 
 
+@app.command("export-user")
+def export_user(id_: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Print everything that is kept of a user, as JSON."""
+    from streamapp.cli.export_user import export_user as export
+
+    export(id_)
+
+
+@app.command()
+def forget(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: Json = False) -> None:
+    """Forget a user: send the event that removes history, counts and list.
+
+    A record without a value under the key of the user's list is the receipt.
+    """
+    from streamapp.cli.forget import forget_user
+
+    forget_user(id_, as_json)
+
+
 @app.command()
 def audit(
     log: Annotated[
@@ -179,7 +198,10 @@ def footprint(
     users: Annotated[int | None, typer.Option(min=0, help="Users with a history.")] = None,
     items: Annotated[int | None, typer.Option(min=0, help="Items.")] = None,
     pairs: Annotated[int | None, typer.Option(min=0, help="Pairs of items seen together.")] = None,
-    history: Annotated[float, typer.Option(min=0, help="Mean items of a history.")] = 10.0,
+    history: Annotated[
+        float,
+        typer.Option(min=0, help="Mean items of a history, each once for every type it has seen."),
+    ] = 10.0,
     id_bytes: Annotated[int, typer.Option(min=1, help="Mean bytes of an id.")] = 12,
     live: Annotated[
         int | None, typer.Option(min=0, help="Users who have a list; default all of them.")

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from streamapp.core.events.type_names import PURCHASE
+from streamapp.core.histories.event_types import ADD_TO_CART, CODES, MOST_TYPES, PURCHASE
 
 if TYPE_CHECKING:
     from streamapp.config.settings import Settings
 
-_KNOWN_TYPES = {"click", "add_to_cart", PURCHASE}
+_KNOWN_TYPES = {"click", ADD_TO_CART, PURCHASE, *CODES}
 """Types that aliases may name also where EVENT_WEIGHTS leaves them out."""
 
 
@@ -30,6 +30,13 @@ def _types_have_weights(settings: "Settings") -> None:
     targets = {*settings.event_aliases.values(), *settings.topic_types.values()}
     if unknown := sorted(targets - set(settings.event_weights) - _KNOWN_TYPES):
         raise ValueError(f"EVENT_WEIGHTS has no weight for {', '.join(unknown)}")
+
+
+def _types_with_weights_count(settings: "Settings") -> None:
+    if special := sorted(set(settings.event_weights) & set(CODES)):
+        raise ValueError(f"EVENT_WEIGHTS gives {special[0]} a weight, but it counts as nothing")
+    if len(settings.event_weights) > MOST_TYPES:
+        raise ValueError(f"EVENT_WEIGHTS names more than {MOST_TYPES} types")
 
 
 def _formats_are_of_event_topics(settings: "Settings") -> None:
@@ -96,6 +103,7 @@ def _prefixes_are_disjoint(settings: "Settings") -> None:
 
 _CHECKS: tuple[Callable[["Settings"], None], ...] = (
     _types_have_weights,
+    _types_with_weights_count,
     _formats_are_of_event_topics,
     _bought_items_need_purchases,
     _bought_lists_need_purchases,

@@ -1,11 +1,20 @@
 """The rules of the core, as the settings choose them."""
 
 import math
+from collections.abc import Collection, Mapping
 
 from streamapp.config.settings import Settings
 from streamapp.core.events.rules import EventRules
-from streamapp.core.events.type_names import PURCHASE
 from streamapp.core.histories.decay import Decay
+from streamapp.core.histories.event_types import (
+    FORGET,
+    HIDE,
+    PURCHASE,
+    TAKES_BACK,
+    UNHIDE,
+    EventTypes,
+)
+from streamapp.core.histories.history_rule import HistoryRule
 from streamapp.core.lists.blending import BlendRule
 from streamapp.core.lists.ranking import ListRule
 
@@ -19,11 +28,11 @@ would make existing state unreadable.
 
 def event_rules(settings: Settings) -> EventRules:
     """Return how events are read; an alias of a type without a weight stays unknown."""
-    weights = settings.event_weights
-    aliases = {alias: name for alias, name in settings.event_aliases.items() if name in weights}
-    more = {alias: name for alias, name in _MORE_NAMES.items() if name in weights}
+    known = known_types(settings.event_weights)
+    aliases = {alias: name for alias, name in settings.event_aliases.items() if name in known}
+    more = {alias: name for alias, name in _MORE_NAMES.items() if name in known}
     return EventRules(
-        types=more | aliases | {name: name for name in weights},
+        types=more | aliases | {name: name for name in known},
         implied=settings.topic_types,
         earliest_ts=settings.earliest_ts,
         max_ahead_s=settings.max_ahead_s,
@@ -33,6 +42,12 @@ def event_rules(settings: Settings) -> EventRules:
         max_order_items=settings.max_order_items,
         ignored_users=frozenset(settings.ignored_users),
     )
+
+
+def known_types(weights: Collection[str]) -> set[str]:
+    """Return the types that count, and those that take them back or say something else."""
+    taking = {name for name, taken in TAKES_BACK.items() if taken in weights}
+    return {*weights, *taking, HIDE, UNHIDE, FORGET}
 
 
 def item_rule(settings: Settings) -> ListRule:
@@ -56,3 +71,19 @@ def user_rule(settings: Settings) -> BlendRule:
 def decay_rule(settings: Settings) -> Decay | None:
     """Return how interactions decay; None if they do not."""
     return Decay(settings.half_life) if settings.half_life else None
+
+
+def history_rule(settings: Settings, weights: Mapping[str, float], history_cap: int) -> HistoryRule:
+    """Return what the histories of a pipeline keep.
+
+    Args:
+        settings: The settings.
+        weights: Weight of each event type that the pipeline counts.
+        history_cap: Most items of a history of the pipeline.
+    """
+    return HistoryRule(
+        EventTypes.of(weights),
+        history_cap,
+        settings.forget_after or math.inf,
+        decay_rule(settings),
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from streamapp.config.settings import Settings
 from streamapp.core.counts.decayed_norms import DECAYED_NORM
 from streamapp.core.counts.norms import NORM
-from streamapp.core.histories.history import entry_of
+from streamapp.core.histories.marks import HEADER, MARK
 from streamapp.core.shard.visibility import VISIBILITY
 from streamapp.core.trending.categories import CATEGORY
 from streamapp.core.trending.popularity import POPULARITY
@@ -51,7 +51,7 @@ class Size:
         users: Users with a history.
         items: Items.
         pairs: Pairs of items that some user has both of.
-        history: Mean entries of a history.
+        history: Mean marks of a history: one for each type that an item has seen.
         id_bytes: Mean bytes of an id.
         live: Users who have a list.
         categories: Categories of the catalogue.
@@ -112,7 +112,7 @@ def predict(
     history_key = SlotKeys(pipeline.state_prefix, histories_tag(partitions)).blob(name)
     row_key = SlotKeys(pipeline.state_prefix, rows_tag(shards)).blob("1" * len(str(items)))
     list_key = f"{settings.list_prefix}item:{name}"
-    history_bytes = POSITION_BYTES + size.history * entry_of(pipeline.decay).itemsize
+    history_bytes = POSITION_BYTES + len(HEADER) + size.history * MARK.itemsize
     listed = min(row, settings.top_n)
     list_bytes = _LIST_BYTES + size.id_bytes + listed * (_LISTED_BYTES + size.id_bytes)
     user_key = f"{settings.list_prefix}user:{name}"

@@ -3,6 +3,8 @@
 The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the second run only loads it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from streamapp.core.content.tfidf import Texts
@@ -10,7 +12,9 @@ from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.directed_revisions import directed_revisions
+from streamapp.core.histories.event_types import EventTypes
 from streamapp.core.histories.history import Interactions, revise
+from streamapp.core.histories.history_rule import HistoryRule
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.ids.registry import Registry
@@ -36,16 +40,17 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     registry = Registry()
     counts = NormsAndRows.unpack(decayed=decay is not None)
     shard = Shard(0, 1, ListRule(top_n=2), "", 0, Registry(), counts, AppliedOffsets())
-    histories = [b"", b""]
+    histories, rule = [b"", b""], HistoryRule(EventTypes.of({"click": 1.0}), cap=2, decay=decay)
     for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
         interactions = Interactions(
             starts=np.array([0, 2, 4], np.int64),
             item=registry.number(names),
-            weight=np.ones(4),
+            type=np.zeros(4, np.uint8),
             ts=np.zeros(4),
+            order=np.zeros(4),
         )
-        revisions = revise(histories, interactions, registry, cap=2, decay=decay)
-        histories = revisions.histories()
+        revisions = revise(histories, interactions, registry, rule)
+        histories = list(revisions.stored)
         for _, value in encode_deltas(revisions, registry, 1, Origin("", 0, offset)):
             blocks = shard.admit(decode_delta(value))
             if blocks is None:
@@ -62,14 +67,15 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     partitions_of([b"key"], 1)
     roles = RoleRegistry((f"{VIEWED}a", f"{BOUGHT}a", f"{BOUGHT}b"))
     seen = Interactions(
-        np.array([0, len(roles)], np.int64), roles.number(roles.ids), np.ones(3), np.zeros(3)
-    )
-    directed_revisions(revise([b""], seen, roles, cap=3), roles)
+        np.array([0, len(roles)], np.int64), roles.number(roles.ids), np.zeros(3, np.uint8),
+        np.zeros(3), np.zeros(3),
+    )  # fmt: skip
+    directed_revisions(revise([b""], seen, roles, replace(rule, cap=3)), roles)
     lists = NeighbourLists(
         np.zeros(len(registry), np.int32), np.array([0]), np.array([1]), np.array([0], np.int32),
         np.ones(1),
     )  # fmt: skip
-    profiles = Profiles.unpack(histories, registry, decay)
+    profiles = Profiles.unpack(histories, registry, rule)
     blended = blend(profiles, lists, registry, BlendRule(top_n=1, depth=1))
     list_digests(*blended)
     encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)

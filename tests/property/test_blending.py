@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.histories.profiles import Profiles
+from streamapp.core.histories.profiles import Hidden, Profiles
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.blending import BlendRule, NeighbourLists, blend
 from streamapp.core.lists.ranking import ListRule
@@ -38,6 +38,7 @@ class Shop(NamedTuple):
     items: list[str]
     lists: Lists
     histories: list[list[tuple[str, float]]]
+    hidden: list[list[str]]
 
 
 @st.composite
@@ -50,7 +51,10 @@ def shops(draw: st.DrawFn) -> Shop:
     )
     entry = st.tuples(st.sampled_from([*items, "unknown"]), st.sampled_from(WEIGHTS))
     history = st.lists(entry, max_size=CAP, unique_by=lambda entry: entry[0])
-    return Shop(items, lists, draw(st.lists(history, max_size=4)))
+    histories = draw(st.lists(history, max_size=4))
+    some = st.lists(st.sampled_from([*items, "unknown"]), max_size=3, unique=True)
+    size = len(histories)
+    return Shop(items, lists, histories, draw(st.lists(some, min_size=size, max_size=size)))
 
 
 def neighbours(lists: Lists, registry: Registry) -> NeighbourLists:
@@ -76,6 +80,12 @@ def blended(shop: Shop, rule: BlendRule) -> list[list[tuple[str, float, str]]]:
         np.cumsum([0, *map(len, shop.histories)], dtype=np.int64),
         np.array([registry.find(item) for item, _ in entries], np.int32),
         np.array([rating for _, rating in entries], np.float64),
+        hidden=Hidden(
+            np.cumsum([0, *map(len, shop.hidden)], dtype=np.int64),
+            np.array([registry.find(item) for some in shop.hidden for item in some], np.int32),
+        )
+        if any(shop.hidden)
+        else None,
     )
     result = blend(profiles, neighbours(shop.lists, registry), registry, rule)
     assert not registry.scratch.any()
@@ -93,10 +103,10 @@ def blended(shop: Shop, rule: BlendRule) -> list[list[tuple[str, float, str]]]:
 
 
 def summed(
-    shop: Shop, history: list[tuple[str, float]], rule: BlendRule
+    shop: Shop, history: list[tuple[str, float]], hidden: list[str], rule: BlendRule
 ) -> list[tuple[str, float, str]]:
     """Return the same of one history, slowly."""
-    excluded = {item for item, rating in history if rating >= rule.exclude_from}
+    excluded = {item for item, rating in history if rating >= rule.exclude_from} | {*hidden}
     scores: dict[str, float] = {}
     added: dict[str, list[tuple[float, int, str]]] = {}
     for position, (item, rating) in enumerate(history[: rule.depth]):
@@ -117,8 +127,15 @@ def summed(
 def test_a_list_is_the_sum_of_lists_to_the_last_bit_in_the_total_order(
     shop: Shop, rule: BlendRule
 ) -> None:
-    """Every item over 0 that is not excluded, best first, then by id; with its largest addend."""
-    assert blended(shop, rule) == [summed(shop, history, rule) for history in shop.histories]
+    """Every item over 0 that is not excluded, best first, then by id; with its largest addend.
+
+    A hidden item still adds the items that are near it.
+    """
+    expected = [
+        summed(shop, history, hidden, rule)
+        for history, hidden in zip(shop.histories, shop.hidden, strict=True)
+    ]
+    assert blended(shop, rule) == expected
 
 
 @given(streams())
@@ -127,7 +144,9 @@ def test_histories_are_unpacked_newest_first(acts: list[Act]) -> None:
     pipeline = Pipeline(1, CAP, ListRule(top_n=ALL))
     pipeline.take(acts)
     registry, kept = pipeline.registry, histories(acts, CAP)
-    profiles = Profiles.unpack([pipeline.histories[user] for user in kept], registry)
+    profiles = Profiles.unpack(
+        [pipeline.histories[user] for user in kept], registry, pipeline.rule_of
+    )
     for start, end, history in zip(
         profiles.starts, profiles.starts[1:], kept.values(), strict=False
     ):
@@ -145,14 +164,15 @@ def test_the_list_of_one_item_is_the_list_that_is_published_for_it(acts: list[Ac
     published = pipeline.lists()
     lists = {item: {other: score for other, score, _ in published[item]} for item in published}
     newest = [[(item, 1.0)] for item in published]
-    shop = Shop(list({act.item: None for act in acts}), lists, newest)
+    shop = Shop(list({act.item: None for act in acts}), lists, newest, [[]] * len(newest))
     for item, got in zip(published, blended(shop, BlendRule(ALL, depth=1)), strict=True):
         assert got == [(other, score, item) for other, score, _ in published[item]]
 
 
 def test_a_bought_item_leaves_the_list_and_one_that_was_looked_at_stays() -> None:
     """If only purchases are excluded; also beyond the depth, and without a list of its own."""
-    shop = Shop(["a", "b", "c"], {"a": {"b": 0.5, "c": 0.5}}, [[("a", 1), ("b", 5), ("c", 1)]])
+    history = [("a", 1.0), ("b", 5.0), ("c", 1.0)]
+    shop = Shop(["a", "b", "c"], {"a": {"b": 0.5, "c": 0.5}}, [history], [[]])
     assert blended(shop, BlendRule(ALL, depth=1, exclude_from=5)) == [[("c", 0.5, "a")]]
 
 
@@ -160,7 +180,8 @@ def test_the_newest_of_those_that_add_as_much_is_the_reason() -> None:
     """A larger addend behind it is a better reason."""
     lists = {"a": {"x": 0.5}, "b": {"x": 0.5}, "c": {"x": 0.75}}
     histories = [[("a", 1.0), ("b", 1.0)], [("a", 1.0), ("b", 1.0), ("c", 1.0)]]
-    got = blended(Shop(["a", "b", "c", "x"], lists, histories), BlendRule(ALL, depth=3))
+    shop = Shop(["a", "b", "c", "x"], lists, histories, [[], []])
+    got = blended(shop, BlendRule(ALL, depth=3))
     assert got == [[("x", 1.0, "a")], [("x", 1.75, "c")]]
 
 

@@ -38,6 +38,8 @@ def years(draw: st.DrawFn) -> list[Act]:
         item=st.sampled_from(items),
         weight=st.sampled_from([*WEIGHTS, 0.1]),
         ts=distances.map(lambda seconds: START + seconds),
+        kind=st.just(""),
+        order=st.just(""),
     )
     return draw(st.lists(act, min_size=1, max_size=40))
 

@@ -22,7 +22,7 @@ def acts_of(kind: str, acts: list[Act]) -> list[Act]:
     """Return the pipeline's input of some acts; the heaviest are purchases."""
     if kind == ITEM:
         return acts
-    return [oracle.in_roles(act.user, act.item, act.ts, bought=act.weight == 5) for act in acts]
+    return [one for act in acts for one in oracle.in_roles(act)]
 
 
 def may_be_listed(kind: str) -> Callable[[str, str], bool]:

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from streamapp.core.histories.history import newest_ts
+from streamapp.core.histories.marks import newest_ts
 from streamapp.core.lists.ranking import ListRule
 from tests.property.test_equivalence import KINDS, acts_of, assert_equal_to_truth
 from tests.support.oracle import Act

@@ -177,7 +177,7 @@ def test_a_stream_in_any_format_is_the_same_interactions(form: str, stream: list
         for item in event.items
     ]
     orders = [(f"o:{event.order}", item) for event in simple for item in event.items
-              if event.type == "purchase"]  # fmt: skip
+              if event.type in {"purchase", "refund"}]  # fmt: skip
     for name in (form, "auto"):
         baskets = Said()
         found = said([WRITERS[form](event) for event in simple], name,

@@ -85,8 +85,9 @@ def counted(kind: str, shop: Sequence[Event]) -> list[Act]:
         return [Act(one.user, one.item, WEIGHTS[ITEM][one.type], one.ts) for one in shop]
     if kind == BOUGHT_AFTER_VIEW:
         return [
-            oracle.in_roles(one.user, one.item, one.ts, bought=one.type == "purchase")
+            act
             for one in shop
+            for act in oracle.in_roles(Act(one.user, one.item, 1.0, one.ts, one.type))
         ]
     return [
         Act(f"the order {one.order}" if one.order else f"the user {one.user}", one.item, 1, one.ts)

@@ -16,6 +16,7 @@ from streamapp.core.messages.interaction_batch import (
     decode_interactions,
 )
 from streamapp.core.shard.shard import Shard
+from tests.support.histories import TYPES
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
 from tests.support.strategies import portions, streams
@@ -137,9 +138,9 @@ def test_a_cut_below_the_position_brings_nothing_and_one_across_it_brings_the_re
         builder.add(offset, act.user, act.item, "click", act.ts)
     cut = decode_interactions(builder.encode("g", partitions=1)[0])
     applied_offsets = AppliedOffsets({"clicks/3": stored_at})
-    news = admit(cut, applied_offsets, Registry(), {"click": 1.0})
+    news = admit(cut, applied_offsets, Registry(), TYPES)
     assert news.applied == len(acts) - stored_at
     assert news.replayed == stored_at
     assert set(news.users) == {act.user for act in acts[stored_at:]}
     assert applied_offsets["clicks/3"] == len(acts)
-    assert admit(cut, applied_offsets, Registry(), {"click": 1.0}).applied == 0
+    assert admit(cut, applied_offsets, Registry(), TYPES).applied == 0

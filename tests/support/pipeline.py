@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -11,7 +11,11 @@ from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.directed_revisions import directed_revisions
-from streamapp.core.histories.history import Revisions, revise
+from streamapp.core.histories.event_types import NO_ORDER, EventTypes
+from streamapp.core.histories.history import Interactions, Revisions, revise
+from streamapp.core.histories.history_rule import HistoryRule
+from streamapp.core.histories.marks import order_number
+from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.ids.role_registry import RoleRegistry, registry_of, roles_of
 from streamapp.core.list_kinds import ITEM
@@ -49,6 +53,10 @@ Logged: TypeAlias = bytes | CatalogueUpdate | ContentNeighbours | NormUpdate
 """A message in the log of a shard; bytes are a delta."""
 
 
+def _weights(kind: str) -> tuple[float, ...]:
+    return (3.0, 1.0, 5.0) if kind == ITEM else (1.0, 1.0, 1.0)
+
+
 @dataclass
 class Pipeline:
     """Acts go in, rows and lists come out."""
@@ -66,6 +74,8 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self.registry, self.applied_offsets = registry_of(self.kind), AppliedOffsets()
+        types = EventTypes(("add_to_cart", "click", "purchase"), _weights(self.kind))
+        self.rule_of = HistoryRule(types, self.cap, self.forget_after_s, self.decay)
         self.histories: dict[str, bytes] = {}
         self.log = [[] for _ in range(self.shards)]
         self.read = [0] * self.shards
@@ -82,35 +92,43 @@ class Pipeline:
         builder = InteractionBatchBuilder()
         builder.begin(Source("clicks", 0, self.taken + len(acts)))
         for act in acts:
-            builder.add(self.taken, act.user, act.item, str(act.weight), act.ts)
+            order = order_number(act.order) if act.order else NO_ORDER
+            builder.add(self.taken, act.user, act.item, act.type, act.ts, order)
             self.taken += 1
         self.apply(
-            builder.encode("g", partitions=1)[0], {str(act.weight): act.weight for act in acts}
+            builder.encode("g", partitions=1)[0],
+            {act.type: act.weight for act in acts if act.weight},
         )
 
     def apply(self, message: bytes, weights: dict[str, float]) -> None:
-        """Apply a cut as it comes from its topic."""
-        news = admit(decode_interactions(message), self.applied_offsets, self.registry, weights)
+        """Apply a cut as it comes from its topic; a type keeps the number that it got first."""
+        types = (
+            dict(zip(self.rule_of.types.names, self.rule_of.types.weights, strict=True)) | weights
+        )
+        self.rule_of = replace(self.rule_of, types=EventTypes(tuple(types), tuple(types.values())))
+        news = admit(
+            decode_interactions(message), self.applied_offsets, self.registry, self.rule_of.types
+        )
         if news.users:
-            revisions = revise(
-                [self.histories.get(user, b"") for user in news.users],
-                news.interactions,
-                self.registry,
-                self.cap,
-                self.forget_after_s,
-                self.decay,
-            )
-            self._send(news.users, revisions)
+            self._revise(news.users, news.interactions)
         self.offset += 1
+
+    def _revise(self, users: list[str], interactions: Interactions) -> None:
+        histories = [self.histories.get(user, b"") for user in users]
+        self._send(users, revise(histories, interactions, self.registry, self.rule_of))
 
     def forget(self, users: list[str]) -> None:
         """Forget users, as a cut of idle users does."""
         held = [user for user in users if self.histories.get(user)]
         if held:
-            self._send(
-                held, Revisions.forgetting([self.histories[user] for user in held], self.decay)
-            )
+            self._revise(held, Interactions.forgetting(len(held)))
         self.offset += 1
+
+    def hidden(self, user: str) -> set[str]:
+        """Return the items that a user has hidden."""
+        profiles = Profiles.unpack([self.histories.get(user, b"")], self.registry, self.rule_of)
+        assert profiles.hidden is not None
+        return {self.registry.ids[item] for item in profiles.hidden.item.tolist()}
 
     def tell(self, hidden: Mapping[str, bool]) -> None:
         """Send all shards a notice that items are hidden, or shown again, from now on."""
@@ -135,7 +153,7 @@ class Pipeline:
                 )
 
     def _send(self, users: list[str], revisions: Revisions) -> None:
-        self.histories.update(zip(users, revisions.histories(), strict=True))
+        self.histories.update(zip(users, revisions.stored, strict=True))
         if isinstance(self.registry, RoleRegistry):
             revisions = directed_revisions(revisions, self.registry)
         origin = Origin("g", 0, self.offset)

@@ -62,7 +62,9 @@ class Said:
         """One refusal and its reason."""
         return [refusal.code for refusal in self.refusals]
 
-    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+    def add(
+        self, offset: int, user: str, item: str, kind: str, ts: float, order: float = 0.0
+    ) -> None:
         """Take an interaction."""
         self.taken.append(Interaction(user, item, kind, ts))
 

@@ -1,5 +1,6 @@
 """Streams of interactions that no author would think of."""
 
+import math
 import os
 
 from hypothesis import settings
@@ -10,6 +11,8 @@ from tests.support.oracle import Act
 _FULL = os.environ.get("STREAMAPP_TEST_FULL") == "1"
 
 WEIGHTS = (1.0, 3.0, 5.0)
+
+_times = st.integers(1_000_000_000, 1_000_000_020).map(float)
 
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
 
@@ -29,9 +32,44 @@ def streams(draw: st.DrawFn, max_size: int = 60) -> list[Act]:
         user=st.sampled_from(users),
         item=st.sampled_from(items),
         weight=st.sampled_from(WEIGHTS),
-        ts=st.integers(1_000_000_000, 1_000_000_020).map(float),
+        ts=_times,
+        kind=st.just(""),
+        order=st.just(""),
     )
     return draw(st.lists(act, min_size=1, max_size=max_size))
+
+
+@st.composite
+def fickle_streams(draw: st.DrawFn, max_size: int = 60, min_size: int = 1) -> list[Act]:
+    """Draw acts of which some take others back: of items, of orders, of items in orders, of users.
+
+    A history remembers fewer orders than there are here, so some draws run over that too.
+    """
+    users = draw(st.lists(ids, min_size=1, max_size=3, unique=True))
+    items = st.sampled_from(draw(st.lists(ids, min_size=1, max_size=5, unique=True)))
+    orders = st.sampled_from(["", "o1", "o2", *(f"order {number}" for number in range(9))])
+
+    def acts(
+        kind: str, weight: float, item: st.SearchStrategy[str], order: st.SearchStrategy[str]
+    ) -> st.SearchStrategy[Act]:
+        return st.builds(
+            Act, st.sampled_from(users), item, st.just(weight), _times, st.just(kind), order
+        )
+
+    none = st.just("")
+    one_of = st.one_of(
+        acts("click", 1.0, items, none),
+        acts("add_to_cart", 3.0, items, none),
+        acts("purchase", 5.0, items, orders),
+        acts("purchase", 5.0, items, orders),
+        acts("remove_from_cart", 0.0, items, none),
+        acts("refund", 0.0, items, orders),
+        acts("refund", 0.0, none, orders.filter(bool)),
+        acts("hide", 0.0, items, none),
+        acts("unhide", 0.0, items, none),
+        acts("forget", 0.0, none, none).map(lambda act: act._replace(ts=-math.inf)),
+    )
+    return draw(st.lists(one_of, min_size=min_size, max_size=max_size))
 
 
 def portions(acts: list[Act]) -> st.SearchStrategy[list[list[Act]]]:

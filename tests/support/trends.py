@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamapp.core.histories.event_types import EventTypes
 from streamapp.core.histories.history import Interactions, revise
+from streamapp.core.histories.history_rule import HistoryRule
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.catalogue_update import (
     CatalogueUpdate,
@@ -51,10 +53,15 @@ class Shop:
         """Add an act."""
         ts = START + half_lives * HALF_LIFE_S
         registry = self.registry
-        columns = registry.number([item]), np.array([weight]), np.array([ts])
-        interactions = Interactions(np.array([0, 1]), *columns)
-        masses = popularity_increments(*columns, HALF_LIFE_S, len(registry))
-        revisions = revise([b""], interactions, registry, 9)
+        numbers, times = registry.number([item]), np.array([ts])
+        interactions = Interactions(
+            np.array([0, 1]), numbers, np.zeros(1, np.uint8), times, np.zeros(1)
+        )
+        masses = popularity_increments(
+            numbers, np.array([weight]), times, HALF_LIFE_S, len(registry)
+        )
+        rule = HistoryRule(EventTypes.of({"act": weight}), 9)
+        revisions = revise([b""], interactions, registry, rule)
         origin = Origin("g", 0, len(self.acts))
         for shard, value in encode_deltas(revisions, registry, self.shards, origin, masses):
             self.logs[shard].append(value)

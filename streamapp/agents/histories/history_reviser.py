@@ -9,7 +9,8 @@ from streamapp.agents.histories.history_state import HistoryState
 from streamapp.agents.histories.online_evaluation import OnlineEvaluation
 from streamapp.agents.runtime.context import StageContext
 from streamapp.core.histories.directed_revisions import directed_revisions
-from streamapp.core.histories.history import Interactions, Revisions, newest_ts, revise
+from streamapp.core.histories.history import Interactions, Revisions, revise
+from streamapp.core.histories.marks import newest_ts
 from streamapp.core.ids.registry import Registry
 from streamapp.core.ids.role_registry import RoleRegistry
 from streamapp.core.messages.delta import Origin, encode_deltas
@@ -35,7 +36,6 @@ class HistoryReviser:
 
     def __init__(self, context: StageContext, slot: Slot, partition: int, shards: int) -> None:
         self._pipeline = context.pipeline
-        self._forget_after_s = context.settings.forget_after
         self._trending_half_life_s = context.settings.trending_half_life
         self._slot = slot
         self._partition = partition
@@ -81,7 +81,7 @@ class HistoryReviser:
             if not revised and not len(todo.of_nobody.item):
                 continue
             revisions = self._revisions(todo, [histories[user] for user in revised], state.registry)
-            histories.update(zip(revised, revisions.histories(), strict=True))
+            histories.update(zip(revised, revisions.stored, strict=True))
             if isinstance(state.registry, RoleRegistry):
                 revisions = directed_revisions(revisions, state.registry)
             origin = Origin(self._slot.state_id, self._partition, offset)
@@ -95,27 +95,26 @@ class HistoryReviser:
 
     def _revisions(self, todo: Admitted, histories: list[bytes], registry: Registry) -> Revisions:
         """Return the changes by interactions, or else by the forgetting of idle users."""
-        pipeline = self._pipeline
-        if not todo.users:
-            return Revisions.forgetting(histories, pipeline.decay)
-        return revise(
-            histories,
-            todo.interactions,
-            registry,
-            pipeline.history_cap,
-            self._forget_after_s or np.inf,
-            pipeline.decay,
-        )
+        some = todo.interactions if todo.users else Interactions.forgetting(len(histories))
+        return revise(histories, some, registry, self._pipeline.history_rule)
 
     def _increments(self, todo: Admitted, registry: Registry) -> PopularityIncrements:
         """Return the popularity that interactions add to items, if trending lists are made."""
         if not self._pipeline.makes_trending:
             return NO_INCREMENTS
-        item, weight, ts = (
+        item, code, ts = (
             np.concatenate([getattr(part, name) for part in (todo.interactions, todo.of_nobody)])
-            for name in ("item", "weight", "ts")
+            for name in ("item", "type", "ts")
         )
-        return popularity_increments(item, weight, ts, self._trending_half_life_s, len(registry))
+        weights = self._pipeline.history_rule.types.weight
+        counts = code < len(weights)
+        return popularity_increments(
+            item[counts],
+            weights[code[counts]],
+            ts[counts],
+            self._trending_half_life_s,
+            len(registry),
+        )
 
 
 def _without(cut: Admitted, users: set[str]) -> Admitted:
@@ -132,7 +131,8 @@ def _without(cut: Admitted, users: set[str]) -> Admitted:
         interactions=Interactions(
             np.concatenate((np.zeros(1, np.int64), np.cumsum(counts[keep]))),
             some.item[events],
-            some.weight[events],
+            some.type[events],
             some.ts[events],
+            some.order[events],
         ),
     )

@@ -9,7 +9,7 @@ import time
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.scheduling.due_time import NEVER, DueTime
-from streamapp.core.histories.history import newest_ts
+from streamapp.core.histories.marks import newest_ts
 from streamapp.core.messages.interaction_batch import encode_idle
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing

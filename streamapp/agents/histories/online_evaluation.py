@@ -23,7 +23,7 @@ class OnlineEvaluation:
         self._lists = context.lists
         self._share = settings.judged_share if context.pipeline.makes_user_lists else 0.0
         self._within_s = settings.judged_within
-        self._decay = context.pipeline.decay
+        self._rule = context.pipeline.history_rule
 
     async def evaluate(
         self,
@@ -45,7 +45,7 @@ class OnlineEvaluation:
         if not self._share:
             return
         now = time.time()
-        sample = UserSample(self._share, now - self._within_s, now + self._within_s, self._decay)
+        sample = UserSample(self._share, now - self._within_s, now + self._within_s, self._rule)
         asked: dict[str, Probe] = {}
         for admitted in some:
             for probe in sample.probes(admitted, histories, registry, asked):

@@ -58,7 +58,8 @@ class HistoryStage:
         user_lists: UserLists,
         shards: int,
     ) -> None:
-        self._weights = context.pipeline.event_weights
+        self._types = context.pipeline.history_rule.types
+        self._tells_users = context.pipeline.is_main
         self._budget = context.budget
         self._producer = context.producer
         self._failpoints = context.failpoints
@@ -107,10 +108,11 @@ class HistoryStage:
         ]
         deltas, histories = await self._reviser.revise(admitted, store.position, state)
         end = batches[-1].end
+        forgotten = {user for _, cut in admitted for user in cut.forgotten if self._tells_users}
         # The ids of items are stored before a history that refers to them can be read.
         await gather_all(
             self._producer.deliver(deltas),
-            self._user_lists.prepare(histories),
+            self._user_lists.prepare(histories, forgotten),
             self._slot.item_ids.put_ids(end, known, state.registry.ids[known:]),
         )
         self._failpoints.reach("histories.deltas-sent")
@@ -163,6 +165,6 @@ class HistoryStage:
 
     def _admit(self, batch: InteractionBatch) -> Admitted:
         state = self._state
-        cut = admit(batch, state.applied, state.registry, self._weights)
+        cut = admit(batch, state.applied, state.registry, self._types)
         state.count(cut)
         return cut

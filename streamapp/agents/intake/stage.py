@@ -43,8 +43,8 @@ _RECORD_BYTES = 16
 _MOST_BYTES = MAX_MESSAGE_BYTES - 1_000_000
 """Most bytes of one interaction batch."""
 
-_GROWTH = 7
-"""Most bytes in a batch for a byte of a record: a line of an order may have 6, and takes 38."""
+_GROWTH = 8
+"""Most bytes in a batch for a byte of a record: a line of an order may have 5, and takes 40."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.user_lists.made_lists import MadeLists
 from streamapp.config.rules import user_rule
 from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
-from streamapp.core.histories.profiles import Profiles
+from streamapp.core.histories.profiles import Hidden, Profiles
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.blending import Blended, blend
 from streamapp.core.lists.list_cache import CachedList
@@ -32,14 +32,14 @@ class UserListBlender:
         self._items = context.item_lists
         self._registry = registry
         self._rule = user_rule(context.settings)
-        self._decay = context.pipeline.decay
+        self._history_rule = context.pipeline.history_rule
         self._numbers: Ints = np.zeros(0, np.int32)
 
     async def make(self, histories: Sequence[bytes], read_after: float) -> MadeLists:
         """Return the list of each user.
 
         Args:
-            histories: The history of each user, packed by `entry_of`.
+            histories: The history of each user, as it is stored.
             read_after: Monotonic time in seconds; item lists that were read later are new enough.
         """
         cache, registry = self._items.cached, self._items.registry
@@ -73,7 +73,7 @@ class UserListBlender:
         """Say of each user whether the list may differ, because item lists changed.
 
         Args:
-            histories: The history of each user, packed by `entry_of`.
+            histories: The history of each user, as it is stored.
             versions: int64. The version of the item lists that each was made of; -1 for none.
             short: bool. Whether trending items may be in the list.
             read_after: Monotonic time in seconds; item lists that were read later are new enough.
@@ -90,15 +90,18 @@ class UserListBlender:
 
     def _profiles(self, histories: Sequence[bytes]) -> Profiles:
         """Decode histories, with the item numbers of the cache."""
-        profiles = Profiles.unpack(histories, self._registry, self._decay)
+        profiles = Profiles.unpack(histories, self._registry, self._history_rule)
         if len(self._registry) > len(self._numbers):
             known = self._numbers
             self._numbers = np.full(2 * len(self._registry), -1, np.int32)
             self._numbers[: len(known)] = known
-        new = np.unique(profiles.item[self._numbers[profiles.item] < 0])
+        hidden = profiles.hidden or Hidden.nothing(len(histories))
+        named = np.concatenate((profiles.item, hidden.item))
+        new = np.unique(named[self._numbers[named] < 0])
         ids = self._registry.ids
         self._numbers[new] = self._items.registry.number([ids[number] for number in new.tolist()])
-        return replace(profiles, item=self._numbers[profiles.item])
+        hidden = replace(hidden, item=self._numbers[hidden.item])
+        return replace(profiles, item=self._numbers[profiles.item], hidden=hidden)
 
     def _used(self, profiles: Profiles) -> Longs:
         """Return the positions of the entries whose item lists are used."""
@@ -121,10 +124,12 @@ class UserListBlender:
         size, item = blended.size.copy(), blended.item.copy()
         popular = trending.items.tolist()
         excluded = np.where(profiles.rating >= self._rule.exclude_from, profiles.item, -1)
+        hidden = profiles.hidden or Hidden.nothing(len(profiles.starts) - 1)
         for line in np.flatnonzero(short).tolist():
             first, room = int(size[line]), self._rule.top_n
             out = set(item[line, :first].tolist())
             out.update(excluded[profiles.starts[line] : profiles.starts[line + 1]].tolist())
+            out.update(hidden.item[hidden.starts[line] : hidden.starts[line + 1]].tolist())
             some = [number for number in popular if number not in out][: room - first]
             size[line] += len(some)
             item[line, first : first + len(some)] = some

@@ -47,6 +47,11 @@ class PendingUsers:
         self._histories.update(prepared)
         return prepared
 
+    def drop_without_history(self, user: str) -> None:
+        """Take a user off whose history is not known here, or is empty."""
+        if not self._histories.get(user):
+            self._histories.pop(user, None)
+
     def requeue(self, user: str) -> None:
         """Make a user due whose history is stored."""
         self._histories.setdefault(user, None)

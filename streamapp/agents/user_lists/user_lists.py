@@ -3,11 +3,12 @@
 A user who does something is put into the index as due, then the history is stored, and then the
 list is made from the item lists that Redis holds, while more histories come in. Item lists change
 later too, so a sweep compares all lists with them whenever shards have published something. A list
-is removed some time after its user was last seen.
+is removed some time after its user was last seen. It is removed at once if an event forgets its
+user, and the record without a value on the topic is the receipt.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Self
 
@@ -22,6 +23,7 @@ from streamapp.agents.user_lists.expiry import ListExpiry
 from streamapp.agents.user_lists.pending_users import PendingUsers, Stored
 from streamapp.agents.user_lists.published import PublishedList, indexed_lists
 from streamapp.agents.user_lists.publisher import UserListPublisher
+from streamapp.agents.user_lists.receipts import Receipts
 from streamapp.agents.user_lists.sweep import UserSweep
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import USER
@@ -78,6 +80,7 @@ class UserLists:
         self._sweep = sweep
         self._pending = pending
         self._published = published
+        self._receipts = Receipts(publisher, index, pending, published)
         self._lists_suspect = lists_suspect
         self._expiry = ListExpiry(publisher, pending, published, makes_lists=bool(self._ttl_s))
         self._cycle = DutyCycle(_PUBLISH_S, _PUBLISH_REST)
@@ -111,9 +114,12 @@ class UserLists:
         index = UserListIndex(context.redis, slot.keys)
         noted = await index.take_over(owner)
         due = noted.expires_at if lists_suspect else noted.due
-        pending = PendingUsers(stored, due if ttl_s else ())
+        back = await stored(noted.forgotten) if noted.forgotten else {}
+        gone = {user for user in noted.forgotten if not back.get(user)}
+        pending = PendingUsers(stored, (user for user in due if user not in gone) if ttl_s else ())
         latest = int(time.time() + ttl_s)
-        published = indexed_lists(noted.expires_at, latest)
+        listed = {user: at for user, at in noted.expires_at.items() if user not in gone}
+        published = indexed_lists(listed, latest)
         for user in pending:
             published[user].republish()
         if lists_suspect:
@@ -123,34 +129,49 @@ class UserLists:
         blender = UserListBlender(context, registry)
         publisher = UserListPublisher(context, slot, index, sender, blender, pending, published)
         sweep = UserSweep(context, publisher, blender, pending, published, shards)
-        return cls(
+        made = cls(
             context, index, publisher, sweep, pending, published, lists_suspect=lists_suspect
         )
+        made._receipts.add(noted.forgotten)
+        return made
 
-    async def prepare(self, histories: Mapping[str, bytes]) -> None:
+    async def prepare(
+        self, histories: Mapping[str, bytes], forgotten: Collection[str] = ()
+    ) -> None:
         """Store that lists are due, before the histories behind them are stored.
 
-        A user who was forgotten (b"") did nothing. The list of such a user keeps its expiry time,
-        and a user without a list gets none.
+        A user whose history is empty (b"") did nothing. The list of such a user keeps its expiry
+        time, and a user without a list gets none. Of the users in `forgotten`, an event says so:
+        their list ends now.
 
         Raises:
             ClaimLostError: another worker has claimed the partition.
         """
-        known = self._published
-        some = {user: one for user, one in histories.items() if one or user in known}
-        if not self._ttl_s or not some:
+        known, some = self._published, {}
+        if self._ttl_s:
+            some = {
+                user: one
+                for user, one in histories.items()
+                if one or (user in known and user not in forgotten)
+            }
+        self._receipts.prepare(forgotten)
+        if not some and not forgotten:
             return
         self._pending.prepare(some)
         self._prepared_at = time.monotonic()
         owner, self._expires_at = self._publisher.sender.owner, int(time.time() + self._ttl_s)
-        active = (user for user in some if some[user])
+        due = self._receipts
+        active = [user for user in some if some[user] and user not in due]
         await self._index.mark_pending(owner, active, self._expires_at)
         await self._index.mark_pending(owner, (user for user in some if not some[user]))
+        told = [*forgotten, *(user for user in some if user in due and user not in forgotten)]
+        await self._index.mark_pending(owner, told, -self._expires_at)
 
     def activate(self) -> None:
         """Make the prepared lists due, because the histories are stored now."""
         # The time in the index, so that the key and the index name the same second.
         expires_at = self._expires_at
+        self._receipts.activate()
         for user, history in self._pending.activate().items():
             if not history:
                 continue
@@ -171,6 +192,7 @@ class UserLists:
         if sender.is_done:
             await self._publisher.join()
         await self._expiry.step()
+        await self._receipts.step()
         at_once = _AT_ONCE_BUSY if busy else _AT_ONCE
         if self._backoff_s(busy=busy) <= 0 and (ready := self._ready(at_once)):
             with self._cycle.measured():
@@ -192,7 +214,7 @@ class UserLists:
             busy: Whether interactions wait.
         """
         sender = self._publisher.sender
-        if sender.is_done:
+        if sender.is_done or self._receipts:
             return 0.0
         due_in_s = [NEVER if sender.in_flight is None else _ARRIVAL_S]
         if self._pending:
@@ -205,7 +227,9 @@ class UserLists:
         return min(due_in_s)
 
     async def finish(self) -> None:
-        """Publish all pending lists; no step is running."""
+        """Send all receipts, and publish all pending lists; no step is running."""
+        while await self._receipts.step():
+            pass
         due = list(self._pending)
         for start in range(0, len(due), _AT_ONCE):
             histories = await self._pending.histories(due[start : start + _AT_ONCE])
@@ -232,7 +256,8 @@ class UserLists:
         """Return users who are due and whose lists did not just change."""
         before, known = time.monotonic() - self._interval_s, self._published
         some = islice(self._pending, 4 * _AT_ONCE)
-        return list(islice((user for user in some if known[user].published_at <= before), at_once))
+        ready = (user for user in some if known[user].published_at <= before)
+        return list(islice((user for user in ready if user not in self._receipts), at_once))
 
 
 def _lifetime_s(context: StageContext) -> float:

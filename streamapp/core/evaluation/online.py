@@ -11,10 +11,10 @@ from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
-import numpy as np
 
-from streamapp.core.histories.decay import Decay
-from streamapp.core.histories.history import entry_of
+from streamapp.core.arrays.array_types import Ints
+from streamapp.core.histories.history_rule import HistoryRule
+from streamapp.core.histories.marks import entries, unpacked
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.interaction_batch import Admitted
 
@@ -123,13 +123,13 @@ class UserSample(NamedTuple):
         share: Share of the users, 0 to 1; every worker chooses the same users.
         earliest_ts: Oldest event time in seconds.
         latest_ts: Newest event time in seconds.
-        decay: How ratings decay; None: not at all.
+        rule: What a history keeps.
     """
 
     share: float
     earliest_ts: float
     latest_ts: float
-    decay: Decay | None = None
+    rule: HistoryRule
 
     def probes(
         self,
@@ -142,7 +142,7 @@ class UserSample(NamedTuple):
 
         Args:
             admitted: The interactions that are about to be applied.
-            histories: Of all their users, packed by `entry_of`, before these interactions.
+            histories: Of all their users, as they are stored, before these interactions.
             registry: The items' ids.
             probed: Users who are left out, because an earlier event is tested.
 
@@ -152,15 +152,24 @@ class UserSample(NamedTuple):
         recent = (some.ts >= self.earliest_ts) & (some.ts <= self.latest_ts)
         if not recent.any():
             return
-        below = self.share * (_LARGEST + 1)
+        below, types = self.share * (_LARGEST + 1), len(self.rule.types.names)
         for line, user in enumerate(admitted.users):
             if _hash(user) >= below or user in probed:
                 continue
-            held = np.frombuffer(histories[user], entry_of(self.decay))["item"]
+            held = self._held(histories[user], registry)
             for event in range(some.starts[line], some.starts[line + 1]):
-                if recent[event] and some.item[event] not in held:
+                counts = recent[event] and some.type[event] < types
+                if counts and some.item[event] not in held:
                     yield Probe(user, registry.ids[some.item[event]], float(some.ts[event]))
                     break
+
+    def _held(self, history: bytes, registry: Registry) -> Ints:
+        """Return the items of a history."""
+        rule = self.rule
+        _, item, *_ = entries(
+            *unpacked([history], rule, registry), rule.types.weight, rule.base, rule.half_life_s
+        )
+        return item
 
 
 def _hash(user: str) -> int:

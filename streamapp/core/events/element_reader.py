@@ -1,5 +1,6 @@
 """Reads one event in the flat form: the interactions that it is, or why it cannot be counted."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,18 +8,23 @@ from streamapp.core.events.fallback_json import Unreadable
 from streamapp.core.events.formats.format import Format
 from streamapp.core.events.formats.known_formats import FLAT, foreign_format, other_format
 from streamapp.core.events.ids import checked_id
-from streamapp.core.events.interaction_sink import NOBODY, InteractionSink
-from streamapp.core.events.orders import PartlyRefusedError, order_items
-from streamapp.core.events.projection import Projection
+from streamapp.core.events.interaction_sink import NO_ITEM, NOBODY, InteractionSink
+from streamapp.core.events.orders import PartlyRefusedError, is_wide, order_items
+from streamapp.core.events.projection import Projected, Projection
 from streamapp.core.events.record import Record
 from streamapp.core.events.refusals import CODES
 from streamapp.core.events.rules import EventRules
 from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp, scaled
 from streamapp.core.events.type_names import TypeNames
+from streamapp.core.histories.event_types import FORGET, NO_ORDER, PURCHASE, REFUND
+from streamapp.core.histories.marks import order_number
 from streamapp.errors import BadEventError
 
 # Integers: comparing an integer with a float takes longer.
 _SECONDS_UP_TO, _MILLISECONDS_UP_TO = 10**11, 10**14
+
+_SPECIAL = frozenset({PURCHASE, REFUND, FORGET})
+"""Types whose events name an order, or nothing but a user."""
 
 
 class ElementReader:
@@ -78,10 +84,17 @@ class ElementReader:
             return
         if type(user) is not str or not user or len(user) > 128:
             user = _user(element)
+        order = NO_ORDER
+        if event_type in _SPECIAL:
+            if event_type == FORGET:
+                self._take_forget(element, record, user, sink, projections)
+                return
+            order = _order(element, event_type, exact=exact)
         if type(item) is not str or not item or len(item) > 128:
-            # Without an item it is an order.
-            empty = (item is None or item == "") and get("items") is not None
-            item = "" if empty else checked_id("item_id", item)
+            # Without an item it is an order, or the refund of one.
+            empty = item is None or item == ""
+            has_order = get("items") is not None or (event_type == REFUND and order)
+            item = NO_ITEM if empty and has_order else checked_id("item_id", item)
         if type(ts) is float:
             if ts > SECONDS_UP_TO:
                 ts = scaled(ts)
@@ -97,14 +110,33 @@ class ElementReader:
             raise BadEventError("key_mismatch", CODES["key_mismatch"])
         if self._ignored and user in self._ignored:
             user = NOBODY
-        if not item:
-            self._take_order(element, record, user, event_type, ts, sink, projections, exact=exact)
+        if not item and get("items") is not None:
+            self._take_order(
+                element, record, user, event_type, ts, order, sink, projections, exact=exact
+            )
             return
         if projections:
             # First, for each may refuse the event.
-            for own, pair in _projected(projections, element, user, item, event_type):
-                own.add(record.offset, *pair, event_type, ts)
-        sink.add(record.offset, user, item, event_type, ts)
+            for own, found in _projected(projections, element, user, item, event_type, order):
+                own.add(record.offset, found.user, found.item, event_type, ts, found.order)
+        sink.add(record.offset, user, item, event_type, ts, order)
+
+    def _take_forget(
+        self,
+        element: Mapping[str, Any],
+        record: Record,
+        user: str,
+        sink: InteractionSink,
+        projections: Sequence[tuple[Projection, InteractionSink]],
+    ) -> None:
+        """Take an event that forgets a user, whatever its time is."""
+        if self._check_keys and record.key != user.encode():
+            raise BadEventError("key_mismatch", CODES["key_mismatch"])
+        if user in self._ignored:
+            return
+        for own, found in _projected(projections, element, user, NO_ITEM, FORGET, NO_ORDER):
+            own.add(record.offset, found.user, found.item, FORGET, -math.inf, found.order)
+        sink.add(record.offset, user, NO_ITEM, FORGET, -math.inf)
 
     def _take_order(
         self,
@@ -113,6 +145,7 @@ class ElementReader:
         user: str,
         event_type: str,
         ts: float,
+        order: float,
         sink: InteractionSink,
         projections: Sequence[tuple[Projection, InteractionSink]],
         *,
@@ -120,11 +153,13 @@ class ElementReader:
     ) -> None:
         self._refuse_other_format(element)
         items, refused = order_items(element["items"], self._max_order_items, exact=exact)
-        pairs = [_projected(projections, element, user, item, event_type) for item in items]
-        for item, projected in zip(items, pairs, strict=True):
-            for own, pair in projected:
-                own.add(record.offset, *pair, event_type, ts)
-            sink.add(record.offset, user, item, event_type, ts)
+        projected = [
+            _projected(projections, element, user, item, event_type, order) for item in items
+        ]
+        for item, some in zip(items, projected, strict=True):
+            for own, found in some:
+                own.add(record.offset, found.user, found.item, event_type, ts, found.order)
+            sink.add(record.offset, user, item, event_type, ts, order)
         if refused:
             raise PartlyRefusedError(refused)
 
@@ -163,6 +198,23 @@ def _user(element: Mapping[str, Any]) -> str:
     return checked_id("user_id", user)
 
 
+def _order(element: Mapping[str, Any], event_type: str, *, exact: bool) -> float:
+    """Return the number of the order that an event names.
+
+    Raises:
+        BadEventError: a refund names no valid order, or an order may not have been read exactly.
+    """
+    order = element.get("order_id")
+    if order is None or order == "":
+        return NO_ORDER
+    try:
+        return order_number(checked_id("order_id", order))
+    except BadEventError:
+        if event_type == REFUND or (not exact and is_wide(order)):
+            raise
+        return NO_ORDER
+
+
 def _seconds(ts: Any, record: Record) -> float:
     found = parse_timestamp(ts)
     if found is not None:
@@ -179,7 +231,8 @@ def _projected(
     user: str,
     item: str,
     event_type: str,
-) -> list[tuple[InteractionSink, tuple[str, str]]]:
-    """Return the user and the item in each projection that takes an element, and who gets them."""
-    made = [(own, project(element, user, item, event_type)) for project, own in projections]
-    return [(own, pair) for own, pair in made if pair is not None]
+    order: float,
+) -> list[tuple[InteractionSink, Projected]]:
+    """Return what each projection makes of an event that it takes, and who gets it."""
+    made = [(own, project(element, user, item, event_type, order)) for project, own in projections]
+    return [(own, found) for own, found in made if found is not None]

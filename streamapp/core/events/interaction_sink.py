@@ -2,15 +2,29 @@
 
 from typing import Protocol
 
+from streamapp.core.histories.event_types import NO_ORDER
+
 NOBODY = ""
 """The user of an interaction that counts for popularity alone: no user has this id."""
+
+NO_ITEM = ""
+"""The item of an event that names none, such as the refund of a whole order: no item has this id.
+"""
 
 
 class InteractionSink(Protocol):
     """Takes interactions, such as `InteractionBatchBuilder` does."""
 
-    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
-        """Take an interaction; `event_type` is its canonical type.
+    def add(
+        self,
+        offset: int,
+        user: str,
+        item: str,
+        event_type: str,
+        ts: float,
+        order: float = NO_ORDER,
+    ) -> None:
+        """Take an interaction; `event_type` is its canonical type, `order` the number of its order.
 
         Where `user` is `NOBODY`, it counts for popularity alone.
         """

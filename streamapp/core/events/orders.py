@@ -78,6 +78,10 @@ def order_items(lines: Any, most: int, *, exact: bool) -> tuple[list[str], list[
     return list(found), refused
 
 
+def is_wide(value: Any) -> bool:
+    """Return whether a value may be an integer that the fast reader did not read exactly."""
+    return type(value) is float and abs(value) >= _WIDE
+
+
 def _inexact(line: Any) -> bool:
-    item = line.get("item_id") if type(line) is dict else None
-    return type(item) is float and abs(item) >= _WIDE
+    return type(line) is dict and is_wide(line.get("item_id"))

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 
 from streamapp.core.events.formats.format import Format
 
-PURCHASE = "purchase"
-"""The type of an event that buys an item."""
-
 
 class TypeNames:
     """The names of types in events of one format.

@@ -6,11 +6,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
-from streamapp.core.arrays.columns import column
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.histories.decay import Decay
-from streamapp.core.histories.history import entry_of
+from streamapp.core.histories.history_rule import HistoryRule
+from streamapp.core.histories.marks import entries, unpacked
 from streamapp.core.ids.registry import Registry, precedes
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """The items that some users have hidden.
+
+    Attributes:
+        starts: int64, shape (users + 1,). Those of user u lie at starts[u]:starts[u + 1].
+        item: int32. Item numbers.
+    """
+
+    starts: Longs
+    item: Ints
+
+    @classmethod
+    def nothing(cls, users: int) -> "Hidden":
+        """Return those of users who have hidden nothing."""
+        return cls(np.zeros(users + 1, np.int64), np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,38 +40,37 @@ class Profiles:
         rating: float64, > 0. Without decay.
         decayed: float64. Where ratings decay, the rating as a share of the largest in the history;
             0 where the share is too small for a float64.
+        hidden: The items that no list of the user shows; None without any.
     """
 
     starts: Longs
     item: Ints
     rating: Floats
     decayed: Floats | None = None
+    hidden: Hidden | None = None
 
     @classmethod
     def unpack(
-        cls, histories: Sequence[bytes], registry: Registry, decay: Decay | None = None
+        cls, histories: Sequence[bytes], registry: Registry, rule: HistoryRule
     ) -> "Profiles":
-        """Return the profiles of histories that are packed by `entry_of`.
+        """Return the profiles of stored histories.
 
         The newest entry is the one that would be evicted last: by time, then by item id.
 
         Args:
-            histories: Packed histories; b"" of a user without one.
+            histories: As they are stored; b"" of a user without one.
             registry: The items' ids.
-            decay: How ratings decay; None: not at all.
+            rule: How marks make ratings.
 
-        Cost: O(entries), and O(moves) where entries are not sorted.
+        Cost: O(marks), and O(moves) where entries are not sorted.
         """
-        entry = entry_of(decay)
-        stored = np.frombuffer(b"".join(histories), entry)
-        sizes = np.array([len(history) for history in histories], np.int64) // entry.itemsize
-        starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
-        item = column(stored, "item")
-        order = _newest_first(starts, item, column(stored, "ts"), *registry.text)
-        rating = stored["rating"][order]
-        if decay is None:
-            return cls(starts, item[order], rating)
-        return cls(starts, item[order], stored["weight"][order], _shares(starts, rating))
+        starts, item, largest, rating, ts, hidden_starts, hidden = entries(
+            *unpacked(histories, rule, registry), rule.types.weight, rule.base, rule.half_life_s
+        )
+        order = _newest_first(starts, item, ts, *registry.text)
+        shares = _shares(starts, rating[order]) if rule.decay else None
+        own_hidden = Hidden(hidden_starts, hidden)
+        return cls(starts, item[order], largest[order], shares, own_hidden)
 
 
 def _shares(starts: Longs, levels: Floats) -> Floats:

@@ -1,8 +1,9 @@
 """Blends the lists of the items in a history into one list for the user.
 
 The score of item j is the sum over the newest items i of the history, at positions p = 0, 1, ...,
-of `weight(p) * score_i(j)`, where score_i(j) is the score of j in the list of i. Lists follow a
-total order: score down, then item id up in byte order.
+of `weight(p) * score_i(j)`, where score_i(j) is the score of j in the list of i. An item that the
+user has hidden is not listed. Lists follow a total order: score down, then item id up in byte
+order.
 Source: Sarwar et al. 2001, item-based collaborative filtering; position weights as in session-rec.
 """
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.histories.profiles import Profiles
+from streamapp.core.histories.profiles import Hidden, Profiles
 from streamapp.core.ids.registry import Registry, precedes
 
 
@@ -101,12 +102,15 @@ def blend(
 
     Cost: O(entries of the histories and of the lists in use + entries moved).
     """
+    hidden = profiles.hidden or Hidden.nothing(len(profiles.starts) - 1)
     return Blended(
         *_blend(
             profiles.starts,
             profiles.item,
             profiles.rating,
             profiles.rating if profiles.decayed is None else profiles.decayed,
+            hidden.starts,
+            hidden.item,
             rule.weights(int(np.diff(profiles.starts).max(initial=0))),
             neighbours.row,
             neighbours.starts,
@@ -128,6 +132,8 @@ def _blend(
     item: Ints,
     rating: Floats,
     faded: Floats,
+    hidden_starts: Longs,
+    hidden: Ints,
     weights: Floats,
     row: Ints,
     list_starts: Longs,
@@ -162,6 +168,8 @@ def _blend(
         for position in range(first, last):
             if 0 <= item[position] < len(scratch) and rating[position] >= exclude_from:
                 scratch[item[position]] = -1
+        own_hidden = hidden[hidden_starts[user] : hidden_starts[user + 1]]
+        _set(scratch, own_hidden, -1)
         for position in range(first, newest):
             line = _line(row, item[position])
             if line < 0:
@@ -191,10 +199,17 @@ def _blend(
         size[user] = held
         for index in range(count):
             scratch[found[index]] = 0
-        for position in range(first, last):
-            if 0 <= item[position] < len(scratch):
-                scratch[item[position]] = 0
+        _set(scratch, item[first:last], 0)
+        _set(scratch, own_hidden, 0)
     return size, listed, score, because
+
+
+@compiled
+def _set(scratch: Ints, items: Ints, value: int) -> None:
+    """Set the entries of items that the registry knows."""
+    for item in items:
+        if 0 <= item < len(scratch):
+            scratch[item] = value
 
 
 @compiled

@@ -13,9 +13,10 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays.array_types import Floats, Ints, Longs
-from streamapp.core.events.interaction_sink import NOBODY
-from streamapp.core.histories.history import Interactions
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
+from streamapp.core.events.interaction_sink import NO_ITEM, NOBODY
+from streamapp.core.histories.event_types import FORGET, FORGET_CODE, NO_ORDER, EventTypes
+from streamapp.core.histories.history import EVERY_ITEM, Interactions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 
@@ -32,7 +33,8 @@ _SKIPPED_TEXT = 1_000_000
 _OTHER = "(other)"
 """The name of all types that have no name of their own."""
 
-_INTERACTION_BYTES, _TEXT_BYTES, _DEAD_BYTES, _SKIPPED_BYTES, _SOURCE_BYTES = 32, 6, 12, 24, 300
+_INTERACTION_BYTES, _ORDER_BYTES, _TEXT_BYTES = 32, 8, 6
+_DEAD_BYTES, _SKIPPED_BYTES, _SOURCE_BYTES = 12, 24, 300
 """Most bytes of each on the wire, beside the text of ids and types."""
 
 
@@ -63,6 +65,8 @@ class InteractionBatch(msgspec.Struct, array_like=True, frozen=True):
         skipped: (source, offset, type) of every event of an unknown type.
         idle: (user, newest time) of histories to forget, if that is still their newest time. A
             batch with any of these has no interactions.
+        orders: One more such column, float64: the number of the order of each interaction; empty
+            if no interaction names one.
     """
 
     state_id: str
@@ -74,6 +78,7 @@ class InteractionBatch(msgspec.Struct, array_like=True, frozen=True):
     dead: list[tuple[int, int]]
     skipped: list[tuple[int, int, str]]
     idle: list[tuple[str, float]] = []
+    orders: bytes = b""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -124,6 +129,7 @@ class InteractionBatchBuilder:
         self._items: dict[str, int] = {}
         self._types: dict[str, int] = {}
         self._columns: tuple[list[Any], ...] = tuple([] for _ in _DTYPES)
+        self._orders: dict[int, float] = {}
         self._dead: list[tuple[int, int]] = []
         self._skipped: list[tuple[int, int, str, int]] = []
         self._skipped_text = 0
@@ -132,8 +138,9 @@ class InteractionBatchBuilder:
     def bytes_beside_text(self) -> int:
         """Most bytes of all messages together, without the text of ids."""
         texts = len(self._users) + len(self._items) + len(self._types)
+        each = _INTERACTION_BYTES + (_ORDER_BYTES if self._orders else 0)
         return (
-            _INTERACTION_BYTES * len(self._columns[0])
+            each * len(self._columns[0])
             + _TEXT_BYTES * texts
             + _DEAD_BYTES * len(self._dead)
             + _SKIPPED_BYTES * len(self._skipped)
@@ -145,10 +152,20 @@ class InteractionBatchBuilder:
         """Set the source of what is added from here on."""
         self._sources.append(source)
 
-    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
+    def add(
+        self,
+        offset: int,
+        user: str,
+        item: str,
+        event_type: str,
+        ts: float,
+        order: float = NO_ORDER,
+    ) -> None:
         """Add an interaction."""
         users, items, types = self._users, self._items, self._types
         sources, offsets, user_column, item_column, type_column, ts_column = self._columns
+        if order:
+            self._orders[len(sources)] = order
         sources.append(len(self._sources) - 1)
         offsets.append(offset)
         user_column.append(users.setdefault(user, len(users)))
@@ -185,6 +202,8 @@ class InteractionBatchBuilder:
             np.array(column, dtype) for column, dtype in zip(self._columns, _DTYPES, strict=True)
         ]
         target = partition_by_user[columns[2]]
+        orders = np.full(len(target), NO_ORDER)
+        orders[list(self._orders)] = list(self._orders.values())
         dead: dict[int, list[tuple[int, int]]] = {}
         for source, offset in self._dead:
             number = self._sources[source].partition % partitions
@@ -202,10 +221,15 @@ class InteractionBatchBuilder:
                     *_compacted(names, [column[target == partition] for column in columns]),
                     dead.get(partition, []),
                     skipped.get(partition, []),
+                    orders=_packed_orders(orders[target == partition]),
                 )
             )
             for partition in sorted({*np.unique(target).tolist(), *dead, *skipped})
         }
+
+
+def _packed_orders(orders: Floats) -> bytes:
+    return orders.astype("<f8", copy=False).tobytes() if orders.any() else b""
 
 
 def _compacted(
@@ -231,6 +255,7 @@ class Admitted:
         users: User ids, distinct, without `NOBODY`.
         interactions: Grouped by user, in the order of `users`.
         of_nobody: Interactions that count for popularity alone, as one group.
+        forgotten: The users whom an interaction forgets.
         applied: How many interactions there are, with those of nobody.
         replayed: How many other interactions were applied before.
         dead: How many dead letters.
@@ -242,6 +267,7 @@ class Admitted:
     users: list[str]
     interactions: Interactions
     of_nobody: Interactions
+    forgotten: list[str]
     applied: int
     replayed: int
     dead: int
@@ -254,7 +280,7 @@ def admit(
     batch: InteractionBatch,
     applied: AppliedOffsets,
     registry: Registry,
-    weights: dict[str, float],
+    types: EventTypes,
 ) -> Admitted:
     """Return the part of `batch` that was not applied before.
 
@@ -262,10 +288,10 @@ def admit(
         batch: As it was received.
         applied: By source of the batch; advanced to the end of the batch.
         registry: Learns the items.
-        weights: By event type.
+        types: The types that count.
 
     Raises:
-        KeyError: the batch has a type without a weight.
+        KeyError: the batch has a type without a weight, which takes nothing back.
 
     Cost: O(n log n).
     """
@@ -273,8 +299,8 @@ def admit(
     below = [applied[one.name] for one in batch.sources]
     fresh = offset >= np.array(below, np.int64)[source]
     order = np.flatnonzero(fresh)[np.argsort(user[fresh], kind="stable")]
-    numbers = registry.number(batch.items)
-    weight = np.array([weights[name] for name in batch.types], np.float64)
+    numbers, codes = _numbers(batch.items, registry), types.numbers(batch.types)
+    orders = np.frombuffer(batch.orders, "<f8") if batch.orders else np.full(len(ts), NO_ORDER)
     # The user number -1 means no user; this keeps every interaction with a user.
     nobody = batch.users.index(NOBODY) if NOBODY in batch.users else -1
     paired, popular = order[user[order] != nobody], order[user[order] == nobody]
@@ -289,12 +315,15 @@ def admit(
 
     def grouped(chosen: Longs, sizes: Longs) -> Interactions:
         starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
-        return Interactions(starts, numbers[item[chosen]], weight[event_type[chosen]], ts[chosen])
+        return Interactions(
+            starts, numbers[item[chosen]], codes[event_type[chosen]], ts[chosen], orders[chosen]
+        )
 
     return Admitted(
         users=[batch.users[number] for number in present.tolist()],
         interactions=grouped(paired, counts),
         of_nobody=grouped(popular, np.array([len(popular)])),
+        forgotten=_forgotten(batch, user[paired], codes[event_type[paired]]),
         applied=len(order),
         replayed=len(offset) - len(order),
         dead=dead,
@@ -302,6 +331,20 @@ def admit(
         newest_ts=float(ts[order].max(initial=-np.inf)),
         idle=dict(batch.idle),
     )
+
+
+def _numbers(items: Sequence[str], registry: Registry) -> Ints:
+    """Return the numbers of items; a refund of a whole order names none."""
+    numbers = np.full(len(items), EVERY_ITEM, np.int32)
+    named = np.array([item != NO_ITEM for item in items], np.bool_)
+    numbers[named] = registry.number([item for item in items if item != NO_ITEM])
+    return numbers
+
+
+def _forgotten(batch: InteractionBatch, user: Ints, codes: Bytes) -> list[str]:
+    if FORGET not in batch.types:
+        return []
+    return [batch.users[number] for number in np.unique(user[codes == FORGET_CODE]).tolist()]
 
 
 def _columns(batch: InteractionBatch) -> tuple[Ints, Longs, Ints, Ints, Ints, Floats]:

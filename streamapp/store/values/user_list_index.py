@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from redis.asyncio import Redis
@@ -33,10 +33,12 @@ class StoredIndex(NamedTuple):
     Attributes:
         expires_at: By user, the Unix time in whole seconds at which the list expires.
         due: Pending users: their readers may not have the list yet.
+        forgotten: The users who are due a receipt that they were forgotten.
     """
 
     expires_at: dict[str, int]
     due: Collection[str]
+    forgotten: Sequence[str] = ()
 
 
 class UserListIndex:
@@ -55,9 +57,18 @@ class UserListIndex:
         self._writing = asyncio.Lock()
 
     async def load(self) -> dict[str, int]:
-        """Return by user the Unix time in whole seconds at which the list expires."""
+        """Return by user the Unix time in whole seconds at which the list expires.
+
+        The time of a user who is due a receipt is negative.
+        """
         fields = await read_hash(self._redis, self._keys.audience, _AT_ONCE)
         return {user.decode(): int(expires_at) for user, expires_at in fields.items()}
+
+    async def expires_at(self, user: str) -> int | None:
+        """Return when the list of one user expires, as `load` does; None without a list."""
+        with explained_errors(f"to read {self._keys.audience}"):
+            found: Any = await self._redis.hget(self._keys.audience, user)
+        return None if found is None else int(found)
 
     async def take_over(self, owner: str) -> StoredIndex:
         """Return the index, and set the number of pending users in the head.
@@ -79,7 +90,10 @@ class UserListIndex:
         due = len(self._batch_of)
         if await run(self._redis, "set-field", [self._keys.head], [owner, "due_users", due]) < 0:
             raise ClaimLostError
-        return StoredIndex(expires_at, list(self._batch_of))
+        forgotten = [user for user, at in expires_at.items() if at < 0]
+        return StoredIndex(
+            {user: abs(at) for user, at in expires_at.items()}, list(self._batch_of), forgotten
+        )
 
     async def size(self) -> int:
         """Return the number of users in the index."""
@@ -94,7 +108,8 @@ class UserListIndex:
         Args:
             owner: The worker that claimed the slot.
             users: The users, each once.
-            expires_at: Unix time in whole seconds at which the lists expire; None keeps it.
+            expires_at: Unix time in whole seconds at which the lists expire, negative for users who
+                are due a receipt; None keeps it.
 
         Raises:
             ClaimLostError: another worker has claimed the slot; nothing more is written.

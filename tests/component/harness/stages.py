@@ -63,6 +63,15 @@ def record(offset: int, value: bytes, **more: Any) -> Any:
     return SimpleNamespace(offset=offset, value=value, **about)
 
 
+def events(end: int, *said: tuple[int, str, str, str, float]) -> bytes:
+    """Return a cut up to `end` of events, each at an offset: user, item, type and time."""
+    builder = InteractionBatchBuilder()
+    builder.begin(Source("clicks", 0, end))
+    for event in said:
+        builder.add(*event)
+    return builder.encode(STATE_ID, 1)[0]
+
+
 def cut(end: int, *said: tuple[int, str, str, float]) -> bytes:
     """Return a cut up to `end` of clicks, each at an offset, of a user, an item and a time."""
     builder = InteractionBatchBuilder()

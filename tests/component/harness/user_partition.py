@@ -13,7 +13,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.item_list_cache import ItemListCache
 from streamapp.agents.user_lists.user_lists import UserLists
 from streamapp.config.settings import Settings
-from streamapp.core.histories.history import ENTRY
+from streamapp.core.histories.older_entries import ENTRY
 from streamapp.core.ids.registry import Registry
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline

@@ -96,7 +96,7 @@ def test_true_lists_have_no_differences(
 
 
 VISITS = [
-    oracle.in_roles(user, item, 1.0, bought=bought)
+    Act(user, f"{'b' if bought else 'v'}:{item}", 1.0, 1.0)
     for user, seen, bought_items in (("u", "ab", "bc"), ("v", "a", "b"), ("w", "abc", ""))
     for bought, items in ((False, seen), (True, bought_items))
     for item in items

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamapp.audit.log import LogInteractions, read_interactions
-from streamapp.audit.truth import gram, live_ratings
+from streamapp.audit.truth import gram, hidden_items, live_ratings, newest_of
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.ids.role_registry import roles_of
@@ -21,10 +21,9 @@ from streamapp.pipelines import pipelines
 from tests.property.test_equivalence import KINDS, acts_of, may_be_listed
 from tests.support import oracle
 from tests.support.oracle import Act
-from tests.support.strategies import streams
+from tests.support.strategies import examples, fickle_streams, streams
 
 NOW = 1_700_000_000.0
-TYPES = {1.0: "click", 3.0: "add_to_cart", 5.0: "purchase"}
 
 
 def read(events: list[LoggedEvent]) -> LogInteractions:
@@ -156,7 +155,52 @@ def test_counts_equal_those_of_the_oracle(
     kind: str, acts: list[Act], cap: int, forget_after_s: float
 ) -> None:
     """Dots, supports, sums of squares and users, also while histories overflow or begin again."""
-    log = read([LoggedEvent(act.user, act.item, TYPES[act.weight], act.ts) for act in acts])
+    assert_equal_to_oracle(kind, acts, cap, forget_after_s)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@examples(100)
+@given(fickle_streams(), st.integers(1, 5), st.sampled_from([5.0, math.inf]))
+def test_counts_equal_those_of_the_oracle_where_users_change_their_minds(
+    kind: str, acts: list[Act], cap: int, forget_after_s: float
+) -> None:
+    """With refunds by item and by order, and with users who are forgotten."""
+    assert_equal_to_oracle(kind, acts, cap, forget_after_s)
+
+
+@examples(100)
+@given(fickle_streams(), st.integers(1, 4), st.sampled_from([5.0, math.inf]))
+def test_hidden_items_are_those_of_the_oracle(
+    acts: list[Act], cap: int, forget_after_s: float
+) -> None:
+    """And so is the newest time of each history, by which idle users are forgotten."""
+    log = logged(acts)
+    hidden = hidden_items(log, cap, forget_after_s)
+    users = oracle.users(acts, cap, forget_after_s)
+    named = {log.users[user]: items for user, items in hidden.items()}
+    assert named == {user: one.hidden for user, one in users.items() if one.hidden}
+    newest = newest_of(live_ratings(log, cap, forget_after_s), hidden, len(log.users))
+    assert dict(zip(log.users, newest.tolist(), strict=True)) == {
+        user: one.newest for user, one in users.items()
+    }
+
+
+def logged(acts: list[Act]) -> LogInteractions:
+    """Return acts as the audit reads them from a log."""
+    return read(
+        [
+            LoggedEvent(act.user, act.item, act.type, act.ts, act.order or None)
+            if act.type != "forget"
+            else LoggedEvent(act.user, "", act.type, None)
+            for act in acts
+        ]
+    )
+
+
+def assert_equal_to_oracle(kind: str, acts: list[Act], cap: int, forget_after_s: float) -> None:
+    """Compare the counts of acts, as a log holds them, with the oracle."""
+    log = logged(acts)
+    assert not log.refused
     log = {ITEM: log, **log.extra}[kind]
     ratings = live_ratings(log, cap, forget_after_s)
     counts = gram(ratings, len(log.users), log.items, roles_of(kind))

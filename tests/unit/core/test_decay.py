@@ -17,14 +17,9 @@ from streamapp.config.settings import Settings
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.era_index import EraIndex
 from streamapp.core.histories.decay import BASE, Decay, product, split
-from streamapp.core.histories.history import (
-    DECAYED_ENTRY,
-    ENTRY,
-    Interactions,
-    entry_of,
-    newest_ts,
-    revise,
-)
+from streamapp.core.histories.history import revise
+from streamapp.core.histories.marks import newest_ts
+from streamapp.core.histories.older_entries import ENTRY, entry_of
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.blending import BlendRule, NeighbourLists, blend
@@ -35,6 +30,7 @@ from streamapp.pipelines import main_pipeline
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.slot import Slot
 from tests.support import oracle
+from tests.support.histories import one_user, read, rule
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
 
@@ -45,12 +41,14 @@ NOW = 1_700_000_000.0
 
 def applied(histories: list[bytes], acts: Sequence[tuple[str, float, float]], cap: int) -> bytes:
     """Return the history of one user after acts (item, weight, time)."""
-    items, weight, ts = zip(*acts, strict=True)
-    interactions = Interactions(
-        np.array([0, len(acts)]), REGISTRY.number(items), np.array(weight), np.array(ts)
-    )
-    (history,) = revise(histories, interactions, REGISTRY, cap, decay=DAY).histories()
+    events = one_user(REGISTRY, acts)
+    (history,) = revise(histories, events, REGISTRY, rule(cap, decay=DAY)).stored
     return history
+
+
+def entries(history: bytes) -> dict[str, tuple[float, float, float]]:
+    """Return the entries of a stored history: by item the largest weight, level and time."""
+    return read(history, REGISTRY, rule(9, decay=DAY))
 
 
 REGISTRY = Registry(["a", "b", "c"])
@@ -77,23 +75,24 @@ def test_a_level_is_split_and_two_are_multiplied_without_loss() -> None:
 def test_a_purchase_stays_one_however_much_later_a_click_counts_more() -> None:
     """The rating is the level of the click, the weight that of the purchase."""
     early = applied([b""], [("a", 5.0, NOW)], cap=2)
-    entry = np.frombuffer(applied([early], [("a", 1.0, NOW + 9 * DAY_S)], 2), DECAYED_ENTRY)[0]
-    assert entry["weight"] == 5
-    assert entry["rating"] == DAY.levels(np.ones(1), np.array([NOW + 9 * DAY_S]))[0]
-    assert newest_ts(entry.tobytes(), DAY) == NOW + 9 * DAY_S
+    history = applied([early], [("a", 1.0, NOW + 9 * DAY_S)], 2)
+    weight, level, _ = entries(history)["a"]
+    assert weight == 5
+    assert level == DAY.levels(np.ones(1), np.array([NOW + 9 * DAY_S]))[0]
+    assert newest_ts(history, DAY) == NOW + 9 * DAY_S
 
 
 def test_an_item_that_was_evicted_and_comes_back_has_no_past() -> None:
     """Neither its level nor its weight."""
     acts = [("a", 5.0, NOW), ("b", 1.0, NOW + 1), ("a", 1.0, NOW - DAY_S)]
     history = applied([applied([b""], acts[:2], cap=1)], [("c", 1.0, NOW - 9)], cap=1)
-    assert np.frombuffer(history, DECAYED_ENTRY)["item"].tolist() == [1]
+    assert set(entries(history)) == {"b"}
     history = applied([history], [("a", 1.0, NOW + 2)], cap=1)
-    assert np.frombuffer(history, DECAYED_ENTRY)["weight"].tolist() == [1]
+    assert [weight for weight, _, _ in entries(history).values()] == [1]
 
 
-def test_entries_are_as_ever_where_nothing_fades() -> None:
-    """20 bytes, so that the state of an app without decay is read as it was written."""
+def test_older_entries_are_read_as_they_were_written() -> None:
+    """20 bytes, and a weight more with decay."""
     assert entry_of(None) == ENTRY
     assert ENTRY.itemsize == 20
     assert set(entry_of(DAY).names or ()) - set(ENTRY.names or ()) == {"weight"}
@@ -103,7 +102,7 @@ def test_what_a_user_bought_is_left_out_and_old_interests_weigh_less() -> None:
     """Shares of the largest rating in the history; a purchase counts as one though it faded."""
     old, new = NOW - 3_000 * DAY_S, NOW
     history = applied([b""], [("a", 5.0, old), ("b", 1.0, new - DAY_S), ("c", 1.0, new)], cap=3)
-    profiles = Profiles.unpack([b"", history, b""], REGISTRY, DAY)
+    profiles = Profiles.unpack([b"", history, b""], REGISTRY, rule(3, decay=DAY))
     assert profiles.decayed is not None
     np.testing.assert_allclose(profiles.decayed, [1, 0.5, 0], atol=1e-12)
     assert profiles.rating.tolist() == [1, 1, 5]
@@ -111,8 +110,8 @@ def test_what_a_user_bought_is_left_out_and_old_interests_weigh_less() -> None:
         np.array([-1, 0, 0], np.int32), np.array([0]), np.array([2]), np.array([0, 1], np.int32),
         np.ones(2),
     )  # fmt: skip
-    rule = BlendRule(top_n=3, depth=3, rated=True, exclude_from=5.0)
-    shown = blend(profiles, lists, REGISTRY, rule)
+    by = BlendRule(top_n=3, depth=3, rated=True, exclude_from=5.0)
+    shown = blend(profiles, lists, REGISTRY, by)
     assert shown.item[1, : shown.size[1]].tolist() == [1]
     assert shown.score[1, 0] == pytest.approx(1.5, abs=1e-12)
 
@@ -120,7 +119,7 @@ def test_what_a_user_bought_is_left_out_and_old_interests_weigh_less() -> None:
 def test_users_without_a_history_have_no_shares() -> None:
     """Beside others, and alone."""
     for histories in ([], [b""], [b"", b""]):
-        profiles = Profiles.unpack(histories, REGISTRY, DAY)
+        profiles = Profiles.unpack(histories, REGISTRY, rule(9, decay=DAY))
         assert profiles.decayed is not None
         assert profiles.decayed.tolist() == []
 
@@ -160,6 +159,8 @@ moments = st.builds(
     item=st.sampled_from("abcd"),
     weight=st.sampled_from([1.0, 3.0, 5.0]),
     ts=st.integers(0, 4_000).map(lambda day: NOW + day * DAY_S / 4),
+    kind=st.just(""),
+    order=st.just(""),
 )
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import orjson
 
 from streamapp.core.histories.directed_revisions import directed_revisions
-from streamapp.core.histories.history import ENTRY, Interactions, Revisions, revise
+from streamapp.core.histories.history import Revisions, revise
+from streamapp.core.histories.older_entries import ENTRY
 from streamapp.core.ids.registry import Registry
 from streamapp.core.ids.role_registry import RoleRegistry, registry_of, roles_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
@@ -12,6 +13,7 @@ from streamapp.core.lists.list_format import encode_item_lists
 from streamapp.core.lists.ranking import Ranking
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.messages.item_dictionary import IdTranslator
+from tests.support.histories import USERS, one_user, rule
 
 Block = tuple[set[tuple[str, float, float]], set[tuple[str, float]]]
 
@@ -38,13 +40,8 @@ def revised(
     stored = np.zeros(len(before), ENTRY)
     stored["item"], stored["rating"] = registry.number(before), 1.0
     stored["ts"] = np.arange(len(before))
-    interactions = Interactions(
-        np.array([0, len(news)], np.int64),
-        registry.number([item for item, _ in news]),
-        np.ones(len(news)),
-        np.array([ts for _, ts in news]),
-    )
-    return revise([stored.tobytes()], interactions, registry, cap)
+    acts = one_user(registry, [(item, 1.0, ts) for item, ts in news])
+    return revise([stored.tobytes()], acts, registry, rule(cap, USERS))
 
 
 def test_a_view_changes_pairs_with_what_was_bought_and_nothing_else() -> None:

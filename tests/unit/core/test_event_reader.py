@@ -56,7 +56,9 @@ class Sink:
 
     events: list[Event] = field(default_factory=list)
 
-    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+    def add(
+        self, offset: int, user: str, item: str, kind: str, ts: float, order: float = 0.0
+    ) -> None:
         """Take an interaction."""
         assert offset == Record.offset
         self.events.append(Event(user, item, kind, known=True, ts=ts))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamapp.core.arrays.array_types import Ints
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.ids import MAX_ID_BYTES
-from streamapp.core.histories.history import Interactions, revise
+from streamapp.core.histories.history import revise
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages import item_dictionary
@@ -25,6 +25,7 @@ from streamapp.core.messages.delta import (
 )
 from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
 from streamapp.core.shard.shard import Shard
+from tests.support.histories import one_user, rule
 
 IDS = st.text(min_size=1, max_size=6) | st.sampled_from(["a", "b", "é", "x" * MAX_ID_BYTES])
 
@@ -75,11 +76,8 @@ def test_numbers_of_another_generation_mean_nothing(other: str) -> None:
 
     def admitted(state_id: str, place: int, *ids: str) -> bool:
         registry = Registry(ids)
-        numbers = registry.number(ids)
-        interactions = Interactions(
-            np.array([0, len(ids)], np.int64), numbers, np.ones(len(ids)), np.ones(len(ids))
-        )
-        revisions = revise([b""], interactions, registry, cap=9)
+        acts = one_user(registry, [(item, 1.0, 1.0) for item in ids])
+        revisions = revise([b""], acts, registry, rule(9))
         origin = Origin(state_id, 0, place)
         ((_, message),) = encode_deltas(revisions, registry, 1, origin)
         blocks = shard.admit(decode_delta(message))

@@ -13,7 +13,7 @@ import pytest
 from streamapp.agents.histories.online_evaluation import OnlineEvaluation
 from streamapp.config.settings import Settings
 from streamapp.core.evaluation.online import HitStats, OnlineMetrics, Probe, UserSample
-from streamapp.core.histories.history import ENTRY
+from streamapp.core.histories.older_entries import ENTRY
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.interaction_batch import (
@@ -24,9 +24,10 @@ from streamapp.core.messages.interaction_batch import (
     decode_interactions,
 )
 from streamapp.pipelines import main_pipeline
+from tests.support.histories import TYPES, rule
 
 NOW = 1_700_000_000.0
-ALL = UserSample(1.0, NOW - 60, NOW + 60)
+ALL = UserSample(1.0, NOW - 60, NOW + 60, rule(9))
 SETTINGS = Settings(_env_file=None)
 
 
@@ -37,7 +38,7 @@ def clicks(registry: Registry, *said: tuple[str, str, float], now: float = NOW) 
     for offset, (user, item, after_s) in enumerate(said):
         builder.add(offset, user, item, "click", now + after_s)
     cut = decode_interactions(builder.encode("", 1)[0])
-    return admit(cut, AppliedOffsets(), registry, {"click": 1.0})
+    return admit(cut, AppliedOffsets(), registry, TYPES)
 
 
 def history(registry: Registry, *items: str) -> bytes:

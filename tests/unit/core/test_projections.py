@@ -42,7 +42,9 @@ class Sink:
 
     taken: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+    def add(
+        self, offset: int, user: str, item: str, kind: str, ts: float, order: float = 0.0
+    ) -> None:
         """Take an interaction."""
         assert (offset, ts) == (3, 1_700_000_000.0)
         self.taken.append((user, item, kind))

@@ -86,6 +86,9 @@ def test_without_an_option_the_replay_is_as_fast_as_possible() -> None:
     [
         ("purchase", "purchases"),
         ("transaction", "purchases"),
+        ("refund", "purchases"),
+        ("remove_from_cart", "clicks"),
+        ("forget", "clicks"),
         ("click", "clicks"),
         ("addtocart", "clicks"),
         ("scroll", "clicks"),
@@ -93,7 +96,7 @@ def test_without_an_option_the_replay_is_as_fast_as_possible() -> None:
     ],
 )
 def test_an_event_goes_to_the_topic_that_implies_its_type(kind: str | None, topic: str) -> None:
-    """Under any of its names; all others go to the first topic."""
+    """Under any of its names, as does what takes it back; all others go to the first topic."""
     assert Router(settings(), None).topic(event(kind=kind)) == topic
     assert Router(settings(), "all").topic(event(kind=kind)) == "all"
 

@@ -9,11 +9,13 @@ import pytest
 from streamapp.core.arrays.columns import column
 from streamapp.core.counts import row_kernels as cells
 from streamapp.core.counts.rows import CELL, Rows
-from streamapp.core.histories import history, profiles
+from streamapp.core.histories import history, marks, profiles
 from streamapp.core.histories.decay import Decay
-from streamapp.core.histories.history import DECAYED_ENTRY, ENTRY, Interactions, revise
+from streamapp.core.histories.history import revise
+from streamapp.core.histories.older_entries import DECAYED_ENTRY, ENTRY
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
+from tests.support.histories import one_user, rule
 
 
 def written(kernel: Any) -> bool:
@@ -41,16 +43,16 @@ def test_a_column_of_stored_records_is_an_array_of_its_own(entries: int) -> None
 def test_one_entry_takes_the_kernels_of_many(decay: Decay | None) -> None:
     """Compiling another one would stop the worker for a second or two."""
     registry = Registry(["a", "b"])
-    new = Interactions(np.array([0, 1]), np.array([1], np.int32), np.ones(1), np.ones(1))
+    new, by = one_user(registry, [("b", 1.0, 1.0)]), rule(5, decay=decay)
     packed = np.ones(1, DECAYED_ENTRY if decay else ENTRY)
     packed["item"] = 0
     for stored in ([b""], [packed.tobytes()]):
-        revise(stored, new, registry, 5, decay=decay)
-        Profiles.unpack(stored, registry, decay)
+        now = revise(stored, new, registry, by).stored
+        Profiles.unpack(now, registry, by)
     rows = Rows()
     rows.reserve(2)
     rows.load(
         np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1), [np.ones(1, CELL).tobytes()]
     )
-    kernels = history._revise, profiles._newest_first, cells.move
-    assert [written(kernel) for kernel in kernels] == [True] * 3
+    kernels = history._revise, marks.entries, profiles._newest_first, cells.move
+    assert [written(kernel) for kernel in kernels] == [True] * 4

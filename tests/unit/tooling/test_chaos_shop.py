@@ -19,7 +19,9 @@ class _Counting:
 
     taken: int = 0
 
-    def add(self, offset: int, user: str, item: str, kind: str, ts: float) -> None:
+    def add(
+        self, offset: int, user: str, item: str, kind: str, ts: float, order: float = 0.0
+    ) -> None:
         self.taken += 1
 
     def skip(self, offset: int, user: str, kind: str) -> None:

@@ -63,7 +63,8 @@ def _flat(event: Json, envelope: Json) -> FlatEvent:
         "order_id": order,
     }
     found = lines(items, _item)
-    if found is not None:
+    # A refund without items is one of the whole order, and an export says so by an empty array.
+    if found or (found is not None and fields["type"] != "refund"):
         fields["items"] = found
     return FlatEvent(fields, where)
 
