@@ -3,6 +3,10 @@
 _POLLS = 3
 """How often within the interval the version of the inputs is read."""
 
+_SLOWER = 2
+"""Factor of the time between polls while nothing has to be done. A change waits for the poll that
+finds it, and for one more that finds nothing else: together one interval at most."""
+
 _PATIENCE = 10
 """Intervals after which a pass begins while the inputs change all the time."""
 
@@ -18,7 +22,7 @@ class IdleTrigger:
         now_s: Monotonic time in seconds.
 
     Attributes:
-        poll_s: Seconds between two polls.
+        poll_s: Seconds between two polls while a pass has something to do.
         changed_at: Monotonic time in seconds of the poll that found the current version.
         is_idle: Whether the last poll found the version of the poll before it.
     """
@@ -30,6 +34,14 @@ class IdleTrigger:
         self._interval_s = interval_s
         self._version = self._finished = ""
         self._ran_at = now_s
+
+    def next_poll_s(self, version: str) -> float:
+        """Return the seconds until the next poll.
+
+        Args:
+            version: That which the last poll has found.
+        """
+        return self.poll_s * (_SLOWER if version == self._finished else 1)
 
     def ready(
         self, version: str, now_s: float, *, quiet: bool = True, urgent: bool = False

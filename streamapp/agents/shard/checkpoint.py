@@ -75,15 +75,6 @@ class Checkpoint:
         async with self._moving:
             return await self._slot.blobs.read_at(self.position, numbers.tolist())
 
-    async def verify(self) -> None:
-        """Compare the stored position with that of this process.
-
-        Raises:
-            PositionMovedError: they differ.
-        """
-        async with self._moving:
-            await self._slot.check(self.position)
-
     def take(self, shard: Shard, pending: PendingLists, about: ShardHead) -> ShardSnapshot | None:
         """Return the values of a shard to store now; None if nothing changed.
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Mapping
 from typing import Self
 
+from streamapp.agents.polling.poll import Poll
 from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.duty_cycle import DutyCycle
 from streamapp.agents.runtime.idle_trigger import IdleTrigger
-from streamapp.agents.runtime.timer import Timer
 from streamapp.core.content.neighbours import (
     CONTENT_KEY,
     SOURCE,
@@ -80,7 +80,7 @@ class ContentJob:
         ]
         self._trigger = IdleTrigger(interval_s, time.monotonic())
         self._cycle = DutyCycle(interval_s, _REST)
-        self._timer = Timer()
+        self._poll = Poll(context.heads, self._trigger.poll_s)
         self._passing = BackgroundTask[None]()
         self._awaited: dict[int, int] = {}
         self._read_at: list[CatalogueHead | None] = []
@@ -106,7 +106,7 @@ class ContentJob:
         """
         if self._passing.is_done:
             await self._passing.join()
-        due_in_s = self._timer.due_in_s
+        due_in_s = self._poll.due_in_s
         if not self._passing.is_running and due_in_s <= 0 and not busy:
             self._passing.start(self._pass())
         return max(due_in_s, _POLL_S)
@@ -117,9 +117,9 @@ class ContentJob:
 
     async def _pass(self) -> None:
         """Send missing neighbours, or store that none are missing; do neither if it is too soon."""
-        redis = self._context.redis
-        catalogue = await read_heads(redis, self._catalogue, CatalogueHead)
-        shards = await read_heads(redis, self._shards, ShardHead, "published", source=SOURCE)
+        self._poll.begin()
+        catalogue = await read_heads(self._context.redis, self._catalogue, CatalogueHead)
+        shards = await self._context.heads.read(self._shards, "published", source=SOURCE)
         applied = [head.applied_offsets.get(SOURCE, 0) if head else 0 for head in shards]
         version = matched_text(catalogue, shards)
         ready = self._trigger.ready(version, time.monotonic())
@@ -134,7 +134,7 @@ class ContentJob:
                     )
                     self._trigger.finish(version)
             self._trigger.ran(time.monotonic())
-        self._timer.restart(self._trigger.poll_s)
+        self._poll.end(self._trigger.next_poll_s(version))
 
     def _has_time(self) -> bool:
         return self._cycle.due_in_s(busy=not self._trigger.is_idle) <= 0

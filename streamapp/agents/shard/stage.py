@@ -6,7 +6,7 @@ After a crash the next owner reads the deltas behind that position again; a row 
 ahead of it skips deltas that it holds already. Deltas do not wait for a checkpoint.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Self
@@ -38,6 +38,7 @@ class ShardStage:
 
     Args:
         context: Settings and connections.
+        slot: The slot of the shard.
         shard: The shard in memory.
         checkpoint: Reads and writes its slot.
         publisher: Publishes its lists.
@@ -50,6 +51,7 @@ class ShardStage:
     def __init__(
         self,
         context: StageContext,
+        slot: Slot,
         shard: Shard,
         checkpoint: Checkpoint,
         publisher: ItemListPublisher,
@@ -59,6 +61,7 @@ class ShardStage:
         settings = context.settings
         load = partial(checkpoint.load_missing, shard)
         last = RecordFingerprint.decode(head.last_record or b"")
+        self.slots = [slot]
         self._budget = context.budget
         self._failpoints = context.failpoints
         self._shard = shard
@@ -72,7 +75,7 @@ class ShardStage:
         )  # fmt: skip
         self._publishing = PublishScheduler(shard, publisher, self._sweep, load)
         self._storing = CheckpointScheduler(
-            settings, shard, checkpoint, self._log, publisher, self._sweep, self._republication
+            context, shard, checkpoint, self._log, publisher, self._sweep, self._republication
         )
         self._trending: TrendingJob | None = None
         self._content: ContentJob | None = None
@@ -100,7 +103,7 @@ class ShardStage:
         republish_at = await republish_from(
             context, slot, tp, known, head, lists_suspect=lists_suspect
         )
-        stage = cls(context, shard, checkpoint, publisher, head, republish_at)
+        stage = cls(context, slot, shard, checkpoint, publisher, head, republish_at)
         owner = publisher.sender.owner
         if owns_trending(pipeline, tp.partition):
             stage._trending = await TrendingJob.open(
@@ -112,6 +115,10 @@ class ShardStage:
         # The next owner has to know which lists to publish again.
         await stage._storing.store_all()
         return stage
+
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Let the task join a checkpoint when it has ended."""
+        self._storing.connect(wake)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the messages of the batches to the shard in memory."""
@@ -129,10 +136,6 @@ class ShardStage:
             replaying = self._shard.is_replaying
             due_in_s.append(await self._content.step(busy=busy or replaying))
         return max(0.0, min(due_in_s))
-
-    async def verify(self) -> None:
-        """Compare the stored position with that of this stage."""
-        await self._checkpoint.verify()
 
     async def finish(self) -> None:
         """Publish and store everything."""

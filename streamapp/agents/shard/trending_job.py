@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Self
 
+from streamapp.agents.polling.poll import Poll
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.runtime.timer import Timer
@@ -22,12 +23,15 @@ from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops
-from streamapp.store.versions import positions_of, positions_text, read_heads
+from streamapp.store.versions import positions_of, positions_text
 
 KIND = TRENDING
 
 _AT_ONCE = 500
 """Most lists of categories that go out together."""
+
+_POLL_S = 4 / 3
+"""Most seconds until a job sees what another worker stored. Sweeps poll as often by default."""
 
 _NOT_LAST = ""
 """The `about` of a batch of lists that is not the last one of a pass."""
@@ -60,16 +64,18 @@ class TrendingJob:
         self._half_life_s = settings.trending_half_life
         self._top_n = settings.top_n
         self._interval_s = settings.publish_interval
-        self._redis = context.redis
+        self._heads = context.heads
         self._lists = context.lists
         self._failpoints = context.failpoints
         self._slot = slot
         self._sender = sender
-        self._heads = [one.head for one in keys]
+        self._keys = [one.head for one in keys]
         categories = keys if context.pipeline.catalogue_topic else []
         self._tops = [CategoryTops(Slot(context.redis, one)) for one in categories]
         self._lists_suspect = lists_suspect
         self._timer = Timer()
+        self._poll = Poll(context.heads, self._interval_s)
+        self._poll_s = max(self._interval_s, min(_POLL_S, 2 * settings.refresh_interval / 3))
         self._published: tuple[list[Popular], float] | None = None
         self._merged = merged
         self._merged_heads: list[ShardHead | None] = []
@@ -116,8 +122,9 @@ class TrendingJob:
             await self.join()
         if not self._timer.is_due:
             return self._timer.due_in_s
-        idle = self._sender.in_flight is None
-        if idle and (self._queue or await self._read() != self._merged_heads):
+        if self._sender.in_flight is None:
+            if not self._queue and not await self._changed():
+                return self._poll.due_in_s
             await self._merge()
         self._timer.restart(self._interval_s)
         return self._interval_s
@@ -139,14 +146,29 @@ class TrendingJob:
                 self._sender.owner, ShardHead, "trending_version", positions
             )
             self._merged = positions_of(positions)
+            self._heads.changed()
 
     async def drain(self) -> None:
         """Wait until the topic has the lists that were sent, and store nothing."""
         await self._sender.join()
 
+    async def _changed(self) -> bool:
+        """Say whether shards have stored something since the last merge, as far as it is known."""
+        if self._poll.due_in_s > 0:
+            return False
+        self._poll.begin()
+        changed = await self._read() != self._merged_heads
+        self._poll.end(self._interval_s if changed else self._poll_s)
+        return changed
+
     async def _read(self) -> list[ShardHead | None]:
         """Return position, most popular items and newest event time of every shard."""
-        return await read_heads(self._redis, self._heads, ShardHead, "popular", "popular_ts")
+        heads = await self._heads.read(self._keys, "popular", "popular_ts")
+        # Without what other jobs have asked for.
+        return [
+            head and ShardHead(head.position, popular=head.popular, popular_ts=head.popular_ts)
+            for head in heads
+        ]
 
     async def _merge(self) -> bool:
         """Publish the list of all items if it changed, and the next categories of the pass.
@@ -163,7 +185,7 @@ class TrendingJob:
             self._pass_positions = positions_text(heads)
             # Categories are stored ahead of their first event; they have no time before one.
             if shown[1] > -math.inf:
-                self._queue = await self._changed(positions_of(self._pass_positions))
+                self._queue = await self._changed_categories(positions_of(self._pass_positions))
         some = self._queue[:_AT_ONCE]
         content = encode_trending(*shown, seq, self._half_life_s)
         lists: dict[str, bytes] = {}
@@ -195,7 +217,7 @@ class TrendingJob:
         popular = (one for head in known for one in head.popular)
         return most_popular(popular, self._top_n), newest_ts
 
-    async def _changed(self, positions: Sequence[int]) -> list[str]:
+    async def _changed_categories(self, positions: Sequence[int]) -> list[str]:
         """Return the categories with events since the merged positions.
 
         A shard whose position is below the merged one went back in time with its Redis; all of its

@@ -10,20 +10,15 @@ sweep is urgent. Other sweeps take the time that incoming records leave.
 import time
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from operator import ge
 
+from streamapp.agents.polling.poll import Poll
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.duty_cycle import DutyCycle
 from streamapp.agents.runtime.idle_trigger import IdleTrigger
-from streamapp.agents.runtime.timer import Timer
 from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.pending import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, sources
 from streamapp.agents.user_lists.publisher import UserListPublisher
-from streamapp.core.list_kinds import TRENDING
-from streamapp.store.slot.head import ShardHead
-from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.versions import positions_of, published_text, read_heads
 
 _USERS_AT_ONCE = 128
 
@@ -52,20 +47,20 @@ class UserSweep:
         published: Mapping[str, PublishedList],
         shards: int,
     ) -> None:
-        prefix, interval_s = context.pipeline.state_prefix, context.settings.refresh_interval
-        self._redis, self._lists = context.redis, context.lists
-        self._heads = [SlotKeys(prefix, rows_tag(shard)).head for shard in range(shards)]
+        self._versions = context.versions
+        self._shards = shards
         self._publisher = publisher
         self._blender = blender
         self._pending = pending
         self._published = published
-        self._trigger = IdleTrigger(interval_s, time.monotonic())
-        self._timer = Timer()
+        self._trigger = IdleTrigger(context.settings.refresh_interval, time.monotonic())
+        self._poll = Poll(context.heads, self._trigger.poll_s)
         self._cycle = DutyCycle(0.0, _REST)
         self._budget = context.budget
         self._queue: list[str] = []
         self._sweeping = ""
-        self._update_offsets = self._swept_update_offsets = [0] * shards
+        self._update_offsets: Sequence[int] = [0] * shards
+        self._swept_update_offsets: Sequence[int] = self._update_offsets
         self._urgent = False
 
     @property
@@ -80,7 +75,7 @@ class UserSweep:
             busy: Whether interactions wait.
         """
         if not self._sweeping:
-            return self._timer.due_in_s
+            return self._poll.due_in_s
         if self._urgent:
             return max(0.0, self._cycle.due_in_s(busy=busy))
         return max(0.0, self._budget.due_in_s(self._cycle))
@@ -102,7 +97,7 @@ class UserSweep:
             some = await self._next(quiet=quiet)
             pending, published = self._pending, self._published
             users = [user for user in some if user in published and not pending.is_pending(user)]
-            if outdated := await self._outdated(users):
+            if users and (outdated := await self._outdated(users)):
                 await self._publisher.publish(outdated, self.read_after)
         if not self._sweeping or self._queue:
             return ""
@@ -118,7 +113,7 @@ class UserSweep:
     async def _next(self, *, quiet: bool) -> list[str]:
         """Return the users to compare next; start a sweep if it is time."""
         if not self._sweeping:
-            version = await self._poll()
+            version = await self._version()
             now_s = time.monotonic()
             if not self._trigger.ready(version, now_s, quiet=quiet, urgent=self._urgent):
                 return []
@@ -127,9 +122,9 @@ class UserSweep:
             self._swept_update_offsets = self._update_offsets
             self._budget.begin(self._cycle)
             self._queue = list(self._published)
-        elif not self._urgent and self._timer.is_due:
+        elif not self._urgent and self._poll.due_in_s <= 0:
             # Items hidden since this sweep began wait for the next one, so this one hurries.
-            await self._poll()
+            await self._version()
         some = self._queue[-_USERS_AT_ONCE:]
         del self._queue[-_USERS_AT_ONCE:]
         return some
@@ -143,23 +138,11 @@ class UserSweep:
         )
         return dict(compress(histories.items(), outdated))
 
-    async def _poll(self) -> str:
+    async def _version(self) -> str:
         """Read the version of the item lists, and whether a sweep is urgent."""
-        fields = "published", "listed_update_offset", "trending_version"
-        heads = await read_heads(self._redis, self._heads, ShardHead, *fields)
-        (trending,) = await self._lists.get_many(TRENDING, [""])
-        self._update_offsets = _update_offsets(heads) or self._update_offsets
+        self._poll.begin()
+        version = await self._versions.read(self._shards)
+        self._update_offsets = version.update_offsets or self._update_offsets
         self._urgent = self._update_offsets != self._swept_update_offsets
-        self._timer.restart(self._trigger.poll_s)
-        return published_text(heads, trending)
-
-
-def _update_offsets(heads: Sequence[ShardHead | None]) -> list[int]:
-    """Return the offset below which the lists of each shard reflect catalogue updates.
-
-    Nothing is returned while the trending lists do not reflect them yet.
-    """
-    offsets = [head.listed_update_offset if head else 0 for head in heads]
-    merged = positions_of(heads[0].trending_version if heads[0] else "")
-    known = len(merged) == len(offsets) and all(map(ge, merged, offsets))
-    return offsets if known else []
+        self._poll.end(self._trigger.next_poll_s(version.text))
+        return version.text

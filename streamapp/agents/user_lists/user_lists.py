@@ -7,7 +7,7 @@ is removed some time after its user was last seen.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Self
 
@@ -37,9 +37,6 @@ _PUBLISH_REST = 4
 _AT_ONCE = 500
 _AT_ONCE_BUSY = 125
 """Lists that are made together, without and with interactions that wait for it."""
-
-_ARRIVAL_S = 0.005
-"""Seconds after which the task asks again whether the topic has the lists in flight."""
 
 _NOT_SWEPT = "-"
 
@@ -161,6 +158,10 @@ class UserLists:
             known.expires_at = expires_at
             self._published[user] = known
 
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Take in how to call for a step when the topic has the lists that were sent."""
+        self._publisher.sender.on_end = wake
+
     async def step(self, *, busy: bool) -> None:
         """Publish, sweep or remove the lists that are due.
 
@@ -194,7 +195,7 @@ class UserLists:
         sender = self._publisher.sender
         if sender.is_done:
             return 0.0
-        due_in_s = [NEVER if sender.in_flight is None else _ARRIVAL_S]
+        due_in_s = [NEVER]
         if self._pending:
             ready_in_s = 0.0 if self._ready(1) else self._interval_s / 4
             due_in_s.append(max(self._backoff_s(busy=busy), ready_in_s))

@@ -28,7 +28,7 @@ FORBIDDEN = {
 ORDER = {
     "core": ("arrays", "ids", "list_kinds", "histories", "events", "messages", "evaluation",
              "counts", "trending", "lists", "content", "shard"),
-    "agents": ("runtime", "intake", "catalogue", "user_lists", "histories", "shard"),
+    "agents": ("polling", "runtime", "intake", "catalogue", "user_lists", "histories", "shard"),
     "store": ("redis", "slot", "values", "lists", "versions"),
 }  # fmt: skip
 """Inside these layers a folder imports only itself and the folders before it."""
