@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _IDLE_S = 1.0
 """Seconds without records after which Kafka may hold back an empty answer for longer."""
 
-_CHEAP_PARTITIONS = 64
+_CHEAP_PARTITIONS = 32
 """A read of more partitions than this costs so much that idle workers read less often."""
 
 

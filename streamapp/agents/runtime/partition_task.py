@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from enum import Enum, auto
 
 from streamapp.agents.runtime.continuity import OffsetContinuity
@@ -18,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 2.0
 """Most seconds without a look at the stage, which may have to raise an error of the background."""
+
+_GRAIN_S = 0.001
+"""Wakes of tasks are so far apart, or at the same time; the event loop counts in milliseconds."""
 
 _RETRY_S = 0.05
 """Seconds between a failed step and the next reading of the state."""
@@ -194,10 +196,24 @@ class PartitionTask:
         if self._inbox or self._finishing or seconds <= 0:
             await asyncio.sleep(0)
         else:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), seconds)
+            await self._sleep(seconds)
         # Not before: background work may have ended while the stage was at work.
         self._wake.clear()
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait until the task is woken, or the time has passed.
+
+        Tasks that may sleep equally long wake in the same turn of the event loop, which costs more
+        than the look of an idle task at its stage.
+        """
+        loop = asyncio.get_running_loop()
+        grain_s = _LONGEST_WAIT_S if seconds >= _LONGEST_WAIT_S else _GRAIN_S
+        at = (loop.time() + seconds) // grain_s * grain_s
+        timer = loop.call_at(at if grain_s > _GRAIN_S else at + grain_s, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     async def _beginning(self, tp: TP) -> int:
         return (await self._worker.read_offsets({tp: None}))[tp].beginning

@@ -11,7 +11,7 @@ from streamapp.agents.user_lists.publisher import UserListPublisher
 
 _EXPIRY_S = 1.0
 
-_LONGEST_WAIT_S = 10.0
+_LONGEST_WAIT_S = 60.0
 """Most seconds until the next look, because clocks may be set."""
 
 _AT_ONCE = 500
