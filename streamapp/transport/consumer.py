@@ -105,7 +105,10 @@ class Consumer(driver.Consumer):
                 yield tp, self._batch_message(tp, records, epochs[tp])
 
     async def verify_all_partitions_active(self) -> None:
-        """Log partitions that Kafka does not answer for; Faust takes a turn of the loop for each."""
+        """Log partitions that Kafka does not answer for.
+
+        Faust does the same, with a turn of the event loop for each partition.
+        """
         now = monotonic()
         for tp in self.assignment():
             self.verify_event_path(now, tp)

@@ -17,6 +17,7 @@ from tests.unit.agents.test_partition_task import Stage, Worker
 
 TPS = [TP("log", number) for number in range(5)]
 FIRST = 10
+WITHIN_S = 20.0
 
 
 class Owned(Worker):
@@ -160,9 +161,9 @@ async def test_a_stage_that_was_made_again_meanwhile_is_left_alone(
         replies = await execute(pipe, *arguments, **options)
         monkeypatch.undo()
         worker.assignment.suspect_loss()
-        while len(worker.opened) < len(TPS):
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.02)
+        async with asyncio.timeout(WITHIN_S):
+            for _ in TPS:
+                await worker.sought.get()
         return replies
 
     monkeypatch.setattr(type(redis.pipeline()), "execute", executed)

@@ -14,12 +14,14 @@ class Poll:
 
     Args:
         heads: Knows what this worker changed.
-        soon_s: Seconds between polls while this worker changes heads.
+        soon_s: Seconds between polls while this worker changes heads, or the job waits.
+        later_s: Most seconds between polls; >= soon_s.
     """
 
-    def __init__(self, heads: ShardHeads, soon_s: float) -> None:
+    def __init__(self, heads: ShardHeads, soon_s: float, later_s: float) -> None:
         self._heads = heads
         self._soon_s = soon_s
+        self._later_s = later_s
         self._seen = heads.changes
         self._look_at = self._due_at = 0.0
 
@@ -35,14 +37,14 @@ class Poll:
         """Note that a poll begins: what changes from here on needs another one."""
         self._seen = self._heads.changes
 
-    def end(self, again_s: float) -> None:
+    def end(self, *, idle: bool) -> None:
         """Note that a poll has ended.
 
         Args:
-            again_s: Most seconds until the next poll; this worker's changes make it sooner.
+            idle: Whether the job has nothing to do until something changes.
         """
-        now = time.monotonic()
-        self._due_at = (now // again_s + 1) * again_s
+        now, interval_s = time.monotonic(), self._later_s if idle else self._soon_s
+        self._due_at = (now // interval_s + 1) * interval_s
         self._look_again(now)
 
     def _look_again(self, now: float) -> None:

@@ -80,7 +80,7 @@ class ContentJob:
         ]
         self._trigger = IdleTrigger(interval_s, time.monotonic())
         self._cycle = DutyCycle(interval_s, _REST)
-        self._poll = Poll(context.heads, self._trigger.poll_s)
+        self._poll = Poll(context.heads, self._trigger.poll_s, self._trigger.idle_poll_s)
         self._passing = BackgroundTask[None]()
         self._awaited: dict[int, int] = {}
         self._read_at: list[CatalogueHead | None] = []
@@ -134,7 +134,7 @@ class ContentJob:
                     )
                     self._trigger.finish(version)
             self._trigger.ran(time.monotonic())
-        self._poll.end(self._trigger.next_poll_s(version))
+        self._poll.end(idle=self._trigger.is_finished(version))
 
     def _has_time(self) -> bool:
         return self._cycle.due_in_s(busy=not self._trigger.is_idle) <= 0

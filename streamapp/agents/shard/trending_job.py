@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Self
 
-from streamapp.agents.polling.poll import Poll
+from streamapp.agents.polling.popular_items import PopularItems
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.runtime.timer import Timer
@@ -29,9 +29,6 @@ KIND = TRENDING
 
 _AT_ONCE = 500
 """Most lists of categories that go out together."""
-
-_POLL_S = 4 / 3
-"""Most seconds until a job sees what another worker stored. Sweeps poll as often by default."""
 
 _NOT_LAST = ""
 """The `about` of a batch of lists that is not the last one of a pass."""
@@ -64,18 +61,16 @@ class TrendingJob:
         self._half_life_s = settings.trending_half_life
         self._top_n = settings.top_n
         self._interval_s = settings.publish_interval
-        self._heads = context.heads
         self._lists = context.lists
         self._failpoints = context.failpoints
         self._slot = slot
         self._sender = sender
-        self._keys = [one.head for one in keys]
+        self._heads = context.heads
+        self._stored = PopularItems(self._heads, [one.head for one in keys], self._interval_s)
         categories = keys if context.pipeline.catalogue_topic else []
         self._tops = [CategoryTops(Slot(context.redis, one)) for one in categories]
         self._lists_suspect = lists_suspect
         self._timer = Timer()
-        self._poll = Poll(context.heads, self._interval_s)
-        self._poll_s = max(self._interval_s, min(_POLL_S, 2 * settings.refresh_interval / 3))
         self._published: tuple[list[Popular], float] | None = None
         self._merged = merged
         self._merged_heads: list[ShardHead | None] = []
@@ -123,8 +118,8 @@ class TrendingJob:
         if not self._timer.is_due:
             return self._timer.due_in_s
         if self._sender.in_flight is None:
-            if not self._queue and not await self._changed():
-                return self._poll.due_in_s
+            if not self._queue and not await self._stored.differ(self._merged_heads):
+                return self._stored.due_in_s
             await self._merge()
         self._timer.restart(self._interval_s)
         return self._interval_s
@@ -152,24 +147,6 @@ class TrendingJob:
         """Wait until the topic has the lists that were sent, and store nothing."""
         await self._sender.join()
 
-    async def _changed(self) -> bool:
-        """Say whether shards have stored something since the last merge, as far as it is known."""
-        if self._poll.due_in_s > 0:
-            return False
-        self._poll.begin()
-        changed = await self._read() != self._merged_heads
-        self._poll.end(self._interval_s if changed else self._poll_s)
-        return changed
-
-    async def _read(self) -> list[ShardHead | None]:
-        """Return position, most popular items and newest event time of every shard."""
-        heads = await self._heads.read(self._keys, "popular", "popular_ts")
-        # Without what other jobs have asked for.
-        return [
-            head and ShardHead(head.position, popular=head.popular, popular_ts=head.popular_ts)
-            for head in heads
-        ]
-
     async def _merge(self) -> bool:
         """Publish the list of all items if it changed, and the next categories of the pass.
 
@@ -178,14 +155,14 @@ class TrendingJob:
             set back.
         """
         seq = await self._slot.ownership.next_timestamp(self._sender.owner)
-        heads = await self._read()
+        heads = await self._stored.read()
         shown = self._most_popular(heads)
         if not self._queue:
             self._pass_heads = heads
             self._pass_positions = positions_text(heads)
             # Categories are stored ahead of their first event; they have no time before one.
             if shown[1] > -math.inf:
-                self._queue = await self._changed_categories(positions_of(self._pass_positions))
+                self._queue = await self._changed(positions_of(self._pass_positions))
         some = self._queue[:_AT_ONCE]
         content = encode_trending(*shown, seq, self._half_life_s)
         lists: dict[str, bytes] = {}
@@ -217,7 +194,7 @@ class TrendingJob:
         popular = (one for head in known for one in head.popular)
         return most_popular(popular, self._top_n), newest_ts
 
-    async def _changed_categories(self, positions: Sequence[int]) -> list[str]:
+    async def _changed(self, positions: Sequence[int]) -> list[str]:
         """Return the categories with events since the merged positions.
 
         A shard whose position is below the merged one went back in time with its Redis; all of its

@@ -54,7 +54,7 @@ class UserSweep:
         self._pending = pending
         self._published = published
         self._trigger = IdleTrigger(context.settings.refresh_interval, time.monotonic())
-        self._poll = Poll(context.heads, self._trigger.poll_s)
+        self._poll = Poll(context.heads, self._trigger.poll_s, self._trigger.idle_poll_s)
         self._cycle = DutyCycle(0.0, _REST)
         self._budget = context.budget
         self._queue: list[str] = []
@@ -144,5 +144,5 @@ class UserSweep:
         version = await self._versions.read(self._shards)
         self._update_offsets = version.update_offsets or self._update_offsets
         self._urgent = self._update_offsets != self._swept_update_offsets
-        self._poll.end(self._trigger.next_poll_s(version.text))
+        self._poll.end(idle=self._trigger.is_finished(version.text))
         return version.text

@@ -1,4 +1,4 @@
-"""Fields of many hashes are read in few calls, and an error means the same as in a call of its own."""
+"""Fields of many hashes are read in few calls; an error means the same as in a call of its own."""
 
 from typing import Any
 
@@ -94,7 +94,13 @@ async def test_what_a_pipeline_does_not_return_is_read_by_calls_of_their_own(
 
 async def test_a_head_has_what_was_asked_for(redis: Redis) -> None:
     """Its position always; everything else has its default."""
-    stored = {"position": 7, "published": 3, "turned": 5, "fence:clicks/0": 11, "fence:other": 12}
+    stored: dict[Any, Any] = {
+        "position": 7,
+        "published": 3,
+        "turned": 5,
+        "fence:clicks/0": 11,
+        "fence:other": 12,
+    }
     await redis.hset("h", mapping=stored)
     found = await read_heads(redis, ["h", "none"], ShardHead, "published", sources=["clicks/0"])
     assert found == [ShardHead(7, {"clicks/0": 11}, published=3), None]

@@ -48,8 +48,13 @@ async def test_a_caller_that_is_cancelled_leaves_the_coroutine_running() -> None
 @pytest.mark.parametrize("outcome", ["result", "error", "cancelled"])
 async def test_the_end_is_told_when_the_outcome_is_known(outcome: str) -> None:
     """However it ends, and once."""
-    task, told = BackgroundTask[str](), list[bool]()
-    task.on_end = lambda: told.append(task.is_done)
+    task, told, ended = BackgroundTask[str](), list[bool](), asyncio.Event()
+
+    def end() -> None:
+        told.append(task.is_done)
+        ended.set()
+
+    task.on_end = end
 
     async def work() -> str:
         if outcome == "error":
@@ -60,8 +65,7 @@ async def test_the_end_is_told_when_the_outcome_is_known(outcome: str) -> None:
     task.start(work())
     if outcome == "cancelled":
         await task.cancel()
-    while not told:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(ended.wait(), 10)
     assert told == [True]
 
 

@@ -363,7 +363,7 @@ async def test_a_wake_during_the_work_of_the_stage_is_not_lost() -> None:
 async def test_tasks_that_may_sleep_equally_long_wake_together(
     monkeypatch: pytest.MonkeyPatch, now: float, seconds: float, at: float
 ) -> None:
-    """Within a millisecond; those that have nothing to do wake at whole multiples of two seconds."""
+    """Within a millisecond; those without anything to do wake at multiples of two seconds."""
     loop, asked = asyncio.get_running_loop(), list[float]()
 
     def call_at(when: float, wake: Callable[[], None]) -> asyncio.Handle:
