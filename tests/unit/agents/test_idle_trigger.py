@@ -48,3 +48,13 @@ def test_inputs_that_change_all_the_time_are_waited_for_so_long(
     trigger.ran(200.0)
     assert not trigger.ready("a", 199.0 + patience_s, urgent=urgent)
     assert trigger.ready("b", 200.0 + patience_s, urgent=urgent)
+
+
+def test_polls_are_slower_while_no_pass_has_anything_to_do(trigger: IdleTrigger) -> None:
+    """The poll that finds a change, and the one that confirms it, take one interval together."""
+    assert trigger.idle_poll_s + trigger.poll_s == pytest.approx(INTERVAL_S)
+    trigger.ready("a", 102.0)
+    assert not trigger.is_finished("a")
+    trigger.finish("a")
+    assert trigger.is_finished("a")
+    assert not trigger.is_finished("b")
