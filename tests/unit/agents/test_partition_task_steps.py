@@ -292,7 +292,7 @@ async def test_any_other_error_ends_the_task_and_is_told(
 async def test_a_task_is_woken_by_what_comes_in(wake: str) -> None:
     """Long before it would look by itself."""
     slot = Slot(AsyncMock(), SlotKeys("s:", "u0"))
-    stage = Stage(slots=[slot])
+    stage = Stage(slots=[slot], waits=deque([1.9]))
     steps = Steps(stage, waits=True)
     steps.start()
     await stage.until("work")
@@ -330,7 +330,7 @@ async def test_a_task_works_by_itself_where_nothing_wakes_it() -> None:
 
 async def test_a_wake_during_the_work_of_the_stage_is_not_lost() -> None:
     """What has ended in the background meanwhile is looked at next."""
-    stage = Stage()
+    stage = Stage(waits=deque([1.9]))
     steps = Steps(stage, waits=True)
     work = stage.work
 
