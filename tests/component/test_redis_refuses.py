@@ -251,7 +251,7 @@ async def test_heads_on_all_nodes_of_a_cluster_are_read_together(
     """Each once, also those of a slot that is on its way to another node."""
     keys = [SlotKeys("s:", rows_tag(shard)).head for shard in range(64)]
     for at, key in enumerate(keys):
-        await spread.hset(key, mapping={"position": at, "published": 2 * at})  # type: ignore[misc]
+        await spread.hset(key, mapping={"position": at, "published": 2 * at})
     expected = [ShardHead(at, published=2 * at) for at in range(64)]
     before = _calls(cluster, "hmget")
     assert await read_heads(spread, keys, ShardHead, "published") == expected

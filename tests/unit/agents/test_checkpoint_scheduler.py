@@ -57,7 +57,8 @@ class Here:
 
     def __init__(self) -> None:
         self.heads = ShardHeads(AsyncMock())
-        self.checkpoint: Any = Checkpoint()
+        self.checkpoint = Checkpoint()
+        checkpoint: Any = self.checkpoint
         settings = SimpleNamespace(row_cache_bytes=1, checkpoint_interval=0.0)
         context: Any = SimpleNamespace(settings=settings, heads=self.heads)
         shard: Any = SimpleNamespace(
@@ -71,7 +72,7 @@ class Here:
         sweep: Any = SimpleNamespace(pending=NOTHING, listed_update_offset=0)
         republication: Any = SimpleNamespace(at=None)
         self.scheduler = CheckpointScheduler(
-            context, shard, self.checkpoint, log, publisher, sweep, republication
+            context, shard, checkpoint, log, publisher, sweep, republication
         )
         self.woken = asyncio.Event()
         self.scheduler.connect(self.woken.set)
