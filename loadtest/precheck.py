@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from loadtest.replay import Router
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import EventReader
+from streamapp.core.events.event_reader import EventReader
 from streamapp.errors import BadEventError, StreamappError
 from streamapp.eventlog import LoggedEvent
 from streamapp.printable import visible

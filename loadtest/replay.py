@@ -16,7 +16,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from loadtest.schedule import Schedule
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
-from streamapp.core.events.formats.translation import AUTO, FLAT
+from streamapp.core.events.formats.known_formats import AUTO, FLAT
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 from streamapp.transport.producer import Outgoing, Producer

@@ -54,7 +54,7 @@ class BadEventError(Exception):
     """An event that cannot be counted.
 
     Attributes:
-        code: One of `streamapp.core.events.event.CODES`.
+        code: One of `streamapp.core.events.event_reader.CODES`.
     """
 
     def __init__(self, code: str, message: str) -> None:

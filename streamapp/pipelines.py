@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from streamapp.config.fingerprints import results_text
 from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import PURCHASE
 from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.events.type_names import PURCHASE
 from streamapp.core.histories.decay import Decay
-from streamapp.core.histories.role_items import Roles, roles_of
+from streamapp.core.ids.role_registry import Roles, roles_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 
 

@@ -22,7 +22,7 @@ from streamapp.cli.terminal.target import check_target, write_target
 from streamapp.config.env_check import PREFIX
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import EventRules
+from streamapp.core.events.rules import EventRules
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
 from streamapp.pipelines import main_pipeline

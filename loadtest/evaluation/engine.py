@@ -14,15 +14,15 @@ import numpy as np
 from loadtest.evaluation.similarities import neighbours_of
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
-from streamapp.core.arrays.dtypes import Ints
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.rows import Rows
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.blending import Blend, blend
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.blending import BlendRule, blend
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.messages.interaction_batch import (
@@ -77,7 +77,7 @@ class Counts(NamedTuple):
         neighbours = neighbours_of(newest, self.rows, self.norms, self.registry, variant.similarity)
         return blend(profiles, neighbours, self.registry, rule).item
 
-    def popular(self, profiles: Profiles, rule: Blend) -> Ints:
+    def popular(self, profiles: Profiles, rule: BlendRule) -> Ints:
         """Return the items with most users in the same form, without those that `rule` excludes."""
         users = self.norms.users[: len(self.registry)]
         best = sorted(
@@ -105,7 +105,9 @@ class Engine:
         self.histories: dict[str, bytes] = {}
         registry = Registry()
         self._counting, self._fences = counting, AppliedOffsets()
-        self._shard = Shard(0, 1, Rule(1), "", 0, registry, ItemCounts.unpack(), AppliedOffsets())
+        self._shard = Shard(
+            0, 1, ListRule(1), "", 0, registry, NormsAndRows.unpack(), AppliedOffsets()
+        )
         self.counts = Counts(self._shard.rows, self._shard.norms, registry)
         self._taken = self._offset = 0
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.histories.profiles import Profiles
 
 

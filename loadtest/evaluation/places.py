@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from loadtest.evaluation.engine import Counts
 from loadtest.evaluation.variant import Variant
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import precedes
 from streamapp.core.lists.ranking import similarity

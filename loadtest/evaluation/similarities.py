@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import Rows
 from streamapp.core.ids.registry import Registry

@@ -17,7 +17,7 @@ from loadtest.evaluation.tables import compared
 from loadtest.evaluation.variant import Variant
 from streamapp.audit.log import LogInteractions
 from streamapp.cli.terminal.console import Step
-from streamapp.core.arrays.dtypes import Bools, Longs
+from streamapp.core.arrays.array_types import Bools, Longs
 
 ID = "split"
 TOP_N = 10

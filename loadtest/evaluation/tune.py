@@ -23,7 +23,7 @@ from streamapp.cli.terminal.console import Step
 from streamapp.config.env_check import PREFIX
 from streamapp.config.rules import user_rule
 from streamapp.config.settings import Settings
-from streamapp.core.arrays.dtypes import Bools
+from streamapp.core.arrays.array_types import Bools
 from streamapp.core.histories.profiles import Profiles
 from streamapp.errors import ConfigError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from loadtest.evaluation.similarities import Similarity
-from streamapp.core.lists.blending import Blend
+from streamapp.core.lists.blending import BlendRule
 from streamapp.errors import ConfigError
 
 POPULAR = "popularity"
@@ -25,7 +25,7 @@ class Variant:
     """
 
     similarity: Similarity
-    blend: Blend
+    blend: BlendRule
 
 
 _OF_SIMILARITY = {field.name for field in fields(Similarity)}
@@ -92,4 +92,4 @@ def _variant(text: str, top_n: int) -> Variant:
         if not counts(values[field]):
             raise ConfigError(f"--list {text}: {name} needs {needed}")
     similarity = {field: values.pop(field) for field in _OF_SIMILARITY & values.keys()}
-    return Variant(Similarity(**similarity), Blend(top_n, **values))
+    return Variant(Similarity(**similarity), BlendRule(top_n, **values))

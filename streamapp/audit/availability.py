@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.core.events.catalogue_record import Product
-from streamapp.store.values.products import Hidden
+from streamapp.store.values.hidden_items import HiddenItems
 
 
 def compare_availability(
-    products: Mapping[str, Product], hidden: Hidden, role: str = ""
+    products: Mapping[str, Product], hidden: HiddenItems, role: str = ""
 ) -> Comparison:
     """Compare every product, and check that all shards hide the same items.
 

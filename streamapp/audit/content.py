@@ -17,7 +17,7 @@ from streamapp.core.content.tfidf import words_of
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.lists.list_format import VERSION
-from streamapp.core.lists.reasons import CONTENT
+from streamapp.core.lists.reason_names import CONTENT
 
 _AT_ONCE = 256
 

@@ -21,7 +21,7 @@ from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, live_ratings, newest_of
 from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
-from streamapp.core.arrays.dtypes import Bools
+from streamapp.core.arrays.array_types import Bools
 from streamapp.core.events.catalogue_record import Product
 from streamapp.inspection.counts_merge import Counts
 from streamapp.inspection.snapshot import (
@@ -34,7 +34,7 @@ from streamapp.inspection.snapshot import (
 )
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.keys import list_name
-from streamapp.store.values.products import Hidden, read_hidden
+from streamapp.store.values.hidden_items import HiddenItems, read_hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Counted:
     live: Ratings
     expected: Counts
     stored: Counts
-    hidden: Hidden
+    hidden: HiddenItems
     lists: list[bytes | None]
 
     def comparisons(

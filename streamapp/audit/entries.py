@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import orjson
 
-from streamapp.core.arrays.dtypes import Floats, Ints, Longs
-from streamapp.core.histories.role_items import roles_of
+from streamapp.core.arrays.array_types import Floats, Ints, Longs
+from streamapp.core.ids.role_registry import roles_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.lists.list_format import VERSION
 

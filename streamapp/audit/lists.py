@@ -12,9 +12,9 @@ import numpy as np
 
 from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
 from streamapp.audit.entries import Entries, parse_lists
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.list_kinds import ITEM
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.inspection.counts_merge import Counts
 
 TIE = 1e-12
@@ -57,7 +57,7 @@ class _Expected:
 def compare_lists(
     truth: Counts,
     lists: Sequence[bytes | None],
-    rule: Rule,
+    rule: ListRule,
     kind: str = ITEM,
     hidden: Collection[str] = (),
     tie: float = TIE,
@@ -106,7 +106,7 @@ def compare_lists(
     return Comparison(int((expected.size > 0).sum()), len(problems), examples)
 
 
-def listed(truth: Counts, rule: Rule, hidden: Collection[str] = ()) -> set[str]:
+def listed(truth: Counts, rule: ListRule, hidden: Collection[str] = ()) -> set[str]:
     """Return the items that have a list according to the true counts."""
     out = np.array([item in hidden for item in truth.items], np.bool_)
     rows = truth.rows[(truth.support >= rule.min_support) & ~out[truth.indices]]
@@ -117,7 +117,7 @@ def _entries(size: int) -> str:
     return f"{size} entries" if size else "no list"
 
 
-def _expect(truth: Counts, rule: Rule, hidden: Bools) -> _Expected:
+def _expect(truth: Counts, rule: ListRule, hidden: Bools) -> _Expected:
     items, row, score = len(truth.items), truth.rows, _scores(truth, rule)
     score[(truth.support < rule.min_support) | hidden[truth.indices]] = np.nan
     size, best = np.zeros(items, np.int64), np.zeros((items, rule.top_n))
@@ -139,7 +139,7 @@ def _expect(truth: Counts, rule: Rule, hidden: Bools) -> _Expected:
     )
 
 
-def _scores(truth: Counts, rule: Rule) -> Floats:
+def _scores(truth: Counts, rule: ListRule) -> Floats:
     """Return the score of every cell, float64, shape (cells,)."""
     row, other = truth.rows, truth.indices
     if rule.measure == "cosine":
@@ -152,7 +152,7 @@ def _scores(truth: Counts, rule: Rule) -> Floats:
 
 
 def _faults(
-    truth: Counts, entries: Entries, expected: _Expected, rule: Rule, hidden: Bools, tie: float
+    truth: Counts, entries: Entries, expected: _Expected, rule: ListRule, hidden: Bools, tie: float
 ) -> Longs:
     """Return for each entry the number, from 1, of its first fault in `_REASONS`; 0 if right."""
     row, place, other = entries.row, entries.place, entries.other

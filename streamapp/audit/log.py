@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Floats, Ints
-from streamapp.core.events.event import NOBODY, EventReader, EventRules
+from streamapp.core.arrays.array_types import Floats, Ints
+from streamapp.core.events.event_reader import EventReader
+from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.events.rules import EventRules
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog import LoggedEvent
 

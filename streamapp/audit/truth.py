@@ -14,9 +14,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from streamapp.audit.log import LogInteractions
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.histories.decay import ERA_WIDTH, Decay
-from streamapp.core.histories.role_items import NO_ROLES, Roles
+from streamapp.core.ids.role_registry import NO_ROLES, Roles
 from streamapp.inspection.counts_merge import Counts
 
 _STEP = ERA_WIDTH // 2

@@ -16,9 +16,9 @@ from streamapp.audit.lists import SCORE_TOLERANCE, TIE
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings
 from streamapp.core.list_kinds import USER
-from streamapp.core.lists.blending import Blend
+from streamapp.core.lists.blending import BlendRule
 from streamapp.core.lists.list_format import VERSION
-from streamapp.core.lists.reasons import SIMILAR, TRENDING
+from streamapp.core.lists.reason_names import SIMILAR, TRENDING
 
 Scores = dict[str, float]
 """Score by item id."""
@@ -86,7 +86,7 @@ def compare_user_lists(
     lists: Sequence[bytes | None],
     item_lists: Mapping[str, bytes | None],
     trending: bytes,
-    rule: Blend,
+    rule: BlendRule,
 ) -> Comparison:
     """Compare every user's list with the true one.
 
@@ -152,7 +152,7 @@ def _blended(
     history: Sequence[_Held],
     lists: Mapping[str, Scores],
     filling: Sequence[str],
-    rule: Blend,
+    rule: BlendRule,
 ) -> _Sum:
     excluded = {held.item for held in history if held.rating >= rule.exclude_from}
     found = _Sum({}, {}, [item for item in filling if item not in excluded])

@@ -32,7 +32,7 @@ from streamapp.inspection.snapshot import (
 from streamapp.pipelines import pipelines
 from streamapp.printable import visible
 from streamapp.store.slot.keys import list_name
-from streamapp.store.values.products import read_products
+from streamapp.store.values.product_reader import read_products
 from streamapp.store.values.user_list_index import present
 
 

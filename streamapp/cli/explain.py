@@ -19,13 +19,13 @@ from streamapp.core.ids.registry import shard_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.core.lists.ranking import MEASURES, Measure, share, similarity
 from streamapp.errors import ConfigError, StreamappError
-from streamapp.inspection.snapshot import read_manifest
+from streamapp.inspection.norms_reader import read_norms
+from streamapp.inspection.row_sizes import packed_cells
+from streamapp.inspection.snapshot import read_layout
 from streamapp.pipelines import Pipeline, pipelines
 from streamapp.store.slot.head import HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, rows_tag
-from streamapp.store.slot.row_blob import packed_cells
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.norms import read_norms
 
 
 class _Words(NamedTuple):
@@ -131,11 +131,11 @@ async def _explain(settings: Settings, pipeline: Pipeline, left: str, right: str
     roles, kind = pipeline.roles, pipeline.kind
     ids = roles.row + left, roles.column + right
     async with redis_session(settings) as redis:
-        layout = await read_manifest(redis, pipeline)
+        layout = await read_layout(redis, pipeline)
         shard = shard_of(ids[0], layout[pipeline.deltas_topic])
         keys = SlotKeys(pipeline.state_prefix, rows_tag(shard))
         slot = Slot(redis, keys)
-        registry = await slot.items.registry()
+        registry = await slot.item_ids.registry()
         numbers = [registry.find(item) for item in ids]
         for item, number, did in zip((left, right), numbers, _WORDS[kind].did, strict=True):
             if number < 0:

@@ -10,11 +10,11 @@ from streamapp.config.settings import Settings
 from streamapp.core.counts.norms import NORM
 from streamapp.core.histories.history import entry_of
 from streamapp.inspection.footprint import KeyClass, Size, predict
-from streamapp.inspection.snapshot import read_manifest, slots_of
+from streamapp.inspection.row_sizes import cells_in
+from streamapp.inspection.snapshot import read_layout, slots_of
 from streamapp.pipelines import Pipeline, pipelines
 from streamapp.store.slot.blob import POSITION_BYTES
 from streamapp.store.slot.head import Head
-from streamapp.store.slot.row_blob import cells_in
 from streamapp.store.values.category_tops import known_categories
 from streamapp.store.values.user_list_index import UserListIndex
 
@@ -56,10 +56,10 @@ async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int
     Ids are assumed to have 12 bytes.
     """
     async with redis_session(settings) as redis:
-        layout = await read_manifest(redis, pipeline)
+        layout = await read_layout(redis, pipeline)
         slots = slots_of(redis, pipeline, layout)
         heads = [[await slot.head(Head) or Head() for slot in some] for some in slots]
-        known = len(await slots[1][0].items.packed(slots[1][0].keys.norms)) // NORM.itemsize
+        known = len(await slots[1][0].columns.read(slots[1][0].keys.norms)) // NORM.itemsize
         live = [await UserListIndex(redis, slot.keys).size() for slot in slots[0]]
         categories = await known_categories(redis, pipeline.state_prefix, len(slots[1]))
     users, items = (sum(head.blobs for head in some) for some in heads)

@@ -14,15 +14,15 @@ from typing import TypeVar
 from redis.asyncio import Redis
 
 from streamapp.config.settings import Settings
-from streamapp.core.arrays.bitmap import flagged
+from streamapp.core.arrays.flag_codec import unpack_flags
 from streamapp.core.list_kinds import TRENDING
 from streamapp.errors import StateError, StreamappError
 from streamapp.inspection.slot_tags import head_type_of, tag_of
 from streamapp.pipelines import followers, main_pipeline
+from streamapp.store.input_versions import matched_text, positions_text, published_text
 from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, list_name
 from streamapp.store.slot.slot import Slot
-from streamapp.store.versions import matched_text, positions_text, published_text
 from streamapp.transport.offsets import pass_gaps, read_offsets
 from streamapp.transport.records import TP
 
@@ -59,12 +59,12 @@ class Lag:
     @property
     def pending_lists(self) -> int:
         """Lists that still have to be published because a row changed."""
-        return sum(len(flagged(head.dirty)) for head in self.of(ShardHead))
+        return sum(len(unpack_flags(head.dirty)) for head in self.of(ShardHead))
 
     @property
     def moved_items(self) -> int:
         """Items whose norm changed and is not yet in all lists; each shard counts its own."""
-        return sum(len(flagged(head.moved)) for head in self.of(ShardHead))
+        return sum(len(unpack_flags(head.moved)) for head in self.of(ShardHead))
 
     @property
     def due_users(self) -> int:

@@ -20,8 +20,8 @@ from streamapp.inspection.slot_tags import tag_of
 from streamapp.pipelines import extra_kinds, followers, main_pipeline
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys, list_name, pattern_of, rows_tag
-from streamapp.store.slot.manifest import check_manifest
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import check_layout
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.producer import Outgoing, Producer
 from streamapp.transport.records import TP
@@ -66,7 +66,7 @@ async def _rebuild(settings: Settings, drop_lists: bool) -> dict[str, int]:
         gone = [_prefix(settings, kind) for kind in (*off, TRENDING)]
         for prefix in [settings.list_prefix] if drop_lists else gone:
             lists += await _withdraw(redis, settings, prefix)
-        await check_manifest(redis, settings, layout)
+        await check_layout(redis, settings, layout)
         for topic, pipeline in followers(settings).items():
             tags = {
                 tag_of(pipeline, topic, number): positions[TP(topic, number)]

@@ -15,8 +15,8 @@ from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.pipelines import followers
 from streamapp.store.redis.connection import opened
-from streamapp.store.redis.refusals import Meaning, meaning_of, refusal, reply_of
-from streamapp.store.slot.manifest import check_kinds, read_state_id
+from streamapp.store.redis.error_meanings import Meaning, meaning_of, refusal, reply_of
+from streamapp.store.state_layout import check_kinds, read_state_id
 from streamapp.transport.topics import administration, partition_counts
 
 
@@ -41,8 +41,8 @@ async def state_session(settings: Settings) -> AsyncIterator[Redis]:
         StreamappError: Redis or Kafka cannot be reached, or fails.
     """
     async with redis_session(settings) as redis:
-        if generation := await read_state_id(redis, settings.state_prefix):
-            check_kinds(generation, settings)
+        if state_id := await read_state_id(redis, settings.state_prefix):
+            check_kinds(state_id, settings)
         yield redis
 
 

@@ -15,7 +15,7 @@ from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import ITEM, TRENDING, USER
 from streamapp.errors import StreamappError
 from streamapp.store.slot.keys import list_name
-from streamapp.store.values.products import read_product
+from streamapp.store.values.product_reader import read_product
 
 _COLUMNS = {
     ITEM: ("support",),

@@ -14,13 +14,13 @@ from streamapp.config.loader import load_settings
 from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
 from streamapp.core.evaluation.online import OnlineMetrics
+from streamapp.inspection.norms_reader import read_norms
+from streamapp.inspection.row_sizes import cells_in
 from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.slot.row_blob import cells_in
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import known_categories
-from streamapp.store.values.norms import read_norms
-from streamapp.store.values.products import hidden_in
+from streamapp.store.values.hidden_items import hidden_in
 
 
 def show_status(as_json: bool) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from streamapp.core.events.event import PURCHASE
+from streamapp.core.events.type_names import PURCHASE
 
 if TYPE_CHECKING:
     from streamapp.config.settings import Settings

@@ -11,7 +11,7 @@ from typing import Any
 
 from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
-from streamapp.core.events.formats.translation import FLAT
+from streamapp.core.events.formats.known_formats import FLAT
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
 
 

@@ -3,14 +3,18 @@
 import math
 
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import PURCHASE, EventRules
+from streamapp.core.events.rules import EventRules
+from streamapp.core.events.type_names import PURCHASE
 from streamapp.core.histories.decay import Decay
-from streamapp.core.lists.blending import Blend
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.blending import BlendRule
+from streamapp.core.lists.ranking import ListRule
 
 _MORE_NAMES = {"cart": "add_to_cart"}
-"""Names of types whatever EVENT_ALIASES says, unless it says otherwise of them. They are not among
-its defaults, because stored positions carry those."""
+"""Further aliases, which EVENT_ALIASES overrides.
+
+They are not defaults of EVENT_ALIASES: its value is stored with the positions, so a new default
+would make existing state unreadable.
+"""
 
 
 def event_rules(settings: Settings) -> EventRules:
@@ -31,16 +35,16 @@ def event_rules(settings: Settings) -> EventRules:
     )
 
 
-def item_rule(settings: Settings) -> Rule:
+def item_rule(settings: Settings) -> ListRule:
     """Return how a list of an item is made from counts."""
-    return Rule(settings.top_n, settings.damping, settings.min_support, settings.measure)
+    return ListRule(settings.top_n, settings.damping, settings.min_support, settings.measure)
 
 
-def user_rule(settings: Settings) -> Blend:
+def user_rule(settings: Settings) -> BlendRule:
     """Return how a list for a user is made from lists of items."""
     purchase = settings.event_weights.get(PURCHASE, math.inf)
     exclude_from = {"seen": 0.0, "bought": purchase, "nothing": math.inf}[settings.user_exclude]
-    return Blend(
+    return BlendRule(
         settings.top_n,
         settings.user_depth,
         settings.user_fading,

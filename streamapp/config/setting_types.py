@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from streamapp.core.events.formats.translation import FORMAT_NAMES
+from streamapp.core.events.formats.known_formats import FORMAT_NAMES
 
 ALIASES = {
     "view": "click",

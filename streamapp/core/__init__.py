@@ -2,17 +2,17 @@
 
 The packages in the order of their dependencies; each imports only those before it:
 
-* `arrays`: array types, tables of columns, and the compiler of kernels.
-* `ids`: numbers of items, and the partition or shard of an id.
 * `list_kinds`: the kinds of lists.
+* `arrays`: array types, tables of columns, and the compiler of kernels.
+* `ids`: numbers of items, their roles, and the partition or shard of an id.
 * `histories`: the history of a user, and its revision by new interactions (`revise`).
 * `events`: event and catalogue records become interactions and products, or are refused.
-* `messages`: interaction batches, deltas and catalogue updates on the wire.
+* `messages`: interaction batches, deltas, catalogue updates and content neighbours on the wire.
 * `evaluation`: online hit rates, and association measures.
 * `counts`: co-occurrence rows and item norms of a shard, with and without decay.
 * `trending`: popularity of items, and the most popular items of each category.
 * `lists`: rows become lists of items (`rank`), these become lists for users (`blend`), and JSON.
-* `content`: neighbours of a product by the words of its text.
+* `content`: the products that are near a product by the words of its text.
 * `shard`: all state of one shard (`Shard`).
 
 One click passes through them in this order: `events.EventReader`, `messages.InteractionBatch`,

@@ -17,16 +17,10 @@ from typing import Any, NamedTuple, NoReturn, TextIO
 
 import orjson
 
-from streamapp.core.events.formats.translation import (
-    ARRAYS,
-    AUTO,
-    FLAT,
-    FORMATS,
-    Translation,
-    translate,
-)
+from streamapp.core.events.fallback_json import read_apart, read_exactly
+from streamapp.core.events.formats.known_formats import ARRAYS, AUTO, FLAT, FORMATS
+from streamapp.core.events.formats.translate import Translation, translate
 from streamapp.core.events.orders import MAX_ORDER_ITEMS, order_items
-from streamapp.core.events.raw_json import read_apart, read_exactly
 from streamapp.core.events.rules import EventRules
 from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp
 from streamapp.core.events.type_names import TypeNames

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, grown
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.growing import grown
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.decayed_rows import by_item
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL
 from streamapp.errors import StateError
-from streamapp.store.slot.row_blob import packed_cells
+from streamapp.inspection.row_sizes import packed_cells
 from streamapp.store.slot.slot import Slot
 
 _ITEM = np.dtype([("sum_sq", "<f8"), ("users", "<i8"), ("exponent", "<i8")])

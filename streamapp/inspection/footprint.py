@@ -14,10 +14,10 @@ from streamapp.core.histories.history import entry_of
 from streamapp.core.shard.visibility import VISIBILITY
 from streamapp.core.trending.categories import CATEGORY
 from streamapp.core.trending.popularity import POPULARITY
+from streamapp.inspection.row_sizes import row_bytes
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.blob import POSITION_BYTES
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, histories_tag, rows_tag
-from streamapp.store.slot.row_blob import row_bytes
 
 _STRING_BYTES = 16 + 24 + 12
 _LIST_BYTES = len('{"v":1,"kind":"item","id":"","seq":100000,"as_of":1700000000.25,"items":[]}')

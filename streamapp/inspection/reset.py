@@ -8,8 +8,8 @@ from streamapp.config.fingerprints import reading_text
 from streamapp.config.settings import Settings
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.keys import SlotKeys, pattern_of
-from streamapp.store.slot.manifest import read_state_id
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import read_state_id
 
 _AT_ONCE = 500
 
@@ -28,9 +28,9 @@ async def begin_at(
     redis: Redis, settings: Settings, pipeline: Pipeline, positions: Mapping[str, int]
 ) -> None:
     """Make empty slots, by tag, at these positions of their logs; the layout must exist."""
-    generation = await read_state_id(redis, pipeline.state_prefix)
+    state_id = await read_state_id(redis, pipeline.state_prefix)
     for tag, position in positions.items():
-        slot = Slot(redis, SlotKeys(pipeline.state_prefix, tag), generation)
+        slot = Slot(redis, SlotKeys(pipeline.state_prefix, tag), state_id)
         kind, _, rest = tag.partition(":")
         reading = (
             reading_text(settings, rest.rpartition(":")[0]) if kind == "e" else pipeline.results

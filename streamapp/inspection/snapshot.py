@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.interaction_batch import partition_of
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
+from streamapp.inspection.norms_reader import read_norms
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.blob import has_content
 from streamapp.store.slot.head import Head, HistoriesHead, ShardHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag, pattern_of, rows_tag
-from streamapp.store.slot.manifest import manifest_key
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.norms import read_norms
+from streamapp.store.state_layout import layout_key
 
 Advance = Callable[[int, int], None]
 """Called with how much is done, and of how much."""
@@ -53,13 +53,13 @@ class Snapshot:
     as_of: float
 
 
-async def read_manifest(redis: Redis, pipeline: Pipeline) -> dict[str, int]:
+async def read_layout(redis: Redis, pipeline: Pipeline) -> dict[str, int]:
     """Return the number of partitions by topic with which the state began.
 
     Raises:
         StateError: there is no state.
     """
-    stored: Any = await redis.hgetall(manifest_key(pipeline.state_prefix))
+    stored: Any = await redis.hgetall(layout_key(pipeline.state_prefix))
     topics = pipeline.topics
     layout = {topic: int(stored[topic.encode()]) for topic in topics if topic.encode() in stored}
     if missing := [topic for topic in topics if topic not in layout]:
@@ -97,14 +97,14 @@ async def read_snapshot(redis: Redis, pipeline: Pipeline, advance: Advance) -> S
 
     Cost: 24 bytes of memory a cell, three times that at the end.
     """
-    layout = await read_manifest(redis, pipeline)
+    layout = await read_layout(redis, pipeline)
     histories, rows = slots_of(redis, pipeline, layout)
     users = [await slot.head(HistoriesHead) or HistoriesHead() for slot in histories]
     shards = [await slot.head(ShardHead) or ShardHead() for slot in rows]
     total, collection = sum(head.blobs for head in shards), CountsMerge(len(shards))
     for shard, (slot, head) in enumerate(zip(rows, shards, strict=True)):
         norms = await read_norms(slot, head, pipeline.decay)
-        registry = await slot.items.registry()
+        registry = await slot.item_ids.registry()
         owned = _owned(registry, shard, len(shards))
         collection.enter(registry.ids, norms, owned)
         for some in _portions(owned, head):
@@ -129,7 +129,7 @@ async def check_still(redis: Redis, pipeline: Pipeline, positions: Sequence[int]
     Raises:
         StateError: a shard moved.
     """
-    _, slots = slots_of(redis, pipeline, await read_manifest(redis, pipeline))
+    _, slots = slots_of(redis, pipeline, await read_layout(redis, pipeline))
     heads = [await slot.head(Head) or Head() for slot in slots]
     if [head.position for head in heads] != list(positions):
         raise StateError(

@@ -50,7 +50,10 @@ class Lists:
         seq: int,
         expire_at: Sequence[int] = (),
     ) -> list[bytes | None]:
-        """Replace lists by those of `seq`; b"" deletes a list.
+        """Replace lists by those of `seq`; b"" deletes a list and leaves a tombstone with `seq`.
+
+        A stored list or tombstone of a higher `seq` stays. A stored list of the same `seq` stays
+        too, and its bytes are returned. A stored list of a lower `seq` is replaced.
 
         Args:
             kind: Of all of them.
@@ -123,7 +126,7 @@ class Lists:
         keys = [self.key(kind, name) for name, _ in expire_at]
         times = _packed([at for _, at in expire_at])
         async with self._calls:
-            there = await run(self._redis, "extend-lists", keys, [times])
+            there = await run(self._redis, "extend-list-expiry", keys, [times])
         return [name for (name, _), found in zip(expire_at, there, strict=True) if not found]
 
     async def _get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""What the consumer asks of the worker that processes its partitions."""
+"""The interface of the worker for its consumer."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import aiokafka
 
-from streamapp.core.events.rules import Record
+from streamapp.core.events.record import Record
 
 if TYPE_CHECKING:
     from faust.types import TP as TP  # noqa: PLC0414 - for others to import from here

@@ -1,4 +1,4 @@
-"""The topics that the app needs, and making those that are missing."""
+"""Lists the topics that the app needs, and creates missing ones."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

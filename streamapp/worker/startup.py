@@ -9,7 +9,7 @@ from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
 from streamapp.store.redis.connection import opened
 from streamapp.store.redis.health import check_policy, read_masters
-from streamapp.store.slot.manifest import check_manifest
+from streamapp.store.state_layout import check_layout
 from streamapp.transport.topics import administration, ensure_topics
 from streamapp.worker.log_dedup import deduplicate_logs
 from streamapp.worker.warm import warm
@@ -42,7 +42,7 @@ async def check_servers(settings: Settings, redis: Redis) -> None:
     async with administration(settings) as admin:
         topics = await ensure_topics(admin, settings)
     # From here on the worker waits for conditions that pass, such as a Redis that is full.
-    await check_manifest(redis, settings, {topic.name: count for topic, count, _ in topics})
+    await check_layout(redis, settings, {topic.name: count for topic, count, _ in topics})
     for topic, count, is_new in topics:
         if is_new:
             logger.info("made the topic %s with %d partitions", topic.name, count)

@@ -5,21 +5,22 @@ The compiled code is kept beside the sources, or in `NUMBA_CACHE_DIR`; the secon
 
 import numpy as np
 
-from streamapp.core.arrays.digest import digests
-from streamapp.core.content.neighbours import Match, Matches
 from streamapp.core.content.tfidf import Texts
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.histories.decay import Decay
+from streamapp.core.histories.directed_revisions import directed_revisions
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.histories.profiles import Profiles
-from streamapp.core.histories.role_items import BOUGHT, VIEWED, RoleRegistry, directed
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.blending import Blend, NeighbourLists, blend
+from streamapp.core.ids.role_registry import BOUGHT, VIEWED, RoleRegistry
+from streamapp.core.lists.blending import BlendRule, NeighbourLists, blend
+from streamapp.core.lists.list_digest import list_digests
 from streamapp.core.lists.list_format import encode_item_lists, encode_user_lists
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.content_neighbours import ContentNeighbour, ContentNeighbours
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.shard.shard import Shard
 from streamapp.worker.kernel_cache import remove_stale
@@ -33,8 +34,8 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
         content: Whether products have content neighbours, which needs more kernels.
     """
     registry = Registry()
-    counts = ItemCounts.unpack(decayed=decay is not None)
-    shard = Shard(0, 1, Rule(top_n=2), "", 0, Registry(), counts, AppliedOffsets())
+    counts = NormsAndRows.unpack(decayed=decay is not None)
+    shard = Shard(0, 1, ListRule(top_n=2), "", 0, Registry(), counts, AppliedOffsets())
     histories = [b"", b""]
     for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
         interactions = Interactions(
@@ -63,19 +64,21 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     seen = Interactions(
         np.array([0, len(roles)], np.int64), roles.number(roles.ids), np.ones(3), np.zeros(3)
     )
-    directed(revise([b""], seen, roles, cap=3), roles)
+    directed_revisions(revise([b""], seen, roles, cap=3), roles)
     lists = NeighbourLists(
         np.zeros(len(registry), np.int32), np.array([0]), np.array([1]), np.array([0], np.int32),
         np.ones(1),
     )  # fmt: skip
     profiles = Profiles.unpack(histories, registry, decay)
-    blended = blend(profiles, lists, registry, Blend(top_n=1, depth=1))
-    digests(*blended)
+    blended = blend(profiles, lists, registry, BlendRule(top_n=1, depth=1))
+    list_digests(*blended)
     encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)
     if content:
         product = Product(available=True, title="new", category="")
         Texts({"d": product, "e": product}).nearest(["d"], 1)
-        shard.apply_matches(Matches("", 1, [("d", [Match("e", 1.0)])]), 2)
+        shard.apply_content_neighbours(
+            ContentNeighbours("", 1, [("d", [ContentNeighbour("e", 1.0)])]), 2
+        )
         number = np.array([shard.registry.find("d")], np.int32)
         shard.load(number, [None])
         shard.rank(number)

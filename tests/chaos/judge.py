@@ -16,7 +16,7 @@ from aiokafka import ConsumerRecord
 from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.store.slot.head import HistoriesHead, ShardHead
-from streamapp.store.values.products import read_hidden
+from streamapp.store.values.hidden_items import read_hidden
 from tests.chaos.shop import CATALOGUE, LETTER, NUMBER
 from tests.integration.traffic import read_topic, redis_lists, topic_as_keys
 from tests.servers.deployment import Deployment

@@ -16,12 +16,12 @@ from redis.asyncio import Redis
 from streamapp.agents.catalogue.stage import CatalogueStage
 from streamapp.agents.runtime.context import StageContext
 from streamapp.config.settings import Settings
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.catalogue_record import Product, decode_product
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import decode_update
 from streamapp.core.shard.shard import Shard
@@ -48,7 +48,7 @@ class Harness:
         self.redis, self.broker = redis, Broker()
 
     async def begin(self) -> None:
-        """Write the manifest of the state."""
+        """Write the layout of the state."""
         for kind in ("", *PROJECTIONS):
             prefix, deltas = "s:layout", DELTAS
             if kind:
@@ -82,7 +82,7 @@ class Harness:
     def shard(self, shard: int, deltas: str = DELTAS) -> Shard:
         """Return a shard that has applied its updates."""
         made = Shard(
-            shard, SHARDS, Rule(3), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets()
+            shard, SHARDS, ListRule(3), "g", 0, Registry(), NormsAndRows.unpack(), AppliedOffsets()
         )
         for offset, one in enumerate(self.broker.taken.get((deltas, shard), [])):
             made.apply_update(decode_update(one.value), offset)

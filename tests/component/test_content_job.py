@@ -14,19 +14,24 @@ from streamapp.agents.runtime.item_list_cache import ItemListCache
 from streamapp.agents.shard import content_job
 from streamapp.agents.shard.content_job import ContentJob
 from streamapp.config.settings import Settings
-from streamapp.core.content.neighbours import Content, Matches, decode_list, decode_matches
 from streamapp.core.events.catalogue_record import Product, encode_product
 from streamapp.core.ids.registry import Registry, shard_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.content_neighbours import (
+    ContentNeighbours,
+    decode_content_neighbours,
+    unpack_list,
+)
+from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.errors import ClaimLostError, PositionMovedError
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline
+from streamapp.store.input_versions import matched_text
 from streamapp.store.lists import lists_of
 from streamapp.store.slot.head import CatalogueHead, Head, ShardHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.content import ContentLists
-from streamapp.store.versions import matched_text
 
 SHARDS = 2
 DELTAS = "streamapp-deltas"
@@ -46,7 +51,7 @@ class Shop:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self.taken: list[tuple[int, Matches]] = []
+        self.taken: list[tuple[int, ContentNeighbours]] = []
         self.settings = Settings(
             _env_file=None,
             state_prefix="s:",
@@ -57,7 +62,7 @@ class Shop:
         )
         self.position = [0] * SHARDS
         self.applied_offsets = [AppliedOffsets() for _ in range(SHARDS)]
-        self.content = [Content() for _ in range(SHARDS)]
+        self.content = [ShardContentLists() for _ in range(SHARDS)]
 
     async def begin(self) -> None:
         """Make the slots."""
@@ -91,7 +96,7 @@ class Shop:
         """Take messages, in place of the broker."""
         for (topic, shard), some in messages.items():
             assert topic == DELTAS
-            self.taken += [(shard, decode_matches(one.value)) for one in some]
+            self.taken += [(shard, decode_content_neighbours(one.value)) for one in some]
 
     async def say(self, **products: Product | None) -> None:
         """Change the catalogue."""
@@ -130,7 +135,7 @@ class Shop:
         """Return the content neighbours in shards: the items of each list."""
         found = [await ContentLists(self.slot(rows_tag(shard))).read() for shard in range(SHARDS)]
         return {
-            item: [one.item for one in decode_list(packed)]
+            item: [one.item for one in unpack_list(packed)]
             for content in found
             for item, packed in content.lists.items()
         }
@@ -175,7 +180,7 @@ async def test_what_shards_do_not_hold_is_sent_until_nothing_is_missing(shop: Sh
     await shop.list_of("b", BY_COUNTS)
     await passed(owner)
     assert [matches.lists for _, matches in shop.taken] == [
-        [("a", decode_list(owner._nearest["a"]))]
+        [("a", unpack_list(owner._nearest["a"]))]
     ]
     assert not await shop.at_rest()
 
@@ -272,7 +277,7 @@ async def test_fields_are_written_and_removed_and_know_how_far_they_are(shop: Sh
     slot, other = shop.slot("i0"), shop.slot("i0")
     await ContentLists(slot).put(7, [("a", b"1"), ("b", b"2")])
     await ContentLists(slot).put(5, [("a", b""), ("c", b"3")])
-    assert await ContentLists(slot).read() == Content({"b": b"2", "c": b"3"}, 7)
+    assert await ContentLists(slot).read() == ShardContentLists({"b": b"2", "c": b"3"}, 7)
     with pytest.raises(PositionMovedError):
         await ContentLists(other).put(9, [("b", b"")])
     slot.state_id = "another"

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.histories.stage import HistoryStage
-from streamapp.core.events.rules import NOBODY
+from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.delta import decode_delta
 from streamapp.core.messages.interaction_batch import encode_idle
@@ -19,7 +19,7 @@ from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
 from streamapp.worker.warm import warm
-from tests.component.harness.stages import GENERATION, Broker, context, cut, record
+from tests.component.harness.stages import STATE_ID, Broker, context, cut, record
 
 TS = 1.7e9
 WITHIN_S = 20.0
@@ -55,7 +55,7 @@ async def test_a_history_that_is_ahead_is_not_forgotten_again(
     stage, tp = await opened(redis, broker, forget_after=100.0)
     await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)])
     behind = [
-        record(1, encode_idle(GENERATION, [("u", TS)])),
+        record(1, encode_idle(STATE_ID, [("u", TS)])),
         record(2, cut(2, (1, "u", "a", TS))),
     ]
 
@@ -109,7 +109,7 @@ async def test_a_user_who_is_forgotten_without_a_list_gets_none(redis: Redis) ->
     await stage.apply([RecordBatch(tp, [record(0, cut(1, (0, "u", "a", TS)))], 0)])
     await until(stage, was_listed)
     await until(stage, gone)
-    await stage.apply([RecordBatch(tp, [record(1, encode_idle(GENERATION, [("u", TS)]))], 0)])
+    await stage.apply([RecordBatch(tp, [record(1, encode_idle(STATE_ID, [("u", TS)]))], 0)])
     assert await gone()
     await stage.finish()
     assert not await shown(redis)
@@ -130,7 +130,7 @@ async def test_a_user_who_is_forgotten_with_a_list_has_it_no_longer_for_that(red
     await stage.close()
     stage, tp = await opened(redis, broker, **chosen)
 
-    await stage.apply([RecordBatch(tp, [record(1, encode_idle(GENERATION, [("u", TS)]))], 0)])
+    await stage.apply([RecordBatch(tp, [record(1, encode_idle(STATE_ID, [("u", TS)]))], 0)])
     await stage.finish()
     assert await shown(redis) == ["t"]
     assert await redis.hget("s:{u0}:audience", "u") == str(ends).encode()

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.intake.stage import IntakeStage
-from streamapp.agents.runtime.timer import NEVER
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.errors import PositionMovedError
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch

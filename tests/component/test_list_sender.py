@@ -130,7 +130,7 @@ async def test_who_stops_waiting_does_not_stop_what_is_on_its_way(
     assert broker.batches == [{"item:a": b"1"}]
 
 
-async def test_who_lost_the_slot_sends_what_stands_by_then(
+async def test_a_sender_that_lost_the_slot_sends_what_redis_holds(
     redis: Redis, sender: ListSender[str], slot: Slot, broker: Broker
 ) -> None:
     """Until the topic ends with what the keys hold, and only what differs."""

@@ -17,9 +17,9 @@ from streamapp.store.lists import lists_of
 from streamapp.store.redis.connection import connect, opened
 from streamapp.store.redis.health import read_masters
 from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.head_reader import read_heads
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
-from streamapp.store.versions import read_heads
 from tests.servers.cluster import Cluster
 from tests.servers.deadline import wait_until
 from tests.servers.node import RedisNode

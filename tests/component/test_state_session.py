@@ -13,7 +13,7 @@ from tests.servers.node import RedisNode
 
 @pytest.mark.parametrize("command", [["status"], ["export", "counts.npz"], ["audit", "--log"]])
 @pytest.mark.parametrize(
-    ("generation", "setting", "says"),
+    ("state_id", "setting", "says"),
     [
         ("g", "BOUGHT_AFTER_VIEW", "STREAMAPP_BOUGHT_AFTER_VIEW is true"),
         ("g", "BOUGHT_TOGETHER", "STREAMAPP_BOUGHT_TOGETHER is true"),
@@ -28,7 +28,7 @@ def test_a_state_of_other_kinds_is_refused_in_one_line(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     command: list[str],
-    generation: str,
+    state_id: str,
     setting: str,
     says: str,
 ) -> None:
@@ -41,8 +41,8 @@ def test_a_state_of_other_kinds_is_refused_in_one_line(
         monkeypatch.setenv(f"STREAMAPP_{setting}", "true")
     with node.client() as redis:
         redis.flushall()
-        if generation:
-            redis.hset("streamapp:layout", ":generation", generation)
+        if state_id:
+            redis.hset("streamapp:layout", ":generation", state_id)
     load_settings.cache_clear()
     files = ["log.csv"] if command[-1] == "--log" else []
     monkeypatch.setattr(sys, "argv", ["streamapp", *command, *files])

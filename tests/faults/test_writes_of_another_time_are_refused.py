@@ -52,28 +52,28 @@ async def test_a_position_moves_only_from_where_the_writer_left_it(slot: Slot) -
 async def test_items_that_a_dead_worker_put_are_there_once(redis: Redis, slot: Slot) -> None:
     """It died before its position moved; the next owner may cut the same log elsewhere."""
     ids = [f"i{number}" for number in range(3_000)]
-    await slot.items.put_items(20, 0, ids[:2_500])
+    await slot.item_ids.put_ids(20, 0, ids[:2_500])
     taken_over = Slot(redis, slot.keys, slot.state_id)
     await taken_over.head(Head)
-    await taken_over.items.put_items(30, 0, ids[:1_700])
+    await taken_over.item_ids.put_ids(30, 0, ids[:1_700])
     with pytest.raises(PositionMovedError):
-        await slot.items.put_items(20, 2_500, ids[2_500:])
+        await slot.item_ids.put_ids(20, 2_500, ids[2_500:])
     with pytest.raises(StateError, match="another length"):
         await taken_over.commit(10, Head(30), 1_700)
-    await taken_over.items.put_items(40, 1_700, ids[1_700:])
+    await taken_over.item_ids.put_ids(40, 1_700, ids[1_700:])
     await taken_over.commit(10, Head(40), 3_000)
-    assert (await slot.items.registry()).ids == ids
+    assert (await slot.item_ids.registry()).ids == ids
 
 
 async def test_items_of_another_log_are_refused(slot: Slot) -> None:
     """Another program wrote there, or the keys of two states are mixed up."""
-    await slot.items.put_items(20, 0, ["a", "b"])
+    await slot.item_ids.put_ids(20, 0, ["a", "b"])
     with pytest.raises(StateError, match="holds other items than the log"):
-        await slot.items.put_items(20, 1, ["c"])
+        await slot.item_ids.put_ids(20, 1, ["c"])
     await slot.head(Head)
     with pytest.raises(StateError, match="shorter than the stored position says"):
-        await slot.items.put_items(20, 3, ["c"])
-    assert (await slot.items.registry()).ids == ["a", "b"]
+        await slot.item_ids.put_ids(20, 3, ["c"])
+    assert (await slot.item_ids.registry()).ids == ["a", "b"]
 
 
 async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
@@ -86,12 +86,12 @@ async def test_a_worker_of_a_state_that_was_rebuilt_writes_nothing(
         await stranger.blobs.put(30, [("a", b"theirs")])
     await stranger.head(Head)
     with pytest.raises(PositionMovedError):
-        await stranger.items.put_items(30, 0, ["theirs"])
+        await stranger.item_ids.put_ids(30, 0, ["theirs"])
     await stranger.head(Head)
     with pytest.raises(PositionMovedError):
         await stranger.commit(10, Head(30))
     assert await slot.blobs.read(["a"]) == [(20, b"new")]
-    assert not len(await slot.items.registry())
+    assert not len(await slot.item_ids.registry())
     await slot.check(10)
 
 

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from streamapp.inspection.snapshot import read_manifest
+from streamapp.inspection.snapshot import read_layout
 from streamapp.pipelines import main_pipeline
 from streamapp.store.redis.connection import opened
-from streamapp.store.values.products import Hidden, read_hidden
+from streamapp.store.values.hidden_items import HiddenItems, read_hidden
 from streamapp.transport.topics import administration, partition_counts
 from tests.servers.deployment import Deployment
 
@@ -118,9 +118,9 @@ def redis_lists(deployment: Deployment) -> dict[str, bytes]:
 def hidden_by(deployment: Deployment) -> set[str]:
     """Return the items that every shard hides."""
 
-    async def read() -> Hidden:
+    async def read() -> HiddenItems:
         async with opened(deployment.settings) as redis:
-            layout = await read_manifest(redis, main_pipeline(deployment.settings))
+            layout = await read_layout(redis, main_pipeline(deployment.settings))
             shards = layout[deployment.settings.deltas_topic]
             return await read_hidden(redis, deployment.settings.state_prefix, shards)
 

@@ -28,6 +28,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 160)
     builds = _PROJECT / "build" / "mutants"
     builds.mkdir(parents=True, exist_ok=True)
+    console.print("the quick tests run once on the unchanged tree, unless they did before")
     try:
         base = baseline(_PROJECT, builds, options.processes)
     except BaselineError as error:

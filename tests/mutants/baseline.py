@@ -12,7 +12,6 @@ from secrets import token_hex
 from coverage import CoverageData
 
 from tests.mutants import tree
-from tests.mutants.definitions import Definitions
 from tests.mutants.reach import Reach
 
 QUICK = ("tests/unit", "tests/component", "tests/property")
@@ -77,7 +76,7 @@ def baseline(project: Path, builds: Path, processes: int) -> Baseline:
     coverage.read()
     root = kept / "tree"
     seconds: dict[str, float] = json.loads((kept / "seconds.json").read_text())
-    return Baseline(root, Reach(Definitions(root), coverage), seconds)
+    return Baseline(root, Reach(root, coverage), seconds)
 
 
 def _make(project: Path, folder: Path, processes: int) -> None:

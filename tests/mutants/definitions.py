@@ -44,11 +44,11 @@ class Definition:
 
 
 class Definitions:
-    """All definitions of the app.
+    """All definitions of one package.
 
     Args:
         root: Of the tree.
-        package: Name of the app's package.
+        package: Name of the package; by default the app.
     """
 
     def __init__(self, root: Path, package: str = "streamapp") -> None:
@@ -72,6 +72,10 @@ class Definitions:
             if each.is_function:
                 for line in each.mentions.get(repr(text), ()):
                     yield each, line
+
+    def files_naming(self, text: str) -> set[str]:
+        """Return the files that hold a text as a literal, in a function or outside of one."""
+        return {each.path for each in self._all if repr(text) in each.mentions}
 
     def users(self, changed: Definition) -> list[tuple[Definition, str]]:
         """Return what uses a definition, itself or through others, with the name that it uses.

@@ -19,7 +19,7 @@ class Equivalent:
             name.
         line: The original line, without the space around it.
         becomes: The mutated lines that do the same; empty if every mutation of the line does.
-        reason: Why nobody can tell them apart.
+        reason: Why no test can tell them apart.
     """
 
     scope: str

@@ -23,8 +23,8 @@ class Limits:
     """What a trial may take.
 
     Attributes:
-        cpu_s: CPU seconds; whoever spins ends then, however busy the machine is.
-        wall_s: Seconds; whoever waits for ever ends then.
+        cpu_s: CPU seconds after which a spinning process is killed, on a busy machine too.
+        wall_s: Seconds after which a waiting process is killed.
         memory: Bytes of address space.
     """
 
@@ -77,7 +77,7 @@ def _trial(tree: Path, printed: Path, arguments: list[str], limits: Limits) -> N
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
     code = int(pytest.main(arguments, [Hasty()]))
     sys.stdout.flush()
-    # Threads of a mutant may never end; nobody waits for them.
+    # Threads of a mutant may never end, so the process does not wait for them.
     os._exit(code)
 
 

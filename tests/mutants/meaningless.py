@@ -1,6 +1,6 @@
 """Places in Python files whose mutation cannot change what the program does, by rule.
 
-A mutant that nobody can tell from the original says nothing about the tests. Each rule has its
+A mutant that no test can tell from the original says nothing about the tests. Each rule has its
 reason; single equivalents are in `equivalent.toml`.
 """
 

@@ -1,4 +1,4 @@
-"""What pytest is told when it judges mutants."""
+"""Options and hooks for pytest runs on mutants."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ class Clock:
 
 
 class Hasty:
-    """Has Hypothesis stop at the first example that fails: nobody reads the smallest one."""
+    """Has Hypothesis stop at the first example that fails: no one needs the smallest one."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:

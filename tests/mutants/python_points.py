@@ -50,7 +50,14 @@ def _mutated(node: Any, start: tuple[int, int]) -> Any:
 
 
 def _mutated_text(source: str, name: str, occurrence: int) -> str:
-    text: str | None = mutate_code(source, _operators()[name], occurrence)
+    """Return the mutant; the source itself if the operator cannot make it.
+
+    Cosmic Ray finds a dotted name in a list of exceptions, and fails when it replaces the name.
+    """
+    try:
+        text: str | None = mutate_code(source, _operators()[name], occurrence)
+    except AttributeError:
+        return source
     return source if text is None else text
 
 

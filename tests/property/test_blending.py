@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.blending import Blend, NeighbourLists, blend
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.blending import BlendRule, NeighbourLists, blend
+from streamapp.core.lists.ranking import ListRule
 from tests.support.oracle import Act, histories
 from tests.support.pipeline import Pipeline
 from tests.support.strategies import WEIGHTS, ids, streams
@@ -23,7 +23,7 @@ Lists = dict[str, dict[str, float]]
 """By item: the score of each neighbour."""
 
 blends = st.builds(
-    Blend,
+    BlendRule,
     top_n=st.sampled_from([1, 2, 3, ALL]),
     depth=st.integers(1, CAP + 1),
     fading=st.sampled_from([None, 1.0, 0.5, 0.0]),
@@ -68,7 +68,7 @@ def neighbours(lists: Lists, registry: Registry) -> NeighbourLists:
     )
 
 
-def blended(shop: Shop, rule: Blend) -> list[list[tuple[str, float, str]]]:
+def blended(shop: Shop, rule: BlendRule) -> list[list[tuple[str, float, str]]]:
     """Return the list of each history: (item, score, because)."""
     registry = Registry(shop.items)
     entries = [entry for history in shop.histories for entry in history]
@@ -93,7 +93,7 @@ def blended(shop: Shop, rule: Blend) -> list[list[tuple[str, float, str]]]:
 
 
 def summed(
-    shop: Shop, history: list[tuple[str, float]], rule: Blend
+    shop: Shop, history: list[tuple[str, float]], rule: BlendRule
 ) -> list[tuple[str, float, str]]:
     """Return the same of one history, slowly."""
     excluded = {item for item, rating in history if rating >= rule.exclude_from}
@@ -115,7 +115,7 @@ def summed(
 
 @given(shops(), blends)
 def test_a_list_is_the_sum_of_lists_to_the_last_bit_in_the_total_order(
-    shop: Shop, rule: Blend
+    shop: Shop, rule: BlendRule
 ) -> None:
     """Every item over 0 that is not excluded, best first, then by id; with its largest addend."""
     assert blended(shop, rule) == [summed(shop, history, rule) for history in shop.histories]
@@ -124,7 +124,7 @@ def test_a_list_is_the_sum_of_lists_to_the_last_bit_in_the_total_order(
 @given(streams())
 def test_histories_are_unpacked_newest_first(acts: list[Act]) -> None:
     """By time, then by id in byte order: the last one is the next to be evicted."""
-    pipeline = Pipeline(1, CAP, Rule(top_n=ALL))
+    pipeline = Pipeline(1, CAP, ListRule(top_n=ALL))
     pipeline.take(acts)
     registry, kept = pipeline.registry, histories(acts, CAP)
     profiles = Profiles.unpack([pipeline.histories[user] for user in kept], registry)
@@ -139,28 +139,28 @@ def test_histories_are_unpacked_newest_first(acts: list[Act]) -> None:
 @given(streams())
 def test_the_list_of_one_item_is_the_list_that_is_published_for_it(acts: list[Act]) -> None:
     """To the last bit: a blend of fewer items loses only the rest."""
-    pipeline = Pipeline(1, CAP, Rule(top_n=ALL))
+    pipeline = Pipeline(1, CAP, ListRule(top_n=ALL))
     pipeline.take(acts)
     pipeline.drain(0)
     published = pipeline.lists()
     lists = {item: {other: score for other, score, _ in published[item]} for item in published}
     newest = [[(item, 1.0)] for item in published]
     shop = Shop(list({act.item: None for act in acts}), lists, newest)
-    for item, got in zip(published, blended(shop, Blend(ALL, depth=1)), strict=True):
+    for item, got in zip(published, blended(shop, BlendRule(ALL, depth=1)), strict=True):
         assert got == [(other, score, item) for other, score, _ in published[item]]
 
 
 def test_a_bought_item_leaves_the_list_and_one_that_was_looked_at_stays() -> None:
     """If only purchases are excluded; also beyond the depth, and without a list of its own."""
     shop = Shop(["a", "b", "c"], {"a": {"b": 0.5, "c": 0.5}}, [[("a", 1), ("b", 5), ("c", 1)]])
-    assert blended(shop, Blend(ALL, depth=1, exclude_from=5)) == [[("c", 0.5, "a")]]
+    assert blended(shop, BlendRule(ALL, depth=1, exclude_from=5)) == [[("c", 0.5, "a")]]
 
 
 def test_the_newest_of_those_that_add_as_much_is_the_reason() -> None:
     """A larger addend behind it is a better reason."""
     lists = {"a": {"x": 0.5}, "b": {"x": 0.5}, "c": {"x": 0.75}}
     histories = [[("a", 1.0), ("b", 1.0)], [("a", 1.0), ("b", 1.0), ("c", 1.0)]]
-    got = blended(Shop(["a", "b", "c", "x"], lists, histories), Blend(ALL, depth=3))
+    got = blended(Shop(["a", "b", "c", "x"], lists, histories), BlendRule(ALL, depth=3))
     assert got == [[("x", 1.0, "a")], [("x", 1.75, "c")]]
 
 
@@ -169,7 +169,7 @@ def test_an_item_without_a_list_holds_its_position(unknown: int) -> None:
     """Items behind it weigh as much as if it had a list."""
     registry = Registry(["a", "b"])
     profiles = Profiles(np.array([0, 2]), np.array([unknown, 0], np.int32), np.ones(2))
-    rule = Blend(2, depth=2, fading=0.5, exclude_from=math.inf)
+    rule = BlendRule(2, depth=2, fading=0.5, exclude_from=math.inf)
     result = blend(profiles, neighbours({"a": {"b": 1.0}}, registry), registry, rule)
     assert result.size.tolist() == [1]
     assert result.score[0, 0] == 0.5

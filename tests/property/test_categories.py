@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import VISIBILITY, Visibility
@@ -55,7 +55,7 @@ class Slot:
         hidden = Visibility(packed["visibility"])
         hidden.reserve(len(registry))
         return Shard(
-            number, shards, Rule(top_n), "g", self.position, registry, ItemCounts.unpack(),
+            number, shards, ListRule(top_n), "g", self.position, registry, NormsAndRows.unpack(),
             AppliedOffsets(self.applied_offsets),
             Popularity.unpack(packed["popularity"], top_n, registry, hidden.mask),
             hidden,
@@ -100,7 +100,7 @@ class Lists:
     def __init__(self, slots: list[Slot], top_n: int) -> None:
         self.slots, self.top_n = slots, top_n
         self.since = [0] * len(slots)
-        self.standing: dict[str, list[Popular]] = {}
+        self.lists: dict[str, list[Popular]] = {}
 
     def merge(self) -> None:
         """Make the lists of categories with events again."""
@@ -109,7 +109,7 @@ class Lists:
             for category in [name for name, at in slot.touched.items() if at > since]:
                 parts = [one.tops[category][1].popular for one in self.slots
                          if category in one.tops]  # fmt: skip
-                self.standing[category] = most_popular(
+                self.lists[category] = most_popular(
                     (popular for part in parts for popular in part), self.top_n
                 )
         self.since = positions
@@ -156,5 +156,5 @@ def test_lists_are_those_of_the_truth_whatever_came_through_when_a_worker_died(
         for write in slot.writes(owners[number]):
             write()
     lists.merge()
-    found = {name: shop.shown(popular) for name, popular in lists.standing.items() if popular}
+    found = {name: shop.shown(popular) for name, popular in lists.lists.items() if popular}
     assert found == shop.trends(top_n)

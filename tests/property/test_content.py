@@ -4,11 +4,17 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from streamapp.core.content.neighbours import Content, Match, Matches, decode_list, encode_list
 from streamapp.core.ids.registry import Registry, shard_of
 from streamapp.core.lists.list_format import encode_item_lists, is_content
-from streamapp.core.lists.ranking import Rule
-from streamapp.core.lists.reasons import CONTENT
+from streamapp.core.lists.ranking import ListRule
+from streamapp.core.lists.reason_names import CONTENT
+from streamapp.core.messages.content_neighbours import (
+    ContentNeighbour,
+    ContentNeighbours,
+    pack_list,
+    unpack_list,
+)
+from streamapp.core.shard.content_lists import ShardContentLists
 from tests.property.test_refresh import by_text
 from tests.support import oracle
 from tests.support.oracle import Act
@@ -23,9 +29,9 @@ matched = st.dictionaries(
 """Items, and their neighbours by text."""
 
 
-def shown(content: Content) -> dict[str, list[Match]]:
+def shown(content: ShardContentLists) -> dict[str, list[ContentNeighbour]]:
     """Return the lists that are held."""
-    return {item: decode_list(packed) for item, packed in content.lists.items()}
+    return {item: unpack_list(packed) for item, packed in content.lists.items()}
 
 
 @examples(400)
@@ -37,9 +43,9 @@ def test_content_shows_exactly_where_counts_have_nothing(
 
     A message that is older than one that the shard received changes nothing.
     """
-    rule = Rule(data.draw(st.integers(1, 3)), min_support=data.draw(st.integers(1, 2)))
+    rule = ListRule(data.draw(st.integers(1, 3)), min_support=data.draw(st.integers(1, 2)))
     pipeline, items = Pipeline(shards, cap, rule), sorted({act.item for act in acts} | {"new"})
-    latest, newest = dict[str, list[Match]](), [0] * shards
+    latest, newest = dict[str, list[ContentNeighbour]](), [0] * shards
     hidden: dict[str, bool] = {}
     done: list[Act] = []
     for part in data.draw(portions(acts)):
@@ -88,12 +94,12 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     In the end it holds the same, under the same numbers, and named every list that may differ.
     """
     messages = [
-        Matches("g", number, [(item, by_text(some)) for item, some in one.items()])
+        ContentNeighbours("g", number, [(item, by_text(some)) for item, some in one.items()])
         for number, one in enumerate(log)
     ]
     stored_at = data.draw(st.integers(0, len(log)))
     ahead = data.draw(st.integers(stored_at, len(log)))
-    store, before, registry = dict[str, bytes](), Content(), Registry()
+    store, before, registry = dict[str, bytes](), ShardContentLists(), Registry()
 
     def put(pairs: list[tuple[str, bytes]]) -> None:
         for item, packed in pairs:
@@ -113,7 +119,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     for offset in range(ahead, len(log)):
         before.apply(messages[offset], offset, registry)
 
-    after, again = Content(dict(store), ahead if first else stored_at), Registry(ids)
+    after, again = ShardContentLists(dict(store), ahead if first else stored_at), Registry(ids)
     concerned: set[str] = set()
     for offset in range(stored_at, len(log)):
         numbers = after.apply(messages[offset], offset, again)
@@ -121,7 +127,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
         if data.draw(st.booleans()):
             put(after.packed_changes())
     put(after.packed_changes())
-    assert shown(after) == shown(before) == shown(Content(dict(store)))
+    assert shown(after) == shown(before) == shown(ShardContentLists(dict(store)))
     assert again.ids == registry.ids
     differ = {item for item in NAMES if then.get(item) != shown(after).get(item)}
     assert differ <= concerned
@@ -129,7 +135,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
 
 def test_a_hidden_neighbour_leaves_its_lists_at_once_and_the_rows_are_due() -> None:
     """Lists stored earlier too; and so are those that show it again."""
-    pipeline = Pipeline(1, 9, Rule(2))
+    pipeline = Pipeline(1, 9, ListRule(2))
     pipeline.match(1, {"new": by_text(["x", "y", "z"]), "other": by_text(["z"])})
     pipeline.drain(0)
     shard = pipeline.rows[0]
@@ -145,7 +151,7 @@ def test_a_hidden_neighbour_leaves_its_lists_at_once_and_the_rows_are_due() -> N
 
 def test_a_copy_changes_nothing_and_a_list_of_nothing_takes_it_back() -> None:
     """A copy of a publisher's message makes no row pending; neither does equal content."""
-    pipeline = Pipeline(1, 9, Rule(2))
+    pipeline = Pipeline(1, 9, ListRule(2))
     shard = pipeline.rows[0]
     due = []
     for version, near in ((5, ["x"]), (5, ["x"]), (6, ["x"]), (4, ["y"]), (7, [])):
@@ -159,9 +165,9 @@ def test_a_copy_changes_nothing_and_a_list_of_nothing_takes_it_back() -> None:
 
 def test_nothing_is_published_while_content_is_stored_ahead() -> None:
     """A list at a position is made from the state at that position."""
-    pipeline = Pipeline(1, 9, Rule(2))
+    pipeline = Pipeline(1, 9, ListRule(2))
     shard = pipeline.rows[0]
-    shard.content = Content({"new": encode_list(by_text(["x"]))}, max_stored_position=2)
+    shard.content = ShardContentLists({"new": pack_list(by_text(["x"]))}, max_stored_position=2)
     assert shard.is_replaying
     pipeline.match(1, {"new": by_text(["x"])})
     pipeline.match(1, {"new": by_text(["x"])})
@@ -172,12 +178,14 @@ def test_nothing_is_published_while_content_is_stored_ahead() -> None:
 
 def test_what_readers_get_says_what_it_rests_on() -> None:
     """Entries of counts have no reason, as before; a list of another state is not taken."""
-    pipeline = Pipeline(1, 9, Rule(2))
+    pipeline = Pipeline(1, 9, ListRule(2))
     pipeline.take([Act("u", item, 1.0, 5.0) for item in ("a", "b")])
-    pipeline.match(1, {"new": [Match("a", 0.5)], "a": [Match("new", 0.5)]})
+    pipeline.match(1, {"new": [ContentNeighbour("a", 0.5)], "a": [ContentNeighbour("new", 0.5)]})
     pipeline.drain(0)
     shard = pipeline.rows[0]
-    assert not shard.apply_matches(Matches("before", 9, [("new", [Match("b", 1.0)])]), 9)
+    assert not shard.apply_content_neighbours(
+        ContentNeighbours("before", 9, [("new", [ContentNeighbour("b", 1.0)])]), 9
+    )
     numbers = shard.registry.number(["new", "a"])
     pipeline.load(0, numbers[~shard.rows.present[numbers]])
     lists = dict(

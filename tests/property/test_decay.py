@@ -7,10 +7,10 @@ from hypothesis import given
 
 from streamapp.core.counts.decayed_norms import DECAYED_NORM, DecayedNorms
 from streamapp.core.counts.era_index import EraIndex
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.decay import Decay
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import MEASURES, Measure, Rule
+from streamapp.core.lists.ranking import MEASURES, ListRule, Measure
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.shard.shard import Shard
 from tests.property.test_freshness import Published, publish_dirty, sweep
@@ -83,7 +83,9 @@ def test_lists_equal_the_definition_at_every_prefix(
 ) -> None:
     """Late and early events, evictions, purchases after clicks, and users who begin again."""
     top_n = data.draw(st.integers(1, 5))
-    pipeline = Pipeline(shards, cap, Rule(top_n), decay=Decay(half_life_s), forget_after_s=forget_s)
+    pipeline = Pipeline(
+        shards, cap, ListRule(top_n), decay=Decay(half_life_s), forget_after_s=forget_s
+    )
     done: list[Act] = []
     for part in data.draw(portions(acts)):
         pipeline.take(part)
@@ -98,7 +100,7 @@ def test_who_is_forgotten_leaves_nothing(
     data: st.DataObject, acts: list[Act], cap: int, half_life_s: float
 ) -> None:
     """The rest is as if the others never were, down to the oldest contribution."""
-    pipeline = Pipeline(2, cap, Rule(100), decay=Decay(half_life_s))
+    pipeline = Pipeline(2, cap, ListRule(100), decay=Decay(half_life_s))
     pipeline.take(acts)
     users = sorted({act.user for act in acts})
     gone = data.draw(st.sets(st.sampled_from(users)))
@@ -121,7 +123,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
 ) -> None:
     """Rows, sums and numbers of item eras that are ahead of the position are those of the log."""
     decay = Decay(half_life_s)
-    pipeline = Pipeline(1, cap, Rule(100), decay=decay)
+    pipeline = Pipeline(1, cap, ListRule(100), decay=decay)
     for part in data.draw(portions(acts)):
         pipeline.take(part)
     stored_at = data.draw(st.integers(0, len(pipeline.log[0])))
@@ -136,12 +138,19 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     changes = shard.norms.packed_changes(ahead)
     stored |= dict(changes[: data.draw(st.integers(0, len(changes)))])
 
-    reborn = Pipeline(1, cap, Rule(100), decay=decay)
+    reborn = Pipeline(1, cap, ListRule(100), decay=decay)
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], stored_at
     packed = b"".join(stored[number] for number in range(len(stored)))
-    counts = ItemCounts.unpack(packed, decayed=True)
+    counts = NormsAndRows.unpack(packed, decayed=True)
     reborn.rows[0] = Shard(
-        0, 1, Rule(100), "g", stored_at, Registry(names), counts, AppliedOffsets(applied_offsets)
+        0,
+        1,
+        ListRule(100),
+        "g",
+        stored_at,
+        Registry(names),
+        counts,
+        AppliedOffsets(applied_offsets),
     )
     reborn.load(0, np.array([row for row in pipeline.stored[0] if row < len(names)], np.int32))
     shard = reborn.rows[0]
@@ -151,7 +160,7 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
 
     assert not reborn.rows[0].is_replaying
     assert_as_defined(reborn, oracle.faded(acts, cap, half_life_s, 100), 100)
-    straight = Pipeline(1, cap, Rule(100), decay=decay)
+    straight = Pipeline(1, cap, ListRule(100), decay=decay)
     straight.log[0] = whole
     straight.drain(0)
     for name in ("item", "era"):
@@ -165,7 +174,7 @@ def test_rows_that_come_and_go_and_deltas_that_come_twice_change_nothing(
 ) -> None:
     """A row that was stored and dropped continues as before; applied offsets drop copies."""
     half_life_s = 86_400.0
-    pipeline = Pipeline(2, cap, Rule(100), decay=Decay(half_life_s))
+    pipeline = Pipeline(2, cap, ListRule(100), decay=Decay(half_life_s))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
         number = data.draw(st.integers(0, 1))
@@ -183,7 +192,7 @@ def test_what_is_years_old_is_as_exact_when_all_that_was_recent_has_left(
     half_life_s: float, shards: int
 ) -> None:
     """Ten years of visitors, then a busy day of others, who are evicted or forgotten."""
-    pipeline = Pipeline(shards, 3, Rule(100), decay=Decay(half_life_s))
+    pipeline = Pipeline(shards, 3, ListRule(100), decay=Decay(half_life_s))
     acts: list[Act] = []
 
     def take(*some: Act) -> None:
@@ -223,7 +232,7 @@ def test_nothing_overflows_from_the_first_event_of_1970_to_the_last_of_this_cent
         Act("v", "old", 1.0, 3_600.0),
         Act("v", "other", 1.0, 7_200.0),
     ]
-    pipeline = Pipeline(1, 3, Rule(5), decay=Decay(half_life_s))
+    pipeline = Pipeline(1, 3, ListRule(5), decay=Decay(half_life_s))
     with np.errstate(all="raise"):
         pipeline.take(acts)
         pipeline.drain(0)
@@ -241,7 +250,7 @@ def test_what_is_published_after_a_sweep_is_what_there_is(
 
     Measures of users do not fade.
     """
-    rule = Rule(data.draw(st.integers(1, 3)), measure=measure)
+    rule = ListRule(data.draw(st.integers(1, 3)), measure=measure)
     pipeline = Pipeline(shards, cap, rule, decay=Decay(30 * 86_400.0))
     published: Published = {}
     done: list[Act] = []
@@ -270,7 +279,7 @@ def test_what_is_published_after_a_sweep_is_what_there_is(
 
 def test_an_item_that_someone_forgets_enters_lists_that_did_not_hold_it() -> None:
     """No user's pair with i changes, but j is rarer than before, and newer than k."""
-    pipeline, published = Pipeline(1, 2, Rule(1), decay=Decay(3_600.0)), Published()
+    pipeline, published = Pipeline(1, 2, ListRule(1), decay=Decay(3_600.0)), Published()
     pairs = (("w", "i"), ("w", "k"), ("v", "i"), ("v", "j"), ("u", "j"), ("u", "x"), ("u", "y"))
     acts = [Act(user, item, 1.0, START + 60.0 * n) for n, (user, item) in enumerate(pairs)]
     listed = []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, ITEM
-from streamapp.core.lists.ranking import MEASURES, Measure, Rule
+from streamapp.core.lists.ranking import MEASURES, ListRule, Measure
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
@@ -71,7 +71,7 @@ def test_counts_and_lists_equal_the_batch_truth_at_every_prefix(
     measure: Measure, kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
     """Counts to the last integer, lists in their total order, also with full histories."""
-    rule, acts = Rule(data.draw(st.integers(1, 5)), measure=measure), acts_of(kind, acts)
+    rule, acts = ListRule(data.draw(st.integers(1, 5)), measure=measure), acts_of(kind, acts)
     pipeline = Pipeline(shards, cap, rule, kind=kind)
     done: list[Act] = []
     for part in data.draw(portions(acts)):
@@ -87,7 +87,7 @@ def test_counts_and_lists_equal_the_batch_truth_at_every_prefix(
 def test_events_one_by_one_give_what_one_batch_gives(kind: str, acts: list[Act], cap: int) -> None:
     """The grouping of events into cuts is not visible in the counts."""
     acts = acts_of(kind, acts)
-    single, whole = (Pipeline(2, cap, Rule(5), kind=kind) for _ in range(2))
+    single, whole = (Pipeline(2, cap, ListRule(5), kind=kind) for _ in range(2))
     for act in acts:
         single.take([act])
     whole.take(acts)
@@ -105,7 +105,7 @@ def test_rows_that_come_and_go_keep_their_counts(
 ) -> None:
     """A row that was stored, dropped from memory and loaded again continues as before."""
     acts = acts_of(kind, acts)
-    pipeline = Pipeline(2, cap, Rule(5), kind=kind)
+    pipeline = Pipeline(2, cap, ListRule(5), kind=kind)
     for part in data.draw(portions(acts)):
         pipeline.take(part)
         shard = data.draw(st.integers(0, 1))
@@ -124,7 +124,7 @@ def test_without_eviction_the_order_of_users_does_not_matter(
     users = sorted({act.user for act in acts})
     rank = dict(zip(users, ranks, strict=False))
     shuffled = sorted(acts, key=lambda act: rank[act.user])
-    pipelines = [Pipeline(1, 100, Rule(5)), Pipeline(1, 100, Rule(5))]
+    pipelines = [Pipeline(1, 100, ListRule(5)), Pipeline(1, 100, ListRule(5))]
     for pipeline, stream in zip(pipelines, (acts, shuffled), strict=True):
         for part in data.draw(portions(stream)):
             pipeline.take(part)
@@ -140,7 +140,7 @@ def test_damping_and_minimum_support_follow_the_formula(
 ) -> None:
     """Lists under the options equal the dense recomputation under the same options."""
     acts = acts_of(kind, acts)
-    pipeline = Pipeline(2, 100, Rule(4, damping, min_support, measure), kind=kind)
+    pipeline = Pipeline(2, 100, ListRule(4, damping, min_support, measure), kind=kind)
     pipeline.take(acts)
     for shard in range(2):
         pipeline.drain(shard)
@@ -154,7 +154,7 @@ def test_scores_stay_in_bounds_and_no_item_neighbours_itself(
     measure: Measure, kind: str, acts: list[Act], cap: int
 ) -> None:
     """Each measure is at most 1 up to rounding, and a list never holds its own item."""
-    pipeline = Pipeline(1, cap, Rule(5, measure=measure), kind=kind)
+    pipeline = Pipeline(1, cap, ListRule(5, measure=measure), kind=kind)
     pipeline.take(acts_of(kind, acts))
     pipeline.drain(0)
     for item, entries in pipeline.lists().items():
@@ -165,7 +165,7 @@ def test_scores_stay_in_bounds_and_no_item_neighbours_itself(
 @pytest.mark.parametrize("weight", [0.1, 1 / 3])
 def test_fractional_weights_leave_nothing_behind_when_a_pair_is_gone(weight: float) -> None:
     """Support decides when a pair ends, so a rounding residue cannot keep it alive."""
-    pipeline = Pipeline(1, 2, Rule(5))
+    pipeline = Pipeline(1, 2, ListRule(5))
     pipeline.take([Act("u", name, weight, ts) for ts, name in enumerate("abcdef", 10**9)])
     pipeline.drain(0)
     dots, supports = pipeline.counts()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from streamapp.core.histories.history import newest_ts
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from tests.property.test_equivalence import KINDS, acts_of, assert_equal_to_truth
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
@@ -27,7 +27,7 @@ def test_a_history_begins_again_after_a_long_pause(
     kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
     """At every prefix, also with late events and full histories."""
-    pipeline = Pipeline(shards, cap, Rule(5), forget_after_s=FORGET_AFTER_S, kind=kind)
+    pipeline = Pipeline(shards, cap, ListRule(5), forget_after_s=FORGET_AFTER_S, kind=kind)
     done: list[Act] = []
     for part in data.draw(portions(acts_of(kind, acts))):
         pipeline.take(part)
@@ -41,7 +41,7 @@ def test_forgetting_takes_away_exactly_what_the_user_added(
     kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
 ) -> None:
     """Counts are those of the other users; a forgotten user who returns is new."""
-    pipeline = Pipeline(shards, cap, Rule(5), forget_after_s=FORGET_AFTER_S, kind=kind)
+    pipeline = Pipeline(shards, cap, ListRule(5), forget_after_s=FORGET_AFTER_S, kind=kind)
     remembered: list[Act] = []
     users = sorted({act.user for act in acts})
     for part in data.draw(portions(acts_of(kind, acts))):
@@ -56,7 +56,7 @@ def test_forgetting_takes_away_exactly_what_the_user_added(
 @given(streams())
 def test_who_is_idle_for_twice_as_long_may_be_forgotten_without_a_trace(acts: list[Act]) -> None:
     """Later events of such a user always begin a new history."""
-    pipeline = Pipeline(2, 4, Rule(5), forget_after_s=FORGET_AFTER_S)
+    pipeline = Pipeline(2, 4, ListRule(5), forget_after_s=FORGET_AFTER_S)
     ordered = sorted(acts, key=lambda act: act.ts)
     for place, act in enumerate(ordered):
         pipeline.take([act])

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamapp.core.events.event import CODES
-from streamapp.core.events.formats.translation import ARRAYS, FORMAT_NAMES
+from streamapp.core.events.formats.known_formats import ARRAYS, FORMAT_NAMES
 from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.events.refusals import CODES
 from streamapp.core.list_kinds import BOUGHT_TOGETHER
 from streamapp.eventlog import read_log
 from tests.support.reading import NOW, RULES, Interaction, Said, encoded, said

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from streamapp.core.lists.ranking import MEASURES, Measure, Rule
+from streamapp.core.lists.ranking import MEASURES, ListRule, Measure
 from tests.property.test_equivalence import KINDS, acts_of, true_lists
 from tests.support import oracle
 from tests.support.oracle import Act
@@ -61,7 +61,7 @@ def test_published_lists_equal_the_truth_after_every_sweep(
 
     A hidden item, or one shown again, has the effect of a changed norm.
     """
-    rule = Rule(data.draw(st.integers(1, 3)), measure=measure)
+    rule = ListRule(data.draw(st.integers(1, 3)), measure=measure)
     pipeline = Pipeline(shards, cap, rule, kind=kind)
     published: Published = {}
     done: list[Act] = []
@@ -89,7 +89,7 @@ def test_published_lists_equal_the_truth_after_every_sweep(
 @pytest.mark.parametrize("measure", MEASURES)
 def test_an_item_that_someone_forgets_enters_lists_that_did_not_hold_it(measure: Measure) -> None:
     """No user's pair with i changes, but j is rarer: it ties with k now, and its id comes first."""
-    pipeline, published = Pipeline(1, 2, Rule(1, measure=measure)), Published()
+    pipeline, published = Pipeline(1, 2, ListRule(1, measure=measure)), Published()
     pairs = (("v", "i"), ("v", "j"), ("w", "i"), ("w", "k"), ("u", "j"), ("u", "x"), ("u", "y"))
     acts = [Act(user, item, 1.0, float(ts)) for ts, (user, item) in enumerate(pairs, 10**9)]
     listed = []

@@ -8,11 +8,11 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.arrays.digest import digests
-from streamapp.core.histories.role_items import RoleRegistry
 from streamapp.core.ids.registry import Registry
+from streamapp.core.ids.role_registry import RoleRegistry
 from streamapp.core.lists import json_kernel as entries
 from streamapp.core.lists.blending import Blended
+from streamapp.core.lists.list_digest import list_digests
 from streamapp.core.lists.list_format import encode_item_lists, encode_user_lists, entries_of
 from streamapp.core.lists.ranking import Ranking
 
@@ -120,7 +120,7 @@ def test_digests_are_equal_where_the_entries_of_lists_are(data: st.DataObject) -
     users, times = ["u"] * len(lines), np.arange(len(lines), dtype=np.float64)
     contents = encode_user_lists(users, blended, 1, times, Registry(["a", "b", "c"]))
     told = [entries_of(content) for content in contents]
-    found = digests(*blended).tolist()
+    found = list_digests(*blended).tolist()
     for one, other in combinations(range(len(lines)), 2):
         assert (found[one] == found[other]) == (told[one] == told[other])
 

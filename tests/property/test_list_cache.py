@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.list_cache import ListCache
-from streamapp.core.lists.list_format import Scored, Scores
+from streamapp.core.lists.list_format import ScoredEntry, ScoredList
 from tests.support.strategies import ids
 
 READS = st.lists(
@@ -59,7 +59,9 @@ def test_the_cache_holds_the_list_that_was_asked_for_last(
             elif before is not None:
                 model[number] = max(before[0], read_at), *before[1:]
         lists = [
-            Scores(read_at, [Scored(item, float(place)) for place, item in enumerate(items)])
+            ScoredList(
+                read_at, [ScoredEntry(item, float(place)) for place, item in enumerate(items)]
+            )
             for items, other in zip(found.values(), changed.tolist(), strict=True)
             if other
         ]
@@ -82,6 +84,6 @@ def test_a_list_that_changes_takes_no_more_room_where_it_fits() -> None:
         digests = np.array([turn], np.int64)
         cache.stale(number, 0.0)
         assert cache.changed(number, digests, float(turn)).all()
-        items = [Scored(f"{turn}-{place}", 1.0) for place in range(20)]
-        cache.store(number, digests, [Scores(float(turn), items)], float(turn), turn)
+        items = [ScoredEntry(f"{turn}-{place}", 1.0) for place in range(20)]
+        cache.store(number, digests, [ScoredList(float(turn), items)], float(turn), turn)
     assert cache.size == 20

@@ -11,10 +11,10 @@ from hypothesis import given
 
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import EventReader
+from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
 from streamapp.pipelines import pipelines
 from tests.property.test_equivalence import assert_equal_to_truth
@@ -89,9 +89,7 @@ def counted(kind: str, shop: Sequence[Event]) -> list[Act]:
             for one in shop
         ]
     return [
-        Act(
-            f"the order {one.order}" if one.order else f"whoever is {one.user}", one.item, 1, one.ts
-        )
+        Act(f"the order {one.order}" if one.order else f"the user {one.user}", one.item, 1, one.ts)
         for one in shop
         if one.type == "purchase"
     ]
@@ -102,7 +100,7 @@ def test_counts_and_lists_equal_the_truth_whatever_arrived_when_a_worker_died(
     data: st.DataObject, shop: list[Event], cap: int, shards: int
 ) -> None:
     """A death between the cuts leaves some of them; all come again, with another end."""
-    made = {kind: Pipeline(shards, cap, Rule(4), kind=kind) for kind in WEIGHTS}
+    made = {kind: Pipeline(shards, cap, ListRule(4), kind=kind) for kind in WEIGHTS}
     records = [record(offset, event) for offset, event in enumerate(shop)]
     position = 0
     deaths = data.draw(st.integers(0, 6))
@@ -130,7 +128,7 @@ def test_a_cut_is_sent_only_where_something_is_counted(kind: str, shop: list[Eve
     truth = oracle.histories(counted(kind, shop), 100)
     assert (cut is not None) == bool(truth)
     if cut is not None:
-        pipeline = Pipeline(1, 100, Rule(4), kind=kind)
+        pipeline = Pipeline(1, 100, ListRule(4), kind=kind)
         pipeline.apply(cut, WEIGHTS[kind])
         assert len(pipeline.histories) == len(truth)
 
@@ -140,7 +138,7 @@ def test_direction_is_kept_and_nothing_else_is_held(
     data: st.DataObject, shop: list[Event], shards: int
 ) -> None:
     """Only viewed items have rows, only bought items are in them, and hidden items are out."""
-    pipeline = Pipeline(shards, 6, Rule(4), kind=BOUGHT_AFTER_VIEW)
+    pipeline = Pipeline(shards, 6, ListRule(4), kind=BOUGHT_AFTER_VIEW)
     hidden: dict[str, bool] = {}
     for end in range(1, len(shop) + 1, 7):
         pipeline.take(counted(BOUGHT_AFTER_VIEW, shop[end - 1 : end + 6]))

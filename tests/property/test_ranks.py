@@ -8,7 +8,7 @@ from loadtest.evaluation.places import Places
 from loadtest.evaluation.similarities import Similarity
 from loadtest.evaluation.variant import Variant
 from streamapp.core.histories.profiles import Profiles
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from tests.property.test_blending import blends
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
@@ -60,7 +60,7 @@ def test_the_place_of_an_item_is_that_in_the_list_at_every_moment(
 @given(streams())
 def test_what_is_learnt_one_by_one_counts_as_in_the_app(acts: list[Act]) -> None:
     """Dots, supports and norms of the pipeline that takes cuts."""
-    engine, pipeline = Engine(Counting(CAP)), Pipeline(1, CAP, Rule(3))
+    engine, pipeline = Engine(Counting(CAP)), Pipeline(1, CAP, ListRule(3))
     for act in acts:
         engine.learn(act.user, act.item, act.weight, act.ts)
         pipeline.take([act])

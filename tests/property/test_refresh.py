@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
-from streamapp.agents.shard import sweep as room
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
+from streamapp.agents.shard import norm_change_sweep
+from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.pending_lists import PendingLists
-from streamapp.agents.shard.sweep import ItemSweep
-from streamapp.core.arrays.dtypes import Bools, Ints
-from streamapp.core.content.neighbours import Content, Match
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.counts.norms import NORM
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import MEASURES, Measure, Ranking, Rule
+from streamapp.core.lists.ranking import MEASURES, ListRule, Measure, Ranking
 from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.content_neighbours import ContentNeighbour
+from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import VISIBILITY, Visibility
 from tests.support import oracle
@@ -30,7 +31,7 @@ CAP = 3
 
 
 @dataclass
-class Standing:
+class StoredLists:
     """The stored lists, in place of Redis and the output topic."""
 
     lists: dict[str, tuple[int, list[tuple[str, float, int]]]] = field(default_factory=dict)
@@ -50,23 +51,29 @@ class Standing:
                 shard.lists.acknowledge(numbers[line : line + 1], ranking.only(np.array([line])))
 
 
-def by_text(items: list[str]) -> list[Match]:
+def by_text(items: list[str]) -> list[ContentNeighbour]:
     """Return content neighbours, nearest first."""
-    return [Match(item, 1 / place) for place, item in enumerate(items, 2)]
+    return [ContentNeighbour(item, 1 / place) for place, item in enumerate(items, 2)]
 
 
 class Owner:
     """One shard, its sweeps and its checkpoints; it may be killed and started again."""
 
-    def __init__(self, pipeline: Pipeline, standing: Standing) -> None:
-        self.pipeline, self.standing = pipeline, standing
+    def __init__(self, pipeline: Pipeline, stored: StoredLists) -> None:
+        self.pipeline, self.stored = pipeline, stored
         self.start()
         self.save()
 
     def start(self) -> None:
         """Sweep the shard of the pipeline."""
         self.shard = self.pipeline.rows[0]
-        self.refresh = ItemSweep(self.shard, self.standing, self.load, MaintenanceBudget(), 0.0)  # type: ignore[arg-type]
+        self.refresh = NormChangeSweep(
+            self.shard,
+            self.stored,  # type: ignore[arg-type]
+            self.load,
+            MaintenanceBudget(),
+            0.0,
+        )
 
     async def load(self, numbers: Ints) -> None:
         """Bring rows into memory."""
@@ -83,7 +90,7 @@ class Owner:
         ranking = shard.rank(numbers)
         changed = shard.lists.differs(numbers, ranking)
         shard.lists.mark_clean(numbers[~changed])
-        await self.standing.publish(shard, numbers, ranking, changed)
+        await self.stored.publish(shard, numbers, ranking, changed)
 
     def save(self) -> None:
         """Write rows, norms and head."""
@@ -107,9 +114,9 @@ class Owner:
         """Start again from the stored state."""
         self.pipeline.rows[0] = Shard(
             0, 1, self.pipeline.rule, "g", self.position, Registry(self.ids),
-            ItemCounts.unpack(self.norms), AppliedOffsets(self.applied_offsets),
+            NormsAndRows.unpack(self.norms), AppliedOffsets(self.applied_offsets),
             visibility=Visibility(self.hidden),
-            content=Content(dict(self.content), self.position),
+            content=ShardContentLists(dict(self.content), self.position),
         )  # fmt: skip
         self.pipeline.read[0] = self.position
         self.start()
@@ -131,7 +138,7 @@ def test_the_lists_that_stand_are_right_in_the_end(
 ) -> None:
     """After any sweep, publication or checkpoint, when the shard goes on or its owner dies."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "_ROWS_AT_ONCE", 1)
+        patch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
         asyncio.run(_story(measure, data, acts))
 
 
@@ -140,9 +147,9 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
     monkeypatch: pytest.MonkeyPatch, measure: Measure
 ) -> None:
     """A new owner knows no list; an uncompared list may only be right if nothing changed."""
-    monkeypatch.setattr(room, "_ROWS_AT_ONCE", 1)
-    pipeline, standing = Pipeline(1, CAP, Rule(3, measure=measure)), Standing()
-    owner = Owner(pipeline, standing)
+    monkeypatch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
+    pipeline, stored = Pipeline(1, CAP, ListRule(3, measure=measure)), StoredLists()
+    owner = Owner(pipeline, stored)
     acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "vc", "vd")]
     pipeline.take(acts)
     await owner.settle()
@@ -156,7 +163,7 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
         await owner.refresh.step()
     await owner.settle()
 
-    lists = {name: entries for name, (_, entries) in standing.lists.items()}
+    lists = {name: entries for name, (_, entries) in stored.lists.items()}
     assert lists == oracle.lists(acts, CAP, 3, measure=measure)
 
 
@@ -164,9 +171,9 @@ async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Changed norms may wait for records that come in; hidden items do not."""
-    monkeypatch.setattr(room, "_ROWS_AT_ONCE", 1)
-    pipeline, standing = Pipeline(1, CAP, Rule(3)), Standing()
-    owner = Owner(pipeline, standing)
+    monkeypatch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
+    pipeline, stored = Pipeline(1, CAP, ListRule(3)), StoredLists()
+    owner = Owner(pipeline, stored)
     acts = [Act(user, item, 1.0, 1.0) for user, item in ("ua", "ub", "uc")]
     pipeline.take(acts)
     await owner.settle()
@@ -181,14 +188,14 @@ async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
     pipeline.tell({"b": True})
     await owner.settle()
 
-    lists = {name: entries for name, (_, entries) in standing.lists.items() if entries}
+    lists = {name: entries for name, (_, entries) in stored.lists.items() if entries}
     assert lists == oracle.lists(acts, CAP, 3, hidden=["b"])
 
 
 async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None:
-    pipeline = Pipeline(1, CAP, Rule(data.draw(st.integers(1, 3)), measure=measure))
-    standing = Standing()
-    owner = Owner(pipeline, standing)
+    pipeline = Pipeline(1, CAP, ListRule(data.draw(st.integers(1, 3)), measure=measure))
+    stored = StoredLists()
+    owner = Owner(pipeline, stored)
     done: list[Act] = []
     steps = st.lists(st.sampled_from(["publish", "sweep", "sweep", "save", "kill"]), max_size=4)
     hidden: dict[str, bool] = {}
@@ -217,7 +224,7 @@ async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None
             else:
                 owner.kill()
     await owner.settle()
-    lists = {name: entries for name, (_, entries) in standing.lists.items() if entries}
+    lists = {name: entries for name, (_, entries) in stored.lists.items() if entries}
     gone = [item for item in hidden if hidden[item]]
     top_n = pipeline.rule.top_n
     shown = {

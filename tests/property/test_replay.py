@@ -4,10 +4,10 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import NORM
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.interaction_batch import (
     InteractionBatchBuilder,
@@ -24,7 +24,7 @@ from tests.support.strategies import portions, streams
 @given(st.data(), streams(), st.integers(1, 4))
 def test_deltas_sent_again_change_nothing(data: st.DataObject, acts: list[Act], cap: int) -> None:
     """Applied offsets drop copies of earlier deltas anywhere later in the log."""
-    once, twice = Pipeline(1, cap, Rule(5)), Pipeline(1, cap, Rule(5))
+    once, twice = Pipeline(1, cap, ListRule(5)), Pipeline(1, cap, ListRule(5))
     for part in data.draw(portions(acts)):
         once.take(part)
         twice.take(part)
@@ -41,7 +41,7 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
     """Rows and norms ahead of the position skip the deltas they hold when the log is read again."""
-    pipeline = Pipeline(1, cap, Rule(5))
+    pipeline = Pipeline(1, cap, ListRule(5))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
     stored_at = data.draw(st.integers(0, len(pipeline.log[0])))
@@ -57,23 +57,23 @@ def test_a_shard_that_died_after_storing_rows_goes_on_exactly(
     norms |= dict(changes[: data.draw(st.integers(0, len(changes)))])
     stored = np.frombuffer(norm_records(norms), NORM)
 
-    reborn = Pipeline(1, cap, Rule(5))
+    reborn = Pipeline(1, cap, ListRule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], stored_at
     reborn.rows[0] = Shard(
         0,
         1,
-        Rule(5),
+        ListRule(5),
         "g",
         stored_at,
         Registry(ids),
-        ItemCounts.unpack(stored.tobytes()),
+        NormsAndRows.unpack(stored.tobytes()),
         AppliedOffsets(applied_offsets),
     )
     assert reborn.rows[0].is_replaying == any(stored["position"] > stored_at)
     reborn.drain(0)
     assert not reborn.rows[0].is_replaying
 
-    straight = Pipeline(1, cap, Rule(5))
+    straight = Pipeline(1, cap, ListRule(5))
     straight.log[0] = whole
     straight.drain(0)
     assert reborn.counts() == straight.counts()
@@ -84,7 +84,7 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
     data: st.DataObject, acts: list[Act], cap: int
 ) -> None:
     """Deltas are applied meanwhile, so rows are at several positions ahead of the stored one."""
-    pipeline = Pipeline(1, cap, Rule(5))
+    pipeline = Pipeline(1, cap, ListRule(5))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
     stored_at = data.draw(st.integers(0, len(pipeline.log[0])))
@@ -100,16 +100,16 @@ def test_a_shard_that_died_amid_a_checkpoint_owes_every_list_that_changed(
         for row in data.draw(st.sets(st.sampled_from(unsaved))) if unsaved else ():
             pipeline.stored[0][row] = shard.position, shard.packed(row)
 
-    reborn = Pipeline(1, cap, Rule(5))
+    reborn = Pipeline(1, cap, ListRule(5))
     reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], stored_at
     reborn.rows[0] = Shard(
         0,
         1,
-        Rule(5),
+        ListRule(5),
         "g",
         stored_at,
         Registry(ids),
-        ItemCounts.unpack(packed),
+        NormsAndRows.unpack(packed),
         AppliedOffsets(applied_offsets),
     )
     reborn.drain(0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.evaluation.similarities import Similarity, neighbours_of
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from tests.support.oracle import Act, gram
 from tests.support.pipeline import Pipeline
 from tests.support.strategies import streams
@@ -24,7 +24,7 @@ similarities = st.builds(
 )
 
 
-def counted(acts: list[Act], rule: Rule) -> Pipeline:
+def counted(acts: list[Act], rule: ListRule) -> Pipeline:
     """Return a pipeline of one shard that has taken acts."""
     pipeline = Pipeline(1, CAP, rule)
     pipeline.take(acts)
@@ -62,7 +62,7 @@ def test_whole_lists_have_the_similarities_of_the_dense_matrix(
     """For each pair of items that some user has in common."""
     items, dots, supports = gram(acts, CAP)
     matrix = supports if rule.binary else dots
-    got = listed(counted(acts, Rule(ALL)), items, rule)
+    got = listed(counted(acts, ListRule(ALL)), items, rule)
     assert sorted(got) == sorted(items)
     for own, item in enumerate(items):
         scale = (matrix[own, own] + rule.damping) ** rule.alpha
@@ -80,7 +80,7 @@ def test_a_list_by_the_rule_of_the_app_is_the_one_it_publishes(
     acts: list[Act], damping: float, neighbours: int
 ) -> None:
     """To the last bit, in its order; the whole row as well."""
-    pipeline = counted(acts, Rule(neighbours, damping))
+    pipeline = counted(acts, ListRule(neighbours, damping))
     published, items = pipeline.lists(), pipeline.rows[0].registry.ids
     whole = listed(pipeline, items, Similarity(damping))
     cut = listed(pipeline, items, Similarity(damping, neighbours=neighbours))
@@ -94,12 +94,12 @@ def test_a_cut_list_is_the_beginning_of_the_whole_one_for_the_items_that_are_ask
     acts: list[Act], rule: Similarity, neighbours: int, data: st.DataObject
 ) -> None:
     """For any similarity; an unknown item has no list."""
-    pipeline = counted(acts, Rule(ALL))
+    pipeline = counted(acts, ListRule(ALL))
     ids = pipeline.rows[0].registry.ids
     asked = data.draw(st.lists(st.sampled_from(ids)))
     whole = listed(pipeline, asked, rule)
     shorter = Similarity(rule.damping, rule.alpha, rule.binary, neighbours)
-    cut = listed(pipeline, [*asked, "nobody knows it"], shorter)
+    cut = listed(pipeline, [*asked, "an unknown item"], shorter)
     for item, entries in cut.items():
         assert entries == best_first(whole[item])[:neighbours]
     assert cut.keys() == whole.keys() == set(asked)

@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from tests.property.test_equivalence import assert_equal_to_truth
 from tests.support import oracle
 from tests.support.oracle import Act
@@ -15,7 +15,7 @@ _ROOM = 100
 
 def counted(data: st.DataObject, acts: list[Act], cap: int) -> Pipeline:
     """Return a pipeline that took acts in this order, cut anywhere."""
-    pipeline = Pipeline(2, cap, Rule(5))
+    pipeline = Pipeline(2, cap, ListRule(5))
     for part in data.draw(portions(acts)):
         pipeline.take(part)
         pipeline.drain(data.draw(st.integers(0, 1)))

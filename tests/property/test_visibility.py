@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.arrays.dtypes import NOTHING
+from streamapp.core.arrays.array_types import NOTHING_HIDDEN
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate, VisibilityChange
@@ -110,7 +110,7 @@ def test_what_is_most_popular_leaves_out_what_is_hidden_and_is_refilled(
         numbers = np.array([item], np.int32)
         if isinstance(step, bool):
             hidden[item] = step
-            found.refresh_top(numbers, registry, hidden if hidden.any() else NOTHING)
+            found.refresh_top(numbers, registry, hidden if hidden.any() else NOTHING_HIDDEN)
         else:
             total[item] += step
             found.add(_mass(numbers, step), offset, registry, hidden)

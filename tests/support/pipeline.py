@@ -6,20 +6,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamapp.core.content.neighbours import Match, Matches, decode_matches, encode_matches
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.histories.decay import Decay
+from streamapp.core.histories.directed_revisions import directed_revisions
 from streamapp.core.histories.history import Revisions, revise
-from streamapp.core.histories.role_items import RoleRegistry, directed, registry_of, roles_of
 from streamapp.core.ids.registry import shard_of
+from streamapp.core.ids.role_registry import RoleRegistry, registry_of, roles_of
 from streamapp.core.list_kinds import ITEM
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import (
     CatalogueUpdate,
     VisibilityChange,
     decode_update,
     encode_updates,
+)
+from streamapp.core.messages.content_neighbours import (
+    ContentNeighbour,
+    ContentNeighbours,
+    decode_content_neighbours,
+    encode_content_neighbours,
 )
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
 from streamapp.core.messages.interaction_batch import (
@@ -38,8 +44,8 @@ class Pipeline:
 
     shards: int
     cap: int
-    rule: Rule
-    log: list[list[bytes | CatalogueUpdate | Matches]] = field(default_factory=list)
+    rule: ListRule
+    log: list[list[bytes | CatalogueUpdate | ContentNeighbours]] = field(default_factory=list)
     offset: int = 0
     taken: int = 0
     told: int = 0
@@ -54,7 +60,7 @@ class Pipeline:
         self.read = [0] * self.shards
         self.rows: list[Shard] = [
             Shard(number, self.shards, self.rule, "g", 0, registry_of(self.kind),
-                  ItemCounts.unpack(decayed=self.decay is not None), AppliedOffsets())
+                  NormsAndRows.unpack(decayed=self.decay is not None), AppliedOffsets())
             for number in range(self.shards)
         ]  # fmt: skip
         self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]
@@ -105,17 +111,21 @@ class Pipeline:
             for log in self.log:
                 log.append(decode_update(value))
 
-    def match(self, version: int, lists: Mapping[str, list[Match]]) -> None:
+    def match(self, version: int, lists: Mapping[str, list[ContentNeighbour]]) -> None:
         """Send content neighbours to the shards of their items."""
         for number in range(self.shards):
             some = [one for one in lists.items() if shard_of(one[0], self.shards) == number]
             if some:
-                self.log[number].append(decode_matches(encode_matches(Matches("g", version, some))))
+                self.log[number].append(
+                    decode_content_neighbours(
+                        encode_content_neighbours(ContentNeighbours("g", version, some))
+                    )
+                )
 
     def _send(self, users: list[str], revisions: Revisions) -> None:
         self.histories.update(zip(users, revisions.histories(), strict=True))
         if isinstance(self.registry, RoleRegistry):
-            revisions = directed(revisions, self.registry)
+            revisions = directed_revisions(revisions, self.registry)
         origin = Origin("g", 0, self.offset)
         for shard, value in encode_deltas(revisions, self.registry, self.shards, origin):
             self.log[shard].append(value)
@@ -127,8 +137,8 @@ class Pipeline:
         for offset, message in enumerate(log[self.read[number] :], self.read[number]):
             if isinstance(message, CatalogueUpdate):
                 shard.apply_update(message, offset)
-            elif isinstance(message, Matches):
-                shard.apply_matches(message, offset)
+            elif isinstance(message, ContentNeighbours):
+                shard.apply_content_neighbours(message, offset)
             else:
                 admitted.append((offset, shard.admit(decode_delta(message))))
         some = [(offset, blocks) for offset, blocks in admitted if blocks is not None]
@@ -153,7 +163,9 @@ class Pipeline:
         if forget:
             shard.rows.drop(np.flatnonzero(shard.rows.present))
 
-    def store_at(self, number: int, stored_at: int) -> list[bytes | CatalogueUpdate | Matches]:
+    def store_at(
+        self, number: int, stored_at: int
+    ) -> list[bytes | CatalogueUpdate | ContentNeighbours]:
         """Apply a shard's log up to `stored_at` and store its rows; return the log as it was."""
         whole = self.log[number]
         self.log[number] = whole[:stored_at]

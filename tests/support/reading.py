@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from streamapp.core.events.event import EventReader, EventRules, Project, Refusal
+from streamapp.core.events.event_reader import EventReader
+from streamapp.core.events.projection import Projection
+from streamapp.core.events.refusals import Refusal
+from streamapp.core.events.rules import EventRules
 
 NOW = 1_700_000_000.0
 TOPIC = "events"
@@ -78,7 +81,7 @@ def said(
     form: str = "flat",
     *,
     headers: Mapping[str, str] | None = None,
-    projections: Sequence[tuple[Project, Said]] = (),
+    projections: Sequence[tuple[Projection, Said]] = (),
     topic: str = TOPIC,
     **rules: Any,
 ) -> Said:

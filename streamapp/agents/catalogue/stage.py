@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import open_slot
-from streamapp.agents.runtime.timer import NEVER
+from streamapp.agents.runtime.dead_letter import dead_letter
+from streamapp.agents.runtime.slot_opening import open_slot
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.core.events.catalogue_record import Entry, Product, encode_product, read_entry
-from streamapp.core.events.rules import Refusal
-from streamapp.core.histories.role_items import roles_of
+from streamapp.core.events.refusals import Refusal
+from streamapp.core.ids.role_registry import roles_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, VisibilityChange, encode_updates
 from streamapp.core.trending.categories import NO_CATEGORY
@@ -24,15 +24,15 @@ from streamapp.errors import StateError
 from streamapp.pipelines import pipelines
 from streamapp.store.slot.head import CatalogueHead
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag
-from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.products import product_in
+from streamapp.store.state_layout import partition_count
+from streamapp.store.values.product_reader import product_in
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
 @dataclass(slots=True)
-class _News:
+class _Found:
     """The changes by a run of records.
 
     Attributes:
@@ -101,12 +101,12 @@ class CatalogueStage:
             for batch in batches
             for record in batch.records
         ]
-        news = await self._compare([entry for entry in read if isinstance(entry, Entry)])
+        found = await self._compare([entry for entry in read if isinstance(entry, Entry)])
         refusals = [one for one in read if isinstance(one, Refusal)]
-        await self._send(batches[0].tp, news.changes, refusals)
+        await self._send(batches[0].tp, found.changes, refusals)
         self._failpoints.reach("catalogue.notices-sent")
         end, last = batches[-1].end, RecordFingerprint.of(batches[-1].records[-1])
-        await self._slot.blobs.put(end, news.products.items())
+        await self._slot.blobs.put(end, found.products.items())
         self._failpoints.reach("catalogue.blobs-put")
         dead = self._dead + len(refusals)
         head = CatalogueHead(end, last_record=last.encode(), dead=dead, categories_told=True)
@@ -139,7 +139,7 @@ class CatalogueStage:
         """Return that of the last record in the state that was opened."""
         return self._fingerprint
 
-    async def _compare(self, entries: Sequence[Entry]) -> _News:
+    async def _compare(self, entries: Sequence[Entry]) -> _Found:
         """Return the changes by the entries.
 
         An unknown item may have been deleted and forgotten, so shards always receive it. A
@@ -153,16 +153,16 @@ class CatalogueStage:
             item: _visibility(product_in(self._slot, item, content)) if content else None
             for item, content in before.items()
         }
-        news = _News()
+        found = _Found()
         for offset, item, product in entries:
             content = encode_product(product) if product else b""
             hidden, category = _visibility(product)
             if sent[item] != (hidden, category):
-                news.changes.append(VisibilityChange(offset, item, hidden, category))
+                found.changes.append(VisibilityChange(offset, item, hidden, category))
             sent[item] = (hidden, category) if product else None
             if content != before[item]:
-                news.products[item] = before[item] = content
-        return news
+                found.products[item] = before[item] = content
+        return found
 
     async def _send(
         self, tp: TP, changes: Sequence[VisibilityChange], refusals: Sequence[Refusal]
@@ -178,7 +178,7 @@ class CatalogueStage:
             messages |= {(topic, shard): updates for shard in range(shards)}
         if refusals:
             partition = tp.partition % await self._producer.partitions(self._letters_topic)
-            messages[self._letters_topic, partition] = [letter(tp, one) for one in refusals]
+            messages[self._letters_topic, partition] = [dead_letter(tp, one) for one in refusals]
         await self._producer.deliver(messages)
 
 

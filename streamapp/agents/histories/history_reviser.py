@@ -8,9 +8,10 @@ import numpy as np
 from streamapp.agents.histories.history_state import HistoryState
 from streamapp.agents.histories.online_evaluation import OnlineEvaluation
 from streamapp.agents.runtime.context import StageContext
+from streamapp.core.histories.directed_revisions import directed_revisions
 from streamapp.core.histories.history import Interactions, Revisions, newest_ts, revise
-from streamapp.core.histories.role_items import RoleRegistry, directed
 from streamapp.core.ids.registry import Registry
+from streamapp.core.ids.role_registry import RoleRegistry
 from streamapp.core.messages.delta import Origin, encode_deltas
 from streamapp.core.messages.interaction_batch import Admitted
 from streamapp.core.messages.popularity_increments import (
@@ -54,17 +55,17 @@ class HistoryReviser:
         Raises:
             PositionMovedError: the stored position is not `position`.
         """
-        users = list({user: None for _, news in admitted for user in (*news.users, *news.idle)})
+        users = list({user: None for _, cut in admitted for user in (*cut.users, *cut.idle)})
         stored = await self._slot.blobs.read_at(position, users)
         ahead = {user: blob[0] for user, blob in zip(users, stored, strict=True) if blob}
         histories = {
             user: blob[1] if blob else b"" for user, blob in zip(users, stored, strict=True)
         }
         todos = [
-            (offset, _without(news, {user for user in news.users if ahead.get(user, 0) > offset}))
-            for offset, news in admitted
+            (offset, _without(cut, {user for user in cut.users if ahead.get(user, 0) > offset}))
+            for offset, cut in admitted
         ]
-        await self._evaluation.ask(
+        await self._evaluation.evaluate(
             [todo for _, todo in todos], histories, state.registry, state.head.online_metrics
         )
         deltas: dict[tuple[str, int], list[Outgoing]] = {}
@@ -82,7 +83,7 @@ class HistoryReviser:
             revisions = self._revisions(todo, [histories[user] for user in revised], state.registry)
             histories.update(zip(revised, revisions.histories(), strict=True))
             if isinstance(state.registry, RoleRegistry):
-                revisions = directed(revisions, state.registry)
+                revisions = directed_revisions(revisions, state.registry)
             origin = Origin(self._slot.state_id, self._partition, offset)
             increments = self._increments(todo, state.registry)
             for shard, value in encode_deltas(
@@ -117,17 +118,17 @@ class HistoryReviser:
         return popularity_increments(item, weight, ts, self._trending_half_life_s, len(registry))
 
 
-def _without(news: Admitted, users: set[str]) -> Admitted:
-    """Return `news` without those users, whose stored history holds it already."""
+def _without(cut: Admitted, users: set[str]) -> Admitted:
+    """Return `cut` without those users, whose stored history holds it already."""
     if not users:
-        return news
-    keep = np.array([user not in users for user in news.users], np.bool_)
-    counts = np.diff(news.interactions.starts)
+        return cut
+    keep = np.array([user not in users for user in cut.users], np.bool_)
+    counts = np.diff(cut.interactions.starts)
     events = np.repeat(keep, counts)
-    some = news.interactions
+    some = cut.interactions
     return replace(
-        news,
-        users=[user for user in news.users if user not in users],
+        cut,
+        users=[user for user in cut.users if user not in users],
         interactions=Interactions(
             np.concatenate((np.zeros(1, np.int64), np.cumsum(counts[keep]))),
             some.item[events],

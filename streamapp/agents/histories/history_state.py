@@ -23,16 +23,16 @@ class HistoryState:
     applied: AppliedOffsets
     registry: Registry
 
-    def count(self, news: Admitted) -> None:
+    def count(self, cut: Admitted) -> None:
         """Add an interaction batch to the counters."""
         head = self.head
-        head.applied += news.applied
-        head.dead += news.dead
-        head.replayed += news.replayed
-        for name, count in news.skipped.items():
+        head.applied += cut.applied
+        head.dead += cut.dead
+        head.replayed += cut.replayed
+        for name, count in cut.skipped.items():
             counted = counted_type(name, head.skipped)
             head.skipped[counted] = head.skipped.get(counted, 0) + count
-        head.newest_ts = max(head.newest_ts, news.newest_ts)
+        head.newest_ts = max(head.newest_ts, cut.newest_ts)
 
     def head_at(self, position: int, last: RecordFingerprint) -> HistoriesHead:
         """Return the head to store once the record `last`, just below `position`, is applied."""

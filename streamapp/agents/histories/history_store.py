@@ -35,7 +35,9 @@ class HistoryStore:
         found = zip(users, (blob or (0, b"") for blob in blobs), strict=True)
         return {user: history for user, (at, history) in found if at <= position}
 
-    async def write(self, histories: Mapping[str, bytes], head: Head, items: int) -> None:
+    async def write_and_commit(
+        self, histories: Mapping[str, bytes], head: Head, items: int
+    ) -> None:
         """Write histories, and then move the position to that of `head`.
 
         Args:

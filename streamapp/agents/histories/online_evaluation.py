@@ -1,8 +1,8 @@
 """Compares the published lists of users with the next items of these users.
 
 The counters are in the head of the histories' slot and move with its position, so no event counts
-twice. Lists are read before the deltas of the same events are sent. If a user does several things
-at once, the list is asked about the first one, because no newer list could have answered it.
+twice. Lists are read before the deltas of the same events are sent. If a batch has several
+interactions of one user, only the first one is tested: the user saw no newer list in between.
 """
 
 import time
@@ -25,14 +25,14 @@ class OnlineEvaluation:
         self._within_s = settings.judged_within
         self._decay = context.pipeline.decay
 
-    async def ask(
+    async def evaluate(
         self,
         some: Sequence[Admitted],
         histories: Mapping[str, bytes],
         registry: Registry,
         metrics: OnlineMetrics,
     ) -> None:
-        """Ask the lists about interactions that are about to be applied, and count the answers.
+        """Evaluate the lists by interactions that are about to be applied, and count the results.
 
         Args:
             some: The interactions in order, without users whose stored history has them already.
@@ -47,8 +47,8 @@ class OnlineEvaluation:
         now = time.time()
         sample = UserSample(self._share, now - self._within_s, now + self._within_s, self._decay)
         asked: dict[str, Probe] = {}
-        for news in some:
-            for probe in sample.probes(news, histories, registry, asked):
+        for admitted in some:
+            for probe in sample.probes(admitted, histories, registry, asked):
                 asked[probe.user] = probe
         if not asked:
             return

@@ -9,15 +9,16 @@ stored before the histories that refer to them.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
-from streamapp.agents.histories.forgetting import Forgetting
 from streamapp.agents.histories.history_reviser import HistoryReviser
 from streamapp.agents.histories.history_state import HistoryState
 from streamapp.agents.histories.history_store import HistoryStore
+from streamapp.agents.histories.idle_user_scan import IdleUserScan
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import decoded, open_slot, rolled_back
+from streamapp.agents.runtime.internal_message import decoded_message
+from streamapp.agents.runtime.slot_opening import open_slot, rolled_back
 from streamapp.agents.user_lists.user_lists import UserLists
-from streamapp.core.histories.role_items import registry_of
+from streamapp.core.ids.role_registry import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.interaction_batch import (
     Admitted,
@@ -27,8 +28,8 @@ from streamapp.core.messages.interaction_batch import (
 )
 from streamapp.store.slot.head import HistoriesHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag
-from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import partition_count
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
@@ -68,7 +69,7 @@ class HistoryStage:
         self._user_lists = user_lists
         self._fingerprint = RecordFingerprint.decode(state.head.last_record or b"")
         self._reviser = HistoryReviser(context, slot, partition, shards)
-        self._forgetting = Forgetting(context, slot, partition)
+        self._idle_user_scan = IdleUserScan(context, slot, partition)
         self._listing = BackgroundTask[None]()
 
     @classmethod
@@ -81,7 +82,7 @@ class HistoryStage:
         shards = await partition_count(context.redis, prefix, pipeline.deltas_topic)
         slot = Slot(context.redis, SlotKeys(prefix, histories_tag(tp.partition)))
         head = await open_slot(context, slot, HistoriesHead, tp, known, pipeline.results)
-        registry = await slot.items.registry(registry_of(pipeline.kind))
+        registry = await slot.item_ids.registry(registry_of(pipeline.kind))
         state = HistoryState(head, AppliedOffsets(head.applied_offsets), registry)
         store = HistoryStore(slot, head.position, context.failpoints)
         user_lists = await UserLists.open(
@@ -101,14 +102,14 @@ class HistoryStage:
         state, store = self._state, self._store
         known = len(state.registry)
         decoded_batches = [
-            (record.offset, decoded(decode_interactions, batch.tp, record))
+            (record.offset, decoded_message(decode_interactions, batch.tp, record))
             for batch in batches
             for record in batch.records
         ]
         admitted = [
             (offset, self._admit(one))
             for offset, one in decoded_batches
-            if one.generation == self._slot.state_id
+            if one.state_id == self._slot.state_id
         ]
         deltas, histories = await self._reviser.revise(admitted, store.position, state)
         end = batches[-1].end
@@ -116,18 +117,18 @@ class HistoryStage:
         await gather_all(
             self._producer.deliver(deltas),
             self._user_lists.prepare(histories),
-            self._slot.items.put_items(end, known, state.registry.ids[known:]),
+            self._slot.item_ids.put_ids(end, known, state.registry.ids[known:]),
         )
         self._failpoints.reach("histories.deltas-sent")
         head = state.head_at(end, RecordFingerprint.of(batches[-1].records[-1]))
-        await store.write(histories, head, len(state.registry))
+        await store.write_and_commit(histories, head, len(state.registry))
         state.head = head
         self._user_lists.activate()
         self._failpoints.reach("histories.position-moved")
 
     async def work(self, busy: bool) -> float:
         """Find idle users, and make user lists in the background."""
-        idle_in_s = await self._forgetting.step(self._state.head.newest_ts)
+        idle_in_s = await self._idle_user_scan.step(self._state.head.newest_ts)
         if self._listing.is_running:
             return idle_in_s
         await self._listing.join()
@@ -165,6 +166,6 @@ class HistoryStage:
 
     def _admit(self, batch: InteractionBatch) -> Admitted:
         state = self._state
-        news = admit(batch, state.applied, state.registry, self._weights)
-        state.count(news)
-        return news
+        cut = admit(batch, state.applied, state.registry, self._weights)
+        state.count(cut)
+        return cut

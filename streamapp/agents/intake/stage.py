@@ -12,23 +12,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from streamapp.agents.intake.dead_letter import letter
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import open_slot
-from streamapp.agents.runtime.timer import NEVER
+from streamapp.agents.runtime.dead_letter import dead_letter
+from streamapp.agents.runtime.slot_opening import open_slot
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.config.fingerprints import reading_text
 from streamapp.config.rules import event_rules
-from streamapp.core.events.event import EventReader, Project
-from streamapp.core.events.projection import PROJECTIONS
+from streamapp.core.events.event_reader import EventReader
+from streamapp.core.events.projection import PROJECTIONS, Projection
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.messages.interaction_batch import InteractionBatchBuilder, Source
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import extra_kinds, pipelines
 from streamapp.store.slot.head import IntakeHead
 from streamapp.store.slot.keys import SlotKeys, intake_tag
-from streamapp.store.slot.manifest import check_kinds, partition_count
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import check_kinds, partition_count
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
@@ -65,7 +65,7 @@ class _Draft:
     """
 
     builders: dict[str, InteractionBatchBuilder]
-    projections: list[tuple[Project, InteractionBatchBuilder]]
+    projections: list[tuple[Projection, InteractionBatchBuilder]]
     letters: dict[tuple[str, int], list[Outgoing]] = field(default_factory=dict)
     last: dict[TP, RecordFingerprint] = field(default_factory=dict)
 
@@ -86,7 +86,7 @@ class IntakeStage:
         self.slots = [one.slot for one in partitions.values()]
         self._partitions = partitions
         self._targets = targets
-        self._generation = next(iter(partitions.values())).slot.state_id
+        self._state_id = next(iter(partitions.values())).slot.state_id
         self._moving = BackgroundTask[None]()
         self._readers = {
             topic: EventReader(event_rules(settings), topic) for topic in settings.event_topics
@@ -178,7 +178,7 @@ class IntakeStage:
         for refusal in reader.read(records, latest_ts, main, draft.projections):
             main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
-            draft.letters.setdefault((topic, tp.partition), []).append(letter(tp, refusal))
+            draft.letters.setdefault((topic, tp.partition), []).append(dead_letter(tp, refusal))
         return sum(len(record.value or b"") for record in records)
 
     async def _send(self, draft: _Draft) -> None:
@@ -190,7 +190,7 @@ class IntakeStage:
             messages.setdefault(target, []).extend(letters)
         for kind, builder in draft.builders.items():
             topic = self._topics[kind]
-            values = builder.encode(self._generation, self._targets[topic])
+            values = builder.encode(self._state_id, self._targets[topic])
             for partition, value in values.items():
                 messages[topic, partition] = [Outgoing(value)]
         await self._producer.deliver(messages)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from streamapp.agents.polling.shard_heads import ShardHeads
 from streamapp.agents.polling.shared_read import SharedRead
 from streamapp.core.list_kinds import TRENDING
+from streamapp.store.input_versions import positions_of, published_text
 from streamapp.store.lists import Lists
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.versions import positions_of, published_text
 
 _GATHER_S = 0.01
 """Seconds that a read waits for more sweeps."""

@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from streamapp.agents.polling.shared_read import SharedRead
 from streamapp.store.slot.head import ShardHead
-from streamapp.store.versions import read_heads
+from streamapp.store.slot.head_reader import read_heads
 
 _GATHER_S = 0.03
 """Seconds that a read waits for more jobs. Some of them wait for others of their kind before."""

@@ -1,1 +1,1 @@
-"""Runs stages: partition tasks, recovery, background tasks, throttling."""
+"""Runs stages: partition tasks, the opening of slots, gap checks, background tasks."""

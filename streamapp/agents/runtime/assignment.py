@@ -7,10 +7,10 @@ from itertools import count
 from redis.asyncio import Redis
 
 from streamapp.agents.runtime.partition_task import PartitionTask
-from streamapp.agents.runtime.worker import Worker
+from streamapp.agents.runtime.task_host import TaskHost
 from streamapp.errors import PositionMovedError
 from streamapp.store.slot.head import Head
-from streamapp.store.versions import read_heads
+from streamapp.store.slot.head_reader import read_heads
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
@@ -21,7 +21,7 @@ class Assignment:
         worker: Makes stages, moves the consumer, and receives the error that ends a task.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: TaskHost) -> None:
         self._worker = worker
         self._tasks: dict[TP, PartitionTask] = {}
         self._epochs = count(1)

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from streamapp.agents.polling.list_versions import ListVersions
 from streamapp.agents.polling.shard_heads import ShardHeads
 from streamapp.agents.runtime.item_list_cache import ItemListCache
-from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.config.settings import Settings
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import Pipeline

@@ -1,7 +1,7 @@
 """The item lists that Redis holds, cached as arrays for the blending of user lists.
 
-All user partitions of a worker share the cache. Items have numbers of its own here: those that a
-list was asked for, and those that a list shows.
+All user partitions of a worker share the cache. The cache numbers items itself: the items whose
+lists it read, and the items in these lists.
 """
 
 import math
@@ -11,11 +11,11 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.core.lists.list_cache import CachedList, ListCache
-from streamapp.core.lists.list_format import Scores, decode_scores
+from streamapp.core.lists.list_format import ScoredList, decode_scored_list
 from streamapp.errors import StateError
 from streamapp.store.lists import Lists
 
@@ -25,7 +25,7 @@ FORCE_READ = math.inf
 _CACHED_ENTRIES = 5_000_000
 """Most entries that are kept, of 12 bytes each. An unchanged list is not decoded again."""
 
-_NO_LIST = Scores(-np.inf, [])
+_NO_LIST = ScoredList(-np.inf, [])
 _ALL = np.zeros(1, np.int32)
 """The number of the trending list, in a cache of its own."""
 
@@ -90,11 +90,11 @@ class ItemListCache:
             cached.store(numbers[changed], digests[changed], lists, now, self._version)
             self._version += len(changed)
 
-    def _decoded(self, kind: str, name: str, content: bytes) -> Scores:
+    def _decoded(self, kind: str, name: str, content: bytes) -> ScoredList:
         if not content:
             return _NO_LIST
         try:
-            return decode_scores(content)
+            return decode_scored_list(content)
         except msgspec.DecodeError as error:
             raise StateError(
                 f"redis holds no list under {self._lists.key(kind, name)}: {error}; remove the "

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
-from streamapp.agents.runtime.continuity import OffsetContinuity
+from streamapp.agents.runtime.gap_check import GapCheck
 from streamapp.agents.runtime.stage import Stage
-from streamapp.agents.runtime.worker import Worker
+from streamapp.agents.runtime.task_host import TaskHost
 from streamapp.errors import GapError, PositionMovedError
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, RecordBatch, RecordFingerprint
@@ -66,7 +66,7 @@ class PartitionTask:
     """
 
     def __init__(
-        self, partitions: Sequence[TP], stage: Stage, worker: Worker, epochs: Iterable[int]
+        self, partitions: Sequence[TP], stage: Stage, worker: TaskHost, epochs: Iterable[int]
     ) -> None:
         self.stage = stage
         self._wake = asyncio.Event()
@@ -77,7 +77,7 @@ class PartitionTask:
         self._worker = worker
         self._epochs = iter(epochs)
         self.epoch = next(self._epochs)
-        self._continuity = OffsetContinuity(self._beginning)
+        self._gap_check = GapCheck(self._beginning)
         self._inbox: deque[RecordBatch] = deque()
         self._state = TaskState.RUNNING
         self._finishing = False
@@ -178,7 +178,7 @@ class PartitionTask:
             self._state = state
 
     async def _apply(self, batches: Sequence[RecordBatch]) -> None:
-        await self._continuity.check(self.stage, batches)
+        await self._gap_check.check(self.stage, batches)
         await self.stage.apply(batches)
         for batch in batches:
             last = RecordFingerprint.of(batch.records[-1])

@@ -18,7 +18,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.shard_snapshot import ShardSnapshot
 from streamapp.config.fingerprints import rule_text
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.shard.shard import Shard
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.store.slot.blob import Blob
@@ -134,9 +134,9 @@ class Checkpoint:
         if any(snapshot.tops):
             await self._put_tops(position, *snapshot.tops)
         for key, records in snapshot.records.items():
-            await self._slot.items.put_packed(key, position, records)
+            await self._slot.columns.put_records(key, position, records)
         await ContentLists(self._slot).put(position, snapshot.content)
-        await self._slot.items.put_items(position, self._items, snapshot.items)
+        await self._slot.item_ids.put_ids(position, self._items, snapshot.items)
         self._failpoints.reach("neighbours.rows-put")
         async with self._moving:
             await self._slot.commit(self.position, snapshot.head, items)

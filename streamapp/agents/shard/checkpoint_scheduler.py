@@ -7,16 +7,16 @@ import numpy as np
 
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.duty_cycle import DutyCycle
-from streamapp.agents.runtime.timer import NEVER
+from streamapp.agents.scheduling.due_time import NEVER
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.shard.checkpoint import Checkpoint
-from streamapp.agents.shard.list_publisher import ItemListPublisher
+from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.agents.shard.log_applier import LogApplier
+from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.republication import Republication
 from streamapp.agents.shard.shard_snapshot import ShardSnapshot
-from streamapp.agents.shard.sweep import ItemSweep
-from streamapp.core.arrays.dtypes import Bools, Ints
+from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.head import ShardHead
 
@@ -49,7 +49,7 @@ class CheckpointScheduler:
         checkpoint: Checkpoint,
         log: LogApplier,
         publisher: ItemListPublisher,
-        sweep: ItemSweep,
+        sweep: NormChangeSweep,
         republication: Republication,
     ) -> None:
         self._row_cache_bytes = context.settings.row_cache_bytes

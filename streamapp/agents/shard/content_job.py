@@ -14,29 +14,30 @@ from typing import Self
 from streamapp.agents.polling.poll import Poll
 from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.duty_cycle import DutyCycle
-from streamapp.agents.runtime.idle_trigger import IdleTrigger
-from streamapp.core.content.neighbours import (
-    CONTENT_KEY,
-    SOURCE,
-    Match,
-    Matches,
-    decode_list,
-    encode_list,
-    encode_matches,
-)
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.input_debounce import InputDebounce
 from streamapp.core.content.tfidf import Texts
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.lists.list_format import is_content
+from streamapp.core.messages.content_neighbours import (
+    CONTENT_KEY,
+    CONTENT_SOURCE,
+    ContentNeighbour,
+    ContentNeighbours,
+    encode_content_neighbours,
+    pack_list,
+    unpack_list,
+)
+from streamapp.store.input_versions import matched_text
 from streamapp.store.slot.head import CatalogueHead, ShardHead
+from streamapp.store.slot.head_reader import read_heads
 from streamapp.store.slot.keys import SlotKeys, catalogue_tag, rows_tag
-from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import partition_count
 from streamapp.store.values.content import read_matches
-from streamapp.store.values.products import read_products
-from streamapp.store.versions import matched_text, read_heads
+from streamapp.store.values.product_reader import read_products
 from streamapp.transport.producer import Outgoing
 
 _AT_ONCE = 500
@@ -78,9 +79,9 @@ class ContentJob:
         self._catalogue = [
             SlotKeys(prefix, catalogue_tag(number)).head for number in range(catalogue)
         ]
-        self._trigger = IdleTrigger(interval_s, time.monotonic())
+        self._debounce = InputDebounce(interval_s, time.monotonic())
         self._cycle = DutyCycle(interval_s, _REST)
-        self._poll = Poll(context.heads, self._trigger.poll_s, self._trigger.idle_poll_s)
+        self._poll = Poll(context.heads, self._debounce.poll_s, self._debounce.idle_poll_s)
         self._passing = BackgroundTask[None]()
         self._awaited: dict[int, int] = {}
         self._read_at: list[CatalogueHead | None] = []
@@ -119,10 +120,10 @@ class ContentJob:
         """Send missing neighbours, or store that none are missing; do neither if it is too soon."""
         self._poll.begin()
         catalogue = await read_heads(self._context.redis, self._catalogue, CatalogueHead)
-        shards = await self._context.heads.read(self._shards, "published", source=SOURCE)
-        applied = [head.applied_offsets.get(SOURCE, 0) if head else 0 for head in shards]
+        shards = await self._context.heads.read(self._shards, "published", source=CONTENT_SOURCE)
+        applied = [head.applied_offsets.get(CONTENT_SOURCE, 0) if head else 0 for head in shards]
         version = matched_text(catalogue, shards)
-        ready = self._trigger.ready(version, time.monotonic())
+        ready = self._debounce.ready(version, time.monotonic())
         if ready and self._has_time() and self._arrived(applied):
             with self._cycle.measured():
                 missing = await self._missing(catalogue)
@@ -132,12 +133,12 @@ class ContentJob:
                     await self._slot.ownership.set_field(
                         self._owner, ShardHead, "content_version", version
                     )
-                    self._trigger.finish(version)
-            self._trigger.ran(time.monotonic())
-        self._poll.end(idle=self._trigger.is_finished(version))
+                    self._debounce.finish(version)
+            self._debounce.ran(time.monotonic())
+        self._poll.end(idle=self._debounce.is_finished(version))
 
     def _has_time(self) -> bool:
-        return self._cycle.due_in_s(busy=not self._trigger.is_idle) <= 0
+        return self._cycle.due_in_s(busy=not self._debounce.is_idle) <= 0
 
     def _arrived(self, applied: list[int]) -> bool:
         """Return whether shards have stored the last message; if not, it would be sent again.
@@ -183,17 +184,17 @@ class ContentJob:
     async def _compute(self, items: list[str]) -> None:
         if items:
             found = await asyncio.to_thread(self._texts.nearest, items, self._top_n)
-            self._nearest |= zip(items, map(encode_list, found), strict=True)
+            self._nearest |= zip(items, map(pack_list, found), strict=True)
 
     async def _send(self, missing: Mapping[str, bytes]) -> None:
         """Send lists to the shards of their items."""
         version = await self._slot.ownership.next_timestamp(self._owner)
         topic, lists = self._pipeline.deltas_topic, list(missing.items())
         for start in range(0, len(lists), _SENT_AT_ONCE):
-            by_shard: dict[int, list[tuple[str, list[Match]]]] = {}
+            by_shard: dict[int, list[tuple[str, list[ContentNeighbour]]]] = {}
             for item, packed in lists[start : start + _SENT_AT_ONCE]:
                 some = by_shard.setdefault(shard_of(item, len(self._shards)), [])
-                some.append((item, decode_list(packed) if packed else []))
+                some.append((item, unpack_list(packed) if packed else []))
             messages = {
                 (topic, shard): [Outgoing(self._message(version, some), CONTENT_KEY)]
                 for shard, some in by_shard.items()
@@ -202,5 +203,5 @@ class ContentJob:
             self._awaited |= dict.fromkeys(by_shard, version)
         self._context.failpoints.reach("content.lists-sent")
 
-    def _message(self, version: int, some: list[tuple[str, list[Match]]]) -> bytes:
-        return encode_matches(Matches(self._slot.state_id, version, some))
+    def _message(self, version: int, some: list[tuple[str, list[ContentNeighbour]]]) -> bytes:
+        return encode_content_neighbours(ContentNeighbours(self._slot.state_id, version, some))

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from streamapp.agents.runtime.recovery import decoded
-from streamapp.core.arrays.dtypes import Ints
-from streamapp.core.content.neighbours import CONTENT_KEY, decode_matches
+from streamapp.agents.runtime.internal_message import decoded_message
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
+from streamapp.core.messages.content_neighbours import CONTENT_KEY, decode_content_neighbours
 from streamapp.core.messages.delta import Blocks, decode_delta
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import RecordBatch, RecordFingerprint
@@ -57,12 +57,14 @@ class LogApplier:
         for batch in batches:
             for record in batch.records:
                 if record.key == UPDATE_KEY:
-                    update = decoded(decode_update, batch.tp, record)
+                    update = decoded_message(decode_update, batch.tp, record)
                     self.replayed += not shard.apply_update(update, record.offset)
                 elif record.key == CONTENT_KEY:
-                    matches = decoded(decode_matches, batch.tp, record)
-                    self.replayed += not shard.apply_matches(matches, record.offset)
-                elif (blocks := shard.admit(decoded(decode_delta, batch.tp, record))) is not None:
+                    matches = decoded_message(decode_content_neighbours, batch.tp, record)
+                    self.replayed += not shard.apply_content_neighbours(matches, record.offset)
+                elif (
+                    blocks := shard.admit(decoded_message(decode_delta, batch.tp, record))
+                ) is not None:
                     admitted.append((record.offset, blocks))
                 else:
                     self.replayed += 1

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from streamapp.core.arrays.bitmap import flagged, packed_flags
-from streamapp.core.arrays.dtypes import Bools
+from streamapp.core.arrays.array_types import Bools
+from streamapp.core.arrays.flag_codec import pack_flags, unpack_flags
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.head import ShardHead
 
@@ -13,7 +13,7 @@ class PendingLists:
     """Work that the next owner must do if this one dies.
 
     Attributes:
-        dirty: Rows whose list changed, by number, as `packed_flags` encodes them.
+        dirty: Rows whose list changed, by number, as `pack_flags` encodes them.
         moved: Items whose norm or visibility changed and that some list does not reflect yet,
             encoded in the same way.
         republish_at: Position from which every list is published again; None for none.
@@ -26,7 +26,7 @@ class PendingLists:
     @classmethod
     def of(cls, dirty: Bools, moved: Bools, republish_at: int | None) -> "PendingLists":
         """Encode the pending lists; `dirty` and `moved` are bool by number."""
-        return cls(packed_flags(dirty), packed_flags(moved), republish_at)
+        return cls(pack_flags(dirty), pack_flags(moved), republish_at)
 
     @classmethod
     def from_head(cls, head: ShardHead) -> "PendingLists":
@@ -35,6 +35,6 @@ class PendingLists:
 
     def restore(self, shard: Shard) -> None:
         """Mark the pending lists on a shard that was just read."""
-        shard.lists.mark_dirty(flagged(self.dirty))
-        changed = flagged(self.moved)
+        shard.lists.mark_dirty(unpack_flags(self.dirty))
+        changed = unpack_flags(self.moved)
         shard.norms.mark_changed(changed, decreased=changed)

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from streamapp.agents.runtime.duty_cycle import DutyCycle
-from streamapp.agents.shard.list_publisher import ItemListPublisher
-from streamapp.agents.shard.sweep import ItemSweep
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.shard.item_list_publisher import ItemListPublisher
+from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.shard.shard import Shard
 
 _PUBLISH_S = 0.01
@@ -32,7 +32,7 @@ class PublishScheduler:
         self,
         shard: Shard,
         publisher: ItemListPublisher,
-        sweep: ItemSweep,
+        sweep: NormChangeSweep,
         load: Callable[[Ints], Awaitable[None]],
     ) -> None:
         self._shard = shard

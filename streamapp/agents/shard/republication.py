@@ -1,7 +1,7 @@
 """Publishes every list of a shard again, where readers may have wrong ones."""
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import rolled_back
+from streamapp.agents.runtime.slot_opening import rolled_back
 from streamapp.config.fingerprints import rule_text
 from streamapp.core.messages.delta import encode_noop
 from streamapp.core.shard.shard import Shard

@@ -3,10 +3,10 @@
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.config.rules import item_rule
-from streamapp.core.content.neighbours import Content
-from streamapp.core.counts.item_counts import ItemCounts
-from streamapp.core.histories.role_items import registry_of
+from streamapp.core.counts.norms_and_rows import NormsAndRows
+from streamapp.core.ids.role_registry import registry_of
 from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
@@ -32,14 +32,14 @@ async def read_shard(
         count: Of how many.
     """
     pipeline, rule, keys = context.pipeline, item_rule(context.settings), slot.keys
-    registry = await slot.items.registry(registry_of(pipeline.kind))
-    packed = await slot.items.packed(keys.norms)
-    counts = ItemCounts.unpack(packed, decayed=pipeline.decay is not None)
-    visibility = Visibility(await slot.items.packed(keys.availability), head.last_update_offset)
+    registry = await slot.item_ids.registry(registry_of(pipeline.kind))
+    packed = await slot.columns.read(keys.norms)
+    counts = NormsAndRows.unpack(packed, decayed=pipeline.decay is not None)
+    visibility = Visibility(await slot.columns.read(keys.availability), head.last_update_offset)
     visibility.reserve(len(registry))
-    packed = await slot.items.packed(keys.popularity)
+    packed = await slot.columns.read(keys.popularity)
     popularity = Popularity.unpack(packed, rule.top_n, registry, visibility.mask)
-    content = Content()
+    content = ShardContentLists()
     if pipeline.makes_content_lists:
         content = await ContentLists(slot).read()
     popularity.newest_ts = head.popular_ts
@@ -47,7 +47,7 @@ async def read_shard(
         number=number,
         count=count,
         rule=rule,
-        generation=slot.state_id,
+        state_id=slot.state_id,
         position=head.position,
         registry=registry,
         counts=counts,
@@ -68,5 +68,5 @@ async def _read_categories(context: StageContext, slot: Slot) -> Categories:
     """
     if not context.pipeline.catalogue_topic:
         return Categories()
-    packed = await slot.items.packed(slot.keys.categories)
+    packed = await slot.columns.read(slot.keys.categories)
     return Categories(packed, await CategoryTops(slot).numbers())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamapp.agents.shard.pending_lists import PendingLists
-from streamapp.core.arrays.dtypes import Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.store.slot.head import ShardHead
 

@@ -12,24 +12,24 @@ from functools import partial
 from typing import Self
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.recovery import open_slot, rolled_back
+from streamapp.agents.runtime.slot_opening import open_slot, rolled_back
 from streamapp.agents.shard.checkpoint import Checkpoint
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 from streamapp.agents.shard.content_job import ContentJob
-from streamapp.agents.shard.list_publisher import ItemListPublisher
+from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.agents.shard.log_applier import LogApplier
+from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.publish_scheduler import PublishScheduler
 from streamapp.agents.shard.republication import Republication, republish_from
 from streamapp.agents.shard.shard_reader import read_shard
-from streamapp.agents.shard.sweep import ItemSweep
 from streamapp.agents.shard.trending_job import TrendingJob
 from streamapp.core.shard.shard import Shard
 from streamapp.errors import PositionMovedError
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
-from streamapp.store.slot.manifest import partition_count
 from streamapp.store.slot.slot import Slot
+from streamapp.store.state_layout import partition_count
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
@@ -69,7 +69,7 @@ class ShardStage:
         self._sender = publisher.sender
         self._log = LogApplier(shard, load, head.replayed, last)
         self._republication = Republication(shard, republish_at)
-        self._sweep = ItemSweep(
+        self._sweep = NormChangeSweep(
             shard, publisher, load, context.budget, settings.refresh_interval,
             head.listed_update_offset,
         )  # fmt: skip

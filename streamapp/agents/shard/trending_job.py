@@ -15,15 +15,15 @@ from typing import Self
 from streamapp.agents.polling.popular_items import PopularItems
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
-from streamapp.agents.runtime.timer import Timer
+from streamapp.agents.scheduling.due_time import DueTime
 from streamapp.core.list_kinds import TRENDING
 from streamapp.core.lists.list_format import encode_trending
 from streamapp.core.trending.popularity import Popular, most_popular
+from streamapp.store.input_versions import positions_of, positions_text
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops
-from streamapp.store.versions import positions_of, positions_text
 
 KIND = TRENDING
 
@@ -70,7 +70,7 @@ class TrendingJob:
         categories = keys if context.pipeline.catalogue_topic else []
         self._tops = [CategoryTops(Slot(context.redis, one)) for one in categories]
         self._lists_suspect = lists_suspect
-        self._timer = Timer()
+        self._due_time = DueTime()
         self._published: tuple[list[Popular], float] | None = None
         self._merged = merged
         self._merged_heads: list[ShardHead | None] = []
@@ -115,13 +115,13 @@ class TrendingJob:
         """
         if self._sender.is_done:
             await self.join()
-        if not self._timer.is_due:
-            return self._timer.due_in_s
+        if not self._due_time.is_due:
+            return self._due_time.due_in_s
         if self._sender.in_flight is None:
             if not self._queue and not await self._stored.differ(self._merged_heads):
                 return self._stored.due_in_s
             await self._merge()
-        self._timer.restart(self._interval_s)
+        self._due_time.restart(self._interval_s)
         return self._interval_s
 
     async def finish(self) -> None:

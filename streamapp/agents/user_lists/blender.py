@@ -11,12 +11,12 @@ import numpy as np
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.user_lists.made_lists import MadeLists
 from streamapp.config.rules import user_rule
-from streamapp.core.arrays.digest import digests
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.blending import Blended, blend
 from streamapp.core.lists.list_cache import CachedList
+from streamapp.core.lists.list_digest import list_digests
 from streamapp.core.lists.list_format import encode_user_lists
 
 
@@ -50,7 +50,7 @@ class UserListBlender:
         as_of = _newest(profiles, used, cache.as_of[cache.line[profiles.item[used]]])
         short = blended.size < self._rule.top_n
         filled = self._filled(profiles, blended, short, read.trending, as_of)
-        return MadeLists(filled, as_of, digests(*filled), short, read.version)
+        return MadeLists(filled, as_of, list_digests(*filled), short, read.version)
 
     def encode(
         self, made: MadeLists, lines: Sequence[int], users: Sequence[str], seq: int

@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import MutableMapping
 
-from streamapp.agents.runtime.timer import Timer
-from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.scheduling.due_time import DueTime
+from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, expired
 from streamapp.agents.user_lists.publisher import UserListPublisher
 
@@ -31,7 +31,7 @@ class ListExpiry:
         makes_lists: Whether user lists are made; if not, all of them are removed.
 
     Attributes:
-        timer: When the next lists are removed.
+        due_time: When the next lists are removed.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ListExpiry:
         *,
         makes_lists: bool,
     ) -> None:
-        self.timer = Timer()
+        self.due_time = DueTime()
         self._publisher = publisher
         self._pending = pending
         self._published = published
@@ -50,23 +50,23 @@ class ListExpiry:
 
     async def step(self) -> None:
         """Remove some lists if it is time."""
-        if not self.timer.is_due:
+        if not self.due_time.is_due:
             return
-        self.timer.restart(_EXPIRY_S)
+        self.due_time.restart(_EXPIRY_S)
         before = time.time() if self._makes_lists else math.inf
         first = expired(self._published, before, _AT_ONCE)
         if not first:
-            self.timer.restart(self._wait_s())
-        users = [user for user in first if not self._pending.is_pending(user)]
+            self.due_time.restart(self._wait_s())
+        users = [user for user in first if not self._pending.is_due_or_prepared(user)]
         if not users:
             return
         removed = await self._publisher.remove(users)
         if len(users) == _AT_ONCE:
-            self.timer.restart(_MORE_S)
+            self.due_time.restart(_MORE_S)
         for user in removed:
             # A user who did something meanwhile gets a list again, even one of equal entries.
             self._published[user].republish()
-            if not self._pending.is_pending(user):
+            if not self._pending.is_due_or_prepared(user):
                 del self._published[user]
 
     def _wait_s(self) -> float:

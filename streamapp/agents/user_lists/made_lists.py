@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from streamapp.core.arrays.dtypes import Bools, Floats, Longs
+from streamapp.core.arrays.array_types import Bools, Floats, Longs
 from streamapp.core.lists.blending import Blended
 
 

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from streamapp.agents.user_lists.made_lists import MadeLists
-from streamapp.core.arrays.dtypes import Bools, Longs
+from streamapp.core.arrays.array_types import Bools, Longs
 
 
 class _Known(Enum):

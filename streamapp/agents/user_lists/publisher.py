@@ -7,7 +7,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.made_lists import MadeLists
-from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, differing, record_sources
 from streamapp.core.list_kinds import USER
 from streamapp.core.lists.list_format import entries_of
@@ -15,7 +15,10 @@ from streamapp.store.slot.slot import Slot
 from streamapp.store.values.user_list_index import UserListIndex
 
 _GRACE_S = 60
-"""Redis removes a list this much later than a worker, which also tells the topic."""
+"""Seconds by which the expiry in Redis is later than the removal by a worker.
+
+Only the worker also sends null to the topic.
+"""
 
 
 class UserListPublisher:
@@ -68,11 +71,13 @@ class UserListPublisher:
         changed = await self._changed(list(histories), made, seq)
         await self.join()
         # A list that a sweep replaces is due until it has reached its readers.
-        swept = (user for user in changed if user not in self._pending)
+        swept = (user for user in changed if not self._pending.is_due(user))
         await self._index.mark_pending(self.sender.owner, swept)
         await self._replace(changed, histories, seq)
         sizes = zip(histories, made.blended.size.tolist(), strict=True)
-        same = {user: size for user, size in sizes if user in self._pending and user not in changed}
+        same = {
+            user: size for user, size in sizes if self._pending.is_due(user) and user not in changed
+        }
         await self._extend({user: histories[user] for user in same}, filter(same.get, same))
 
     async def remove(self, users: Sequence[str]) -> list[str]:
@@ -95,7 +100,7 @@ class UserListPublisher:
     async def join(self) -> None:
         """Wait until the topic has the lists in flight, and store that they have arrived."""
         arrived = await self.sender.join() or []
-        if served := [user for user in arrived if not self._pending.is_pending(user)]:
+        if served := [user for user in arrived if not self._pending.is_due_or_prepared(user)]:
             gone = [user for user in served if user not in self._published]
             await self._index.complete(self.sender.owner, served, gone)
 
@@ -154,5 +159,5 @@ class UserListPublisher:
             self._published[user].republish()
         complete = self._pending.complete
         done = [one for one in histories if one not in lost and complete(one, histories[one])]
-        if served := [user for user in done if not self._pending.is_pending(user)]:
+        if served := [user for user in done if not self._pending.is_due_or_prepared(user)]:
             await self._index.complete(self.sender.owner, served)

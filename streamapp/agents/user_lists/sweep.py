@@ -1,10 +1,11 @@
 """Compares the lists of all users of a partition with item lists that changed.
 
-Shards count in their heads how many lists they have published. A sweep that began after that was
-read has compared every user list with those item lists. It begins when the counts stop rising,
-because lists that are made earlier would be made again. If the counts never stop, it begins now and
-then, and within one interval if the catalogue hid something that item lists no longer show. Such a
-sweep is urgent. Other sweeps take the time that incoming records leave.
+Shards count in their heads how many lists they have published. If a sweep begins after these counts
+were read, then at its end every user list has been compared with the item lists of these counts. It
+begins when the counts stop rising, because lists that are made earlier would be made again. If the
+counts never stop, it begins now and then, and within one interval if the catalogue hid something
+that item lists no longer show. Such a sweep is urgent. Other sweeps take the time that incoming
+records leave.
 """
 
 import time
@@ -13,10 +14,10 @@ from itertools import compress
 
 from streamapp.agents.polling.poll import Poll
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.duty_cycle import DutyCycle
-from streamapp.agents.runtime.idle_trigger import IdleTrigger
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.input_debounce import InputDebounce
 from streamapp.agents.user_lists.blender import UserListBlender
-from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, sources
 from streamapp.agents.user_lists.publisher import UserListPublisher
 
@@ -53,8 +54,8 @@ class UserSweep:
         self._blender = blender
         self._pending = pending
         self._published = published
-        self._trigger = IdleTrigger(context.settings.refresh_interval, time.monotonic())
-        self._poll = Poll(context.heads, self._trigger.poll_s, self._trigger.idle_poll_s)
+        self._debounce = InputDebounce(context.settings.refresh_interval, time.monotonic())
+        self._poll = Poll(context.heads, self._debounce.poll_s, self._debounce.idle_poll_s)
         self._cycle = DutyCycle(0.0, _REST)
         self._budget = context.budget
         self._queue: list[str] = []
@@ -66,7 +67,7 @@ class UserSweep:
     @property
     def read_after(self) -> float:
         """Monotonic time in seconds; item lists that were read later are new enough."""
-        return self._trigger.changed_at
+        return self._debounce.changed_at
 
     def due_in_s(self, *, busy: bool) -> float:
         """Return the seconds until the next step.
@@ -96,14 +97,16 @@ class UserSweep:
         with self._cycle.measured():
             some = await self._next(quiet=quiet)
             pending, published = self._pending, self._published
-            users = [user for user in some if user in published and not pending.is_pending(user)]
+            users = [
+                user for user in some if user in published and not pending.is_due_or_prepared(user)
+            ]
             if users and (outdated := await self._outdated(users)):
                 await self._publisher.publish(outdated, self.read_after)
         if not self._sweeping or self._queue:
             return ""
         version, self._sweeping = self._sweeping, ""
         self._budget.end(self._cycle)
-        self._trigger.finish(version)
+        self._debounce.finish(version)
         return version
 
     def close(self) -> None:
@@ -115,9 +118,9 @@ class UserSweep:
         if not self._sweeping:
             version = await self._version()
             now_s = time.monotonic()
-            if not self._trigger.ready(version, now_s, quiet=quiet, urgent=self._urgent):
+            if not self._debounce.ready(version, now_s, quiet=quiet, urgent=self._urgent):
                 return []
-            self._trigger.ran(now_s)
+            self._debounce.ran(now_s)
             self._sweeping = version
             self._swept_update_offsets = self._update_offsets
             self._budget.begin(self._cycle)
@@ -144,5 +147,5 @@ class UserSweep:
         version = await self._versions.read(self._shards)
         self._update_offsets = version.update_offsets or self._update_offsets
         self._urgent = self._update_offsets != self._swept_update_offsets
-        self._poll.end(idle=self._trigger.is_finished(version.text))
+        self._poll.end(idle=self._debounce.is_finished(version.text))
         return version.text

@@ -12,14 +12,14 @@ from itertools import islice
 from typing import Self
 
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.runtime.duty_cycle import DutyCycle
 from streamapp.agents.runtime.item_list_cache import FORCE_READ
 from streamapp.agents.runtime.list_sender import ListSender
-from streamapp.agents.runtime.recovery import claim_slot
-from streamapp.agents.runtime.timer import NEVER
+from streamapp.agents.runtime.slot_opening import claim_slot
+from streamapp.agents.scheduling.due_time import NEVER
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.expiry import ListExpiry
-from streamapp.agents.user_lists.pending import PendingUsers, Stored
+from streamapp.agents.user_lists.pending_users import PendingUsers, Stored
 from streamapp.agents.user_lists.published import PublishedList, indexed_lists
 from streamapp.agents.user_lists.publisher import UserListPublisher
 from streamapp.agents.user_lists.sweep import UserSweep
@@ -127,8 +127,8 @@ class UserLists:
     async def prepare(self, histories: Mapping[str, bytes]) -> None:
         """Store that lists are due, before the histories behind them are stored.
 
-        A user who was forgotten (b"") did nothing. A list of such a user ends when it would have
-        ended, and no new one begins.
+        A user who was forgotten (b"") did nothing. The list of such a user keeps its expiry time,
+        and a user without a list gets none.
 
         Raises:
             ClaimLostError: another worker has claimed the partition.
@@ -200,7 +200,7 @@ class UserLists:
             ready_in_s = 0.0 if self._ready(1) else self._interval_s / 4
             due_in_s.append(max(self._backoff_s(busy=busy), ready_in_s))
         if self._published:
-            due_in_s.append(self._expiry.timer.due_in_s)
+            due_in_s.append(self._expiry.due_time.due_in_s)
         if self._ttl_s and sender.in_flight is None:
             due_in_s.append(self._sweep.due_in_s(busy=busy))
         return min(due_in_s)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamapp.core.arrays.dtypes import resized
+from streamapp.core.arrays.growing import resized
 
 
 class Columns:
@@ -45,3 +45,11 @@ class Columns:
         """
         if size > self._size:
             self.reserve(max(size, 2 * self._size, 16))
+
+
+def column(packed: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Return one field of structured records as a writable array of its own.
+
+    numba compiles a kernel once more for an array that is read-only, as a view of bytes is.
+    """
+    return np.array(packed[name])

@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled_aside
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
-from streamapp.core.content.neighbours import Match
 from streamapp.core.events.catalogue_record import Product
+from streamapp.core.messages.content_neighbours import ContentNeighbour
 
 _WORD = re.compile(r"\w+")
 
@@ -60,7 +60,7 @@ class Texts:
             _grouped(word, len(known)), owner[order].astype(np.int32), weight[order]
         )  # fmt: skip
 
-    def nearest(self, items: Sequence[str], top_n: int) -> list[list[Match]]:
+    def nearest(self, items: Sequence[str], top_n: int) -> list[list[ContentNeighbour]]:
         """Return for each of `items` the nearest other products that are available.
 
         Args:
@@ -76,7 +76,10 @@ class Texts:
         size, item, score = _nearest(numbers, *self._words, *self._postings, self._shown, top_n)
         lines = zip(size.tolist(), item.tolist(), score.tolist(), strict=True)
         return [
-            [Match(self.items[other], value) for other, value in zip(some, values, strict=True)][:n]
+            [
+                ContentNeighbour(self.items[other], value)
+                for other, value in zip(some, values, strict=True)
+            ][:n]
             for n, some, values in lines
         ]
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamapp.core.arrays.columns import Columns
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.columns import Columns, column
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, column
-from streamapp.core.arrays.packed_table import PackedTable
+from streamapp.core.arrays.record_table import RecordTable
 from streamapp.core.counts.era_index import EraIndex
 from streamapp.core.counts.norms import Norms
 from streamapp.core.histories.decay import ERA_BITS, ERA_WIDTH, product, split
@@ -37,7 +37,7 @@ class DecayedNorms(Norms):
     """
 
     def __init__(self, packed: bytes = b"") -> None:
-        PackedTable.__init__(self, DECAYED_NORM, packed, computed=("item", "era"))
+        RecordTable.__init__(self, DECAYED_NORM, packed, computed=("item", "era"))
         stored = np.frombuffer(packed, DECAYED_NORM)
         self.eras = EraIndex(column(stored, "item"), column(stored, "era"))
         self._items = Columns(

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, resized
+from streamapp.core.arrays.growing import resized
 from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import CELL, CellChanges, Rows, ScoredCells
@@ -41,7 +42,9 @@ class DecayedRows(Rows):
         return super().with_neighbours(numbers, items[self._norms.eras.item])
 
     def scored(self, numbers: Ints, norms: Norms) -> ScoredCells:
-        """Return the cosines of present rows that are not ahead, as dots of norms of length 1.
+        """Return the cosine of each cell of some rows as its dot, with `sum_sq` 1 for every item.
+
+        So `rank` divides by 1. The rows must be present and not ahead.
 
         Cost: O(their cells).
         """
@@ -55,7 +58,8 @@ class DecayedRows(Rows):
             blocks.changed_ends, blocks.changed, *split(blocks.before), *split(blocks.after),
             blocks.kept_ends, blocks.kept, *split(blocks.rating), owned,
         )  # fmt: skip
-        # Rows that include the delta already count too: numbers are a function of the log.
+        # Cells of rows that include the delta already get numbers too, because these numbers must
+        # depend on the log alone.
         eras = self._norms.eras
         numbers = eras.number(other, era)
         self._norms.add_new_eras()

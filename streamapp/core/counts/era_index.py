@@ -8,9 +8,10 @@ are a function of the log (ADR-0012).
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.arrays.columns import Columns
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Ints, resized
+from streamapp.core.arrays.growing import resized
 
 _SPREADS = 2_654_435_761, 2_246_822_519, 3_266_489_917
 _SPARSE = 2

@@ -2,16 +2,16 @@
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
-from streamapp.core.arrays.packed_table import PackedTable
+from streamapp.core.arrays.record_table import RecordTable
 from streamapp.core.messages.delta import Blocks
 
 NORM = np.dtype([("position", ">u8"), ("sum_sq", "<f8"), ("users", "<i8")])
 """The stored norm of an item, 24 bytes; its index in the stored array is the item's number."""
 
 
-class Norms(PackedTable):
+class Norms(RecordTable):
     """The norm of every item that the shard knows, its own or not.
 
     The arrays have at least as many entries as the shard knows items.

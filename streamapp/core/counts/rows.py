@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays.columns import Columns
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, column
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.columns import Columns, column
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.row_kernels import advance, append, expand, merge, move, neighbouring
 from streamapp.core.messages.delta import Blocks
@@ -150,6 +150,9 @@ class Rows:
 
     def apply(self, blocks: Blocks, offset: int, owned: Bools) -> Ints:
         """Add the changes of `blocks` to the owned rows, all of which must be present.
+
+        For one user, the dot of items i and j changes by `r_new(i) r_new(j) - r_old(i) r_old(j)`.
+        In a block both are changed items, or one of them is kept, with one rating before and after.
 
         Args:
             blocks: Rating changes; a pair of items occurs once in a block.

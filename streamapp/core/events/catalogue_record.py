@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from streamapp.core.events.event import CODES, Record, Refusal
+from streamapp.core.events.fallback_json import read_apart, read_exactly
 from streamapp.core.events.ids import checked_id
-from streamapp.core.events.raw_json import read_apart, read_exactly
+from streamapp.core.events.record import Record
+from streamapp.core.events.refusals import CODES, Refusal
 from streamapp.errors import BadEventError
 
 CATALOGUE_CODES = {

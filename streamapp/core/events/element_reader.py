@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streamapp.core.events.formats.envelope import Format
-from streamapp.core.events.formats.translation import FLAT, foreign_format, other_format
+from streamapp.core.events.fallback_json import Unreadable
+from streamapp.core.events.formats.format import Format
+from streamapp.core.events.formats.known_formats import FLAT, foreign_format, other_format
 from streamapp.core.events.ids import checked_id
+from streamapp.core.events.interaction_sink import NOBODY, InteractionSink
 from streamapp.core.events.orders import PartlyRefusedError, order_items
-from streamapp.core.events.raw_json import Unreadable
-from streamapp.core.events.rules import CODES, NOBODY, EventRules, Project, Record, Sink
+from streamapp.core.events.projection import Projection
+from streamapp.core.events.record import Record
+from streamapp.core.events.refusals import CODES
+from streamapp.core.events.rules import EventRules
 from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp, scaled
 from streamapp.core.events.type_names import TypeNames
 from streamapp.errors import BadEventError
@@ -41,8 +45,8 @@ class ElementReader:
         element: Any,
         record: Record,
         latest_ts: float,
-        sink: Sink,
-        projections: Sequence[tuple[Project, Sink]] = (),
+        sink: InteractionSink,
+        projections: Sequence[tuple[Projection, InteractionSink]] = (),
         *,
         exact: bool = False,
     ) -> None:
@@ -68,7 +72,7 @@ class ElementReader:
             name = self._implied_type(name)
         event_type = self._types.get(name) or self._spelled(name)
         if not event_type:
-            # What an event of such a type should have, nobody knows.
+            # The fields of an unknown type are unknown, so the event is not checked further.
             self._refuse_other_format(element)
             sink.skip(record.offset, user if type(user) is str else "", name)
             return
@@ -109,8 +113,8 @@ class ElementReader:
         user: str,
         event_type: str,
         ts: float,
-        sink: Sink,
-        projections: Sequence[tuple[Project, Sink]],
+        sink: InteractionSink,
+        projections: Sequence[tuple[Projection, InteractionSink]],
         *,
         exact: bool,
     ) -> None:
@@ -170,12 +174,12 @@ def _seconds(ts: Any, record: Record) -> float:
 
 
 def _projected(
-    projections: Sequence[tuple[Project, Sink]],
+    projections: Sequence[tuple[Projection, InteractionSink]],
     element: Mapping[str, Any],
     user: str,
     item: str,
     event_type: str,
-) -> list[tuple[Sink, tuple[str, str]]]:
+) -> list[tuple[InteractionSink, tuple[str, str]]]:
     """Return the user and the item in each projection that takes an element, and who gets them."""
     made = [(own, project(element, user, item, event_type)) for project, own in projections]
     return [(own, pair) for own, pair in made if pair is not None]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streamapp.core.events.raw_json import BrokenText
+from streamapp.core.events.fallback_json import BrokenText
 from streamapp.errors import BadEventError
 
 MAX_ID_BYTES = 512

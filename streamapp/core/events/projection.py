@@ -4,13 +4,18 @@ A projection gives an event a user and an item of its own. So the same stages ma
 lists (ADR-0011).
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from streamapp.core.events.ids import checked_id
-from streamapp.core.events.rules import NOBODY, PURCHASE, Project
-from streamapp.core.histories.role_items import BOUGHT, VIEWED
+from streamapp.core.events.interaction_sink import NOBODY
+from streamapp.core.events.type_names import PURCHASE
+from streamapp.core.ids.role_registry import BOUGHT, VIEWED
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
+
+Projection: TypeAlias = Callable[[Mapping[str, Any], str, str, str], tuple[str, str] | None]
+"""Given the element, its user, its item and its canonical type: the user and the item of another
+projection, or None where that leaves the event out; raises `BadEventError` to refuse it."""
 
 
 def into_baskets(
@@ -42,7 +47,7 @@ def into_roles(
     return user, (BOUGHT if event_type == PURCHASE else VIEWED) + item
 
 
-PROJECTIONS: Mapping[str, Project] = {
+PROJECTIONS: Mapping[str, Projection] = {
     BOUGHT_TOGETHER: into_baskets,
     BOUGHT_AFTER_VIEW: into_roles,
 }

@@ -1,47 +1,43 @@
-"""Collects the refused parts of one record, byte for byte."""
+"""Refusals: the codes of what cannot be counted, and one refused record or element."""
 
-from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
-from streamapp.core.events.formats.translation import Translation
-from streamapp.core.events.orders import PartlyRefusedError
-from streamapp.core.events.raw_json import RawParts, read_exactly
-from streamapp.core.events.rules import Record, Refusal
-from streamapp.errors import BadEventError
+from streamapp.core.events.record import Record
+
+CODES = {
+    "null_value": "the record has no value",
+    "too_large": "the value is larger than MAX_RECORD_BYTES",
+    "schema_registry_frame": "the value is framed by a schema registry (first byte 0)",
+    "not_utf8": "the value is not UTF-8",
+    "not_json": "the value is not JSON",
+    "not_finite": "a number is not finite (NaN or infinity)",
+    "too_deep": "the value is nested too deeply",
+    "not_an_event": "the value or an element is not a JSON object",
+    "missing_id": "user_id or item_id is missing or empty",
+    "invalid_id": "user_id, item_id or order_id is neither a string nor an integer",
+    "id_too_long": "user_id, item_id or order_id has more than 512 bytes",
+    "invalid_type": "type is not a string, or missing or empty where the topic implies none",
+    "invalid_items": "items is not an array of products",
+    "order_too_large": "an order names more than MAX_ORDER_ITEMS items; the first ones count",
+    "other_format": "the event has another format than EVENT_FORMATS names for its topic",
+    "invalid_ts": "ts is neither a number nor an ISO 8601 date",
+    "ts_out_of_range": "ts lies before EARLIEST_TS or after now plus MAX_AHEAD_S",
+    "key_mismatch": "the record's key is not its user_id",
+}
+"""Every code that a dead letter may carry, and what it means."""
 
 
-class RecordRefusals:
-    """Collects the refused parts of one record."""
+class Refusal(NamedTuple):
+    """A record, or one element of it, that cannot be counted.
 
-    def __init__(self, record: Record) -> None:
-        self.found: list[Refusal] = []
-        self.record = record
-        self._parts = RawParts(record.value or b"")
+    Attributes:
+        record: The record.
+        value: What cannot be counted, byte for byte.
+        code: One of `CODES`.
+        message: Why, for people.
+    """
 
-    @cached_property
-    def exact_value(self) -> Any:
-        """The content of the record's value, with integers of any size.
-
-        Raises:
-            BadEventError: it is not JSON.
-        """
-        return read_exactly(self.record.value or b"")
-
-    def raw(self, event: Translation) -> bytes:
-        """Return an event byte for byte as it came."""
-        return self._parts.at(event.path)
-
-    def add(self, event: Translation, error: BadEventError) -> None:
-        """Refuse an event, or the lines of it that are to blame.
-
-        Lines without bytes of their own are refused with the event, once.
-        """
-        if not isinstance(error, PartlyRefusedError) or not event.lines_at:
-            self._add(self.raw(event), error)
-            return
-        for place, why in error.lines:
-            path = event.path if place is None else (*event.path, *event.lines_at, place)
-            self._add(self._parts.at(path), why)
-
-    def _add(self, value: bytes, error: BadEventError) -> None:
-        self.found.append(Refusal(self.record, value, error.code, str(error)))
+    record: Record
+    value: bytes | None
+    code: str
+    message: str

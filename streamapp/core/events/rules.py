@@ -1,47 +1,9 @@
-"""What is known before an event is read: the rules, the codes of refusals, and who takes it."""
+"""The rules for reading events."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
-
-PURCHASE = "purchase"
-"""The type of an event that buys an item."""
-
-NOBODY = ""
-"""The user of an interaction that counts for popularity alone: no user has this id."""
-
-CODES = {
-    "null_value": "the record has no value",
-    "too_large": "the value is larger than MAX_RECORD_BYTES",
-    "schema_registry_frame": "the value is framed by a schema registry (first byte 0)",
-    "not_utf8": "the value is not UTF-8",
-    "not_json": "the value is not JSON",
-    "not_finite": "a number is not finite (NaN or infinity)",
-    "too_deep": "the value is nested too deeply",
-    "not_an_event": "the value or an element is not a JSON object",
-    "missing_id": "user_id or item_id is missing or empty",
-    "invalid_id": "user_id, item_id or order_id is neither a string nor an integer",
-    "id_too_long": "user_id, item_id or order_id has more than 512 bytes",
-    "invalid_type": "type is not a string, or missing or empty where the topic implies none",
-    "invalid_items": "items is not an array of products",
-    "order_too_large": "an order names more than MAX_ORDER_ITEMS items; the first ones count",
-    "other_format": "the event has another format than EVENT_FORMATS names for its topic",
-    "invalid_ts": "ts is neither a number nor an ISO 8601 date",
-    "ts_out_of_range": "ts lies before EARLIEST_TS or after now plus MAX_AHEAD_S",
-    "key_mismatch": "the record's key is not its user_id",
-}
-"""Every code that a dead letter may carry, and what it means."""
-
-
-class Record(Protocol):
-    """A record as a Kafka client hands it over."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +31,3 @@ class EventRules:
     formats: Mapping[str, str] = field(default_factory=dict)
     max_order_items: int = MAX_ORDER_ITEMS
     ignored_users: frozenset[str] = frozenset()
-
-
-class Sink(Protocol):
-    """Takes what was read."""
-
-    def add(self, offset: int, user: str, item: str, event_type: str, ts: float) -> None:
-        """Take an interaction; `event_type` is its canonical type.
-
-        Where `user` is `NOBODY`, it counts for popularity alone.
-        """
-
-    def skip(self, offset: int, user: str, event_type: str) -> None:
-        """Take an event of a type that nobody knows."""
-
-
-Project: TypeAlias = Callable[[Mapping[str, Any], str, str, str], tuple[str, str] | None]
-"""Given the element, its user, its item and its canonical type: the user and the item of another
-projection, or None where that leaves the event out; raises `BadEventError` to refuse it."""
-
-
-class Refusal(NamedTuple):
-    """A record, or one element of it, that cannot be counted.
-
-    Attributes:
-        record: The record.
-        value: What cannot be counted, byte for byte.
-        code: One of `CODES`.
-        message: Why, for people.
-    """
-
-    record: Record
-    value: bytes | None
-    code: str
-    message: str

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
-from streamapp.core.events.formats.envelope import Format
+from streamapp.core.events.formats.format import Format
+
+PURCHASE = "purchase"
+"""The type of an event that buys an item."""
 
 
 class TypeNames:

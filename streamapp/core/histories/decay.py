@@ -13,8 +13,8 @@ from math import floor, ldexp
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Floats, Ints, Longs
 
 BASE = 1_100.0
 """Added to every level, so that it is over 0 for every float64 weight and every time from 1970 on:
@@ -22,9 +22,11 @@ the smallest weight has the logarithm -1,074."""
 
 ERA_BITS = 3
 """The era of a product is the sum of two levels, without its fraction and this many low bits: eight
-doublings, or four half-lives. All products of one era lie within a factor of 2 ** 9, so a product
-that leaves a sum takes no more than rounding in the last digits with it. Stored state depends on
-this number."""
+doublings, or four half-lives.
+
+All products of one era are within a factor of 2 ** 9. So when a product is subtracted from a sum,
+the error is only rounding in the last digits. Stored state depends on this number.
+"""
 
 ERA_WIDTH = 1 << ERA_BITS
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
+from streamapp.core.arrays.columns import column
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs, column
 from streamapp.core.histories.decay import Decay
 from streamapp.core.ids.registry import Registry, precedes
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
+from streamapp.core.arrays.columns import column
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs, column
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.history import entry_of
 from streamapp.core.ids.registry import Registry, precedes

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bytes, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Ints, Longs
 
 _SEED = 0x9747B28C
 _FACTOR = 0x5BD1E995

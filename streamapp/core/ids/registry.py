@@ -11,8 +11,9 @@ from zlib import crc32
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bytes, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Ints, Longs, grown
+from streamapp.core.arrays.growing import grown
 
 
 class Registry:

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry, precedes
 
 
 @dataclass(frozen=True, slots=True)
-class Blend:
+class BlendRule:
     """How lists of items become a list for a user; each field changes results.
 
     Attributes:
@@ -87,7 +87,7 @@ class Blended(NamedTuple):
 
 
 def blend(
-    profiles: Profiles, neighbours: NeighbourLists, registry: Registry, rule: Blend
+    profiles: Profiles, neighbours: NeighbourLists, registry: Registry, rule: BlendRule
 ) -> Blended:
     """Return the list of each user.
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
+from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Floats, Ints, Longs
-from streamapp.core.lists.reasons import CONTENT, SIMILAR, TRENDING
+from streamapp.core.lists.reason_names import CONTENT, SIMILAR, TRENDING
 
 _TEXT_BYTES = 32
 """More bytes than a number or a separator takes."""
@@ -244,7 +244,7 @@ def _most_bytes(
 
 @compiled
 def _put(out: Bytes, at: int, piece: Bytes) -> int:
-    # An index that counts from 0 is known not to be negative, so whole blocks are copied at once.
+    # numba knows that this index is not negative, so it can vectorise the copy.
     target = out[at : at + len(piece)]
     for byte in range(len(piece)):
         target[byte] = piece[byte]

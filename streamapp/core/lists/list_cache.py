@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.columns import Columns
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs, grown
+from streamapp.core.arrays.growing import grown
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.blending import NeighbourLists
-from streamapp.core.lists.list_format import Scores
+from streamapp.core.lists.list_format import ScoredList
 
 
 class CachedList(NamedTuple):
@@ -104,7 +105,7 @@ class ListCache:
         self,
         numbers: Ints,
         digests: Longs,
-        lists: Sequence[Scores],
+        lists: Sequence[ScoredList],
         read_at: float,
         version: int,
     ) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Floats, Ints
+from streamapp.core.arrays.array_types import Floats, Ints
 from streamapp.core.ids.registry import Registry
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.core.lists.blending import Blended
 from streamapp.core.lists.json_kernel import Ids, Lines, Owners, write_lists
 from streamapp.core.lists.ranking import Ranking
-from streamapp.core.lists.reasons import CONTENT
+from streamapp.core.lists.reason_names import CONTENT
 from streamapp.core.trending.popularity import FADED, Popular
 
 VERSION = 1
@@ -123,19 +123,19 @@ def entries_of(content: bytes) -> bytes:
     return content.partition(b',"items":')[2]
 
 
-class Scored(msgspec.Struct, gc=False):
+class ScoredEntry(msgspec.Struct, gc=False):
     """The part of an entry of an item's list that `blend` uses."""
 
     id: str
     score: float
 
 
-class Scores(msgspec.Struct, gc=False):
+class ScoredList(msgspec.Struct, gc=False):
     """The part of an item's list that `blend` uses."""
 
     as_of: float
-    items: list[Scored]
+    items: list[ScoredEntry]
 
 
-decode_scores = msgspec.json.Decoder(Scores).decode
+decode_scored_list = msgspec.json.Decoder(ScoredList).decode
 """Decode the list of an item; raises `msgspec.DecodeError` if it is not a list."""

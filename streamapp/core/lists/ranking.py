@@ -11,15 +11,19 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import NOTHING_HIDDEN, Bools, Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.digest import digest_of
-from streamapp.core.arrays.dtypes import NOTHING, Bools, Bytes, Floats, Ints, Longs
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.rows import Rows
 from streamapp.core.ids.registry import Registry, precedes
+from streamapp.core.lists.list_digest import list_digest
 
 _BELOW = 1 - 1e-9
-"""No rounding lifts a score with a square below this share to the last score of the list."""
+"""A margin for rounding.
+
+If the square of a score is below this share of the square of the last listed score, the score
+cannot enter the list.
+"""
 
 Measure: TypeAlias = Literal["cosine", "jaccard", "confidence"]
 """The score of j in the list of i; d is the damping.
@@ -40,7 +44,7 @@ _JACCARD = MEASURES.index("jaccard")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ListRule:
     """How lists are made; each field changes results.
 
     Attributes:
@@ -85,8 +89,8 @@ def rank(
     rows: Rows,
     norms: Norms,
     registry: Registry,
-    rule: Rule,
-    hidden: Bools = NOTHING,
+    rule: ListRule,
+    hidden: Bools = NOTHING_HIDDEN,
 ) -> Ranking:
     """Rank the rows `numbers`, all of which must be present. Cost: O(cells + entries moved).
 
@@ -200,7 +204,7 @@ def _rank(
             if full == top_n and measure == _COSINE:
                 too_low = score[line, full - 1] ** 2 * own * _BELOW
         size[line] = full
-        digest[line] = digest_of(item[line, :full], score[line, :full], support[line, :full])
+        digest[line] = list_digest(item[line, :full], score[line, :full], support[line, :full])
     return size, item, score, support, digest
 
 

@@ -34,12 +34,12 @@ class CatalogueUpdate(msgspec.Struct, array_like=True, frozen=True):
     """Changes of one partition of the catalogue, on the wire.
 
     Attributes:
-        generation: The id of the state that it is for; a rebuilt state ignores older updates.
+        state_id: The id of the state that it is for; a rebuilt state ignores older updates.
         partition: Of the catalogue.
         changes: In the order of their offsets.
     """
 
-    generation: str
+    state_id: str
     partition: int
     changes: list[VisibilityChange]
 
@@ -59,9 +59,9 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def encode_updates(
-    generation: str, partition: int, changes: Sequence[VisibilityChange]
+    state_id: str, partition: int, changes: Sequence[VisibilityChange]
 ) -> Iterator[bytes]:
     """Yield updates with these changes, in order, each of a bounded size."""
     for start in range(0, len(changes), _CHANGES_PER_UPDATE):
         some = list(changes[start : start + _CHANGES_PER_UPDATE])
-        yield _encode(CatalogueUpdate(generation, partition, some))
+        yield _encode(CatalogueUpdate(state_id, partition, some))

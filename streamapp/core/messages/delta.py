@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints, Longs
 from streamapp.core.histories.history import Revisions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
@@ -67,7 +67,7 @@ class Delta(msgspec.Struct, array_like=True, frozen=True):
     """A delta on the wire.
 
     Attributes:
-        generation: The id of the state that it is for; a rebuilt state ignores older deltas.
+        state_id: The id of the state that it is for; a rebuilt state ignores older deltas.
         partition: Partition of the interactions that caused it.
         sequence: See `PART_BITS`.
         items: The items; a column refers to an item by its index here.
@@ -75,7 +75,7 @@ class Delta(msgspec.Struct, array_like=True, frozen=True):
         newest_ts: Of the increments.
     """
 
-    generation: str
+    state_id: str
     partition: int
     sequence: int
     items: EncodedItems
@@ -87,7 +87,7 @@ class Delta(msgspec.Struct, array_like=True, frozen=True):
 
         Args:
             registry: Learns the items that it does not know.
-            translator: For messages of this generation.
+            translator: For messages of this state.
 
         Cost: O(entries + ids that the translator has not seen).
         """
@@ -116,12 +116,12 @@ class Origin(NamedTuple):
     """The source of a delta.
 
     Attributes:
-        generation: The id of the state.
+        state_id: The id of the state.
         partition: Partition of the interactions that caused it.
         offset: Their offset.
     """
 
-    generation: str
+    state_id: str
     partition: int
     offset: int
 
@@ -167,7 +167,7 @@ def _encoded(blocks: Blocks, registry: Registry, origin: Origin, part: int) -> b
                           popular, increments.mass, increments.exponent]  # fmt: skip
     return _encode(
         Delta(
-            origin.generation,
+            origin.state_id,
             origin.partition,
             (origin.offset << PART_BITS) + part,
             encode_items(used, registry),
@@ -180,10 +180,10 @@ def _encoded(blocks: Blocks, registry: Registry, origin: Origin, part: int) -> b
     )
 
 
-def encode_noop(generation: str, sequence: int) -> bytes:
+def encode_noop(state_id: str, sequence: int) -> bytes:
     """Return a delta that changes only the position of its shard; `sequence` must rise."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
-    return _encode(Delta(generation, _NO_SOURCE, sequence, EncodedItems(), columns, -math.inf))
+    return _encode(Delta(state_id, _NO_SOURCE, sequence, EncodedItems(), columns, -math.inf))
 
 
 def _parts(whole: Blocks, increments: PopularityIncrements) -> Iterator[Blocks]:

@@ -13,8 +13,8 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays.dtypes import Floats, Ints, Longs
-from streamapp.core.events.rules import NOBODY
+from streamapp.core.arrays.array_types import Floats, Ints, Longs
+from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.histories.history import Interactions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -42,7 +42,7 @@ class InteractionBatch(msgspec.Struct, array_like=True, frozen=True):
     """Interactions on the wire.
 
     Attributes:
-        generation: The id of the state that they are for; a rebuilt state ignores older batches.
+        state_id: The id of the state that they are for; a rebuilt state ignores older batches.
         sources: The partitions of the event topics.
         users: User ids; a column refers to a user by its index here.
         items: Item ids, in the same form.
@@ -54,7 +54,7 @@ class InteractionBatch(msgspec.Struct, array_like=True, frozen=True):
             batch with any of these has no interactions.
     """
 
-    generation: str
+    state_id: str
     sources: list[Source]
     users: list[str]
     items: list[str]
@@ -74,10 +74,10 @@ def decode_interactions(value: bytes) -> InteractionBatch:
     return _decode(value)
 
 
-def encode_idle(generation: str, idle: list[tuple[str, float]]) -> bytes:
+def encode_idle(state_id: str, idle: list[tuple[str, float]]) -> bytes:
     """Return a batch that forgets users, given (user, newest time of the history)."""
     columns = [np.zeros(0, dtype).tobytes() for dtype in _DTYPES]
-    return _encode(InteractionBatch(generation, [], [], [], [], columns, [], [], idle))
+    return _encode(InteractionBatch(state_id, [], [], [], [], columns, [], [], idle))
 
 
 def partition_of(user: str, partitions: int) -> int:
@@ -138,13 +138,13 @@ class InteractionBatchBuilder:
         """Count a dead letter."""
         self._dead.append((len(self._sources) - 1, offset))
 
-    def encode(self, generation: str, partitions: int) -> dict[int, bytes]:
+    def encode(self, state_id: str, partitions: int) -> dict[int, bytes]:
         """Return the message of each partition that gets any.
 
         A dead letter is counted in the partition with the number of its source.
 
         Args:
-            generation: The id of the state.
+            state_id: The id of the state.
             partitions: Of the interactions topic.
 
         Cost: O(n log n + partitions * n) for n interactions.
@@ -166,7 +166,7 @@ class InteractionBatchBuilder:
         return {
             partition: _encode(
                 InteractionBatch(
-                    generation,
+                    state_id,
                     self._sources,
                     *_compacted(names, [column[target == partition] for column in columns]),
                     dead.get(partition, []),

@@ -2,14 +2,15 @@
 
 In a large registry, a look-up of an id costs several cache misses, and a look-up of a number costs
 one. So a receiver looks up an id when it meets it for the first time, and then remembers its own
-number for each number of a sender. Within a generation a number means one item for ever (ADR-0002).
+number for each number of a sender. Within a state a number means one item for ever (ADR-0002).
 """
 
 import msgspec
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bytes, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bytes, Ints, Longs, grown
+from streamapp.core.arrays.growing import grown
 from streamapp.core.ids.registry import Registry
 
 
@@ -38,7 +39,7 @@ def encode_items(numbers: Ints, registry: Registry) -> EncodedItems:
 
 
 class IdTranslator:
-    """Translates the item numbers of several senders, all of one generation."""
+    """Translates the item numbers of several senders, all of one state."""
 
     def __init__(self) -> None:
         # By sender: the number here plus 1, by the number there; 0 for an unknown item.

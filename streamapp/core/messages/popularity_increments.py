@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Floats, Ints
 from streamapp.core.arrays.compiled import compiled
-from streamapp.core.arrays.dtypes import Bools, Floats, Ints
 
 _NEVER = -(1 << 30)
 

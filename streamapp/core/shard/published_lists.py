@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Ints, Longs
 from streamapp.core.arrays.columns import Columns
-from streamapp.core.arrays.dtypes import Bools, Ints, Longs
 from streamapp.core.lists.ranking import Ranking, holding
 
 

@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.arrays.columns import Columns
-from streamapp.core.arrays.dtypes import Bools, Ints
-from streamapp.core.content.neighbours import Content, Matches
-from streamapp.core.counts.item_counts import ItemCounts
 from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.rows import CELL, Rows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Ranking, Rule, rank
+from streamapp.core.lists.ranking import ListRule, Ranking, rank
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
+from streamapp.core.messages.content_neighbours import ContentNeighbours
 from streamapp.core.messages.delta import Blocks, Delta
 from streamapp.core.messages.item_dictionary import IdTranslator
+from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.core.shard.published_lists import PublishedLists
 from streamapp.core.shard.visibility import Visibility
 from streamapp.core.trending.categories import Categories
@@ -39,7 +40,7 @@ class Shard:
         number: The number of this shard.
         count: How many shards there are.
         rule: How lists are made.
-        generation: The id of the state; a message for another state is not applied.
+        state_id: The id of the state; a message for another state is not applied.
         position: First offset of the shard's log that is not applied.
         registry: Items by number.
         counts: Norms of all items, and rows of the items that the shard owns.
@@ -53,16 +54,16 @@ class Shard:
 
     number: int
     count: int
-    rule: Rule
-    generation: str
+    rule: ListRule
+    state_id: str
     position: int
     registry: Registry
-    counts: ItemCounts
+    counts: NormsAndRows
     applied_offsets: AppliedOffsets
     popularity: Popularity = field(default_factory=Popularity)
     visibility: Visibility = field(default_factory=Visibility)
     categories: Categories = field(default_factory=Categories)
-    content: Content = field(default_factory=Content)
+    content: ShardContentLists = field(default_factory=ShardContentLists)
     lists: PublishedLists = field(init=False)
     _items: Columns = field(init=False)
     _numbered: int = field(init=False, default=0)
@@ -95,7 +96,7 @@ class Shard:
 
     def admit(self, delta: Delta) -> Blocks | None:
         """Learn the items of a delta; return its blocks, or None if it was applied before."""
-        ours, source = delta.generation == self.generation, str(delta.partition)
+        ours, source = delta.state_id == self.state_id, str(delta.partition)
         blocks = delta.blocks(self.registry, self._translator if ours else IdTranslator())
         self._reserve()
         if not ours or delta.sequence < self.applied_offsets[source]:
@@ -109,7 +110,7 @@ class Shard:
         A hidden item leaves the lists that hold it, as if its norm had risen without end. An item
         that is shown again may enter every list whose row holds it, as if its norm had fallen.
         """
-        if update.generation != self.generation:
+        if update.state_id != self.state_id:
             return False
         changes = update.new_changes(self.applied_offsets)
         if not changes:
@@ -127,9 +128,9 @@ class Shard:
             self.lists.mark_dirty(self.content.holding(ids, self.registry))
         return True
 
-    def apply_matches(self, matches: Matches, offset: int) -> bool:
+    def apply_content_neighbours(self, matches: ContentNeighbours, offset: int) -> bool:
         """Apply the content neighbours at `offset` of the shard's log; say whether they are new."""
-        if matches.generation != self.generation or not matches.admit(self.applied_offsets):
+        if matches.state_id != self.state_id or not matches.admit(self.applied_offsets):
             return False
         items = self.content.apply(matches, offset, self.registry)
         self._reserve()
@@ -159,8 +160,8 @@ class Shard:
             numbers: int32. Whose rows.
             stored: Of each the position and the packed row; None for a row that was never stored.
 
-        A row that is ahead has changes that perhaps nobody published. No delta makes these changes
-        again, so its list is dirty.
+        If a row is ahead, its last changes may be unpublished. No delta will repeat them, so its
+        list is marked dirty.
         """
         found = [row or (0, bytes(AS_OF_BYTES)) for row in stored]
         self.rows.load(

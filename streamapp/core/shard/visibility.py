@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import NOTHING, Bools, Ints
-from streamapp.core.arrays.packed_table import PackedTable
+from streamapp.core.arrays.array_types import NOTHING_HIDDEN, Bools, Ints
+from streamapp.core.arrays.record_table import RecordTable
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.catalogue_update import VisibilityChange
 
@@ -18,7 +18,7 @@ VISIBILITY = np.dtype([("position", ">u8"), ("hidden", "?")])
 """Whether an item is hidden, 9 bytes; its index in the array is the item's number."""
 
 
-class Visibility(PackedTable):
+class Visibility(RecordTable):
     """Which of the items of a shard's registry are hidden.
 
     Args:
@@ -43,7 +43,7 @@ class Visibility(PackedTable):
     @property
     def mask(self) -> Bools:
         """The same; empty where no item is hidden."""
-        return self.hidden if self.count else NOTHING
+        return self.hidden if self.count else NOTHING_HIDDEN
 
     def apply(self, changes: Sequence[VisibilityChange], offset: int, registry: Registry) -> Ints:
         """Apply a catalogue update; return the items whose lists may differ.

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import NOTHING, Bools, Ints
-from streamapp.core.arrays.packed_table import PackedTable
+from streamapp.core.arrays.array_types import NOTHING_HIDDEN, Bools, Ints
+from streamapp.core.arrays.record_table import RecordTable
 from streamapp.core.ids.registry import Registry, shard_of
 from streamapp.core.messages.catalogue_update import VisibilityChange
 from streamapp.core.trending.popularity import Popular, Popularity, most_popular
@@ -40,7 +40,7 @@ class CategoryTop(NamedTuple):
     popular: list[Popular]
 
 
-class Categories(PackedTable):
+class Categories(RecordTable):
     """The categories of the items that a shard owns.
 
     Args:
@@ -97,8 +97,8 @@ class Categories(PackedTable):
     def apply(self, changes: Mapping[str, str], registry: Registry) -> None:
         """Apply what `owned_changes` returned.
 
-        Where the category of an item was stored ahead, so were the tops that it changes. So an item
-        that is in the category already makes nothing dirty.
+        If the stored category of an item is ahead of the position, the tops that depend on it are
+        stored too. Therefore an item whose category does not change marks nothing as dirty.
 
         Args:
             changes: The category by item; items that the registry does not know have none.
@@ -118,7 +118,7 @@ class Categories(PackedTable):
         self.unsaved[items] = True
         self.mark_dirty(items)
 
-    def mark_dirty(self, items: Ints, hidden: Bools = NOTHING) -> None:
+    def mark_dirty(self, items: Ints, hidden: Bools = NOTHING_HIDDEN) -> None:
         """Mark the current categories of items as dirty.
 
         Args:
@@ -147,8 +147,9 @@ class Categories(PackedTable):
     ) -> list[CategoryTop]:
         """Return the most popular items of each dirty category.
 
-        An item without popularity is in no list, and makes no list dirty. That is decided here and
-        not when it is marked: a message behind an update may have been applied before it.
+        An item without popularity is in no list, so its category is left out. This is checked here
+        and not in `mark_dirty`, because after a crash the popularity in memory may include messages
+        that follow the update.
 
         Args:
             popularity: Of the items.

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays.dtypes import NOTHING, Bools, Floats, Ints
-from streamapp.core.arrays.packed_table import PackedTable
+from streamapp.core.arrays.array_types import NOTHING_HIDDEN, Bools, Floats, Ints
+from streamapp.core.arrays.record_table import RecordTable
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.popularity_increments import PopularityIncrements, add_masses
 
@@ -43,7 +43,7 @@ class Popular(NamedTuple):
         return float(faded / np.exp2(age - whole))
 
 
-class Popularity(PackedTable):
+class Popularity(RecordTable):
     """The popularity of the items of one shard.
 
     Args:
@@ -64,7 +64,7 @@ class Popularity(PackedTable):
 
     @classmethod
     def unpack(
-        cls, packed: bytes, top_n: int, registry: Registry, hidden: Bools = NOTHING
+        cls, packed: bytes, top_n: int, registry: Registry, hidden: Bools = NOTHING_HIDDEN
     ) -> "Popularity":
         """Return what `packed`, an array of `POPULARITY`, holds. Cost: O(items).
 
@@ -94,13 +94,13 @@ class Popularity(PackedTable):
         increments: PopularityIncrements,
         offset: int,
         registry: Registry,
-        hidden: Bools = NOTHING,
+        hidden: Bools = NOTHING_HIDDEN,
     ) -> None:
         """Add the increments of the delta at `offset`; records that include it stay.
 
-        Nothing is ever taken away and all popularity decays alike. So the most popular items are
-        among those that were and those that get something. A hidden item gets it too, for the time
-        when it is shown again.
+        Increments are positive, and the popularity of all items decays at the same rate. So the new
+        top contains only items of the old top and items with an increment. A hidden item gets its
+        increment too, for the time when it is shown again.
 
         Args:
             increments: Of the delta.

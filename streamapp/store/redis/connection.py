@@ -29,17 +29,19 @@ from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
 from streamapp.printable import visible
 from streamapp.retry_log import should_log
+from streamapp.store.redis.error_meanings import explained_missing_right, passes, reply_of
 from streamapp.store.redis.pool import WaitingPool
-from streamapp.store.redis.refusals import passes, reply_of, rights_named
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _DISTURBED = (SlotNotCoveredError, AttributeError)
-"""Errors that pass on a cluster as well. A slot may have no node that answers, or another call may
-disturb this one: when a call fails, redis-py closes idle connections, also one that another call
-takes at that moment. That call then finds no writer, an `AttributeError`."""
+"""Further errors that pass on a cluster.
+
+No node may answer for a slot. And after a failed call redis-py closes idle connections, of which
+another call may just have taken one; that call ends with an `AttributeError`.
+"""
 
 _REFUSALS = (TypeError, ValueError, RedisError, RedisClusterException)
 """The errors with which redis-py refuses the options in a URL."""
@@ -111,7 +113,7 @@ class _Cluster(RedisCluster):
 
         async def again(_: Exception) -> None: ...
 
-        with rights_named(*args):
+        with explained_missing_right(*args):
             return await self._patience.call_with_retry(attempt, again)
 
     def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:
@@ -139,7 +141,7 @@ class _Server(Redis):
         Raises:
             ConfigError: Redis does not let the worker do this.
         """
-        with rights_named(*args):
+        with explained_missing_right(*args):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from streamapp.store.redis.refusals import readable
+from streamapp.store.redis.error_meanings import explained_errors
 
 _CALLS = 64
 """Most hashes in one pipeline, so that its replies are small and other tasks get their turn."""
@@ -57,6 +57,6 @@ async def _read(
 
 async def _read_one(redis: Redis, key: str, names: Sequence[str]) -> list[bytes | None]:
     """Return the fields of one hash; unlike a pipeline, this call waits for errors that pass."""
-    with readable(f"to read {key}"):
+    with explained_errors(f"to read {key}"):
         values: Any = await redis.hmget(key, names)
     return list(values)

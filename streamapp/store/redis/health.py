@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
 from streamapp.errors import ConfigError
-from streamapp.store.redis.refusals import rights_named
+from streamapp.store.redis.error_meanings import explained_missing_right
 
 Masters = list[dict[str, Any]]
 """The INFO of each master."""
@@ -24,7 +24,7 @@ async def read_masters(redis: Redis | RedisCluster) -> Masters:
     async with redis.pipeline(transaction=False) as pipe:
         for section in ("server", "replication", "memory"):  # Redis 6 takes one at a time
             pipe.info(section)
-        with rights_named("INFO"):
+        with explained_missing_right("INFO"):
             server, replication, memory = await pipe.execute()
     return [{**server, **replication, **memory}]
 

@@ -9,7 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from streamapp.store.redis.refusals import readable
+from streamapp.store.redis.error_meanings import explained_errors
 
 Value = bytes | str | int | float
 
@@ -41,7 +41,7 @@ async def run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[
         StreamappError: Redis refuses, for instance because a key is of another type.
     """
     digest, text = _source(name)
-    with readable(f"to run {name} on {keys[0]} and others"):
+    with explained_errors(f"to run {name} on {keys[0]} and others"):
         try:
             return await redis.evalsha(digest, len(keys), *keys, *arguments)
         except NoScriptError:

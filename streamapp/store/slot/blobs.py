@@ -11,7 +11,7 @@ from streamapp.errors import PositionMovedError
 from streamapp.store.redis.scripts import Value, run
 from streamapp.store.slot.blob import Blob
 from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, pattern_of
-from streamapp.store.slot.writer import SlotWriter
+from streamapp.store.slot.slot_interface import SlotInterface
 
 _PUT_BYTES = 500_000
 _PUT_KEYS = 250
@@ -21,7 +21,7 @@ _READ_KEYS = 500
 class SlotBlobs:
     """Reads and writes the blobs of one slot."""
 
-    def __init__(self, redis: Redis, slot: SlotWriter) -> None:
+    def __init__(self, redis: Redis, slot: SlotInterface) -> None:
         self._redis = redis
         self._slot = slot
         self._keys = slot.keys

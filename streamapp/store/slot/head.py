@@ -253,7 +253,7 @@ class ShardHead(Head):
     """The rows of one shard.
 
     Attributes:
-        dirty: Rows whose list is not yet published, by number, as `packed_flags` encodes them.
+        dirty: Rows whose list is not yet published, by number, as `pack_flags` encodes them.
         moved: Items whose norm is not yet in all lists, in the same form.
         republish_at: Offset from which every list is published again; None for none.
         rule: The settings that made the lists, as canonical JSON; None before the first checkpoint.

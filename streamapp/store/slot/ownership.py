@@ -18,7 +18,7 @@ class SlotOwnership:
         self._keys = keys
 
     async def claim(self, owner: str) -> None:
-        """Make `owner` the owner of the slot; the owner before finds another name."""
+        """Make `owner` the owner of the slot; a previous owner then finds another name there."""
         await self._redis.hset(self._keys.head, "owner", owner)
 
     async def is_owner(self, owner: str) -> bool:

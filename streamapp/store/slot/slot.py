@@ -18,11 +18,12 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 
 from streamapp.errors import PositionMovedError
-from streamapp.store.redis.refusals import readable
+from streamapp.store.redis.error_meanings import explained_errors
 from streamapp.store.redis.scripts import Value, run
 from streamapp.store.slot.blobs import SlotBlobs
+from streamapp.store.slot.columns import SlotColumns
 from streamapp.store.slot.head import Head
-from streamapp.store.slot.items import SlotItems
+from streamapp.store.slot.item_ids import SlotItemIds
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.ownership import SlotOwnership
 
@@ -37,7 +38,8 @@ class Slot:
         keys: Its keys.
         state_id: Of the state that this process works on; writes to another state are refused.
         blobs: Its histories, products or rows.
-        items: Its item ids, and the columns by item number.
+        item_ids: Its item ids, by item number.
+        columns: Its columns of packed records, by item number.
         ownership: The claim of a worker on the slot, and the clock of that worker.
         position: The stored position as this process found or left it; None while it moves the
             position, before it has read the head, and where it does not know how a move ended.
@@ -54,7 +56,8 @@ class Slot:
         self.keys = keys
         self.state_id = state_id
         self.blobs = SlotBlobs(redis, self)
-        self.items = SlotItems(redis, self)
+        self.item_ids = SlotItemIds(redis, self)
+        self.columns = SlotColumns(redis, self)
         self.ownership = SlotOwnership(redis, keys)
         self.redis = redis
         self.position: int | None = None
@@ -78,7 +81,7 @@ class Slot:
 
     async def head(self, kind: type[H]) -> H | None:
         """Return the head of a slot of this kind, or None if the slot does not exist."""
-        with readable(f"to read {self.keys.head}"):
+        with explained_errors(f"to read {self.keys.head}"):
             stored: Any = await self.redis.hgetall(self.keys.head)
         head = kind.decode({name.decode(): value for name, value in stored.items()})
         if head is not None:
@@ -111,7 +114,7 @@ class Slot:
         Args:
             script: The script, such as `put-blobs`.
             keys: What it writes to, beside the head.
-            position: Up to which what it writes is complete.
+            position: The written values include every record of the slot's log below this offset.
             values: Its further arguments.
 
         Returns:
@@ -130,6 +133,9 @@ class Slot:
 
     async def commit(self, expected: int, head: Head, items: int = 0) -> None:
         """Move the position from `expected` to that of `head`, with the fields of `head`.
+
+        The script checks that the slot belongs to this state, that its position is `expected`, that
+        its last write is the one of this process, and that it has as many item ids as `items` says.
 
         Args:
             expected: The position that this process left or found.

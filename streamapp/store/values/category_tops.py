@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from streamapp.core.trending.categories import CategoryTop
 from streamapp.core.trending.popularity import Popular
 from streamapp.errors import StateError
-from streamapp.store.redis.refusals import readable
-from streamapp.store.redis.scan import hash_pages
+from streamapp.store.redis.error_meanings import explained_errors
+from streamapp.store.redis.hash_pages import hash_pages
 from streamapp.store.redis.scripts import Value
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
@@ -71,7 +71,7 @@ class CategoryTops:
 
         Cost: O(result + log(number of categories)).
         """
-        with readable(f"to read {self._keys.touched}"):
+        with explained_errors(f"to read {self._keys.touched}"):
             found: Any = await self._redis.zrangebyscore(self._keys.touched, f"({position}", "+inf")
         return [category.decode() for category in found]
 
@@ -79,7 +79,7 @@ class CategoryTops:
         """Return the tops of these categories; an unknown category has none."""
         if not categories:
             return []
-        with readable(f"to read {self._keys.tops}"):
+        with explained_errors(f"to read {self._keys.tops}"):
             found: Any = await self._redis.hmget(self._keys.tops, list(categories))
         return [_decode(top[_HEADER.size :]) if top else [] for top in found]
 
@@ -89,7 +89,7 @@ async def known_categories(redis: Redis, state_prefix: str, shards: int) -> set[
     known: set[str] = set()
     for shard in range(shards):
         key = SlotKeys(state_prefix, rows_tag(shard)).tops
-        with readable(f"to read {key}"):
+        with explained_errors(f"to read {key}"):
             found: Any = await redis.hkeys(key)
         known |= {category.decode() for category in found}
     return known

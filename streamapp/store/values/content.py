@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from streamapp.core.content.neighbours import Content
-from streamapp.store.redis.scan import read_hash
+from streamapp.core.shard.content_lists import ShardContentLists
+from streamapp.store.redis.hash_pages import read_hash
 from streamapp.store.redis.scripts import Value
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
@@ -34,11 +34,13 @@ class ContentLists:
                 values += [item, packed]
             await self._slot.write("put-content", [self._key], position, values)
 
-    async def read(self) -> Content:
+    async def read(self) -> ShardContentLists:
         """Return the content neighbours of the shard. Cost: a call for each 500 lists."""
         fields = await read_hash(self._redis, self._key, _AT_ONCE)
         furthest = int(fields.pop(b"", 0))
-        return Content({item.decode(): packed for item, packed in fields.items()}, furthest)
+        return ShardContentLists(
+            {item.decode(): packed for item, packed in fields.items()}, furthest
+        )
 
 
 async def read_matches(redis: Redis, state_prefix: str, shards: int) -> dict[str, bytes]:

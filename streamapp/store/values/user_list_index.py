@@ -16,18 +16,18 @@ import orjson
 from redis.asyncio import Redis
 
 from streamapp.errors import ClaimLostError
-from streamapp.store.redis.refusals import readable
-from streamapp.store.redis.scan import read_hash
+from streamapp.store.redis.error_meanings import explained_errors
+from streamapp.store.redis.hash_pages import read_hash
 from streamapp.store.redis.scripts import Value, run
 from streamapp.store.slot.keys import SlotKeys
 
 _AT_ONCE = 500
 """Users in one call: in a small hash, Redis searches all fields for each of them."""
 
-_ROUNDS_AT_ONCE = 20
+_BATCHES_AT_ONCE = 20
 
 
-class Noted(NamedTuple):
+class StoredIndex(NamedTuple):
     """The index as the previous owner left it.
 
     Attributes:
@@ -49,8 +49,8 @@ class UserListIndex:
     def __init__(self, redis: Redis, keys: SlotKeys) -> None:
         self._redis = redis
         self._keys = keys
-        self._round = 0
-        self._round_of: dict[str, int] = {}
+        self._batch = 0
+        self._batch_of: dict[str, int] = {}
         self._left: Counter[int] = Counter()
         self._writing = asyncio.Lock()
 
@@ -59,7 +59,7 @@ class UserListIndex:
         fields = await read_hash(self._redis, self._keys.audience, _AT_ONCE)
         return {user.decode(): int(expires_at) for user, expires_at in fields.items()}
 
-    async def take_over(self, owner: str) -> Noted:
+    async def take_over(self, owner: str) -> StoredIndex:
         """Return the index, and set the number of pending users in the head.
 
         The head may lack it: a rebuild may remove the head while the previous owner still marks
@@ -72,18 +72,18 @@ class UserListIndex:
             ClaimLostError: another worker has claimed the slot; nothing is written.
         """
         expires_at = await self.load()
-        rounds = await read_hash(self._redis, self._keys.due, _ROUNDS_AT_ONCE)
-        self._round, self._round_of, self._left = 0, {}, Counter()
-        for number, users in sorted((int(number), users) for number, users in rounds.items()):
+        batches = await read_hash(self._redis, self._keys.due, _BATCHES_AT_ONCE)
+        self._batch, self._batch_of, self._left = 0, {}, Counter()
+        for number, users in sorted((int(number), users) for number, users in batches.items()):
             self._begin(number, [user for user in orjson.loads(users) if user in expires_at])
-        due = len(self._round_of)
+        due = len(self._batch_of)
         if await run(self._redis, "set-field", [self._keys.head], [owner, "due_users", due]) < 0:
             raise ClaimLostError
-        return Noted(expires_at, list(self._round_of))
+        return StoredIndex(expires_at, list(self._batch_of))
 
     async def size(self) -> int:
         """Return the number of users in the index."""
-        with readable(f"to read {self._keys.audience}"):
+        with explained_errors(f"to read {self._keys.audience}"):
             return int(await self._redis.hlen(self._keys.audience))
 
     async def mark_pending(
@@ -103,8 +103,8 @@ class UserListIndex:
         until = "" if expires_at is None else expires_at
         while some := list(islice(left, _AT_ONCE)):
             async with self._writing:
-                self._begin(self._round + 1, some)
-                await self._write("mark-pending", owner, [until, self._round, orjson.dumps(some)])
+                self._begin(self._batch + 1, some)
+                await self._write("mark-pending", owner, [until, self._batch, orjson.dumps(some)])
 
     async def complete(
         self, owner: str, users: Sequence[str], gone: Sequence[str] = (), seen: str = ""
@@ -121,16 +121,16 @@ class UserListIndex:
             ClaimLostError: another worker has claimed the slot; nothing is written.
         """
         async with self._writing:
-            rounds = (self._round_of.pop(user) for user in users if user in self._round_of)
-            self._left.subtract(rounds)
+            batches = (self._batch_of.pop(user) for user in users if user in self._batch_of)
+            self._left.subtract(batches)
             await self._write("complete-lists", owner, [seen, orjson.dumps(gone)])
 
     def _begin(self, number: int, users: list[str]) -> None:
         """Move users to this batch, out of earlier batches."""
-        self._left.subtract(self._round_of[user] for user in users if user in self._round_of)
+        self._left.subtract(self._batch_of[user] for user in users if user in self._batch_of)
         self._left[number] = len(users)
-        self._round_of.update(dict.fromkeys(users, number))
-        self._round = number
+        self._batch_of.update(dict.fromkeys(users, number))
+        self._batch = number
 
     async def _write(self, script: str, owner: str, arguments: Sequence[Value]) -> None:
         """Run a script, which also removes the batches that are complete."""
@@ -138,7 +138,7 @@ class UserListIndex:
         over = [number for number, left in self._left.items() if not left][:_AT_ONCE]
         about: list[Value] = [
             owner,
-            len(self._round_of),
+            len(self._batch_of),
             orjson.dumps([str(number) for number in over]),
         ]
         if await run(self._redis, script, keys, [*about, *arguments]) < 0:

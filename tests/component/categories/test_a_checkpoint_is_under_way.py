@@ -14,12 +14,13 @@ import pytest
 from streamapp.agents.shard import checkpoint
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.counts.rows import CELL
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.delta import decode_delta
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.blobs import SlotBlobs
+from streamapp.store.slot.columns import SlotColumns
 from streamapp.store.slot.head import Head, ShardHead
-from streamapp.store.slot.items import SlotItems
+from streamapp.store.slot.item_ids import SlotItemIds
 from tests.component.harness.shards import (
     ITEMS,
     SHARDS,
@@ -32,10 +33,12 @@ from tests.component.harness.shards import (
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
 
-_HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "commit": MortalSlot}
-"""The class that has a method."""
-
-_HOLDERS = {"put": SlotBlobs, "put_packed": SlotItems, "put_items": SlotItems, "commit": MortalSlot}
+_HOLDERS = {
+    "put": SlotBlobs,
+    "put_records": SlotColumns,
+    "put_ids": SlotItemIds,
+    "commit": MortalSlot,
+}
 """The class that has a method."""
 
 
@@ -78,7 +81,7 @@ def said(shard: Shard) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("method", ["put_packed", "put_items", "commit"])
+@pytest.mark.parametrize("method", ["put_records", "put_ids", "commit"])
 async def test_what_comes_in_meanwhile_is_for_the_next_checkpoint(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -114,7 +117,7 @@ async def test_a_row_says_for_which_position_it_is_complete(
     """The first is packed before more deltas are applied, the others behind them."""
     monkeypatch.setattr(checkpoint, "_ROWS_AT_ONCE", 1)
     acts = [Act(f"u{n % 5}", ITEMS[(n // 5 + n) % len(ITEMS)], 1.0, 1e9 + n) for n in range(40)]
-    pipeline = Pipeline(SHARDS, 3, Rule(TOP_N))
+    pipeline = Pipeline(SHARDS, 3, ListRule(TOP_N))
     pipeline.take(acts[:25])
     first = [list(log) for log in pipeline.log]
     pipeline.take(acts[25:])

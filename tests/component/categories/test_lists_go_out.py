@@ -88,16 +88,16 @@ async def test_the_time_of_a_list_is_that_of_the_newest_event_when_it_was_made(
     harness.shop.act("a", 1.0, 3)
     owner = await harness.owner()
     await harness.drained(owner)
-    before = (await harness.standing())["trending:tents"]
+    before = (await harness.stored_lists())["trending:tents"]
     assert orjson.loads(before)["as_of"] == START + 3 * HALF_LIFE_S
     harness.shop.act("b", 1.0, 5)
     await harness.drained(owner)
-    standing = await harness.standing()
-    assert standing["trending:tents"] == before
-    assert orjson.loads(standing["trending:lamps"])["as_of"] == START + 5 * HALF_LIFE_S
+    stored_lists = await harness.stored_lists()
+    assert stored_lists["trending:tents"] == before
+    assert orjson.loads(stored_lists["trending:lamps"])["as_of"] == START + 5 * HALF_LIFE_S
     harness.shop.act("a", 1.0, 4)
     await harness.drained(owner)
-    value = orjson.loads((await harness.standing())["trending:tents"])
+    value = orjson.loads((await harness.stored_lists())["trending:tents"])
     assert (value["as_of"], value["items"]) == (
         START + 5 * HALF_LIFE_S, [{"id": "a", "score": 0.25 + 0.5}]
     )  # fmt: skip

@@ -140,7 +140,7 @@ class Harness:
             await owner.trending.step()
             await asyncio.sleep(0)
 
-    async def standing(self) -> dict[str, bytes]:
+    async def stored_lists(self) -> dict[str, bytes]:
         """Return all lists in Redis by their names on the topic."""
         names = [key.decode()[2:] async for key in self.redis.scan_iter("l:*")]
         categories = [name.partition(":")[2] for name in names]
@@ -151,20 +151,20 @@ class Harness:
         """Return the items of the list of each category."""
         return {
             name.removeprefix("trending:"): [one["id"] for one in orjson.loads(content)["items"]]
-            for name, content in (await self.standing()).items()
+            for name, content in (await self.stored_lists()).items()
             if name != "trending"
         }
 
     async def right(self) -> None:
         """Check every list against the truth, and the topic against the keys."""
-        standing = await self.standing()
-        assert self.broker.last == standing
-        standing.pop("trending", None)
+        stored_lists = await self.stored_lists()
+        assert self.broker.last == stored_lists
+        stored_lists.pop("trending", None)
         truth = self.shop.trends(TOP_N)
-        assert set(standing) == {f"trending:{category}" for category in truth}
+        assert set(stored_lists) == {f"trending:{category}" for category in truth}
         newest = max((act.ts for act in self.shop.acts), default=0.0)
         for category, expected in truth.items():
-            value = orjson.loads(standing[f"trending:{category}"])
+            value = orjson.loads(stored_lists[f"trending:{category}"])
             assert (value["v"], value["kind"], value["id"]) == (1, "trending", category)
             behind = {
                 act.ts for act in self.shop.acts

@@ -14,7 +14,7 @@ from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline
 from streamapp.store.lists import lists_of
 
-GENERATION = "g"
+STATE_ID = "g"
 
 
 class Broker:
@@ -37,7 +37,7 @@ async def context(redis: Redis, broker: Broker, **chosen: Any) -> StageContext:
     """Return the context of a stage, with a state that has begun and a partition of each topic."""
     settings = Settings(_env_file=None, state_prefix="s:", list_prefix="l:", **chosen)
     topics = settings.interactions_topic, settings.deltas_topic
-    begun: Mapping[Any, Any] = {":generation": GENERATION, **dict.fromkeys(topics, 1)}
+    begun: Mapping[Any, Any] = {":generation": STATE_ID, **dict.fromkeys(topics, 1)}
     await redis.hset("s:layout", mapping=begun)
     lists = lists_of(redis, "l:", "s:", cluster=False)
     publisher: Any = broker
@@ -64,4 +64,4 @@ def cut(end: int, *said: tuple[int, str, str, float]) -> bytes:
     builder.begin(Source("clicks", 0, end))
     for offset, user, item, ts in said:
         builder.add(offset, user, item, "click", ts)
-    return builder.encode(GENERATION, 1)[0]
+    return builder.encode(STATE_ID, 1)[0]

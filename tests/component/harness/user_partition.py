@@ -177,7 +177,7 @@ class UserPartition:
         value = await self.lists.get("user", user)
         return None if value is None else listed(value)
 
-    async def standing(self, user: str) -> bytes:
+    async def stored_list(self, user: str) -> bytes:
         """Return the list in Redis."""
         value = await self.lists.get("user", user)
         assert value is not None

@@ -14,7 +14,7 @@ KEYS = SlotKeys("s:", "u0")
 
 @pytest.fixture
 async def slot(redis: Redis) -> Slot:
-    """A slot at position 10 of generation "g"."""
+    """A slot at position 10 of state_id "g"."""
     made = Slot(redis, KEYS, "g")
     await made.create(10)
     return made

@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 from streamapp.errors import StateError
 from streamapp.store.redis.hashes import read_hashes
 from streamapp.store.slot.head import ShardHead
-from streamapp.store.versions import read_heads
+from streamapp.store.slot.head_reader import read_heads
 
 
 async def sent(redis: Redis) -> dict[str, int]:

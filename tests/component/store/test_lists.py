@@ -44,7 +44,7 @@ async def test_a_list_is_replaced_by_a_later_one_only(
 
 
 async def test_a_list_that_is_there_for_the_same_seq_stays(lists: Lists) -> None:
-    """Whoever died published it; the caller is given its bytes."""
+    """If a dead worker published the list already, the caller gets the stored bytes."""
     await lists.replace("item", [("a", content(5, "first"))], 5)
     again = await lists.replace("item", [("a", content(5, "second")), ("b", content(5))], 5)
     assert again == [content(5, "first"), content(5)]

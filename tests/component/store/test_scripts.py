@@ -17,12 +17,12 @@ Everything = Callable[[], Awaitable[dict[bytes, bytes]]]
 BLOB = (20).to_bytes(8, "big") + b"content"
 PUTS: dict[str, tuple[list[str], list[Value]]] = {
     "put-blobs": ([KEYS.blob("a"), KEYS.blob("b")], [86_400, BLOB, BLOB]),
-    "put-packed": ([KEYS.norms], [0, BLOB]),
+    "put-records": ([KEYS.norms], [0, BLOB]),
     "put-items": ([KEYS.items], [0, "a", "b"]),
     "put-tops": ([KEYS.tops, KEYS.touched], [1, "tents", BLOB]),
     "put-content": ([KEYS.content], ["a", b"list", "b", b""]),
 }
-"""Keys behind the head, and values behind generation, position and marks, by script."""
+"""Keys behind the head, and values behind state_id, position and marks, by script."""
 
 NOTES: dict[str, list[Value]] = {
     "set-field": ["seen", "1"],
@@ -34,7 +34,7 @@ NOTES: dict[str, list[Value]] = {
 
 
 async def put(redis: Redis, script: str, *leading: Value) -> int:
-    """Run a script with generation, position and marks; return its reply."""
+    """Run a script with state_id, position and marks; return its reply."""
     keys, values = PUTS[script]
     return int(await run(redis, script, [KEYS.head, *keys], [*leading, *values]))
 
@@ -53,7 +53,7 @@ async def test_a_write_leaves_its_mark(redis: Redis, slot: Slot, script: str) ->
 async def test_a_write_whose_reply_was_lost_is_made_again(
     redis: Redis, slot: Slot, everything: Everything, script: str
 ) -> None:
-    """Its own mark is there by then; all is as after the first time."""
+    """The second run finds its own write token; the result is the same as after the first run."""
     await put(redis, script, "g", 20, "", "m1")
     before = await everything()
     assert await put(redis, script, "g", 20, "", "m1") in {0, 2}
@@ -63,7 +63,7 @@ async def test_a_write_whose_reply_was_lost_is_made_again(
 
 @pytest.mark.parametrize("script", PUTS)
 @pytest.mark.parametrize(
-    ("generation", "mark", "reply"),
+    ("state_id", "mark", "reply"),
     [("other", "m0", -1), ("", "m0", -1), ("g", "", -2), ("g", "other", -2)],
 )
 async def test_a_write_of_another_state_or_behind_another_mark_changes_nothing(
@@ -71,7 +71,7 @@ async def test_a_write_of_another_state_or_behind_another_mark_changes_nothing(
     slot: Slot,
     everything: Everything,
     script: str,
-    generation: str,
+    state_id: str,
     mark: str,
     reply: int,
 ) -> None:
@@ -79,7 +79,7 @@ async def test_a_write_of_another_state_or_behind_another_mark_changes_nothing(
     assert slot.state_id == "g"
     await redis.hset(KEYS.head, "written", "m0")
     before = await everything()
-    assert await put(redis, script, generation, 20, mark, "m1") == reply
+    assert await put(redis, script, state_id, 20, mark, "m1") == reply
     assert await everything() == before
 
 
@@ -189,7 +189,7 @@ async def test_other_items_are_refused_and_nothing_is_written(
 async def test_who_has_not_claimed_a_slot_notes_nothing(
     redis: Redis, slot: Slot, everything: Everything, script: str, owner: str
 ) -> None:
-    """Also where nobody has."""
+    """Also where no worker has."""
     for claimed in (False, True):
         if claimed:
             await slot.ownership.claim("me")
@@ -204,26 +204,43 @@ async def test_who_has_not_claimed_a_slot_notes_nothing(
 async def test_a_note_in_a_key_of_another_type_changes_nothing(
     redis: Redis, slot: Slot, everything: Everything, script: str, key: str
 ) -> None:
-    """Another program wrote there."""
+    """Another program wrote there: the other key as little as the head is written."""
     await slot.ownership.claim("me")
+    keys = [KEYS.head, KEYS.audience, KEYS.due]
+    await run(redis, "mark-pending", keys, ["me", *NOTES["mark-pending"]])
+    await redis.delete(key)
     await redis.xadd(key, {"a": "stream"})
     before = await everything()
-    keys = [KEYS.head, KEYS.audience, KEYS.due]
     with pytest.raises(StateError, match="WRONGTYPE"):
         await run(redis, script, keys, ["me", *NOTES[script]])
     assert await everything() == before
 
 
-async def test_a_round_that_changes_no_time_is_refused_as_well(
-    redis: Redis, slot: Slot, everything: Everything
+@pytest.mark.parametrize(
+    ("script", "key", "values"),
+    [
+        ("mark-pending", KEYS.audience, [2, "[]", "", 1, '["u","v"]']),
+        ("complete-lists", KEYS.audience, [0, '["1"]', "7:9", "[]"]),
+        ("complete-lists", KEYS.due, [0, "[]", "7:9", '["u"]']),
+    ],
+)
+async def test_a_key_of_another_type_is_refused_even_if_nothing_would_be_written_there(
+    redis: Redis,
+    slot: Slot,
+    everything: Everything,
+    script: str,
+    key: str,
+    values: list[Value],
 ) -> None:
-    """It would not even touch the key that another program wrote."""
+    """The batch changes no time, no batch is complete, or no user leaves the index."""
     await slot.ownership.claim("me")
-    await redis.xadd(KEYS.audience, {"a": "stream"})
-    before = await everything()
     keys = [KEYS.head, KEYS.audience, KEYS.due]
+    await run(redis, "mark-pending", keys, ["me", *NOTES["mark-pending"]])
+    await redis.delete(key)
+    await redis.xadd(key, {"a": "stream"})
+    before = await everything()
     with pytest.raises(StateError, match="WRONGTYPE"):
-        await run(redis, "mark-pending", keys, ["me", 2, "[]", "", 1, '["u","v"]'])
+        await run(redis, script, keys, ["me", *values])
     assert await everything() == before
 
 
@@ -301,3 +318,81 @@ async def test_a_position_of_more_than_four_bytes_is_compared_whole(
     assert await slot.blobs.put(far, [("a", b"equal")]) == 0
     assert await slot.blobs.read(["a"]) == [(far, b"equal")]
     assert await redis.strlen(KEYS.blob("a")) == 8 + 5
+
+
+@pytest.mark.parametrize("size", [0, 1, 7])
+async def test_bytes_that_hold_no_position_are_older_than_any_blob(
+    redis: Redis, slot: Slot, size: int
+) -> None:
+    """Another program wrote them, or they are damaged."""
+    await redis.set(KEYS.blob("a"), b"x" * size)
+    assert await slot.write("put-blobs", [KEYS.blob("a")], 0, [86_400, BLOB]) == 0
+    assert await redis.get(KEYS.blob("a")) == BLOB
+    assert await redis.hmget(KEYS.head, "blobs", "blob_bytes") == [b"1", b"%d" % len(BLOB)]
+
+
+async def test_a_write_says_how_many_newer_blobs_and_records_it_left_out(slot: Slot) -> None:
+    """Of three, two are newer; the third is written."""
+    newer, older = b"\0" * 7 + b"\x1e...", b"\0" * 7 + b"\x14..."
+    size = len(newer)
+    blobs = [KEYS.blob(name) for name in "abc"]
+    column = [KEYS.norms]
+    records: list[Value] = [0, newer, size, newer]
+    assert await slot.write("put-records", column, 30, records) == 0
+    records = [0, older, size, older, 99, older]
+    assert await slot.write("put-records", column, 20, records) == 2
+    assert await slot.write("put-blobs", blobs[:2], 30, [86_400, newer, newer]) == 0
+    assert await slot.write("put-blobs", blobs, 20, [86_400, older, older, older]) == 2
+
+
+async def test_the_largest_position_of_content_is_kept_from_the_first_write_on(
+    redis: Redis, slot: Slot
+) -> None:
+    """A missing field means that no write was later than position 0."""
+    await slot.write("put-content", [KEYS.content], 0, ["a", b"one"])
+    assert await redis.hgetall(KEYS.content) == {b"a": b"one"}
+    await slot.write("put-content", [KEYS.content], 1, ["a", b"two"])
+    assert await redis.hgetall(KEYS.content) == {b"": b"1", b"a": b"two"}
+
+
+async def test_a_reply_says_of_each_list_whether_it_was_replaced(redis: Redis) -> None:
+    """1 if it was, 0 if a later one or its tombstone is stored, the list if its seq is the same."""
+    names = ("older", "none", "later", "same", "gone", "gone before", "gone at the same seq")
+    keys = [key for name in names for key in (name, f"gone:{name}")]
+    stored = {"older": 4, "later": 6, "same": 5, "gone:gone": 6, "gone:gone before": 4,
+              "gone:gone at the same seq": 5}  # fmt: skip
+    for key, seq in stored.items():
+        await redis.set(key, seq if key.startswith("gone:") else f'{{"seq":{seq}}}')
+    sizes = b"\1\0\0\0" * len(names)
+    lists = b"abcdefg"
+    assert await run(redis, "replace-lists", keys, [5, 60, b"", sizes, lists]) == [
+        1, 1, 0, b'{"seq":5}', 0, 1, 1,
+    ]  # fmt: skip
+    assert await redis.mget(names) == [
+        b"a", b"b", b'{"seq":6}', b'{"seq":5}', None, b"f", b"g",
+    ]  # fmt: skip
+    empty = b"\0\0\0\0"
+    assert await run(redis, "replace-lists", keys[:2], [6, 60, b"", empty, b""]) == [1]
+    assert await redis.mget(keys[:2]) == [None, b"6"]
+    assert 50 < await redis.ttl(keys[1]) <= 60
+
+
+async def test_a_reply_says_of_each_list_whether_it_lives(redis: Redis) -> None:
+    """Also of a list that keeps a later time."""
+    now, _ = await redis.time()
+    for name, at in (("soon", now + 60), ("late", now + 900)):
+        await redis.set(name, "x", exat=at)
+    times = b"".join((now + 300).to_bytes(8, "little") for _ in range(3))
+    keys = ["soon", "none", "late"]
+    assert await run(redis, "extend-list-expiry", keys, [times]) == [1, 0, 1]
+    assert [await redis.expiretime(key) for key in keys] == [now + 300, -2, now + 900]
+
+
+async def test_a_second_tick_is_one_later_than_the_first(redis: Redis, slot: Slot) -> None:
+    """Each tick is stored whole, however large."""
+    await slot.ownership.claim("me")
+    far = 9_007_199_254_740_000
+    await redis.hset(KEYS.head, "tick", far)
+    for number in (1, 2, 3):
+        assert await run(redis, "next-timestamp", [KEYS.head], ["me"]) == far + number
+        assert await redis.hget(KEYS.head, "tick") == b"%d" % (far + number)

@@ -35,7 +35,7 @@ async def test_a_list_goes_when_its_time_is_over_and_comes_back_with_the_user(
     await partition.open(user_list_ttl=3)
     await partition.sees("u", "a")
     await partition.drain()
-    before = await partition.standing("u")
+    before = await partition.stored_list("u")
 
     async def gone() -> bool:
         return not await partition.audience.load()
@@ -45,7 +45,7 @@ async def test_a_list_goes_when_its_time_is_over_and_comes_back_with_the_user(
 
     await partition.sees("u", "a")
     await partition.drain()
-    after = await partition.standing("u")
+    after = await partition.stored_list("u")
     assert listed(after) == listed(before)
     assert seq(after) > seq(before)
     assert partition.broker.last("u") == listed(after)
@@ -160,12 +160,12 @@ async def test_a_list_that_redis_has_removed_is_there_again_with_its_user(
     """Its clock may be ahead, or the worker behind; the same entries are published again."""
     await partition.sees("u", "a")
     await partition.drain()
-    before = await partition.standing("u")
+    before = await partition.stored_list("u")
     await partition.redis.delete(partition.lists.key("user", "u"))
     partition.broker.taken.clear()
     await partition.sees("u", "a")
     await partition.drain()
-    assert seq(await partition.standing("u")) > seq(before)
+    assert seq(await partition.stored_list("u")) > seq(before)
     assert partition.broker.last("u") == await partition.shown("u") == ["x", "b"]
 
 

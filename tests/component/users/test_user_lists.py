@@ -33,7 +33,7 @@ async def test_a_list_is_due_until_the_topic_has_it(partition: UserPartition) ->
     partition.broker.open.set()
     await partition.drain()
     assert (await partition.due(), set(await partition.audience.load())) == (set(), {"u"})
-    assert partition.broker.taken == [("user:u", await partition.standing("u"))]
+    assert partition.broker.taken == [("user:u", await partition.stored_list("u"))]
 
 
 async def test_a_user_who_does_more_while_the_list_is_on_its_way_stays_due(
@@ -62,13 +62,13 @@ async def test_a_list_that_stays_the_same_is_not_published_and_lives_longer(
     await partition.open(user_list_ttl=1_000)
     await partition.notes(users)
     await partition.drain()
-    before, sent = await partition.standing("u"), list(partition.broker.taken)
+    before, sent = await partition.stored_list("u"), list(partition.broker.taken)
     first = await partition.redis.expiretime("l:user:u")
 
     await partition.open(user_list_ttl=2_000)
     await partition.notes(users)
     await partition.drain()
-    assert (await partition.standing("u"), partition.broker.taken) == (before, sent)
+    assert (await partition.stored_list("u"), partition.broker.taken) == (before, sent)
     for user in users:
         expires_at = await partition.expires_at(user)
         assert expires_at is not None
@@ -83,12 +83,12 @@ async def test_a_due_list_of_an_owner_who_died_is_published_though_the_key_holds
     partition.broker.open.clear()
     await partition.sees("u", "a")
     await partition.until(lambda: partition.shown("u"), "the list is stored")
-    before, dead = await partition.standing("u"), partition.broker
+    before, dead = await partition.stored_list("u"), partition.broker
 
     partition.broker = Broker()
     await partition.open()
     await partition.drain()
-    after = await partition.standing("u")
+    after = await partition.stored_list("u")
     assert partition.broker.taken == [("user:u", after)]
     assert listed(after) == listed(before)
     assert seq(after) > seq(before)
@@ -116,7 +116,7 @@ async def test_a_list_that_a_later_one_keeps_out_stays_due(partition: UserPartit
         await partition.owner.step(busy=False)
     assert await partition.due() == {"u"}
     assert (await partition.due_users(), partition.broker.taken) == (1, [])
-    assert await partition.standing("u") == later
+    assert await partition.stored_list("u") == later
 
     await partition.redis.hset(KEYS.head, "tick", FAR)
 
@@ -125,7 +125,7 @@ async def test_a_list_that_a_later_one_keeps_out_stays_due(partition: UserPartit
 
     await partition.until(done, "nothing is due")
     assert partition.broker.last("u") == await partition.shown("u") == ["x", "b"]
-    assert seq(await partition.standing("u")) > FAR
+    assert seq(await partition.stored_list("u")) > FAR
 
 
 async def test_a_swept_list_that_a_later_one_keeps_out_stays_due(
@@ -142,11 +142,11 @@ async def test_a_swept_list_that_a_later_one_keeps_out_stays_due(
         return await partition.due() == {"u"}
 
     await partition.until(is_due, "a sweep has found the list")
-    assert await partition.standing("u") == later
+    assert await partition.stored_list("u") == later
     await partition.redis.hset(KEYS.head, "tick", FAR)
 
     async def is_published() -> bool:
-        return await partition.standing("u") != later
+        return await partition.stored_list("u") != later
 
     await partition.until(is_published, "the list is published")
     assert await partition.shown("u") == ["y"]
@@ -171,7 +171,7 @@ async def test_finish_publishes_all_that_is_due_and_ends_where_some_is_refused(
     assert "u7" in await partition.due()
     topic = dict(partition.broker.taken)
     for user in users:
-        assert (topic[f"user:{user}"] == await partition.standing(user)) == (user != "u7")
+        assert (topic[f"user:{user}"] == await partition.stored_list(user)) == (user != "u7")
     assert await partition.shown("u3") == ["y", "x"]
 
 
@@ -203,7 +203,7 @@ async def test_a_swept_list_is_due_before_it_is_replaced(partition: UserPartitio
     dead, partition.broker = partition.broker, Broker()
     await partition.open()
     await partition.drain()
-    assert partition.broker.taken == [("user:u", await partition.standing("u"))]
+    assert partition.broker.taken == [("user:u", await partition.stored_list("u"))]
     dead.open.set()
 
 
@@ -213,7 +213,7 @@ async def test_an_owner_who_lost_the_claim_writes_nothing(partition: UserPartiti
     await partition.sees("u", "a")
     await partition.sees("v", "a")
     await partition.drain()
-    before = await partition.redis.hgetall(KEYS.audience), await partition.standing("u")
+    before = await partition.redis.hgetall(KEYS.audience), await partition.stored_list("u")
     await partition.slot.ownership.claim("another")
     with pytest.raises(ClaimLostError):
         await partition.owner.prepare({"u": history(("b",), ITEMS)})
@@ -223,7 +223,10 @@ async def test_an_owner_who_lost_the_claim_writes_nothing(partition: UserPartiti
 
     with pytest.raises(ClaimLostError):
         await partition.until(never, "it notices")
-    assert (await partition.redis.hgetall(KEYS.audience), await partition.standing("u")) == before
+    assert (
+        await partition.redis.hgetall(KEYS.audience),
+        await partition.stored_list("u"),
+    ) == before
 
 
 async def test_what_is_doubted_is_doubted_by_the_next_owner_too(partition: UserPartition) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from tests.component.harness.user_partition import ITEMS, UserPartition, history
 
 _POLLS_S = 2.5
@@ -39,7 +39,7 @@ async def test_a_sweep_waits_for_what_trends(partition: UserPartition) -> None:
 
     async def looked_again() -> bool:
         await partition.redis.hincrby("s:{i0}:head", "published", 1)
-        polled.add(partition.owner._sweep._trigger._version)
+        polled.add(partition.owner._sweep._debounce._version)
         return len(polled) > 5
 
     await partition.until(looked_again, "heads were read again and again")

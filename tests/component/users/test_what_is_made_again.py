@@ -1,10 +1,15 @@
 """Lists for users that lists of items changed under: which are made again, and from what."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
+from streamapp.agents.scheduling import due_time, duty_cycle
+from streamapp.agents.user_lists import sweep
 from streamapp.agents.user_lists.publisher import UserListPublisher
 from streamapp.store.lists import Lists
 from tests.component.harness.user_partition import ITEMS, KEYS, UserPartition, history
@@ -86,16 +91,19 @@ async def test_an_owner_makes_all_lists_once_of_what_stands(
 
 
 async def test_while_interactions_wait_lists_are_made_of_what_was_read_a_moment_ago(
-    partition: UserPartition,
+    partition: UserPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sweep makes them again, where that was another list; here it waits for ten intervals."""
     await partition.open(publish_interval=60.0, refresh_interval=0.5)
     await partition.sees("u", "a")
     await partition.drain()
     await partition.item_list("a", {"y": 0.5})
-    await partition.sees("v", "a")
-    while await partition.shown("v") is None:
-        await partition.owner.step(busy=True)
+    with monkeypatch.context() as patch:
+        # No interval passes, however busy the machine is.
+        patch.setattr(sweep, "time", SimpleNamespace(monotonic=partial(float, time.monotonic())))
+        await partition.sees("v", "a")
+        while await partition.shown("v") is None:
+            await partition.owner.step(busy=True)
     assert await partition.shown("v") == ["x", "b"]
 
     await partition.drain()
@@ -128,9 +136,14 @@ async def test_many_lists_are_made_while_others_are_on_their_way(
 
 
 async def test_while_interactions_wait_nothing_is_made_ahead(
-    partition: UserPartition, made: list[str]
+    partition: UserPartition, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would take the time away from them."""
+    # No time passes, however busy the machine is.
+    stopped = SimpleNamespace(monotonic=lambda: 1_000.0)
+    for module in (due_time, duty_cycle):
+        monkeypatch.setattr(module, "time", stopped)
+    await partition.open()
     await partition.notes({f"u{number}": history(("a",), ITEMS) for number in range(1_100)})
     partition.broker.open.clear()
     await partition.owner.step(busy=True)
@@ -144,11 +157,11 @@ async def test_nothing_is_read_of_who_was_never_noted(
 ) -> None:
     """Of whom an owner before noted it is, and so a list that is the same is not sent again."""
     read: list[str] = []
-    standing = Lists.get_many
+    get_many = Lists.get_many
 
     async def noted(self: Lists, kind: str, names: Sequence[str]) -> list[bytes]:
         read.extend(names if kind == "user" else ())
-        return await standing(self, kind, names)
+        return await get_many(self, kind, names)
 
     monkeypatch.setattr(Lists, "get_many", noted)
     await partition.sees("u", "a")

@@ -147,7 +147,7 @@ async def test_only_a_batch_of_this_epoch_is_applied(worker: Sharing) -> None:
 
 
 async def test_partitions_that_are_assigned_are_all_there_are(worker: Sharing) -> None:
-    """The tasks of before end at once, and store nothing."""
+    """The previous tasks end at once and store nothing."""
     before = list(worker.made)
     assert await worker.assignment.open({CLICKS: KNOWN[CLICKS]}) == {CLICKS: 5}
     assert [(stage.ended, stage.finished) for stage in before] == [(["closed"], 0)] * 2
@@ -166,8 +166,8 @@ async def test_a_task_without_capacity_has_none_for_any_partition(worker: Sharin
 
 async def test_partitions_that_cannot_be_opened_end_the_worker(worker: Sharing) -> None:
     """The caller gets the error, too; none of the partitions is owned."""
-    worker.refuses = ValueError("made anew")
-    with pytest.raises(ValueError, match="made anew"):
+    worker.refuses = ValueError("opened again")
+    with pytest.raises(ValueError, match="opened again"):
         await worker.assignment.open(KNOWN)
     assert worker.failures == [worker.refuses]
     assert worker.assignment.with_capacity(ALL) == set()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamapp.agents.polling.shard_heads import ShardHeads
-from streamapp.agents.runtime.timer import NEVER
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 
 NOTHING = np.zeros(3, np.bool_)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from streamapp.agents.runtime import timer
+from streamapp.agents.scheduling import due_time
 from streamapp.agents.user_lists import expiry as module
 from streamapp.agents.user_lists.expiry import ListExpiry
-from streamapp.agents.user_lists.pending import PendingUsers
+from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList
 
 NOW = 1_700_000_000
@@ -30,7 +30,7 @@ async def stepped(
     monkeypatch: pytest.MonkeyPatch, expires_in_s: list[int], *, makes_lists: bool = True
 ) -> tuple[float, int]:
     """Step once; return the seconds until the next step, and how many lists were removed."""
-    monkeypatch.setattr(timer, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    monkeypatch.setattr(due_time, "time", SimpleNamespace(monotonic=lambda: 100.0))
     monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: float(NOW)))
     published = {
         f"u{number}": PublishedList(NOW + expires_in_s[number])
@@ -43,7 +43,7 @@ async def stepped(
 
     expiry = ListExpiry(publisher, PendingUsers(stored), published, makes_lists=makes_lists)
     await expiry.step()
-    return expiry.timer.due_in_s, len(publisher.removed)
+    return expiry.due_time.due_in_s, len(publisher.removed)
 
 
 @pytest.mark.parametrize(

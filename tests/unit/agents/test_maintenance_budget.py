@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from streamapp.agents.runtime import duty_cycle, maintenance_budget
-from streamapp.agents.runtime.duty_cycle import DutyCycle
-from streamapp.agents.runtime.maintenance_budget import MaintenanceBudget
+from streamapp.agents.scheduling import duty_cycle, maintenance_budget
+from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 
 
 class Clock:

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from streamapp.agents.runtime.continuity import OffsetContinuity
+from streamapp.agents.runtime.gap_check import GapCheck
 from streamapp.agents.runtime.partition_task import PartitionTask
 from streamapp.errors import GapError, PositionMovedError, StateError
 from streamapp.store.slot.slot import Slot
@@ -187,25 +187,25 @@ async def test_a_partition_with_gaps_is_not_read_again_for_each() -> None:
     stage = Stage(contiguous=False)
     assert await ran(stage, [6, 8, 10, 20]) == []
     assert stage.applied == [6, 8, 10, 20]
-    continuity = OffsetContinuity(beginning=_nowhere)
+    gap_check = GapCheck(beginning=_nowhere)
     stage.at = 21
     batch = RecordBatch(HERE, [Record(30)], 0)
     for _ in range(3):
         with pytest.raises(GapError, match="was read from offset 30 on instead of 21"):
-            await continuity.check(stage, [batch])
-    await continuity.check(stage, [batch])
+            await gap_check.check(stage, [batch])
+    await gap_check.check(stage, [batch])
     stage.at = 31
-    await continuity.check(stage, [RecordBatch(HERE, [Record(40), Record(42)], 0)])
+    await gap_check.check(stage, [RecordBatch(HERE, [Record(40), Record(42)], 0)])
 
 
 async def test_another_gap_is_looked_at_from_the_first_time_on() -> None:
     """A broker that shows records late does so here and there."""
     stage = Stage(contiguous=False)
-    continuity = OffsetContinuity(beginning=_nowhere)
+    gap_check = GapCheck(beginning=_nowhere)
     for offset in range(100, 120, 2):
         stage.at = offset
         with pytest.raises(GapError):
-            await continuity.check(stage, [RecordBatch(HERE, [Record(offset + 1)], 0)])
+            await gap_check.check(stage, [RecordBatch(HERE, [Record(offset + 1)], 0)])
 
 
 @pytest.mark.parametrize(

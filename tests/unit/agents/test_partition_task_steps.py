@@ -1,4 +1,4 @@
-"""A partition task: when it waits, looks, reads the state anew, and ends."""
+"""A partition task: when it waits, verifies, reads the state again, and ends."""
 
 import asyncio
 import time
@@ -82,7 +82,7 @@ class Opening(Worker):
 
 
 class Steps(PartitionTask):
-    """Notes how long it would wait in place of waiting; ends after so many waits.
+    """Notes how long it would wait in place of waiting; ends after a number of waits.
 
     Attributes:
         asked: Its stage.
@@ -182,7 +182,7 @@ async def test_a_moved_position_of_a_stage_that_is_gone_is_not_read_anew() -> No
     assert steps.has_capacity
 
 
-async def test_a_task_that_was_dropped_does_not_doubt() -> None:
+async def test_a_task_that_was_dropped_is_not_suspicious() -> None:
     """Its slot belongs to another worker."""
     slot = Slot(AsyncMock(), SlotKeys("s:", "u0"))
     steps = Steps(Stage(slots=[slot]))
@@ -193,8 +193,8 @@ async def test_a_task_that_was_dropped_does_not_doubt() -> None:
 
 
 @pytest.mark.parametrize("noticed", ["apply", "work"])
-async def test_a_state_that_moved_is_read_anew_after_a_moment(noticed: str) -> None:
-    """Whoever notices; what was read is forgotten, and nothing more is read meanwhile."""
+async def test_a_state_that_moved_is_read_again_after_a_moment(noticed: str) -> None:
+    """Whichever call raises, read batches are dropped, and no more are read meanwhile."""
     stage = Stage(moved=deque([noticed]))
     steps = Steps(stage, pauses=6)
     if noticed == "apply":
@@ -211,7 +211,7 @@ async def test_a_state_that_moved_is_read_anew_after_a_moment(noticed: str) -> N
     assert stage.applied == []
 
 
-async def test_what_was_read_before_the_state_was_read_anew_is_void() -> None:
+async def test_batches_that_were_read_before_the_state_was_read_again_are_void() -> None:
     """It will be read again."""
     stage = Stage()
     steps = Steps(stage)
@@ -221,8 +221,8 @@ async def test_what_was_read_before_the_state_was_read_anew_is_void() -> None:
     assert stage.applied == []
 
 
-async def test_a_doubt_lasts_until_the_state_was_read_anew() -> None:
-    """An attempt that finds it moved is repeated with the doubt, and once is enough."""
+async def test_a_suspicion_lasts_until_the_state_was_read_again() -> None:
+    """An attempt that finds it moved is repeated with the suspicion, and once is enough."""
     stage = Stage(moved=deque(["open", "open"]))
     steps = Steps(stage, pauses=5)
     steps.suspect_loss()
@@ -236,7 +236,7 @@ async def test_a_doubt_lasts_until_the_state_was_read_anew() -> None:
     assert steps.worker.suspected == [True, True, True, False]
 
 
-async def test_a_doubt_that_comes_at_the_end_is_looked_into_before_it() -> None:
+async def test_a_suspicion_that_comes_at_the_end_is_looked_into_before_it() -> None:
     """What would be stored may not follow what Redis has."""
     steps = Steps(Stage(), pauses=1)
     steps.suspect_loss()
@@ -244,7 +244,7 @@ async def test_a_doubt_that_comes_at_the_end_is_looked_into_before_it() -> None:
 
 
 @pytest.mark.parametrize("waiting", [0, 15, 16, 17])
-def test_a_task_has_room_for_sixteen_batches(waiting: int) -> None:
+def test_a_task_has_capacity_for_sixteen_batches(waiting: int) -> None:
     """Behind which the consumer waits."""
     steps = Steps(Stage())
     for offset in range(waiting):
@@ -254,7 +254,7 @@ def test_a_task_has_room_for_sixteen_batches(waiting: int) -> None:
     assert steps.has_capacity
 
 
-def test_a_task_that_doubts_has_no_room() -> None:
+def test_a_task_that_suspects_a_loss_has_no_capacity() -> None:
     """What is read before the state is known would be void."""
     steps = Steps(Stage())
     assert steps.has_capacity

@@ -4,7 +4,7 @@ import pytest
 
 from streamapp.audit.availability import compare_availability
 from streamapp.core.events.catalogue_record import Product
-from streamapp.store.values.products import Hidden
+from streamapp.store.values.hidden_items import HiddenItems
 
 PRODUCTS = {
     "here": Product(available=True, title="", category=""),
@@ -14,27 +14,29 @@ PRODUCTS = {
 
 def test_what_is_sold_or_was_deleted_is_hidden() -> None:
     """A deleted item is no longer a product."""
-    found = compare_availability(PRODUCTS, Hidden({"sold", "deleted"}, set()))
+    found = compare_availability(PRODUCTS, HiddenItems({"sold", "deleted"}, set()))
     assert (found.compared, found.different, found.examples) == (2, 0, [])
 
 
 def test_what_is_hidden_in_lists_is_what_is_bought() -> None:
     """If items have roles, shards receive the item that lists show."""
-    assert compare_availability(PRODUCTS, Hidden({"b:sold"}, set()), "b:").different == 0
+    assert compare_availability(PRODUCTS, HiddenItems({"b:sold"}, set()), "b:").different == 0
     for wrong in ({"v:sold"}, {"sold"}, {"b:sold", "b:here"}):
-        assert compare_availability(PRODUCTS, Hidden(wrong, set()), "b:").different > 0
+        assert compare_availability(PRODUCTS, HiddenItems(wrong, set()), "b:").different > 0
 
 
 @pytest.mark.parametrize(
     ("hidden", "found", "expected"),
     [
-        (Hidden(set(), set()), "shown", "hidden"),
-        (Hidden({"sold", "here"}, set()), "hidden", "shown"),
-        (Hidden({"sold"}, {"sold"}), "hidden (not in all shards)", "hidden"),
-        (Hidden({"sold", "deleted"}, {"deleted"}), "hidden (not in all shards)", "hidden"),
+        (HiddenItems(set(), set()), "shown", "hidden"),
+        (HiddenItems({"sold", "here"}, set()), "hidden", "shown"),
+        (HiddenItems({"sold"}, {"sold"}), "hidden (not in all shards)", "hidden"),
+        (HiddenItems({"sold", "deleted"}, {"deleted"}), "hidden (not in all shards)", "hidden"),
     ],
 )
-def test_a_shard_that_does_otherwise_is_found(hidden: Hidden, found: str, expected: str) -> None:
+def test_a_shard_that_does_otherwise_is_found(
+    hidden: HiddenItems, found: str, expected: str
+) -> None:
     """One item differs, and the message says how."""
     result = compare_availability(PRODUCTS, hidden)
     assert result.different == 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streamapp.audit.comparison import Comparison
 from streamapp.audit.lists import compare_lists
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, ITEM
-from streamapp.core.lists.ranking import MEASURES, Measure, Rule
+from streamapp.core.lists.ranking import MEASURES, ListRule, Measure
 from streamapp.inspection.counts_merge import Counts
 from tests.support import oracle
 from tests.support.oracle import Act
@@ -49,10 +49,10 @@ ACTS = [
     for item in items
 ]
 COUNTS = counts_of(ACTS, 100)
-RULE = Rule(top_n=3)
+RULE = ListRule(top_n=3)
 
 
-def compare(item: str, entries: Any, rule: Rule = RULE) -> Comparison:
+def compare(item: str, entries: Any, rule: ListRule = RULE) -> Comparison:
     """Compare the true lists, but that of `item` replaced by `entries`."""
     true = oracle.lists(ACTS, 100, rule.top_n, rule.damping, rule.min_support)
     lists = {name: encoded(name, some) for name, some in true.items()}
@@ -89,7 +89,9 @@ def test_true_lists_have_no_differences(
     true = oracle.lists(acts, cap, top_n, damping, min_support, measure, hidden)
     lists = [encoded(item, true[item]) if item in true else None for item in counts.items]
 
-    result = compare_lists(counts, lists, Rule(top_n, damping, min_support, measure), hidden=hidden)
+    result = compare_lists(
+        counts, lists, ListRule(top_n, damping, min_support, measure), hidden=hidden
+    )
     assert (result.compared, result.examples) == (len(true), [])
 
 
@@ -106,15 +108,15 @@ def bought_after_view(lists: dict[str, bytes | None], hidden: frozenset[str]) ->
     """Compare lists of items bought after views, some replaced; no user viewed x."""
     counts = counts_of(VISITS, 100, oracle.bought_after_view)
     true = oracle.lists(VISITS, 100, 3, hidden=hidden, pairs=oracle.bought_after_view)
-    standing: list[bytes | None] = [
+    contents: list[bytes | None] = [
         encoded(item[2:], [(one[2:], score, n) for one, score, n in true[item]], BOUGHT_AFTER_VIEW)
         if item in true
         else None
         for item in counts.items
     ]
     for item, content in lists.items():
-        standing[counts.items.index(item)] = content
-    return compare_lists(counts, standing, Rule(3), BOUGHT_AFTER_VIEW, hidden)
+        contents[counts.items.index(item)] = content
+    return compare_lists(counts, contents, ListRule(3), BOUGHT_AFTER_VIEW, hidden)
 
 
 @pytest.mark.parametrize("hidden", [frozenset[str](), frozenset({"b:b"}), frozenset({"v:b"})])
@@ -207,7 +209,7 @@ def test_lists_by_another_measure_are_found(measure: Measure) -> None:
     lists = [encoded(name, true_list(name)) if name != "f" else None for name in COUNTS.items]
 
     assert compare_lists(COUNTS, lists, RULE).different == 0
-    assert compare_lists(COUNTS, lists, Rule(RULE.top_n, measure=measure)).different > 0
+    assert compare_lists(COUNTS, lists, ListRule(RULE.top_n, measure=measure)).different > 0
 
 
 def test_a_list_that_should_not_be_there_is_found() -> None:
@@ -221,7 +223,7 @@ def test_a_list_that_should_not_be_there_is_found() -> None:
 
 def test_a_pair_below_the_minimum_support_does_not_belong() -> None:
     """If two users are needed, a and b have only each other."""
-    rule = Rule(top_n=3, min_support=2)
+    rule = ListRule(top_n=3, min_support=2)
 
     assert compare("a", [("b", 1.0, 4)], rule).different == 0
     assert compare("a", [("c", 0.5, 1)], rule).different == 1

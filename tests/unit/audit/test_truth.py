@@ -12,7 +12,7 @@ from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.truth import gram, live_ratings
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
-from streamapp.core.histories.role_items import roles_of
+from streamapp.core.ids.role_registry import roles_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, ITEM
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent

@@ -12,7 +12,7 @@ from streamapp.audit.comparison import Comparison
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import live_ratings
 from streamapp.audit.user_lists import ListUsers, compare_user_lists
-from streamapp.core.lists.blending import Blend
+from streamapp.core.lists.blending import BlendRule
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.strategies import WEIGHTS, streams
@@ -46,7 +46,7 @@ def read(acts: list[Act]) -> LogInteractions:
     )
 
 
-def true_lists(acts: list[Act], cap: int, lists: Lists, rule: Blend) -> dict[str, list[Entry]]:
+def true_lists(acts: list[Act], cap: int, lists: Lists, rule: BlendRule) -> dict[str, list[Entry]]:
     """Return the list of each user who has one, slowly."""
     result: dict[str, list[Entry]] = {}
     for user, history in oracle.histories(acts, cap).items():
@@ -90,7 +90,7 @@ def encoded_trending(names: str) -> bytes:
 ACTS = [Act("u", "a", 1.0, 1.0), Act("u", "b", 5.0, 2.0), Act("u", "z", 1.0, 3.0),
         Act("v", "z", 1.0, 1.0), Act("w", "a", 1.0, 1.0)]  # fmt: skip
 LISTS = {"a": {"p": 0.5, "r": 0.25, "s": 0.25}, "b": {"p": 0.25, "q": 0.5, "z": 0.75}}
-RULE = Blend(top_n=3, depth=3, fading=0.5, rated=True)
+RULE = BlendRule(top_n=3, depth=3, fading=0.5, rated=True)
 Q, P, R, S = (Entry("q", 1.25, "b"), Entry("p", 0.75, "b"), Entry("r", 0.0625, "a"),
               Entry("s", 0.0625, "a"))  # fmt: skip
 """The newest item of u has no list, so the lists of b and a weigh 2.5 and 0.25. s has no rank left,
@@ -102,7 +102,7 @@ def compare(
     content: Any,
     audience: str = "uvw",
     leaving: str = "",
-    rule: Blend = RULE,
+    rule: BlendRule = RULE,
     trending: str = "",
 ) -> Comparison:
     """Compare the true lists, but that of `user` replaced by `content`, or left if it is ()."""
@@ -134,7 +134,7 @@ def test_the_true_list_of_this_file_is_that_of_the_definition() -> None:
     streams(),
     st.integers(1, 6),
     st.builds(
-        Blend,
+        BlendRule,
         top_n=st.sampled_from([1, 2, 50]),
         depth=st.integers(1, 7),
         fading=st.sampled_from([1.0, 0.5]),
@@ -142,7 +142,7 @@ def test_the_true_list_of_this_file_is_that_of_the_definition() -> None:
         exclude_from=st.sampled_from([0.0, WEIGHTS[-1], np.inf]),
     ),
 )
-def test_true_lists_have_no_differences(acts: list[Act], cap: int, rule: Blend) -> None:
+def test_true_lists_have_no_differences(acts: list[Act], cap: int, rule: BlendRule) -> None:
     """With any options; users whose items have no lists have no list."""
     found = oracle.lists(acts, cap, 50)
     lists = {item: {other: score for other, score, _ in found[item]} for item in found}
@@ -165,7 +165,7 @@ def test_scores_that_tie_but_for_rounding_may_change_places() -> None:
     assert compare("u", ()).different == 0
     assert compare("u", [Q, P, S]).different == 0
     assert compare("u", [Q, P._replace(score=0.75 + 1e-13), R]).different == 0
-    both = Blend(top_n=4, depth=3, fading=0.5, rated=True)
+    both = BlendRule(top_n=4, depth=3, fading=0.5, rated=True)
     assert (
         compare("u", [Q, P, S._replace(score=np.nextafter(0.0625, 1)), R], rule=both).different == 0
     )
@@ -206,7 +206,7 @@ def test_a_fault_is_found_and_named(content: Any, found: str) -> None:
 
 def test_of_two_that_tie_the_one_whose_id_is_first_comes_first() -> None:
     """Byte order of ids is part of the total order."""
-    both = Blend(top_n=4, depth=3, fading=0.5, rated=True)
+    both = BlendRule(top_n=4, depth=3, fading=0.5, rated=True)
     assert compare("u", [Q, P, R, S], rule=both).different == 0
     (difference,) = compare("u", [Q, P, S, R], rule=both).examples
     assert "entry 4, r, is behind one that it should precede" in difference.found
@@ -235,7 +235,7 @@ def test_a_list_that_is_just_being_removed_may_be_there_or_not() -> None:
 
 def test_where_only_what_was_bought_is_left_out_the_rest_of_the_history_is_listed() -> None:
     """And a list without it is wrong then."""
-    rule = Blend(top_n=4, depth=3, fading=0.5, rated=True, exclude_from=5.0)
+    rule = BlendRule(top_n=4, depth=3, fading=0.5, rated=True, exclude_from=5.0)
     seen = Entry("z", 1.875, "b")
     assert compare("u", [seen, Q, P, R], rule=rule).different == 0
     assert compare("u", [Q, P, R, S], rule=rule).different == 1
@@ -264,7 +264,7 @@ def filled(listed: list[Entry], names: str, **more: Any) -> bytes:
 )
 def test_what_a_list_is_filled_with_is_compared_too(content: bytes | None, found: str) -> None:
     """In the order of trending, without items that were seen or are listed already."""
-    rule = Blend(top_n=5, depth=3, fading=0.5, rated=True)
+    rule = BlendRule(top_n=5, depth=3, fading=0.5, rated=True)
     mine = [Entry("p", 0.5, "a"), Entry("r", 0.25, "a"), Entry("s", 0.25, "a")]
     whole = filled(mine, "zq")
     assert json.loads(whole)["items"][3] == {"id": "z", "score": 0.0, "reason": "trending"}

@@ -4,14 +4,14 @@ from streamapp.config.fingerprints import reading_text, rule_text
 from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.pipelines import pipelines
 
 
 def test_the_rule_text_has_every_setting_of_a_list() -> None:
     """Another value is another text, so every list is published again."""
     settings = Settings(_env_file=None, top_n=7, damping=2.5, min_support=3, measure="jaccard")
-    assert item_rule(settings) == Rule(7, 2.5, 3, "jaccard")
+    assert item_rule(settings) == ListRule(7, 2.5, 3, "jaccard")
     assert rule_text(settings) == '{"damping":2.5,"measure":"jaccard","min_support":3,"top_n":7}'
 
 

@@ -18,7 +18,7 @@ from streamapp.core.events.catalogue_record import (
     encode_product,
     read_entry,
 )
-from streamapp.core.events.rules import CODES, Refusal
+from streamapp.core.events.refusals import CODES, Refusal
 from streamapp.transport.topics import needed_topics
 
 

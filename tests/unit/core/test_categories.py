@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import (
     CatalogueUpdate,
@@ -23,7 +23,7 @@ class Harness:
     def __init__(self, top_n: int = 2) -> None:
         self.shop = Shop(1)
         self.shard = Shard(
-            0, 1, Rule(top_n), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets(),
+            0, 1, ListRule(top_n), "g", 0, Registry(), NormsAndRows.unpack(), AppliedOffsets(),
             Popularity(top_n),
         )  # fmt: skip
 
@@ -138,7 +138,7 @@ def test_a_shard_remembers_its_own_items_alone_and_numbers_no_others() -> None:
     """Two shards share a catalogue."""
     shop = Shop(2)
     made = [
-        Shard(number, 2, Rule(2), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets())
+        Shard(number, 2, ListRule(2), "g", 0, Registry(), NormsAndRows.unpack(), AppliedOffsets())
         for number in range(2)
     ]
     for number in range(20):
@@ -173,7 +173,7 @@ def test_a_notice_of_before_there_were_categories_is_understood() -> None:
 def test_whoever_takes_over_waits_for_categories_that_were_stored_further() -> None:
     """Otherwise no list of one position would be the same."""
     stored = Categories(np.array([(7, 1)], CATEGORY).tobytes(), {"tents": 1})
-    shard = Shard(0, 1, Rule(1), "g", 6, Registry("a"), ItemCounts.unpack(), AppliedOffsets(),
+    shard = Shard(0, 1, ListRule(1), "g", 6, Registry("a"), NormsAndRows.unpack(), AppliedOffsets(),
                   categories=stored)  # fmt: skip
     assert shard.is_replaying
     assert stored.unstored() == []

@@ -1,6 +1,7 @@
 """The fingerprint of a kernel changes with its result, so numba never loads code that is old."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streamapp.core.arrays.compiled import Kernel
+from streamapp.core.arrays.compiled import Kernel, compiled, compiled_aside
 
 INNER = """
 from streamapp.core.arrays.compiled import compiled
@@ -79,6 +80,20 @@ def test_a_change_of_code_changes_the_fingerprint(other: str) -> None:
     assert fingerprint("def kernel(x, y=1):\n    return x + y * A\n", names) != fingerprint(
         other, names
     )
+
+
+def test_a_kernel_that_is_compiled_aside_lets_other_threads_run() -> None:
+    """All kernels keep their code on disk, and divide by zero as numpy does."""
+
+    def kernel(x: int) -> int:
+        return x
+
+    for compile_, aside in ((compiled, None), (compiled_aside, True)):
+        made: Any = compile_(kernel)
+        assert re.fullmatch("[0-9a-f]{12}", made.fingerprint)
+        assert made.dispatcher.targetoptions.get("nogil") is aside
+        assert made.dispatcher.targetoptions["error_model"] == "numpy"
+        assert "fastmath" not in made.dispatcher.targetoptions
 
 
 def test_comments_and_positions_do_not_change_the_fingerprint() -> None:

@@ -27,8 +27,8 @@ from streamapp.core.histories.history import (
 )
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.blending import Blend, NeighbourLists, blend
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.blending import BlendRule, NeighbourLists, blend
+from streamapp.core.lists.ranking import ListRule
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
 from streamapp.pipelines import main_pipeline
@@ -60,6 +60,7 @@ def test_a_level_is_the_logarithm_of_what_an_interaction_is_worth() -> None:
     """One day later is one more, twice the weight too; the smallest weight of 1970 is over 0."""
     weight, ts = np.array([1.0, 1.0, 2.0, 8.0]), np.array([0.0, DAY_S, 0.0, 10 * DAY_S])
     assert (DAY.levels(weight, ts) - BASE).tolist() == [0, 1, 1, 13]
+    assert BASE == 1_100
     assert DAY.levels(np.array([5e-324]), np.zeros(1))[0] > 0
 
 
@@ -67,6 +68,7 @@ def test_a_level_is_split_and_two_are_multiplied_without_loss() -> None:
     """The product in units of its era is below 2 ** 9, and a missing value is 0."""
     whole, rest = split(np.array([0.0, 1_100.25, 1_107.5]))
     assert rest.tolist() == [0.0, 2**0.25, 2**0.5]
+    assert [part.tolist() for part in split(np.array([0.5, 1.0]))] == [[0, 1], [2**0.5, 1.0]]
     assert whole.tolist() == [0, 1_100, 1_107]
     both = product(int(whole[1] + whole[2]), rest[1], rest[2])
     assert both == math.ldexp(2**0.25 * 2**0.5, 2_207 % 8)
@@ -109,10 +111,18 @@ def test_what_a_user_bought_is_left_out_and_old_interests_weigh_less() -> None:
         np.array([-1, 0, 0], np.int32), np.array([0]), np.array([2]), np.array([0, 1], np.int32),
         np.ones(2),
     )  # fmt: skip
-    rule = Blend(top_n=3, depth=3, rated=True, exclude_from=5.0)
+    rule = BlendRule(top_n=3, depth=3, rated=True, exclude_from=5.0)
     shown = blend(profiles, lists, REGISTRY, rule)
     assert shown.item[1, : shown.size[1]].tolist() == [1]
     assert shown.score[1, 0] == pytest.approx(1.5, abs=1e-12)
+
+
+def test_users_without_a_history_have_no_shares() -> None:
+    """Beside others, and alone."""
+    for histories in ([], [b""], [b"", b""]):
+        profiles = Profiles.unpack(histories, REGISTRY, DAY)
+        assert profiles.decayed is not None
+        assert profiles.decayed.tolist() == []
 
 
 def test_numbers_of_aged_items_are_in_order_of_first_appearance() -> None:
@@ -170,7 +180,7 @@ def test_an_audit_agrees_with_the_definition_and_with_what_is_stored(
     acts: list[Act], cap: int, shards: int
 ) -> None:
     """Its cosines are those of the oracle; norms, dots and scales are those of the shards."""
-    pipeline = Pipeline(shards, cap, Rule(5), decay=DAY)
+    pipeline = Pipeline(shards, cap, ListRule(5), decay=DAY)
     pipeline.take(acts)
     for number in range(shards):
         pipeline.drain(number)
@@ -191,7 +201,7 @@ def test_an_audit_agrees_with_the_definition_and_with_what_is_stored(
 
 def test_a_row_that_names_what_its_shard_does_not_know_is_refused() -> None:
     """The norms of a slot hold the numbers that its rows use."""
-    pipeline = Pipeline(1, 3, Rule(5), decay=DAY)
+    pipeline = Pipeline(1, 3, ListRule(5), decay=DAY)
     pipeline.take([Act("u", item, 1.0, NOW) for item in "ab"])
     pipeline.drain(0)
     shard = pipeline.rows[0]

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from streamapp.core.events.formats.translation import FORMAT_NAMES, foreign_format
+from streamapp.core.events.formats.known_formats import FORMAT_NAMES, foreign_format
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_TOGETHER
 from tests.support.reading import NOW, Interaction, Said, encoded, said
@@ -361,6 +361,44 @@ def test_a_bad_line_of_an_order_is_refused_alone_in_every_format(
     assert [(one.code, one.value) for one in found.refusals] == [
         ("missing_id", b'{"name": "no id", "n": 1}'), ("not_an_event", b'"x"'),
     ]  # fmt: skip
+
+
+def test_lines_of_a_request_that_are_no_lines_are_refused_alone() -> None:
+    """A row is an array that begins with the id of its item."""
+    rows = [["7", "Tent"], [], "x", {"sku": "9"}, 3, None, ["8"]]
+    for some in (rows, json.dumps(rows)):
+        found = said({**SITE, "idgoal": 0, "ec_id": "o1", "ec_items": some}, "matomo")
+        assert found.taken == ORDER
+        assert found.codes
+    nothing: list[Any] = ["[[", "", None, [], "{}", 7]
+    for broken in nothing:
+        found = said({**SITE, "idgoal": 0, "ec_id": "o1", "ec_items": broken}, "matomo")
+        assert (found.taken, found.skipped) == ([], [])
+        assert found.codes
+
+
+@pytest.mark.parametrize("schema", [None, 3, "", "acme", f"iglu:{ECOMMERCE}", "iglu:", "a/b", []])
+def test_an_entity_of_another_schema_is_no_product(schema: Any) -> None:
+    """Also where its schema is no text, or is a text without a name."""
+    value = tab_separated("transaction", PRODUCTS).decode().split("\t")
+    contexts = json.loads(value[52])
+    contexts["data"] = [{"schema": schema, "data": {"id": "9"}}, {"data": {}}, 5, *contexts["data"]]
+    value[52] = json.dumps(contexts)
+    found = said("\t".join(value).encode(), "snowplow")
+    assert (found.taken, found.codes) == (ORDER, [])
+
+
+@pytest.mark.parametrize("kind", [None, 3, "", "click", "Track", [], {}])
+def test_a_call_without_an_event_is_one_of_the_known_calls(kind: Any) -> None:
+    """Other events may have fields of the same names."""
+    call = {"type": kind, "userId": "u1", "properties": {}}
+    assert foreign_format(call) == ""
+    assert foreign_format({"batch": [call]}) == ""
+    for known in ("track", "page", "screen", "identify", "group", "alias"):
+        assert foreign_format(call | {"type": known}) == "segment"
+        assert foreign_format({"batch": [call | {"type": known}]}) == "segment"
+    assert foreign_format(call | {"event": "x"}) == "segment"
+    assert foreign_format({"type": "track"}) == ""
 
 
 def test_bad_lines_without_bytes_of_their_own_are_one_dead_letter() -> None:

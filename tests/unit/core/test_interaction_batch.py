@@ -1,6 +1,67 @@
-"""Interactions: the other counters of a partition."""
+"""Interactions: where each part of a cut goes, and the other counters of a partition."""
 
-from streamapp.core.messages.interaction_batch import counted_type
+import numpy as np
+
+from streamapp.core.messages.interaction_batch import (
+    InteractionBatchBuilder,
+    Source,
+    counted_type,
+    decode_interactions,
+    encode_idle,
+    partition_of,
+)
+
+DTYPES = ("<i4", "<i8", "<i4", "<i4", "<i4", "<f8")
+
+
+def columns(packed: list[bytes]) -> list[list[float]]:
+    """Return the columns of a batch."""
+    return [
+        np.frombuffer(column, dtype).tolist() for column, dtype in zip(packed, DTYPES, strict=True)
+    ]
+
+
+def test_each_part_of_a_cut_goes_to_the_partition_of_its_user() -> None:
+    """Dead letters go by the partition of their source; names are numbered in each message."""
+    one, two = (next(f"u{n}" for n in range(99) if partition_of(f"u{n}", 3) == at) for at in (1, 2))
+    builder = InteractionBatchBuilder()
+    sources = [Source("clicks", 4, 20), Source("views", 5, 30)]
+    builder.begin(sources[0])
+    builder.add(11, one, "a", "click", 1.5)
+    builder.add(12, two, "b", "view", 2.5)
+    builder.skip(13, two, "scroll")
+    builder.count_dead_letter(14)
+    builder.begin(sources[1])
+    builder.add(21, one, "b", "view", 3.5)
+    builder.add(22, one, "a", "click", 4.5)
+    builder.skip(23, one, "hover")
+    builder.skip(24, one, "scroll")
+    builder.count_dead_letter(25)
+    builder.count_dead_letter(26)
+    found = {number: decode_interactions(value) for number, value in builder.encode("g", 3).items()}
+    assert list(found) == [1, 2]
+    first, second = found[1], found[2]
+    for batch in (first, second):
+        assert batch.state_id == "g"
+        assert batch.sources == sources
+        assert batch.idle == []
+    assert (first.users, first.items, first.types) == ([one], ["a", "b"], ["click", "view"])
+    assert columns(first.columns) == [
+        [0, 1, 1], [11, 21, 22], [0, 0, 0], [0, 1, 0], [0, 1, 0], [1.5, 3.5, 4.5],
+    ]  # fmt: skip
+    assert (first.dead, first.skipped) == ([(0, 14)], [(1, 23, "hover"), (1, 24, "scroll")])
+    assert (second.users, second.items, second.types) == ([two], ["b"], ["view"])
+    assert columns(second.columns) == [[0], [12], [0], [0], [0], [2.5]]
+    assert (second.dead, second.skipped) == ([(1, 25), (1, 26)], [(0, 13, "scroll")])
+
+
+def test_a_batch_that_forgets_users_has_nothing_else() -> None:
+    """Each user with the newest time of the history."""
+    batch = decode_interactions(encode_idle("g", [("u", 1.5), ("v", 2.5)]))
+    assert batch.idle == [("u", 1.5), ("v", 2.5)]
+    assert columns(batch.columns) == [[]] * 6
+    nothing = (batch.sources, batch.users, batch.items, batch.types, batch.dead, batch.skipped)
+    assert nothing == ([],) * 6
 
 
 def test_types_that_nobody_knows_have_fields_of_their_own_up_to_a_hundred() -> None:

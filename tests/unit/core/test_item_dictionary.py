@@ -1,5 +1,6 @@
 """Item ids in a message are looked up once, and mean the same under any numbers."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,15 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.arrays.dtypes import Ints
-from streamapp.core.counts.item_counts import ItemCounts
+from streamapp.core.arrays.array_types import Ints
+from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.ids import MAX_ID_BYTES
 from streamapp.core.histories.history import Interactions, revise
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import Rule
+from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages import item_dictionary
 from streamapp.core.messages.applied_offsets import AppliedOffsets
-from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
+from streamapp.core.messages.delta import (
+    Delta,
+    Origin,
+    decode_delta,
+    encode_deltas,
+    encode_noop,
+)
 from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
 from streamapp.core.shard.shard import Shard
 
@@ -62,16 +69,18 @@ def test_items_are_spelled_by_machine_code() -> None:
 @pytest.mark.parametrize("other", ["", "an older one"])
 def test_numbers_of_another_generation_mean_nothing(other: str) -> None:
     """Messages in the log from before a rebuild have other numbers for the same items."""
-    shard = Shard(0, 1, Rule(top_n=3), "g", 0, Registry(), ItemCounts.unpack(), AppliedOffsets())
+    shard = Shard(
+        0, 1, ListRule(top_n=3), "g", 0, Registry(), NormsAndRows.unpack(), AppliedOffsets()
+    )
 
-    def admitted(generation: str, place: int, *ids: str) -> bool:
+    def admitted(state_id: str, place: int, *ids: str) -> bool:
         registry = Registry(ids)
         numbers = registry.number(ids)
         interactions = Interactions(
             np.array([0, len(ids)], np.int64), numbers, np.ones(len(ids)), np.ones(len(ids))
         )
         revisions = revise([b""], interactions, registry, cap=9)
-        origin = Origin(generation, 0, place)
+        origin = Origin(state_id, 0, place)
         ((_, message),) = encode_deltas(revisions, registry, 1, origin)
         blocks = shard.admit(decode_delta(message))
         if blocks is not None:
@@ -85,3 +94,13 @@ def test_numbers_of_another_generation_mean_nothing(other: str) -> None:
     assert shard.registry.ids == ["x", "y", "a", "b", "c"]
     users = shard.norms.users[: len(shard.registry)]
     assert users.tolist() == [0, 0, 2, 2, 1]
+
+
+def test_a_delta_that_changes_nothing_has_its_sequence_and_no_source() -> None:
+    """A shard that applies it moves its position alone."""
+    value = encode_noop("g", 7)
+    delta = decode_delta(value)
+    assert delta == Delta("g", -1, 7, EncodedItems(), [b""] * 11, -math.inf)
+    registry = Registry(["a"])
+    blocks = delta.blocks(registry, IdTranslator())
+    assert (len(blocks.as_of), len(blocks.increments.item), registry.ids) == (0, 0, ["a"])

@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
 
 from streamapp.agents.histories.online_evaluation import OnlineEvaluation
 from streamapp.config.settings import Settings
-from streamapp.core.evaluation.online import OnlineMetrics, Probe, UserSample
+from streamapp.core.evaluation.online import HitStats, OnlineMetrics, Probe, UserSample
 from streamapp.core.histories.history import ENTRY
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -44,7 +45,7 @@ def history(registry: Registry, *items: str) -> bytes:
     return np.array([(number, 1.0, NOW) for number in registry.number(items)], ENTRY).tobytes()
 
 
-def standing(*items: str, as_of: float = NOW - 100) -> bytes:
+def stored(*items: str, as_of: float = NOW - 100) -> bytes:
     """Return a list as frontends read it."""
     entries = [{"id": item, "score": 0.5, "reason": "similar", "because": "z"} for item in items]
     value = {"v": 1, "kind": "user", "id": "u", "seq": 1, "as_of": as_of, "items": entries}
@@ -69,7 +70,7 @@ def test_an_item_at_place_k_of_the_list_is_a_hit_that_adds_one_of_k(
 ) -> None:
     """A missing list entry is a miss: tested, without a hit."""
     served = OnlineMetrics()
-    served.judge(Probe("u", item, NOW), standing("a", "b", "c"))
+    served.judge(Probe("u", item, NOW), stored("a", "b", "c"))
     assert served == OnlineMetrics(hits=hits, reciprocal_ranks=reciprocal, judged=1)
 
 
@@ -85,7 +86,7 @@ def test_a_user_for_whom_no_list_stands_is_neither_hit_nor_miss(content: bytes) 
 def test_a_list_that_may_know_of_the_event_is_not_judged(as_of: float, judged: int) -> None:
     """It includes events up to its time, that time included."""
     served = OnlineMetrics()
-    served.judge(Probe("u", "a", NOW), standing("a", as_of=as_of))
+    served.judge(Probe("u", "a", NOW), stored("a", as_of=as_of))
     assert (served.judged, served.hits, served.overtaken) == (judged, judged, 1 - judged)
 
 
@@ -131,6 +132,31 @@ def test_a_sample_is_a_share_of_users_and_always_the_same_ones() -> None:
     assert len(of[0.5]) == pytest.approx(1_000, abs=80)
 
 
+def test_a_user_is_sampled_where_the_spread_checksum_is_below_the_share() -> None:
+    """Workers of all versions test the same users; a share of 1 has the largest checksum too."""
+    registry = Registry()
+    for user in ("user-7", "user-8", "grüße"):
+        spread = crc32(user.encode()) * 2_654_435_761 % 2**32
+        for share, sampled in ((spread / 2**32, {}), ((spread + 1) / 2**32, {user: "a"})):
+            sample = ALL._replace(share=share)
+            assert asked(registry, clicks(registry, (user, "a", 0)), {}, sample) == sampled
+    largest = "000000101100010000101100110001100000000000000000"
+    assert crc32(largest.encode()) * 2_654_435_761 % 2**32 == 2**32 - 1
+    assert asked(registry, clicks(registry, (largest, "a", 0)), {}) == {largest: "a"}
+
+
+@pytest.mark.parametrize(("after_s", "sampled"), [(-61, 0), (-60, 1), (60, 1), (61, 0)])
+def test_events_at_both_ends_of_the_time_are_asked_about(after_s: float, sampled: int) -> None:
+    """Beyond them none is."""
+    registry = Registry()
+    assert len(asked(registry, clicks(registry, ("u", "a", after_s)), {})) == sampled
+
+
+def test_rates_are_over_all_events() -> None:
+    """Hits and misses alike."""
+    assert HitStats(hits=3, reciprocal_ranks=1.5).rates(6) == {"hr": 0.5, "mrr": 0.25}
+
+
 class Keys:
     """In place of the lists in Redis: counts its calls."""
 
@@ -154,13 +180,13 @@ async def judged(
     registry, served = Registry(), OnlineMetrics()
     cuts = [clicks(registry, *some, now=time.time()) for some in said]
     histories = {user: b"" for cut in cuts for user in cut.users}
-    await OnlineEvaluation(outside).ask(cuts, histories, registry, served)
+    await OnlineEvaluation(outside).evaluate(cuts, histories, registry, served)
     return served
 
 
 async def test_all_lists_of_a_batch_are_read_in_one_call() -> None:
     """Each user is tested on the first of all cuts, and hits, misses and unserved add up."""
-    keys = Keys(u=standing("a", "b"), v=standing("a", "b"))
+    keys = Keys(u=stored("a", "b"), v=stored("a", "b"))
     served = await judged(
         keys, [[("u", "b", -3), ("v", "x", -3)], [("u", "a", -2), ("w", "a", -1)]]
     )
@@ -171,14 +197,14 @@ async def test_all_lists_of_a_batch_are_read_in_one_call() -> None:
 @pytest.mark.parametrize("off", [{"judged_share": 0.0}, {"user_list_ttl": 0.0}])
 async def test_what_is_off_costs_no_call(off: dict[str, float]) -> None:
     """So without user lists."""
-    keys = Keys(u=standing("a"))
+    keys = Keys(u=stored("a"))
     assert await judged(keys, [[("u", "a", 0)]], **off) == OnlineMetrics()
     assert keys.calls == 0
 
 
 async def test_a_backlog_costs_no_call() -> None:
     """A worker that catches up does not test lists that no user saw then."""
-    keys = Keys(u=standing("a"))
+    keys = Keys(u=stored("a"))
     assert await judged(keys, [[("u", "a", -3_600)]]) == OnlineMetrics()
     assert await judged(keys, [[("u", "a", -3_600)]], judged_within=7_200.0) != OnlineMetrics()
     assert keys.calls == 1

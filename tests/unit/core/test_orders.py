@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamapp.core.events.event import NOBODY
+from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 from tests.support.reading import NOW, Interaction, Said, said
@@ -56,6 +56,22 @@ def test_a_bad_line_is_refused_alone_byte_for_byte(line: object, code: str) -> N
     found = said([order(*products("a"), line, *products("b"))])
     assert [one.item for one in found.taken] == ["a", "b"]
     assert [(one.code, one.value) for one in found.refusals] == [(code, json.dumps(line).encode())]
+
+
+def test_integers_of_any_size_in_the_lines_alone_are_their_decimal_strings() -> None:
+    """The fast reader makes floats of them, so the order is read again before it counts."""
+    large = [2**63, 2**64, -(2**63) - 1, 10**25]
+    found = said(order({"item_id": "a"}, *({"item_id": number} for number in large)))
+    assert [one.item for one in found.taken] == ["a", *map(str, large)]
+    assert not found.refusals
+
+
+def test_a_float_of_any_size_is_no_id_of_a_line() -> None:
+    """The lines beside it count once."""
+    for number in (9.3e18, -9.3e18, 2.0**63, -(2.0**63), 1.0):
+        found = said(order({"item_id": "a"}, {"item_id": number}))
+        assert [one.item for one in found.taken] == ["a"]
+        assert found.codes == ["invalid_id"]
 
 
 def test_of_a_giant_order_the_first_items_count_and_the_rest_is_one_dead_letter() -> None:

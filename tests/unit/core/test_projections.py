@@ -10,13 +10,13 @@ from loadtest.replay import encode
 from streamapp.agents.shard.stage import owns_trending
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import EventReader
+from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 from streamapp.pipelines import extra_kinds, followers, main_pipeline, pipelines
-from streamapp.store.slot.manifest import check_kinds
+from streamapp.store.state_layout import check_kinds
 from streamapp.transport.topics import needed_topics
 
 READER = EventReader(event_rules(Settings(_env_file=None)), "clicks")
@@ -174,7 +174,7 @@ def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("generation", "same", "other", "back"),
+    ("state_id", "same", "other", "back"),
     [
         ("0a1b2c3d", OFF, BASKETS, "BOUGHT_TOGETHER is true.*set it to false"),
         ("0a1b2c3d", OFF, VIEWS, "BOUGHT_AFTER_VIEW is true.*set it to false"),
@@ -186,14 +186,14 @@ def test_what_is_trending_is_left_to_the_pipeline_of_all_interactions() -> None:
     ],
 )
 def test_a_state_of_other_kinds_is_refused_with_both_ways_out(
-    generation: str, same: Settings, other: Settings, back: str
+    state_id: str, same: Settings, other: Settings, back: str
 ) -> None:
     """In one line; a state begun before there were kinds is one without."""
     with pytest.raises(ConfigError, match=back) as caught:
-        check_kinds(generation, other)
+        check_kinds(state_id, other)
     assert "streamapp rebuild" in str(caught.value)
     assert "\n" not in str(caught.value)
-    check_kinds(generation, same)
+    check_kinds(state_id, same)
 
 
 def test_a_state_without_kinds_is_called_as_before_there_were_any() -> None:

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from streamapp.core.counts.norms import NORM, Norms
 from streamapp.core.counts.rows import CELL, Rows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import MEASURES, Measure, Rule, rank
+from streamapp.core.lists.ranking import MEASURES, ListRule, Measure, rank
 
 
 def ranked(
     cells: list[tuple[str, float, int]],
     sum_sq: dict[str, float],
-    rule: Rule,
+    rule: ListRule,
     users: dict[str, int] | None = None,
 ) -> list[tuple[str, float]]:
     """Rank one row of (item, dot, support) cells; the row's own sum of squares is 1.
@@ -41,7 +41,7 @@ def ranked(
 def test_equal_similarities_go_by_item_id_in_byte_order() -> None:
     """Upper case before lower case, ASCII before the rest, a prefix before the longer id."""
     names = ["b", "a", "é", "Z", "ab", "z"]
-    got = ranked([(name, 0.5, 1) for name in names], dict.fromkeys(names, 1.0), Rule(6))
+    got = ranked([(name, 0.5, 1) for name in names], dict.fromkeys(names, 1.0), ListRule(6))
     assert [name for name, _ in got] == ["Z", "a", "ab", "b", "z", "é"]
 
 
@@ -56,27 +56,27 @@ def test_a_shorter_list_is_the_beginning_of_a_longer_one(
     cells = [(f"i{number:02}", dots[number], supports[number]) for number in order]
     sums = {name: 9.0 for name, _, _ in cells}
     users = {"row": 3} | dict.fromkeys(sums, 3)
-    whole = ranked(cells, sums, Rule(12, measure=measure), users)
-    assert ranked(cells, sums, Rule(top_n, measure=measure), users) == whole[:top_n]
+    whole = ranked(cells, sums, ListRule(12, measure=measure), users)
+    assert ranked(cells, sums, ListRule(top_n, measure=measure), users) == whole[:top_n]
     assert whole == sorted(whole, key=lambda entry: (-entry[1], entry[0]))
 
 
 def test_pairs_under_the_minimum_support_are_left_out() -> None:
     """A pair of one user is not shown if two are asked for."""
-    got = ranked([("a", 9.0, 1), ("b", 1.0, 2)], {"a": 9.0, "b": 9.0}, Rule(5, min_support=2))
+    got = ranked([("a", 9.0, 1), ("b", 1.0, 2)], {"a": 9.0, "b": 9.0}, ListRule(5, min_support=2))
     assert [name for name, _ in got] == ["b"]
 
 
 def test_an_item_without_norm_has_similarity_zero() -> None:
     """Nothing is divided by zero."""
-    assert ranked([("a", 1.0, 1)], {"a": 0.0}, Rule(5)) == [("a", 0.0)]
+    assert ranked([("a", 1.0, 1)], {"a": 0.0}, ListRule(5)) == [("a", 0.0)]
 
 
 @pytest.mark.parametrize("measure", ["jaccard", "confidence"])
 def test_an_item_without_users_has_score_zero(measure: Measure) -> None:
     """Nothing is divided by zero."""
     nobody = {"row": 0, "a": 1}
-    assert ranked([("a", 1.0, 1)], {"a": 1.0}, Rule(5, measure=measure), nobody) == [("a", 0.0)]
+    assert ranked([("a", 1.0, 1)], {"a": 1.0}, ListRule(5, measure=measure), nobody) == [("a", 0.0)]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,6 @@ def test_each_measure_ranks_by_its_formula(
     cells = [("a", 4.0, 4), ("b", 7.0, 3), ("c", 18.0, 1)]
     sums = {"a": 36.0, "b": 16.0, "c": 25.0}
     users = {"row": 8, "a": 20, "b": 3, "c": 1}
-    assert ranked(cells, sums, Rule(3, damping, measure=measure), users) == want
-    short = ranked(cells, sums, Rule(1, damping, measure=measure), users)
+    assert ranked(cells, sums, ListRule(3, damping, measure=measure), users) == want
+    short = ranked(cells, sums, ListRule(1, damping, measure=measure), users)
     assert short == want[:1]

@@ -24,7 +24,7 @@ from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.histories.profiles import Profiles
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.blending import Blend
+from streamapp.core.lists.blending import BlendRule
 from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
 
@@ -81,7 +81,7 @@ def test_popular_items_come_by_users_then_by_id_without_those_of_the_history() -
     engine = Engine(Counting(100))
     log = said(("u", "b", 0), ("u", "a", 0), ("v", "a", 0), ("v", "c", 0), ("w", "a", 0))
     engine.take(log, 0, 5)
-    (line,) = engine.counts.popular(engine.profiles(["w"]), Blend(3, depth=1))
+    (line,) = engine.counts.popular(engine.profiles(["w"]), BlendRule(3, depth=1))
     assert [engine.counts.registry.ids[item] for item in line if item >= 0] == ["b", "c"]
 
 
@@ -92,7 +92,7 @@ def test_frozen_counts_stay_and_do_not_know_later_items() -> None:
     engine.take(log, 0, 2)
     frozen = engine.frozen()
     engine.take(log, 2, 5)
-    rule, profiles = Variant(Similarity(), Blend(3, depth=9)), engine.profiles(["v"])
+    rule, profiles = Variant(Similarity(), BlendRule(3, depth=9)), engine.profiles(["v"])
     names = engine.counts.registry.ids
     assert [names[item] for item in frozen.lists(profiles, rule)[0] if item >= 0] == ["b"]
     assert [names[item] for item in engine.counts.lists(profiles, rule)[0] if item >= 0] == ["b"]
@@ -105,7 +105,7 @@ def test_lists_that_are_cut_know_less() -> None:
     engine.take(said(("u", "a", 0), ("u", "b", 0), ("u", "c", 0), ("v", "a", 0)), 0, 4)
     names = engine.counts.registry.ids
     for neighbours, listed in ((None, ["b", "c"]), (1, ["b"])):
-        variant = Variant(Similarity(neighbours=neighbours), Blend(3, depth=1))
+        variant = Variant(Similarity(neighbours=neighbours), BlendRule(3, depth=1))
         (line,) = engine.counts.lists(engine.profiles(["v"]), variant)
         assert [names[item] for item in line if item >= 0] == listed
 
@@ -152,9 +152,9 @@ def test_a_list_is_described_by_names_and_values() -> None:
     texts = ["depth=1,exclude=none", "fading=reciprocal,rated=yes,binary=yes,neighbours=all",
              "neighbours=20,damping=2,alpha=0.7"]  # fmt: skip
     assert list(variants_of(texts, 7).values()) == [
-        Variant(Similarity(), Blend(7, 1, exclude_from=np.inf)),
-        Variant(Similarity(binary=True), Blend(7, WHOLE, fading=None, rated=True)),
-        Variant(Similarity(damping=2, alpha=0.7, neighbours=20), Blend(7, WHOLE)),
+        Variant(Similarity(), BlendRule(7, 1, exclude_from=np.inf)),
+        Variant(Similarity(binary=True), BlendRule(7, WHOLE, fading=None, rated=True)),
+        Variant(Similarity(damping=2, alpha=0.7, neighbours=20), BlendRule(7, WHOLE)),
     ]
 
 

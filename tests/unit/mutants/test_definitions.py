@@ -76,3 +76,9 @@ def test_kernels_are_told_from_functions_and_statements(found: Definitions) -> N
 def test_a_script_is_run_where_its_name_is(found: Definitions) -> None:
     """As a literal."""
     assert [(each.name, line) for each, line in found.naming("put")] == [("script", 9)]
+
+
+def test_a_file_names_a_script_where_it_holds_the_name(found: Definitions) -> None:
+    """In a function or outside of one."""
+    assert found.files_naming("put") == {"app/second.py"}
+    assert found.files_naming("get") == set()

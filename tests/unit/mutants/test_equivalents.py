@@ -31,7 +31,7 @@ def test_every_entry_is_about_a_line_that_exists() -> None:
 
 
 def test_every_entry_has_its_reason() -> None:
-    """Whoever reads the list can check it."""
+    """A reader of the list can check it."""
     assert all(len(each.reason.split()) > 3 for each in equivalents())
 
 

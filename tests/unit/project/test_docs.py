@@ -10,7 +10,7 @@ import pytest
 from streamapp.config.env_check import PREFIX
 from streamapp.config.settings import Settings
 from streamapp.core.events.catalogue_record import CATALOGUE_CODES
-from streamapp.core.events.rules import CODES
+from streamapp.core.events.refusals import CODES
 
 PROJECT = Path(__file__).parents[3]
 DOCS = PROJECT / "docs"

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from streamapp.core.arrays.dtypes import column
+from streamapp.core.arrays.columns import column
 from streamapp.core.counts import row_kernels as cells
 from streamapp.core.counts.rows import CELL, Rows
 from streamapp.core.histories import history, profiles

@@ -26,10 +26,13 @@ FORBIDDEN = {
 }  # fmt: skip
 
 ORDER = {
-    "core": ("arrays", "ids", "list_kinds", "histories", "events", "messages", "evaluation",
+    "core": ("list_kinds", "arrays", "ids", "histories", "events", "messages", "evaluation",
              "counts", "trending", "lists", "content", "shard"),
-    "agents": ("polling", "runtime", "intake", "catalogue", "user_lists", "histories", "shard"),
-    "store": ("redis", "slot", "values", "lists", "versions"),
+    "agents": (
+        "scheduling", "polling", "runtime", "intake", "catalogue", "user_lists", "histories",
+        "shard",
+    ),
+    "store": ("redis", "slot", "state_layout", "values", "lists", "input_versions"),
 }  # fmt: skip
 """Inside these layers a folder imports only itself and the folders before it."""
 

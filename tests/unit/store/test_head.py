@@ -1,5 +1,8 @@
 """Heads: a head reads back as it was written, under the stored names of earlier versions."""
 
+from dataclasses import fields
+from math import inf
+
 import pytest
 
 from streamapp.core.evaluation.online import OnlineMetrics
@@ -112,6 +115,52 @@ def test_what_scripts_write_is_read_and_not_written_back() -> None:
     shard = ShardHead.decode({"position": b"0", "merged": b"1,2", "matched": b"3/4"})
     assert shard == ShardHead(trending_version="1,2", content_version="3/4")
     assert not shard.encode().keys() & {"merged", "matched", "published", "rule", "mark"}
+
+
+EVERY = {
+    "position": 0, "applied_offsets": {}, "last_record": None, "state_id": "", "results": "",
+    "owner": "", "write_token": b"", "clock": 0, "blobs": 0, "blob_bytes": 0, "rolled_back": 0,
+    "rolled_back_offsets": 0,
+}  # fmt: skip
+FIRST: list[tuple[type[Head], dict[str, object]]] = [
+    (IntakeHead, {}),
+    (
+        HistoriesHead,
+        {
+            "applied": 0, "dead": 0, "replayed": 0, "skipped": {}, "newest_ts": -inf,
+            "online_metrics": OnlineMetrics(0, 0.0, 0, 0, 0), "due_users": 0,
+            "user_lists_version": "",
+        },
+    ),
+    (
+        ShardHead,
+        {
+            "dirty": b"", "moved": b"", "republish_at": None, "rule": None, "published": None,
+            "popular": [], "popular_ts": -inf, "replayed": 0, "last_update_offset": 0,
+            "listed_update_offset": 0, "trending_version": "", "content_version": "",
+        },
+    ),
+    (CatalogueHead, {"dead": 0, "categories_told": False}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "own"), FIRST, ids=[kind.__name__ for kind, _ in FIRST])
+def test_a_head_that_has_its_position_alone_has_counted_nothing(
+    kind: type[Head], own: dict[str, object]
+) -> None:
+    """A new slot has such a head; an earlier version did not write every field."""
+    head = kind.decode({"position": b"0"})
+    assert head is not None
+    assert {one.name: getattr(head, one.name) for one in fields(head)} == EVERY | own
+    assert head == kind()
+
+
+def test_a_flag_is_stored_as_one_or_nothing() -> None:
+    """Any text but the empty one is read as true."""
+    assert CatalogueHead().encode() == {"dead": b"0", "categories_told": b""}
+    for stored, told in ((b"", False), (b"0", True), (b"1", True)):
+        head = CatalogueHead.decode({"position": b"0", "categories_told": stored})
+        assert head == CatalogueHead(categories_told=told)
 
 
 def test_nothing_to_publish_again_is_written_too() -> None:

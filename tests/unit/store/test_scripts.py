@@ -12,7 +12,7 @@ NAMES = sorted(
     if path.name != "guard.lua"
 )
 READERS = {"read-at"}
-OF_LISTS = {"replace-lists", "extend-lists"}
+OF_LISTS = {"replace-lists", "extend-list-expiry"}
 
 
 @pytest.mark.parametrize("name", NAMES)

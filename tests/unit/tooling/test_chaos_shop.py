@@ -6,7 +6,7 @@ from itertools import islice
 
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
-from streamapp.core.events.event import EventReader
+from streamapp.core.events.event_reader import EventReader
 from tests.chaos.judge import Verdict
 from tests.chaos.shop import CATALOGUE, LETTER, NUMBER, Tracked, records
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from streamapp.core.events.formats.envelope import NOTHING, FlatEvent, Format, Json
+from streamapp.core.events.formats.format import NO_FIELDS, FlatEvent, Format, Json
 
 _PREFIX = "ce_"
 
@@ -35,7 +35,7 @@ def _flat(event: Json, envelope: Json) -> FlatEvent:
     if event is envelope:
         where = ("data", "items") if "data" in event else ()
         inside = event["data"] if where else _decoded(event.get("data_base64"))
-        data = inside if type(inside) is dict else NOTHING
+        data = inside if type(inside) is dict else NO_FIELDS
     fields = dict(data)
     if fields.get("type") is None or fields.get("type") == "":
         fields["type"] = envelope.get("type")

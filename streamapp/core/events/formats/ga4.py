@@ -5,8 +5,8 @@ Source: the references of the Measurement Protocol, of its e-commerce events and
 
 from typing import Any
 
-from streamapp.core.events.formats.envelope import (
-    NOTHING,
+from streamapp.core.events.formats.format import (
+    NO_FIELDS,
     FlatEvent,
     Format,
     Json,
@@ -24,7 +24,7 @@ def _recognises(value: Json) -> bool:
         return False
     events = value.get("events")
     if type(events) is list:
-        one = events[0] if events and type(events[0]) is dict else NOTHING
+        one = events[0] if events and type(events[0]) is dict else NO_FIELDS
         return any(name in value for name in _DEVICES) or ("name" in one and "item_id" not in one)
     if "event_name" in value:
         return "event_timestamp" in value

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from streamapp.core.events.formats.envelope import FlatEvent, Format, Json, first, lines
+from streamapp.core.events.formats.format import FlatEvent, Format, Json, first, lines
 
 
 def _recognises(value: Json) -> bool:

@@ -5,7 +5,7 @@ Source: the common fields and the e-commerce specification (version 2, and the n
 
 from typing import Any
 
-from streamapp.core.events.formats.envelope import FlatEvent, Format, Json, first, inner, lines
+from streamapp.core.events.formats.format import FlatEvent, Format, Json, first, inner, lines
 
 _CALLS = {"track", "page", "screen", "identify", "group", "alias"}
 _OWN = {"properties", "userId", "anonymousId", "distinct_id", "messageId", "traits"}

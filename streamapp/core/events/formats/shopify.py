@@ -7,7 +7,7 @@ Source: the references of the Web Pixels API and of the webhook topics.
 
 from typing import Any
 
-from streamapp.core.events.formats.envelope import FlatEvent, Format, Json, first, inner, lines
+from streamapp.core.events.formats.format import FlatEvent, Format, Json, first, inner, lines
 
 _GID = "gid://"
 _ORDER, _REFUND = "line_items", "refund_line_items"

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from streamapp.core.events.formats.envelope import FlatEvent, Format, Json, first, inner
+from streamapp.core.events.formats.format import FlatEvent, Format, Json, first, inner
 
 _COLUMNS = {
     3: "collector_tstamp",

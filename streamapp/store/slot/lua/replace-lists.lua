@@ -10,9 +10,9 @@
 --   has the same seq.
 -- Safe to run twice: the second run finds the lists of the first one.
 local seq, lifetime, times, sizes, lists = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local standing, replies, last = redis.call('MGET', unpack(KEYS)), {}, 0
+local stored, replies, last = redis.call('MGET', unpack(KEYS)), {}, 0
 for n = 1, #KEYS / 2 do
-  local key, list, gone = KEYS[2 * n - 1], standing[2 * n - 1], standing[2 * n]
+  local key, list, gone = KEYS[2 * n - 1], stored[2 * n - 1], stored[2 * n]
   local first = last + 1
   last = last + struct.unpack('<I4', sizes, 4 * n - 3)
   local at = list and tonumber(string.match(list, '"seq":(%d+)') or 0) or 0

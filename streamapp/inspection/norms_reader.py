@@ -1,0 +1,27 @@
+"""Reads the norms of a shard from its slot."""
+
+import json
+
+from streamapp.core.counts.norms import Norms
+from streamapp.core.counts.norms_and_rows import NormsAndRows
+from streamapp.core.histories.decay import Decay
+from streamapp.errors import StateError
+from streamapp.store.slot.head import Head
+from streamapp.store.slot.slot import Slot
+
+
+async def read_norms(slot: Slot, head: Head, decay: Decay | None) -> Norms:
+    """Return the norms of a shard: `DecayedNorms` where interactions fade.
+
+    Raises:
+        StateError: the state was made with another half-life, so that it reads otherwise.
+    """
+    made_under = json.loads(head.results or "{}").get("half_life", 0.0)
+    half_life_s = decay.half_life_s if decay else 0.0
+    if head.state_id and made_under != half_life_s:
+        raise StateError(
+            f"the state was made under STREAMAPP_HALF_LIFE={made_under:g}, which is "
+            f"{half_life_s:g} here; set it to {made_under:g}"
+        )
+    packed = await slot.columns.read(slot.keys.norms)
+    return NormsAndRows.unpack(packed, decayed=decay is not None).norms

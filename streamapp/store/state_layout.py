@@ -1,0 +1,112 @@
+"""The layout of a state: its id, and how many partitions each topic had when the state began.
+
+Each pipeline has a layout of its own, a hash under `<state prefix>layout`. All of them hold the
+same state id. The id also names the extra kinds of lists that the state has counted since the first
+event. The first worker sets this field once, and all workers follow it.
+"""
+
+from collections.abc import Mapping
+from secrets import token_hex
+from typing import Any
+
+from redis.asyncio import Redis
+
+from streamapp.config.settings import Settings
+from streamapp.core.events.projection import PROJECTIONS
+from streamapp.errors import ConfigError
+from streamapp.pipelines import Pipeline, extra_kinds, pipelines
+
+_STATE_ID = ":generation"
+"""The field of the state id; the name of a topic has no colon."""
+
+
+async def read_state_id(redis: Redis, state_prefix: str) -> str:
+    """Return the id of the state, which `streamapp rebuild` changes; "" if there is no state."""
+    found: Any = await redis.hget(layout_key(state_prefix), _STATE_ID)
+    return "" if found is None else str(found.decode())
+
+
+async def partition_count(redis: Redis, state_prefix: str, topic: str) -> int:
+    """Return how many partitions a topic had when the state was begun."""
+    found: Any = await redis.hget(layout_key(state_prefix), topic)
+    return int(found or 0)
+
+
+def layout_key(state_prefix: str) -> str:
+    """Return the key of the layout of a pipeline."""
+    return f"{state_prefix}layout"
+
+
+async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, int]) -> None:
+    """Record the partition counts of a new state, and compare those of an existing one.
+
+    A topic that is added to an existing state is counted from its first record.
+
+    Raises:
+        ConfigError: a topic has another number of partitions than when the state was begun, or the
+            settings no longer name it; or the settings name other kinds of lists.
+    """
+    first, *others = pipelines(settings).values()
+    new = ":".join((token_hex(4), *extra_kinds(settings)))
+    state_id = await _check_pipeline(redis, first, counts, new)
+    check_kinds(state_id, settings)
+    for one in others:
+        if await _check_pipeline(redis, one, counts, state_id) != state_id:
+            raise ConfigError(
+                f"what lies under {one.state_prefix} belongs to another state than the rest under "
+                f"{first.state_prefix}; count again from the first event with `streamapp rebuild`"
+            )
+
+
+async def _check_pipeline(
+    redis: Redis, pipeline: Pipeline, counts: Mapping[str, int], state_id: str
+) -> str:
+    """Check one pipeline, and return its state id: `state_id` if the pipeline is new."""
+    key = layout_key(pipeline.state_prefix)
+    topics = pipeline.topics
+    noted: Any = await redis.hkeys(key)
+    if missing := sorted({name.decode() for name in noted} - {_STATE_ID, *topics}):
+        raise ConfigError(
+            f"the state was begun with the topic {missing[0]}, which is in none of EVENT_TOPICS, "
+            "CATALOGUE_TOPIC, INTERACTIONS_TOPIC and DELTAS_TOPIC; set them back, or count again "
+            "from the first event with `streamapp rebuild`"
+        )
+    await redis.hsetnx(key, _STATE_ID, state_id)
+    for topic in topics:
+        await redis.hsetnx(key, topic, str(counts[topic]))
+    stored = await redis.hgetall(key)
+    for topic in topics:
+        check_partitions(topic, counts[topic], int(stored[topic.encode()]))
+    return await read_state_id(redis, pipeline.state_prefix)
+
+
+def check_kinds(state_id: str, settings: Settings) -> None:
+    """Refuse a state that was begun with other kinds of lists than are to be made now.
+
+    Raises:
+        ConfigError: the kinds differ, so either earlier or later events would be missing.
+    """
+    _, *before = state_id.split(":")
+    for kind in PROJECTIONS:
+        begun = kind in before
+        if begun != (kind in extra_kinds(settings)):
+            now, how, back = ("false", "with", "true") if begun else ("true", "without", "false")
+            raise ConfigError(
+                f"STREAMAPP_{kind.upper()} is {now}, but the state was begun {how} it; set it to "
+                f"{back}, or stop all workers and count again from the first event with "
+                "`streamapp rebuild`"
+            )
+
+
+def check_partitions(topic: str, found: int, begun: int) -> None:
+    """Refuse a topic that has another number of partitions than when the state was begun.
+
+    Raises:
+        ConfigError: the numbers differ.
+    """
+    if found != begun:
+        raise ConfigError(
+            f"{topic} has {found} partitions, the state was begun with {begun}: "
+            "users or items would change their partition. Make the topic with "
+            f"{begun} partitions, or use another GROUP_ID and STATE_PREFIX to start from scratch"
+        )
