@@ -167,7 +167,8 @@ class Settings(BaseSettings):
     session_timeout: float = Field(10.0, ge=1, le=300)
     """Seconds of silence after which Kafka gives a worker's partitions to others."""
     fetch_max_wait_ms: int = Field(20, ge=1, le=10_000)
-    """Milliseconds for which Kafka may hold back an empty answer."""
+    """Milliseconds for which Kafka may hold back an empty answer. After a second without records it
+    is longer for a worker of more than 32 partitions of all topics: by their number over 32."""
     max_poll_records: int = Field(4_000, ge=1, le=100_000)
     """Most records that one read of Kafka returns."""
     redis_timeout: Seconds = 10.0

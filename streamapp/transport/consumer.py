@@ -8,6 +8,7 @@ commits what the state holds.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.errors import KafkaError
@@ -102,6 +103,15 @@ class Consumer(driver.Consumer):
                 # after a seek went behind it. Epochs say exactly which records are void.
                 self._read_offset.pop(tp, None)
                 yield tp, self._batch_message(tp, records, epochs[tp])
+
+    async def verify_all_partitions_active(self) -> None:
+        """Log partitions that Kafka does not answer for.
+
+        Faust does the same, with a turn of the event loop for each partition.
+        """
+        now = monotonic()
+        for tp in self.assignment():
+            self.verify_event_path(now, tp)
 
     def _batch_message(self, tp: TP, records: list[Any], epoch: int) -> Message:
         message: Any = self._to_message(tp, records[-1])

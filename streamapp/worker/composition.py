@@ -26,7 +26,7 @@ from streamapp.worker.faust_app import METADATA_MAX_AGE_S, FaustApp
 from streamapp.worker.process_end import end_process, start_stop_timer
 from streamapp.worker.stage_factory import StageFactory
 from streamapp.worker.startup import check_servers, prepare_process
-from streamapp.worker.watchdogs import watch_group, watch_redis, watch_topics
+from streamapp.worker.watchdogs import watch_group, watch_positions, watch_redis, watch_topics
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class WorkerApp(FaustApp):
         """Watch Redis and the topics from here on."""
         await super().on_started_init_extra_tasks()
         self.add_future(watch_redis(self, self.context.redis, self.assignment, end_process))
+        self.add_future(watch_positions(self, self.context.redis, self.assignment, end_process))
         self.add_future(watch_topics(self, self.assignment, METADATA_MAX_AGE_S, end_process))
 
     async def on_stop(self) -> None:

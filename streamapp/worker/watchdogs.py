@@ -37,6 +37,19 @@ async def watch_redis(service: Service, redis: Redis, assignment: Assignment, fa
             known = found
 
 
+async def watch_positions(
+    service: Service, redis: Redis, assignment: Assignment, fail: Fail
+) -> None:
+    """Let a stage reload its state when its stored position is not where it was left."""
+    while not service.should_stop:
+        await service.sleep(_INTERVAL_S)
+        try:
+            await assignment.verify(redis)
+        except StreamappError as error:
+            fail(error)
+            return
+
+
 async def watch_group(
     service: Service, check_group: Callable[[], Awaitable[None]], fail: Fail
 ) -> None:

@@ -190,13 +190,14 @@ async def test_a_checkpoint_carries_the_lists_in_flight() -> None:
         def take(self, _: Shard, pending: PendingLists, __: ShardHead) -> None:
             written.append(unpack_flags(pending.dirty).tolist())
 
-    settings: Any = SimpleNamespace(row_cache_bytes=1 << 20, checkpoint_interval=0.0)
+    settings = SimpleNamespace(row_cache_bytes=1 << 20, checkpoint_interval=0.0)
+    context: Any = SimpleNamespace(settings=settings, heads=None)
     sweep = SimpleNamespace(
         pending=np.zeros(len(harness.shard.owned), np.bool_), listed_update_offset=0
     )
     log = SimpleNamespace(replayed=0, fingerprint=None)
     collaborators: Any = Store(), log, harness.publisher, sweep, SimpleNamespace(at=None)
-    scheduler = CheckpointScheduler(settings, harness.shard, *collaborators)
+    scheduler = CheckpointScheduler(context, harness.shard, *collaborators)
 
     await harness.publish(harness.rows[:2])
     await scheduler.store_all()

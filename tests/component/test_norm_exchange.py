@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from streamapp.agents.norms.exchange import NormExchange
 from streamapp.agents.norms.sharing import NormSharing, norms_at
-from streamapp.agents.runtime.background import POLL_S
+from streamapp.agents.polling.shard_heads import ShardHeads
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.config.settings import Settings
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.messages.norm_values import NormValues
@@ -71,7 +72,10 @@ class Workers:
         settings = Settings(_env_file=None, state_prefix="s:", refresh_interval=0.001)
         self.redis = redis
         self.context: Any = SimpleNamespace(
-            settings=settings, redis=redis, pipeline=main_pipeline(settings)
+            settings=settings,
+            redis=redis,
+            pipeline=main_pipeline(settings),
+            heads=ShardHeads(redis),
         )
 
     def exchange(self) -> NormExchange:
@@ -99,7 +103,7 @@ def workers(redis: Redis) -> Workers:
 
 async def known(exchange: NormExchange) -> dict[str, float]:
     """Return what a worker knows of shard 0 after it has read all feeds."""
-    while await exchange.step() == POLL_S:  # noqa: ASYNC110 - the step is asked itself
+    while await exchange.step() == NEVER:  # noqa: ASYNC110 - the step is asked itself
         await asyncio.sleep(0)
     shared = exchange.shared(0)
     return dict(zip(shared.ids, shared.values.sum_sq.tolist(), strict=True))
@@ -185,3 +189,15 @@ async def test_a_shard_is_read_again_when_its_worker_gave_it_up(workers: Workers
     other = await workers.owner()
     await other.share({ITEMS[0]: 4.0})
     assert await known(exchange) == {ITEMS[0]: 4.0}
+
+
+async def test_the_owner_of_a_shard_is_called_when_feeds_have_been_read(workers: Workers) -> None:
+    """Until then no step knows when the next one is due."""
+    reader, called = await workers.reader(), asyncio.Event()
+    reader.connect(1, called.set)
+    assert await known(reader) == {}
+    await asyncio.wait_for(called.wait(), 20.0)
+    reader.release(1)
+    called.clear()
+    assert await known(reader) == {}
+    assert not called.is_set()

@@ -16,7 +16,9 @@ from streamapp.errors import ConfigError, StateError
 from streamapp.store.lists import lists_of
 from streamapp.store.redis.connection import connect, opened
 from streamapp.store.redis.health import read_masters
-from streamapp.store.slot.keys import SlotKeys
+from streamapp.store.slot.head import ShardHead
+from streamapp.store.slot.head_reader import read_heads
+from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 from tests.servers.cluster import Cluster
 from tests.servers.deadline import wait_until
@@ -241,6 +243,44 @@ async def test_a_slot_that_moves_is_waited_for(
 
         await waits(mine.blobs.put(20, [("a", b"x")]), over, caplog)
     assert await mine.blobs.read(["a"]) == [(20, b"x")]
+
+
+async def test_heads_on_all_nodes_of_a_cluster_are_read_together(
+    cluster: Cluster, spread: Redis
+) -> None:
+    """Each once, also those of a slot that is on its way to another node."""
+    keys = [SlotKeys("s:", rows_tag(shard)).head for shard in range(64)]
+    for at, key in enumerate(keys):
+        await spread.hset(key, mapping={"position": at, "published": 2 * at})
+    expected = [ShardHead(at, published=2 * at) for at in range(64)]
+    before = _calls(cluster, "hmget")
+    assert await read_heads(spread, keys, ShardHead, "published") == expected
+    used = [now - then for now, then in zip(_calls(cluster, "hmget"), before, strict=True)]
+    assert sum(used) == 64
+    assert all(used)
+
+    source = cluster.node_of(keys[7])
+    target = next(node for node in cluster.nodes if node is not source)
+    with source.client() as old, target.client() as new:
+        number = old.execute_command("CLUSTER", "KEYSLOT", keys[7])
+        names = [node.execute_command("CLUSTER", "MYID") for node in (old, new)]
+        new.execute_command("CLUSTER", "SETSLOT", number, "IMPORTING", names[0])
+        old.execute_command("CLUSTER", "SETSLOT", number, "MIGRATING", names[1])
+        old.execute_command("MIGRATE", "127.0.0.1", target.port, keys[7], 0, 5_000)
+        assert await read_heads(spread, keys, ShardHead, "published") == expected
+        for node in (new, old):
+            node.execute_command("CLUSTER", "SETSLOT", number, "NODE", names[1])
+    assert await read_heads(spread, keys, ShardHead, "published") == expected
+
+
+def _calls(cluster: Cluster, command: str) -> list[int]:
+    """Return how often each node ran a command."""
+    counts = []
+    for node in cluster.nodes:
+        with node.client() as client:
+            stats: Any = client.info("commandstats")
+            counts.append(stats.get(f"cmdstat_{command}", {}).get("calls", 0))
+    return counts
 
 
 @pytest.mark.parametrize("name", ["a", "a}b", "{}", "}{", "{}x", "a{}b", "a{b}c"])

@@ -18,11 +18,13 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from faust.app.base import BootStrategy
+from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streamapp.config.settings import Settings
 from streamapp.transport.consumer import Consumer
+from streamapp.transport.consumer_thread import ConsumerThread
 from streamapp.transport.records import RecordBatch
 from streamapp.worker.composition import WorkerApp, create_app
 
@@ -142,6 +144,23 @@ def test_aiokafka_keeps_what_is_set_under_the_name_that_is_used(name: str) -> No
     made = aiokafka.AIOKafkaConsumer.__init__
     assert name in inspect.signature(made).parameters
     assert f"self._{name} = {name}" in inspect.getsource(made)
+
+
+def test_aiokafka_asks_with_the_wait_that_is_set_at_that_moment() -> None:
+    """It is read for each request, and Faust fetches where the thread of this app does."""
+    assert "self._fetch_max_wait_ms," in inspect.getsource(fetcher.Fetcher._get_actions_per_node)
+    assert "self._fetcher = Fetcher(" in inspect.getsource(aiokafka.AIOKafkaConsumer.start)
+    thread = driver.AIOKafkaConsumerThread
+    assert "self._fetch_records," in inspect.getsource(thread.getmany)
+    ours = inspect.signature(ConsumerThread._fetch_records).parameters
+    assert list(ours) == list(inspect.signature(thread._fetch_records).parameters)
+
+
+def test_faust_looks_at_partitions_where_the_consumer_does(consumer: Consumer) -> None:
+    """Its own look takes a turn of the event loop for each partition."""
+    detector = inspect.getsource(FaustConsumer._commit_livelock_detector.fun)
+    assert "await self.verify_all_partitions_active()" in detector
+    assert list(inspect.signature(consumer.verify_event_path).parameters) == ["now", "tp"]
 
 
 def test_aiokafka_keeps_what_the_group_refused_where_it_is_looked_for(consumer: Consumer) -> None:

@@ -6,7 +6,7 @@ Changes are sent record by record, each with its offset, by which shards recogni
 that died may have sent the first of two changes that cancel out (ADR-0010).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -61,6 +61,7 @@ class CatalogueStage:
         self._producer = context.producer
         self._failpoints = context.failpoints
         self._partition = partition
+        self.slots = [slot]
         self._slot = slot
         self._shards = shards
         self._position, self._dead = head.position, head.dead
@@ -90,6 +91,9 @@ class CatalogueStage:
             )
         return cls(context, tp.partition, slot, head, shards)
 
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Do nothing; nothing goes on in the background."""
+
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the records of the batches."""
         read = [
@@ -113,10 +117,6 @@ class CatalogueStage:
     async def work(self, busy: bool) -> float:
         """Do nothing; this stage only reacts to records."""
         return NEVER
-
-    async def verify(self) -> None:
-        """Compare the stored position with that of this stage."""
-        await self._slot.check(self._position)
 
     async def finish(self) -> None:
         """Do nothing; everything that was applied is already stored."""

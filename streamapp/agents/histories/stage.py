@@ -6,7 +6,7 @@ moves the stored position. Item numbers follow from the log alone, so the ids of
 stored before the histories that refer to them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from streamapp.agents.histories.history_reviser import HistoryReviser
@@ -63,6 +63,7 @@ class HistoryStage:
         self._budget = context.budget
         self._producer = context.producer
         self._failpoints = context.failpoints
+        self.slots = [slot]
         self._slot = slot
         self._state = state
         self._store = store
@@ -90,6 +91,11 @@ class HistoryStage:
             lists_suspect=lists_suspect or rolled_back(head, known) > 0,
         )  # fmt: skip
         return cls(context, tp.partition, slot, state, store, user_lists, shards)
+
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Let the task go on with user lists when they were made, or when the topic has them."""
+        self._listing.on_end = wake
+        self._user_lists.connect(wake)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the interaction batches in record batches."""
@@ -126,16 +132,13 @@ class HistoryStage:
         """Find idle users, and make user lists in the background."""
         idle_in_s = await self._idle_user_scan.step(self._state.head.newest_ts)
         if self._listing.is_running:
-            return POLL_S
+            return idle_in_s
         await self._listing.join()
         lists_in_s = self._user_lists.due_in_s(busy=busy)
         if lists_in_s <= 0:
             self._listing.start(self._user_lists.step(busy=busy))
+            return idle_in_s
         return min(idle_in_s, max(lists_in_s, POLL_S))
-
-    async def verify(self) -> None:
-        """Compare the stored position with that of this stage."""
-        await self._slot.check(self._store.position)
 
     async def finish(self) -> None:
         """Publish the lists of users; everything that was applied is already stored."""

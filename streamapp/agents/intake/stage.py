@@ -7,9 +7,8 @@ by its source offset, so every event counts once. Where more than one kind of li
 kind has batches of its own in its own topic (ADR-0011).
 """
 
-import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -101,6 +100,7 @@ class IntakeStage:
         self._producer = context.producer
         self._failpoints = context.failpoints
         self._budget = context.budget
+        self.slots = [one.slot for one in partitions.values()]
         self._partitions = partitions
         self._targets = targets
         self._state_id = next(iter(partitions.values())).slot.state_id
@@ -134,6 +134,9 @@ class IntakeStage:
             partitions[tp] = _Partition(slot, head.position, head.position, last)
         return cls(context, partitions, targets)
 
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Do nothing; a move of the positions is joined by the next one, or by the next `work`."""
+
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Send the interactions of the record batches; positions follow in the background."""
         self._budget.applied(batches[0].read_at)
@@ -152,15 +155,10 @@ class IntakeStage:
             await self._send(draft)
 
     async def work(self, busy: bool) -> float:
-        """Do nothing; this stage only reacts to records."""
+        """Raise the error of a move of the positions; this stage only reacts to records."""
+        if self._moving.is_done:
+            await self._moving.join()
         return NEVER
-
-    async def verify(self) -> None:
-        """Compare every stored position with that of this stage."""
-        await self._moving.join()
-        await asyncio.gather(
-            *(one.slot.check(one.stored_position) for one in self._partitions.values())
-        )
 
     async def finish(self) -> None:
         """Wait until the positions are stored; everything that was applied is already sent."""

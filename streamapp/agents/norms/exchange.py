@@ -1,10 +1,12 @@
 """Reads the norms that shards share, for all shards of one pipeline that a worker owns."""
 
 import asyncio
+from collections.abc import Callable
 
+from streamapp.agents.polling.poll import Poll
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.scheduling.due_time import NEVER, DueTime
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments
 from streamapp.store.slot.head import ShardHead
@@ -15,6 +17,9 @@ from streamapp.store.values.norm_feed import FeedMark, read_feed
 
 _POLLS = 3
 """How often within a refresh interval the feeds of other workers are read."""
+
+_FIELDS = "norm_feed", "norm_feed_bytes", "norms_shared"
+"""The attributes of a head that say what its shard has shared."""
 
 
 class NormExchange:
@@ -28,15 +33,18 @@ class NormExchange:
     """
 
     def __init__(self, context: StageContext) -> None:
+        interval_s = context.settings.refresh_interval / _POLLS
         self._redis = context.redis
+        self._heads = context.heads
         self._prefix = context.pipeline.state_prefix
-        self._interval_s = context.settings.refresh_interval / _POLLS
         self._table: NormTable | None = None
         self._marks: list[FeedMark] = []
         self._owned: set[int] = set()
         self._opening = asyncio.Lock()
         self._reading = BackgroundTask[None]()
-        self._timer = DueTime()
+        self._reading.on_end = self._wake
+        self._wakes: dict[int, Callable[[], None]] = {}
+        self._poll = Poll(context.heads, interval_s, interval_s)
 
     async def open(self, shard: int, shards: int) -> NormTable:
         """Return the table, with all that a shard has shared, for its new owner.
@@ -49,13 +57,18 @@ class NormExchange:
             self._table, self._marks = NormTable(shards), [FeedMark()] * shards
         async with self._opening:
             await self._reading.join()
-            await self._read(self._table, [shard])
+            await self._read(self._table, [shard], alone=True)
             self._owned.add(shard)
         return self._table
+
+    def connect(self, shard: int, wake: Callable[[], None]) -> None:
+        """Take in how the owner of a shard is called when feeds have been read."""
+        self._wakes[shard] = wake
 
     def release(self, shard: int) -> None:
         """Read the feed of a shard again; this worker no longer owns it."""
         self._owned.discard(shard)
+        self._wakes.pop(shard, None)
 
     def shared(self, shard: int) -> NormSegment:
         """Return all norms that a shard has shared."""
@@ -76,18 +89,22 @@ class NormExchange:
         self._marks[shard] = mark
 
     async def step(self) -> float:
-        """Read feeds of other workers if it is time; return the seconds until the next step."""
-        if self._reading.is_running or self._opening.locked():
+        """Read feeds of other workers if it is time; return the seconds until the next step.
+
+        A step that does not know them yet returns `NEVER`: the end of the read calls for another.
+        """
+        if self._opening.locked():
             return POLL_S
+        if self._reading.is_running:
+            return NEVER
         await self._reading.join()
         others = [number for number in range(len(self._marks)) if number not in self._owned]
         if not others:
             return NEVER
-        if self._timer.is_due:
-            self._timer.restart(self._interval_s)
-            self._reading.start(self._read(self._opened, others))
-            return POLL_S
-        return self._timer.due_in_s
+        if self._poll.due_in_s <= 0:
+            self._reading.start(self._read_others(self._opened, others))
+            return NEVER
+        return self._poll.due_in_s
 
     @property
     def _opened(self) -> NormTable:
@@ -95,13 +112,29 @@ class NormExchange:
             raise RuntimeError("the norm exchange is not open")
         return self._table
 
-    async def _read(self, table: NormTable, shards: list[int]) -> None:
-        """Bring the table up to the feeds of some shards."""
+    def _wake(self) -> None:
+        for wake in list(self._wakes.values()):
+            wake()
+
+    async def _read_others(self, table: NormTable, shards: list[int]) -> None:
+        self._poll.begin()
+        await self._read(table, shards, alone=False)
+        self._poll.end(idle=True)
+
+    async def _read(self, table: NormTable, shards: list[int], *, alone: bool) -> None:
+        """Bring the table up to the feeds of some shards.
+
+        Args:
+            table: The table.
+            shards: The shards.
+            alone: Whether not to wait for other jobs that read heads.
+        """
         while shards:
             keys = [self._keys(shard).head for shard in shards]
-            heads = await read_heads(
-                self._redis, keys, ShardHead, "norm_feed", "norm_feed_bytes", "norms_shared"
-            )
+            if alone:
+                heads = await read_heads(self._redis, keys, ShardHead, *_FIELDS)
+            else:
+                heads = await self._heads.read(keys, *_FIELDS)
             marks = [FeedMark.of(head) for head in heads]
             shards = [
                 shard

@@ -1,9 +1,11 @@
 """Sends the norms that other shards shared to the log of a shard."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from streamapp.agents.norms.exchange import NormExchange
-from streamapp.agents.runtime.background import POLL_S, BackgroundTask
+from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.scheduling.due_time import DueTime
 from streamapp.core.counts.norm_table import NormTable
@@ -43,11 +45,16 @@ class NormTaking:
         self._timer, self._soon = DueTime(), DueTime()
         self._sending = BackgroundTask[None]()
 
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Take in how to call for a step when norms have been sent, or feeds have been read."""
+        self._sending.on_end = wake
+        self._exchange.connect(self._shard.number, wake)
+
     async def step(self) -> float:
         """Send norms if it is time; return the seconds until the next step."""
         exchange_in_s = await self._exchange.step()
         if self._sending.is_running:
-            return POLL_S
+            return exchange_in_s
         await self._sending.join()
         if self._shard.is_replaying:
             return min(exchange_in_s, self._interval_s)

@@ -4,8 +4,13 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from itertools import count
 
+from redis.asyncio import Redis
+
 from streamapp.agents.runtime.partition_task import PartitionTask
 from streamapp.agents.runtime.task_host import TaskHost
+from streamapp.errors import PositionMovedError
+from streamapp.store.slot.head import Head
+from streamapp.store.slot.head_reader import read_heads
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 
@@ -71,6 +76,31 @@ class Assignment:
         first = {tp: last for task in tasks for tp, last in task.first_applied.items()}
         await self._worker.check_fingerprints(first | self._compared)
         self._compared = latest
+
+    async def verify(self, redis: Redis) -> None:
+        """Compare the stored position of every slot with the one that its stage left there.
+
+        They differ if Redis went back in time, or if there is another owner. The task of such a
+        slot reads its state again.
+
+        Args:
+            redis: A client that answers in bytes.
+
+        Raises:
+            StreamappError: Redis refuses, or holds something else.
+        """
+        expected = [
+            (task, slot, slot.position)
+            for task in self._distinct()
+            for slot in task.slots
+            if slot.position is not None
+        ]
+        heads = await read_heads(redis, [slot.keys.head for _, slot, _ in expected], Head)
+        for (task, slot, position), head in zip(expected, heads, strict=True):
+            found = -1 if head is None else head.position
+            # A position that its stage has moved since, or moves now, is compared by that move.
+            if found != position and slot.position == position:
+                task.find_moved(slot, PositionMovedError(position, found))
 
     def epoch(self, tp: TP) -> int:
         """Return a number that changes whenever reading of `tp` starts at another offset."""

@@ -1,7 +1,7 @@
 """Work that goes on in the background while a stage handles record batches."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -15,9 +15,13 @@ class BackgroundTask(Generic[T]):
 
     A coroutine that fails is done. Its error is raised by every `join` until `cancel` drops it, so
     an error cannot get lost.
+
+    Attributes:
+        on_end: Called when the coroutine has ended.
     """
 
     def __init__(self) -> None:
+        self.on_end: Callable[[], None] | None = None
         self._task: asyncio.Task[T] | None = None
 
     @property
@@ -33,8 +37,7 @@ class BackgroundTask(Generic[T]):
     def start(self, work: Coroutine[Any, Any, T]) -> None:
         """Start a coroutine; the result of the previous one has been joined."""
         self._task = asyncio.create_task(work)
-        # A worker that gives partitions up does not ask how the task ended.
-        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._task.add_done_callback(self._end)
 
     async def join(self) -> T | None:
         """Wait for the coroutine and return its result; None if nothing was started.
@@ -56,6 +59,13 @@ class BackgroundTask(Generic[T]):
             self._task.cancel()
             await asyncio.wait([self._task])
             self._task = None
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        # A worker that gives partitions up does not ask how the task ended.
+        if not task.cancelled():
+            task.exception()
+        if self.on_end is not None:
+            self.on_end()
 
 
 async def gather_all(*works: Awaitable[Any]) -> None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
+from streamapp.agents.polling.list_versions import ListVersions
+from streamapp.agents.polling.shard_heads import ShardHeads
 from streamapp.agents.runtime.item_list_cache import ItemListCache
 from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.config.settings import Settings
@@ -26,6 +28,8 @@ class StageContext:
         producer: Sends messages to Kafka.
         failpoints: Where this worker dies, in tests.
         budget: The time that sweeps have; all pipelines of a worker share it.
+        heads: Those of the pipeline's shards; all jobs that poll them share reads.
+        versions: Those of the pipeline's lists; all sweeps of user lists share reads.
     """
 
     settings: Settings
@@ -36,3 +40,12 @@ class StageContext:
     producer: Producer
     failpoints: Failpoints
     budget: MaintenanceBudget = field(default_factory=MaintenanceBudget)
+    heads: ShardHeads = field(init=False)
+    versions: ListVersions = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what belongs to the pipeline, also where a copy has another pipeline."""
+        heads = ShardHeads(self.redis)
+        versions = ListVersions(heads, self.lists, self.pipeline.state_prefix)
+        object.__setattr__(self, "heads", heads)
+        object.__setattr__(self, "versions", versions)

@@ -2,22 +2,24 @@
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from enum import Enum, auto
 
 from streamapp.agents.runtime.gap_check import GapCheck
 from streamapp.agents.runtime.stage import Stage
 from streamapp.agents.runtime.task_host import TaskHost
 from streamapp.errors import GapError, PositionMovedError
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, RecordBatch, RecordFingerprint
 
 logger = logging.getLogger(__name__)
 
-_VERIFY_S = 2.0
-"""Seconds between two checks of the stored position while no records come in."""
+_LONGEST_WAIT_S = 2.0
+"""Most seconds without a look at the stage, which may have to raise an error of the background."""
+
+_GRAIN_S = 0.001
+"""Wakes of tasks are so far apart, or at the same time; the event loop counts in milliseconds."""
 
 _RETRY_S = 0.05
 """Seconds between a failed step and the next reading of the state."""
@@ -32,9 +34,9 @@ _CAPACITY_BYTES = 16_000_000
 class TaskState(Enum):
     """The next step of a partition task.
 
-    `suspect_loss`, a position that was moved by another owner, or a gap in the log lead from
-    RUNNING to STALE. Reading the state again leads through OPENING back to RUNNING. `drop` leads
-    from any of them to DROPPED, the end.
+    `suspect_loss`, a position that another owner or a rollback of Redis moved, or a gap in the log
+    lead from RUNNING to STALE. Reading the state again leads through OPENING back to RUNNING.
+    `drop` leads from any of them to DROPPED, the end.
     """
 
     RUNNING = auto()
@@ -70,6 +72,8 @@ class PartitionTask:
         self, partitions: Sequence[TP], stage: Stage, worker: TaskHost, epochs: Iterable[int]
     ) -> None:
         self.stage = stage
+        self._wake = asyncio.Event()
+        stage.connect(self._wake.set)
         self.first_applied: dict[TP, RecordFingerprint] = {}
         self.last_applied: dict[TP, RecordFingerprint] = {}
         self._partitions = partitions
@@ -78,7 +82,6 @@ class PartitionTask:
         self.epoch = next(self._epochs)
         self._gap_check = GapCheck(self._beginning)
         self._inbox: deque[RecordBatch] = deque()
-        self._wake = asyncio.Event()
         self._state = TaskState.RUNNING
         self._finishing = False
         self._lists_suspect = False
@@ -99,6 +102,21 @@ class PartitionTask:
         if self._state is not TaskState.DROPPED:
             self._state, self._lists_suspect = TaskState.STALE, True
         self._wake.set()
+
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """The slots of the stage; none while it is not in use."""
+        return self.stage.slots if self._state is TaskState.RUNNING else ()
+
+    def find_moved(self, slot: Slot, reason: PositionMovedError) -> None:
+        """Read the state again, because the stored position of a slot is not where it was left.
+
+        Nothing happens if the task has read the state again, or does so anyway.
+        """
+        if slot in self.slots:
+            logger.warning("%s; reading the state again", reason)
+            self._state = TaskState.STALE
+            self._wake.set()
 
     @property
     def has_capacity(self) -> bool:
@@ -132,9 +150,9 @@ class PartitionTask:
 
     async def _run(self) -> None:
         try:
-            wait_s, verified_at = 0.0, time.monotonic()
+            wait_s = 0.0
             while self._has_work():
-                await self._pause(min(wait_s, _VERIFY_S))
+                await self._pause(min(wait_s, _LONGEST_WAIT_S))
                 batches = list(self._inbox)
                 self._inbox.clear()
                 try:
@@ -142,9 +160,6 @@ class PartitionTask:
                         await self._reopen()
                     elif batches:
                         await self._apply(batches)
-                    elif time.monotonic() > verified_at + _VERIFY_S:
-                        await self.stage.verify()
-                        verified_at = time.monotonic()
                     wait_s = await self.stage.work(busy=bool(self._inbox))
                 except (PositionMovedError, GapError) as reason:
                     logger.warning("%s; reading the state again", reason)
@@ -182,13 +197,28 @@ class PartitionTask:
             logger.warning("%s; leaving what is not stored to the other owner", reason)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait for a batch, `stop` or the time to pass; let other tasks run at least once."""
-        self._wake.clear()
+        """Wait for a batch, `stop`, the stage or the time; let other tasks run at least once."""
         if self._inbox or self._finishing or seconds <= 0:
             await asyncio.sleep(0)
-            return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        else:
+            await self._sleep(seconds)
+        # Not before: background work may have ended while the stage was at work.
+        self._wake.clear()
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait until the task is woken, or the time has passed.
+
+        Tasks that may sleep equally long wake in the same turn of the event loop, which costs more
+        than the look of an idle task at its stage.
+        """
+        loop = asyncio.get_running_loop()
+        grain_s = _LONGEST_WAIT_S if seconds >= _LONGEST_WAIT_S else _GRAIN_S
+        at = (loop.time() + seconds) // grain_s * grain_s
+        timer = loop.call_at(at if grain_s > _GRAIN_S else at + grain_s, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     async def _beginning(self, tp: TP) -> int:
         return (await self._worker.read_offsets({tp: None}))[tp].beginning
@@ -203,6 +233,7 @@ class PartitionTask:
             await self.stage.close()
             await self.stage.drain()
             self.stage = await self._worker.open_stage(offsets, lists_suspect=suspect)
+            self.stage.connect(self._wake.set)
             await self._worker.check_fingerprints(
                 {tp: self.stage.fingerprint(tp) for tp in self._partitions}
             )

@@ -1,8 +1,9 @@
 """The interface of a stage for its partition task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, RecordBatch, RecordFingerprint
 
 
@@ -21,6 +22,15 @@ class Stage(Protocol):
 
     contiguous: bool
 
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """The slots whose positions this stage moves."""
+        ...
+
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Take in how to let the task call `work` at once, because background work has ended."""
+        ...
+
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply record batches, in order.
 
@@ -37,14 +47,6 @@ class Stage(Protocol):
 
         Raises:
             PositionMovedError: as for `apply`.
-        """
-        ...
-
-    async def verify(self) -> None:
-        """Compare the stored position with that of this stage, in a pause without records.
-
-        Raises:
-            PositionMovedError: they differ: Redis went back in time, or there is another owner.
         """
         ...
 

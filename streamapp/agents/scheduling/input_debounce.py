@@ -3,6 +3,10 @@
 _POLLS = 3
 """How often within the interval the version of the inputs is read."""
 
+_SLOWER = 2
+"""Factor of the time between polls while nothing has to be done. A change waits for the poll that
+finds it, and for one more that finds nothing else: together one interval at most."""
+
 _PATIENCE = 10
 """Intervals after which a pass begins while the inputs change all the time."""
 
@@ -18,18 +22,24 @@ class InputDebounce:
         now_s: Monotonic time in seconds.
 
     Attributes:
-        poll_s: Seconds between two polls.
+        poll_s: Seconds between two polls while a pass has something to do.
+        idle_poll_s: Seconds between two polls while no pass has.
         changed_at: Monotonic time in seconds of the poll that found the current version.
         is_idle: Whether the last poll found the version of the poll before it.
     """
 
     def __init__(self, interval_s: float, now_s: float) -> None:
         self.poll_s = interval_s / _POLLS
+        self.idle_poll_s = _SLOWER * self.poll_s
         self.changed_at = now_s
         self.is_idle = False
         self._interval_s = interval_s
         self._version = self._finished = ""
         self._ran_at = now_s
+
+    def is_finished(self, version: str) -> bool:
+        """Say whether a pass has dealt with the inputs of this version."""
+        return version == self._finished
 
     def ready(
         self, version: str, now_s: float, *, quiet: bool = True, urgent: bool = False
@@ -47,7 +57,7 @@ class InputDebounce:
             self._version, self.changed_at = version, now_s
         patience_s = (1 if urgent else _PATIENCE) * self._interval_s
         impatient = now_s >= self._ran_at + patience_s
-        return version != self._finished and (impatient or (self.is_idle and quiet))
+        return not self.is_finished(version) and (impatient or (self.is_idle and quiet))
 
     def ran(self, now_s: float) -> None:
         """Remember that a pass ran, or begins, at a monotonic time in seconds."""

@@ -43,6 +43,7 @@ class Checkpoint:
         sharing: Shares norms with the other shards.
 
     Attributes:
+        slot: The slot of the shard.
         position: The position that is stored.
     """
 
@@ -57,7 +58,7 @@ class Checkpoint:
         self.position = head.position
         self._failpoints = context.failpoints
         self._rule = rule_text(context.settings)
-        self._slot = slot
+        self.slot = slot
         self._items = items
         self._sharing = sharing
         self._pending = PendingLists.from_head(head)
@@ -84,16 +85,7 @@ class Checkpoint:
             PositionMovedError: the stored position is not where this process left it.
         """
         async with self._moving:
-            return await self._slot.blobs.read_at(self.position, numbers.tolist())
-
-    async def verify(self) -> None:
-        """Compare the stored position with that of this process.
-
-        Raises:
-            PositionMovedError: they differ.
-        """
-        async with self._moving:
-            await self._slot.check(self.position)
+            return await self.slot.blobs.read_at(self.position, numbers.tolist())
 
     def take(self, shard: Shard, pending: PendingLists, about: ShardHead) -> ShardSnapshot | None:
         """Return the values of a shard to store now; None if nothing changed.
@@ -121,7 +113,7 @@ class Checkpoint:
             popular_ts=shard.popularity.newest_ts,
             last_update_offset=shard.visibility.last_update_offset,
         )
-        keys, position, categories = self._slot.keys, shard.position, shard.categories
+        keys, position, categories = self.slot.keys, shard.position, shard.categories
         tops: tuple[list[CategoryTop], list[CategoryTop]] = [], []
         if categories.known:
             dirty = categories.dirty_tops(shard.popularity, shard.registry, shard.visibility.mask)
@@ -153,13 +145,13 @@ class Checkpoint:
         for start in range(0, len(snapshot.rows), _ROWS_AT_ONCE):
             some = snapshot.rows[start : start + _ROWS_AT_ONCE]
             # A later change of these rows is for the next checkpoint.
-            await self._slot.blobs.put(shard.position, shard.pack_rows(some))
+            await self.slot.blobs.put(shard.position, shard.pack_rows(some))
         if any(snapshot.tops):
             await self._put_tops(position, *snapshot.tops)
         for key, records in snapshot.records.items():
-            await self._slot.columns.put_records(key, position, records)
-        await ContentLists(self._slot).put(position, snapshot.content)
-        await self._slot.item_ids.put_ids(position, self._items, snapshot.items)
+            await self.slot.columns.put_records(key, position, records)
+        await ContentLists(self.slot).put(position, snapshot.content)
+        await self.slot.item_ids.put_ids(position, self._items, snapshot.items)
         mark = await self._sharing.write(position, snapshot.norms)
         self._failpoints.reach("neighbours.rows-put")
         head = replace(
@@ -169,7 +161,7 @@ class Checkpoint:
             norms_shared=mark.shared_at,
         )
         async with self._moving:
-            await self._slot.commit(self.position, head, items)
+            await self.slot.commit(self.position, head, items)
             self.position, self._items, self._pending = position, items, snapshot.pending
         await self._sharing.committed(mark, snapshot.norms)
         self._failpoints.reach("neighbours.position-moved")
@@ -178,6 +170,6 @@ class Checkpoint:
         self, position: int, new: list[CategoryTop], changed: list[CategoryTop]
     ) -> None:
         """Write the tops of categories, the names of new ones first."""
-        await CategoryTops(self._slot).put(position, new, touched=False)
-        await CategoryTops(self._slot).put(position, changed, touched=True)
+        await CategoryTops(self.slot).put(position, new, touched=False)
+        await CategoryTops(self.slot).put(position, changed, touched=True)
         self._failpoints.reach("neighbours.tops-put")

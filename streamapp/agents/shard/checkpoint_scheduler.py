@@ -1,10 +1,13 @@
 """Decides when a shard is stored, and which of its lists are pending at that moment."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from streamapp.agents.runtime.background import POLL_S, BackgroundTask
+from streamapp.agents.runtime.context import StageContext
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.shard.checkpoint import Checkpoint
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
@@ -13,7 +16,6 @@ from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.republication import Republication
 from streamapp.agents.shard.shard_snapshot import ShardSnapshot
-from streamapp.config.settings import Settings
 from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.head import ShardHead
@@ -31,7 +33,7 @@ class CheckpointScheduler:
     """Stores a shard in the background.
 
     Args:
-        settings: How often to store, and how much memory rows may take.
+        context: How often to store, how much memory rows may take, and who polls the head.
         shard: The shard.
         checkpoint: Writes it.
         log: Knows the applied messages.
@@ -42,7 +44,7 @@ class CheckpointScheduler:
 
     def __init__(
         self,
-        settings: Settings,
+        context: StageContext,
         shard: Shard,
         checkpoint: Checkpoint,
         log: LogApplier,
@@ -50,15 +52,20 @@ class CheckpointScheduler:
         sweep: NormChangeSweep,
         republication: Republication,
     ) -> None:
-        self._row_cache_bytes = settings.row_cache_bytes
+        self._row_cache_bytes = context.settings.row_cache_bytes
+        self._heads = context.heads
         self._shard = shard
         self._checkpoint = checkpoint
         self._log = log
         self._publisher = publisher
         self._sweep = sweep
         self._republication = republication
-        self._cycle = DutyCycle(settings.checkpoint_interval, _STORE_REST)
+        self._cycle = DutyCycle(context.settings.checkpoint_interval, _STORE_REST)
         self._writing = BackgroundTask[None]()
+
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Take in how to call for a step when a checkpoint has ended."""
+        self._writing.on_end = wake
 
     async def step(self, *, busy: bool) -> float:
         """Start a checkpoint if one is due; return the seconds until the next step.
@@ -67,7 +74,7 @@ class CheckpointScheduler:
             busy: Whether deltas wait.
         """
         if self._writing.is_running:
-            return POLL_S
+            return NEVER
         if self._writing.is_done:
             await self._writing.join()
             # Rows leave memory only while no checkpoint runs, which would miss them.
@@ -76,8 +83,11 @@ class CheckpointScheduler:
         if due_in_s <= 0:
             with self._cycle.measured():
                 snapshot = self._take()
-            if snapshot is not None:
-                self._writing.start(self._write(snapshot))
+            if snapshot is None:
+                # What changes next, changes in another step of the stage, and this one follows it.
+                return NEVER
+            self._writing.start(self._write(snapshot))
+            return NEVER
         return max(due_in_s, POLL_S)
 
     async def store_all(self) -> None:
@@ -117,3 +127,4 @@ class CheckpointScheduler:
     async def _write(self, snapshot: ShardSnapshot) -> None:
         with self._cycle.measured():
             await self._checkpoint.write(self._shard, snapshot)
+        self._heads.changed()

@@ -11,9 +11,9 @@ import time
 from collections.abc import Mapping
 from typing import Self
 
+from streamapp.agents.polling.poll import Poll
 from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.scheduling.due_time import DueTime
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.scheduling.input_debounce import InputDebounce
 from streamapp.core.content.tfidf import Texts
@@ -81,7 +81,7 @@ class ContentJob:
         ]
         self._debounce = InputDebounce(interval_s, time.monotonic())
         self._cycle = DutyCycle(interval_s, _REST)
-        self._due_time = DueTime()
+        self._poll = Poll(context.heads, self._debounce.poll_s, self._debounce.idle_poll_s)
         self._passing = BackgroundTask[None]()
         self._awaited: dict[int, int] = {}
         self._read_at: list[CatalogueHead | None] = []
@@ -107,7 +107,7 @@ class ContentJob:
         """
         if self._passing.is_done:
             await self._passing.join()
-        due_in_s = self._due_time.due_in_s
+        due_in_s = self._poll.due_in_s
         if not self._passing.is_running and due_in_s <= 0 and not busy:
             self._passing.start(self._pass())
         return max(due_in_s, _POLL_S)
@@ -118,11 +118,9 @@ class ContentJob:
 
     async def _pass(self) -> None:
         """Send missing neighbours, or store that none are missing; do neither if it is too soon."""
-        redis = self._context.redis
-        catalogue = await read_heads(redis, self._catalogue, CatalogueHead)
-        shards = await read_heads(
-            redis, self._shards, ShardHead, "published", source=CONTENT_SOURCE
-        )
+        self._poll.begin()
+        catalogue = await read_heads(self._context.redis, self._catalogue, CatalogueHead)
+        shards = await self._context.heads.read(self._shards, "published", source=CONTENT_SOURCE)
         applied = [head.applied_offsets.get(CONTENT_SOURCE, 0) if head else 0 for head in shards]
         version = matched_text(catalogue, shards)
         ready = self._debounce.ready(version, time.monotonic())
@@ -137,7 +135,7 @@ class ContentJob:
                     )
                     self._debounce.finish(version)
             self._debounce.ran(time.monotonic())
-        self._due_time.restart(self._debounce.poll_s)
+        self._poll.end(idle=self._debounce.is_finished(version))
 
     def _has_time(self) -> bool:
         return self._cycle.due_in_s(busy=not self._debounce.is_idle) <= 0

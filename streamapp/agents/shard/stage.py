@@ -6,7 +6,7 @@ After a crash the next owner reads the deltas behind that position again; a row 
 ahead of it skips deltas that it holds already. Deltas do not wait for a checkpoint.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Self
@@ -65,6 +65,7 @@ class ShardStage:
         settings = context.settings
         load = partial(checkpoint.load_missing, shard)
         last = RecordFingerprint.decode(head.last_record or b"")
+        self.slots = [checkpoint.slot]
         self._budget = context.budget
         self._failpoints = context.failpoints
         self._taking = taking
@@ -79,7 +80,7 @@ class ShardStage:
         )  # fmt: skip
         self._publishing = PublishScheduler(shard, publisher, self._sweep, load)
         self._storing = CheckpointScheduler(
-            settings, shard, checkpoint, self._log, publisher, self._sweep, self._republication
+            context, shard, checkpoint, self._log, publisher, self._sweep, self._republication
         )
         self._trending: TrendingJob | None = None
         self._content: ContentJob | None = None
@@ -128,6 +129,11 @@ class ShardStage:
         await stage._storing.store_all()
         return stage
 
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Let the task go on when a checkpoint has ended, and when norms were read or sent."""
+        self._storing.connect(wake)
+        self._taking.connect(wake)
+
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the messages of the batches to the shard in memory."""
         self._budget.applied(batches[0].read_at)
@@ -148,10 +154,6 @@ class ShardStage:
             replaying = self._shard.is_replaying
             due_in_s.append(await self._content.step(busy=busy or replaying))
         return max(0.0, min(due_in_s))
-
-    async def verify(self) -> None:
-        """Compare the stored position with that of this stage."""
-        await self._checkpoint.verify()
 
     async def finish(self) -> None:
         """Publish and store everything."""

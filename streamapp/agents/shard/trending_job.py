@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Self
 
+from streamapp.agents.polling.popular_items import PopularItems
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.scheduling.due_time import DueTime
@@ -20,7 +21,6 @@ from streamapp.core.lists.list_format import encode_trending
 from streamapp.core.trending.popularity import Popular, most_popular
 from streamapp.store.input_versions import positions_of, positions_text
 from streamapp.store.slot.head import ShardHead
-from streamapp.store.slot.head_reader import read_heads
 from streamapp.store.slot.keys import SlotKeys, rows_tag
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.category_tops import CategoryTops
@@ -61,12 +61,12 @@ class TrendingJob:
         self._half_life_s = settings.trending_half_life
         self._top_n = settings.top_n
         self._interval_s = settings.publish_interval
-        self._redis = context.redis
         self._lists = context.lists
         self._failpoints = context.failpoints
         self._slot = slot
         self._sender = sender
-        self._heads = [one.head for one in keys]
+        self._heads = context.heads
+        self._stored = PopularItems(self._heads, [one.head for one in keys], self._interval_s)
         categories = keys if context.pipeline.catalogue_topic else []
         self._tops = [CategoryTops(Slot(context.redis, one)) for one in categories]
         self._lists_suspect = lists_suspect
@@ -117,8 +117,9 @@ class TrendingJob:
             await self.join()
         if not self._due_time.is_due:
             return self._due_time.due_in_s
-        idle = self._sender.in_flight is None
-        if idle and (self._queue or await self._read() != self._merged_heads):
+        if self._sender.in_flight is None:
+            if not self._queue and not await self._stored.differ(self._merged_heads):
+                return self._stored.due_in_s
             await self._merge()
         self._due_time.restart(self._interval_s)
         return self._interval_s
@@ -140,14 +141,11 @@ class TrendingJob:
                 self._sender.owner, ShardHead, "trending_version", positions
             )
             self._merged = positions_of(positions)
+            self._heads.changed()
 
     async def drain(self) -> None:
         """Wait until the topic has the lists that were sent, and store nothing."""
         await self._sender.join()
-
-    async def _read(self) -> list[ShardHead | None]:
-        """Return position, most popular items and newest event time of every shard."""
-        return await read_heads(self._redis, self._heads, ShardHead, "popular", "popular_ts")
 
     async def _merge(self) -> bool:
         """Publish the list of all items if it changed, and the next categories of the pass.
@@ -157,7 +155,7 @@ class TrendingJob:
             set back.
         """
         seq = await self._slot.ownership.next_timestamp(self._sender.owner)
-        heads = await self._read()
+        heads = await self._stored.read()
         shown = self._most_popular(heads)
         if not self._queue:
             self._pass_heads = heads

@@ -11,6 +11,9 @@ from streamapp.agents.user_lists.publisher import UserListPublisher
 
 _EXPIRY_S = 1.0
 
+_LONGEST_WAIT_S = 60.0
+"""Most seconds until the next look, because clocks may be set."""
+
 _AT_ONCE = 500
 """Lists that are removed together."""
 
@@ -52,6 +55,8 @@ class ListExpiry:
         self.due_time.restart(_EXPIRY_S)
         before = time.time() if self._makes_lists else math.inf
         first = expired(self._published, before, _AT_ONCE)
+        if not first:
+            self.due_time.restart(self._wait_s())
         users = [user for user in first if not self._pending.is_due_or_prepared(user)]
         if not users:
             return
@@ -63,3 +68,8 @@ class ListExpiry:
             self._published[user].republish()
             if not self._pending.is_due_or_prepared(user):
                 del self._published[user]
+
+    def _wait_s(self) -> float:
+        """Return the seconds until the next list expires, within limits."""
+        next_at = next((one.expires_at for one in self._published.values()), 0)
+        return min(max(next_at - time.time(), _EXPIRY_S), _LONGEST_WAIT_S)

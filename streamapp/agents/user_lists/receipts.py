@@ -7,6 +7,7 @@ list of this user are gone. It is sent also for a user who had no list, or whom 
 from collections.abc import Collection, Iterable, MutableMapping
 from itertools import islice
 
+from streamapp.agents.scheduling.due_time import NEVER, DueTime
 from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList
 from streamapp.agents.user_lists.publisher import UserListPublisher
@@ -14,6 +15,9 @@ from streamapp.store.values.user_list_index import UserListIndex
 
 _AT_ONCE = 500
 """Receipts that are sent together."""
+
+_RETRY_S = 0.1
+"""Seconds after which receipts that could not be sent are tried again."""
 
 
 class Receipts:
@@ -39,6 +43,7 @@ class Receipts:
         self._published = published
         self._prepared: Collection[str] = ()
         self._users: dict[str, None] = {}
+        self._retry = DueTime()
 
     def __len__(self) -> int:
         """Return how many receipts are due."""
@@ -47,6 +52,11 @@ class Receipts:
     def __contains__(self, user: str) -> bool:
         """Say whether a receipt is due, or will be once the prepared ones are."""
         return user in self._users or user in self._prepared
+
+    @property
+    def due_in_s(self) -> float:
+        """The seconds until a step is due."""
+        return self._retry.due_in_s if self._users else NEVER
 
     def prepare(self, users: Collection[str]) -> None:
         """Take in users whose histories are about to be removed."""
@@ -60,6 +70,7 @@ class Receipts:
     def add(self, users: Iterable[str]) -> None:
         """Make receipts due."""
         self._users.update(dict.fromkeys(users))
+        self._retry.restart(0.0)
 
     async def step(self) -> bool:
         """Remove lists and send receipts, if any are due; return whether any was sent.
@@ -86,6 +97,8 @@ class Receipts:
         # Once a receipt has arrived, the index forgets its user.
         await self._publisher.join()
         await self._mark_again(removed)
+        if not removed:
+            self._retry.restart(_RETRY_S)
         return bool(removed)
 
     async def _mark_again(self, users: Iterable[str]) -> None:

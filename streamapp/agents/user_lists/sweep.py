@@ -11,21 +11,15 @@ records leave.
 import time
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from operator import ge
 
+from streamapp.agents.polling.poll import Poll
 from streamapp.agents.runtime.context import StageContext
-from streamapp.agents.scheduling.due_time import DueTime
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.scheduling.input_debounce import InputDebounce
 from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, sources
 from streamapp.agents.user_lists.publisher import UserListPublisher
-from streamapp.core.list_kinds import TRENDING
-from streamapp.store.input_versions import positions_of, published_text
-from streamapp.store.slot.head import ShardHead
-from streamapp.store.slot.head_reader import read_heads
-from streamapp.store.slot.keys import SlotKeys, rows_tag
 
 _USERS_AT_ONCE = 128
 
@@ -54,20 +48,20 @@ class UserSweep:
         published: Mapping[str, PublishedList],
         shards: int,
     ) -> None:
-        prefix, interval_s = context.pipeline.state_prefix, context.settings.refresh_interval
-        self._redis, self._lists = context.redis, context.lists
-        self._heads = [SlotKeys(prefix, rows_tag(shard)).head for shard in range(shards)]
+        self._versions = context.versions
+        self._shards = shards
         self._publisher = publisher
         self._blender = blender
         self._pending = pending
         self._published = published
-        self._debounce = InputDebounce(interval_s, time.monotonic())
-        self._due_time = DueTime()
+        self._debounce = InputDebounce(context.settings.refresh_interval, time.monotonic())
+        self._poll = Poll(context.heads, self._debounce.poll_s, self._debounce.idle_poll_s)
         self._cycle = DutyCycle(0.0, _REST)
         self._budget = context.budget
         self._queue: list[str] = []
         self._sweeping = ""
-        self._update_offsets = self._swept_update_offsets = [0] * shards
+        self._update_offsets: Sequence[int] = [0] * shards
+        self._swept_update_offsets: Sequence[int] = self._update_offsets
         self._urgent = False
 
     @property
@@ -82,7 +76,7 @@ class UserSweep:
             busy: Whether interactions wait.
         """
         if not self._sweeping:
-            return self._due_time.due_in_s
+            return self._poll.due_in_s
         if self._urgent:
             return max(0.0, self._cycle.due_in_s(busy=busy))
         return max(0.0, self._budget.due_in_s(self._cycle))
@@ -106,7 +100,7 @@ class UserSweep:
             users = [
                 user for user in some if user in published and not pending.is_due_or_prepared(user)
             ]
-            if outdated := await self._outdated(users):
+            if users and (outdated := await self._outdated(users)):
                 await self._publisher.publish(outdated, self.read_after)
         if not self._sweeping or self._queue:
             return ""
@@ -122,7 +116,7 @@ class UserSweep:
     async def _next(self, *, quiet: bool) -> list[str]:
         """Return the users to compare next; start a sweep if it is time."""
         if not self._sweeping:
-            version = await self._poll()
+            version = await self._version()
             now_s = time.monotonic()
             if not self._debounce.ready(version, now_s, quiet=quiet, urgent=self._urgent):
                 return []
@@ -131,9 +125,9 @@ class UserSweep:
             self._swept_update_offsets = self._update_offsets
             self._budget.begin(self._cycle)
             self._queue = list(self._published)
-        elif not self._urgent and self._due_time.is_due:
+        elif not self._urgent and self._poll.due_in_s <= 0:
             # Items hidden since this sweep began wait for the next one, so this one hurries.
-            await self._poll()
+            await self._version()
         some = self._queue[-_USERS_AT_ONCE:]
         del self._queue[-_USERS_AT_ONCE:]
         return some
@@ -147,23 +141,11 @@ class UserSweep:
         )
         return dict(compress(histories.items(), outdated))
 
-    async def _poll(self) -> str:
+    async def _version(self) -> str:
         """Read the version of the item lists, and whether a sweep is urgent."""
-        fields = "published", "listed_update_offset", "trending_version"
-        heads = await read_heads(self._redis, self._heads, ShardHead, *fields)
-        (trending,) = await self._lists.get_many(TRENDING, [""])
-        self._update_offsets = _update_offsets(heads) or self._update_offsets
+        self._poll.begin()
+        version = await self._versions.read(self._shards)
+        self._update_offsets = version.update_offsets or self._update_offsets
         self._urgent = self._update_offsets != self._swept_update_offsets
-        self._due_time.restart(self._debounce.poll_s)
-        return published_text(heads, trending)
-
-
-def _update_offsets(heads: Sequence[ShardHead | None]) -> list[int]:
-    """Return the offset below which the lists of each shard reflect catalogue updates.
-
-    Nothing is returned while the trending lists do not reflect them yet.
-    """
-    offsets = [head.listed_update_offset if head else 0 for head in heads]
-    merged = positions_of(heads[0].trending_version if heads[0] else "")
-    known = len(merged) == len(offsets) and all(map(ge, merged, offsets))
-    return offsets if known else []
+        self._poll.end(idle=self._debounce.is_finished(version.text))
+        return version.text

@@ -8,7 +8,7 @@ user, and the record without a value on the topic is the receipt.
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import Self
 
@@ -16,7 +16,6 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.item_list_cache import FORCE_READ
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.runtime.slot_opening import claim_slot
-from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.expiry import ListExpiry
@@ -39,9 +38,6 @@ _PUBLISH_REST = 4
 _AT_ONCE = 500
 _AT_ONCE_BUSY = 125
 """Lists that are made together, without and with interactions that wait for it."""
-
-_ARRIVAL_S = 0.005
-"""Seconds after which the task asks again whether the topic has the lists in flight."""
 
 _NOT_SWEPT = "-"
 
@@ -182,6 +178,10 @@ class UserLists:
             known.expires_at = expires_at
             self._published[user] = known
 
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Take in how to call for a step when the topic has the lists that were sent."""
+        self._publisher.sender.on_end = wake
+
     async def step(self, *, busy: bool) -> None:
         """Publish, sweep or remove the lists that are due.
 
@@ -214,9 +214,9 @@ class UserLists:
             busy: Whether interactions wait.
         """
         sender = self._publisher.sender
-        if sender.is_done or self._receipts:
+        if sender.is_done:
             return 0.0
-        due_in_s = [NEVER if sender.in_flight is None else _ARRIVAL_S]
+        due_in_s = [self._receipts.due_in_s]
         if self._pending:
             ready_in_s = 0.0 if self._ready(1) else self._interval_s / 4
             due_in_s.append(max(self._backoff_s(busy=busy), ready_in_s))

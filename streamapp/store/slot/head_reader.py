@@ -1,20 +1,22 @@
 """Reads some fields of many heads at once."""
 
-import asyncio
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from redis.asyncio import Redis
 
+from streamapp.store.redis.hashes import read_hashes
 from streamapp.store.slot.head import Head, offset_name, stored_names
-
-_CALLS = 32
 
 H = TypeVar("H", bound=Head)
 
 
 async def read_heads(
-    redis: Redis, keys: Sequence[str], kind: type[H], *attributes: str, source: str = ""
+    redis: Redis,
+    keys: Sequence[str],
+    kind: type[H],
+    *attributes: str,
+    sources: Iterable[str] = (),
 ) -> list[H | None]:
     """Return heads of which some attributes are read; the others have their defaults.
 
@@ -23,25 +25,18 @@ async def read_heads(
         keys: The keys of the heads.
         kind: The kind of these heads.
         attributes: The attributes to read beside the position.
-        source: A source whose applied offset is read too; "" for none.
+        sources: Sources whose applied offsets are read too.
 
-    Cost: a call for each head, at most 32 in flight.
+    Raises:
+        StreamappError: Redis refuses, or holds something else.
+
+    Cost: as for `read_hashes`.
     """
     names = stored_names(kind, ("position", *attributes))
-    names += [offset_name(source)] if source else []
-    found: list[H | None] = []
-    for start in range(0, len(keys), _CALLS):
-        some: list[Any] = await asyncio.gather(
-            *(redis.hmget(key, names) for key in keys[start : start + _CALLS])
+    names += [offset_name(source) for source in sources]
+    return [
+        kind.decode(
+            {name: value for name, value in zip(names, values, strict=True) if value is not None}
         )
-        found += (
-            kind.decode(
-                {
-                    name: value
-                    for name, value in zip(names, values, strict=True)
-                    if value is not None
-                }
-            )
-            for values in some
-        )
-    return found
+        for values in await read_hashes(redis, keys, names)
+    ]

@@ -41,6 +41,8 @@ class Slot:
         item_ids: Its item ids, by item number.
         columns: Its columns of packed records, by item number.
         ownership: The claim of a worker on the slot, and the clock of that worker.
+        position: The stored position as this process found or left it; None while it moves the
+            position, before it has read the head, and where it does not know how a move ended.
     """
 
     def __init__(self, redis: Redis, keys: SlotKeys, state_id: str = "") -> None:
@@ -58,6 +60,7 @@ class Slot:
         self.columns = SlotColumns(redis, self)
         self.ownership = SlotOwnership(redis, keys)
         self.redis = redis
+        self.position: int | None = None
         self._write_token = b""
 
     async def create(self, position: int, results: str = "") -> None:
@@ -82,7 +85,7 @@ class Slot:
             stored: Any = await self.redis.hgetall(self.keys.head)
         head = kind.decode({name.decode(): value for name, value in stored.items()})
         if head is not None:
-            self._write_token = head.write_token
+            self._write_token, self.position = head.write_token, head.position
         return head
 
     async def check(self, expected: int) -> None:
@@ -149,6 +152,8 @@ class Slot:
         arguments: list[Value] = [self.state_id, expected, head.position, self._write_token]
         arguments += [len(fields) // 2, *fields, items]
         keys = [self.keys.head, self.keys.items]
+        self.position = None
         found = int(await run(self.redis, "commit", keys, arguments))
         if found not in {expected, head.position}:
             raise PositionMovedError(expected, found)
+        self.position = head.position

@@ -1,8 +1,14 @@
 """Lists of categories: which of them are published, when, and with which time."""
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
 import orjson
 import pytest
+from redis.asyncio import Redis
 
+from streamapp.agents.polling import poll
 from tests.component.harness.shards import ITEMS, SHARDS, Harness
 from tests.support.trends import HALF_LIFE_S, START
 
@@ -95,3 +101,33 @@ async def test_the_time_of_a_list_is_that_of_the_newest_event_when_it_was_made(
     assert (value["as_of"], value["items"]) == (
         START + 5 * HALF_LIFE_S, [{"id": "a", "score": 0.25 + 0.5}]
     )  # fmt: skip
+
+
+async def test_heads_are_not_read_while_nobody_stores_anything(
+    harness: Harness, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only now and then, for what other workers store; soon after this worker stored something."""
+    clock = SimpleNamespace(now=1_000.0)
+    monkeypatch.setattr(poll, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    owner = await harness.owner()
+    harness.shop.act("a")
+    await harness.drained(owner)
+
+    async def reads_after(seconds: float) -> int:
+        """Let time pass for the polls; return how many heads the next steps read."""
+        stats: dict[str, Any] = await redis.info("commandstats")
+        before = stats.get("cmdstat_hmget", {}).get("calls", 0)
+        clock.now += seconds
+        for _ in range(10):
+            await owner.trending.step()
+            await asyncio.sleep(0.002)
+        stats = await redis.info("commandstats")
+        return int(stats["cmdstat_hmget"]["calls"] - before)
+
+    # It takes over what there is, and looks once more to see that nothing was stored since.
+    assert any([await reads_after(0.1) == 0 for _ in range(3)])
+    owner.context.heads.changed()
+    assert await reads_after(0.01) == SHARDS
+    assert await reads_after(0.1) == 0
+    assert await reads_after(4 / 3) == SHARDS
+    assert await reads_after(0.1) == 0

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from streamapp.agents.norms.exchange import NormExchange
 from streamapp.agents.norms.sharing import NormSharing
+from streamapp.agents.polling.shard_heads import ShardHeads
 from streamapp.agents.shard.checkpoint import Checkpoint
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.shard_reader import read_shard
@@ -83,6 +84,7 @@ class Owner:
             producer=broker,
             failpoints=Failpoints(failpoint),
             pipeline=main_pipeline(self.settings),
+            heads=ShardHeads(redis),
         )
         self.context = context
         keys = [SlotKeys("s:", rows_tag(shard)) for shard in range(SHARDS)]

@@ -1,5 +1,6 @@
 """A slot: its head, its claim and its clock, and how what it holds is read and written."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -399,3 +400,45 @@ async def test_nothing_is_written_behind_what_somebody_else_put(redis: Redis, sl
         await slot.commit(10, HistoriesHead(20))
     await other.commit(10, HistoriesHead(30))
     await slot.check(30)
+
+
+async def test_a_slot_knows_where_it_was_found_and_left(redis: Redis) -> None:
+    """It knows nothing before it has read the head."""
+    slot = Slot(redis, KEYS, "g")
+    assert (await slot.head(HistoriesHead), slot.position) == (None, None)
+    await slot.create(10)
+    assert slot.position is None
+    await slot.head(HistoriesHead)
+    assert slot.position == 10
+    await slot.commit(10, HistoriesHead(20))
+    assert slot.position == 20
+
+
+async def test_a_slot_does_not_know_its_position_while_it_moves_it(
+    slot: Slot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor after a move that failed, or of which it did not learn how it ended."""
+    moving, go_on = asyncio.Event(), asyncio.Event()
+    evalsha = Redis.evalsha
+
+    async def slow(self: Redis, *arguments: Any) -> Any:
+        reply = await evalsha(self, *arguments)
+        moving.set()
+        await go_on.wait()
+        return reply
+
+    await slot.head(HistoriesHead)
+    monkeypatch.setattr(Redis, "evalsha", slow)
+    committing = asyncio.create_task(slot.commit(10, HistoriesHead(20)))
+    await moving.wait()
+    assert slot.position is None
+    committing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await committing
+    assert slot.position is None
+    await slot.head(HistoriesHead)
+    assert slot.position == 20
+    go_on.set()
+    with pytest.raises(PositionMovedError):
+        await slot.commit(10, HistoriesHead(15))
+    assert slot.position is None

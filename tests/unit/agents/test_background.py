@@ -45,6 +45,30 @@ async def test_a_caller_that_is_cancelled_leaves_the_coroutine_running() -> None
     assert await task.join() == "result"
 
 
+@pytest.mark.parametrize("outcome", ["result", "error", "cancelled"])
+async def test_the_end_is_told_when_the_outcome_is_known(outcome: str) -> None:
+    """However it ends, and once."""
+    task, told, ended = BackgroundTask[str](), list[bool](), asyncio.Event()
+
+    def end() -> None:
+        told.append(task.is_done)
+        ended.set()
+
+    task.on_end = end
+
+    async def work() -> str:
+        if outcome == "error":
+            raise ValueError("broken")
+        await asyncio.sleep(0 if outcome == "result" else 3600)
+        return outcome
+
+    task.start(work())
+    if outcome == "cancelled":
+        await task.cancel()
+    await asyncio.wait_for(ended.wait(), 10)
+    assert told == [True]
+
+
 async def test_an_error_is_raised_until_the_task_is_cancelled() -> None:
     """Whether a caller waited for it or not."""
     task = BackgroundTask[None]()

@@ -48,3 +48,13 @@ def test_inputs_that_change_all_the_time_are_waited_for_so_long(
     debounce.ran(200.0)
     assert not debounce.ready("a", 199.0 + patience_s, urgent=urgent)
     assert debounce.ready("b", 200.0 + patience_s, urgent=urgent)
+
+
+def test_polls_are_slower_while_no_pass_has_anything_to_do(debounce: InputDebounce) -> None:
+    """The poll that finds a change, and the one that confirms it, take one interval together."""
+    assert debounce.idle_poll_s + debounce.poll_s == pytest.approx(INTERVAL_S)
+    debounce.ready("a", 102.0)
+    assert not debounce.is_finished("a")
+    debounce.finish("a")
+    assert debounce.is_finished("a")
+    assert not debounce.is_finished("b")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,6 +12,7 @@ import pytest
 from streamapp.agents.runtime.gap_check import GapCheck
 from streamapp.agents.runtime.partition_task import PartitionTask
 from streamapp.errors import GapError, PositionMovedError, StateError
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
 HERE = TP("log", 0)
@@ -36,6 +37,12 @@ class Stage:
     at: int = 5
     applied: list[int] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    wake: Callable[[], None] | None = None
+
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Remember it."""
+        self.wake = wake
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Remember the offsets."""
@@ -46,9 +53,6 @@ class Stage:
     async def work(self, busy: bool) -> float:
         """Nothing."""
         return 3600.0
-
-    async def verify(self) -> None:
-        """Nothing."""
 
     async def finish(self) -> None:
         """Nothing."""

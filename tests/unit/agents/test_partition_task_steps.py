@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import pytest
 
-from streamapp.agents.runtime import partition_task
 from streamapp.agents.runtime.partition_task import PartitionTask
 from streamapp.errors import PositionMovedError
+from streamapp.store.slot.keys import SlotKeys
+from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
 from tests.unit.agents.test_partition_task import HERE, Record, Worker
 from tests.unit.agents.test_partition_task import Stage as Quiet
@@ -42,10 +43,6 @@ class Stage(Quiet):
         """Wait as planned, and for ever afterwards."""
         self.find("busy" if busy else "work")
         return self.waits.popleft() if self.waits else 3600.0
-
-    async def verify(self) -> None:
-        """Look."""
-        self.find("verify")
 
     async def finish(self) -> None:
         """Store."""
@@ -164,34 +161,42 @@ async def test_what_waits_is_applied_before_the_end() -> None:
     assert not steps._inbox
 
 
-async def test_an_idle_task_looks_when_more_than_two_seconds_have_passed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Since its start, and since it last looked."""
-    steps = Steps(Stage(), pauses=7)
-    monkeypatch.setattr(partition_task, "time", SimpleNamespace(monotonic=lambda: steps.now))
-    assert await steps.run() == [
-        "work", "work", "verify", "work", "work", "work", "verify", "work", "work", "finish",
-    ]  # fmt: skip
+async def test_a_position_that_moved_is_read_anew_at_once() -> None:
+    """Without a doubt about lists; the task of another slot does nothing."""
+    mine, other = (Slot(AsyncMock(), SlotKeys("s:", tag)) for tag in ("u0", "u1"))
+    steps = Steps(Stage(slots=[mine]), pauses=2)
+    steps.find_moved(other, PositionMovedError(5, 9))
+    assert steps.has_capacity
+    steps.find_moved(mine, PositionMovedError(5, 9))
+    assert (steps.has_capacity, list(steps.slots)) == (False, [])
+    assert await steps.run() == ["open", "work", "work", "finish"]
+    assert steps.worker.suspected == [False]
 
 
-async def test_a_task_that_applies_need_not_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To apply is to look."""
-    steps = Steps(Stage(), pauses=1)
-    monkeypatch.setattr(partition_task, "time", SimpleNamespace(monotonic=lambda: steps.now))
-    steps.now -= 10.0
-    steps.put(batch(5))
-    assert await steps.run() == ["apply", "work", "finish"]
+async def test_a_moved_position_of_a_stage_that_is_gone_is_not_read_anew() -> None:
+    """The state was read again since."""
+    slot = Slot(AsyncMock(), SlotKeys("s:", "u0"))
+    steps = Steps(Stage(slots=[slot]))
+    steps.stage = Stage(slots=[Slot(AsyncMock(), SlotKeys("s:", "u0"))])
+    steps.find_moved(slot, PositionMovedError(5, 9))
+    assert steps.has_capacity
 
 
-@pytest.mark.parametrize("noticed", ["apply", "work", "verify"])
-async def test_a_state_that_moved_is_read_again_after_a_moment(
-    monkeypatch: pytest.MonkeyPatch, noticed: str
-) -> None:
+async def test_a_task_that_was_dropped_is_not_suspicious() -> None:
+    """Its slot belongs to another worker."""
+    slot = Slot(AsyncMock(), SlotKeys("s:", "u0"))
+    steps = Steps(Stage(slots=[slot]))
+    await steps.drop()
+    steps.find_moved(slot, PositionMovedError(5, 9))
+    assert list(steps.slots) == []
+    assert not steps.worker.failures
+
+
+@pytest.mark.parametrize("noticed", ["apply", "work"])
+async def test_a_state_that_moved_is_read_again_after_a_moment(noticed: str) -> None:
     """Whichever call raises, read batches are dropped, and no more are read meanwhile."""
     stage = Stage(moved=deque([noticed]))
     steps = Steps(stage, pauses=6)
-    monkeypatch.setattr(partition_task, "time", SimpleNamespace(monotonic=lambda: steps.now))
     if noticed == "apply":
         steps.put(batch(5))
     said = await steps.run()
@@ -294,10 +299,11 @@ async def test_any_other_error_ends_the_task_and_is_told(
     assert (steps.worker.failures, steps.last_applied) == ([error], {})
 
 
-@pytest.mark.parametrize("wake", ["put", "suspect", "finish"])
+@pytest.mark.parametrize("wake", ["put", "suspect", "moved", "stage", "finish"])
 async def test_a_task_is_woken_by_what_comes_in(wake: str) -> None:
     """Long before it would look by itself."""
-    stage = Stage()
+    slot = Slot(AsyncMock(), SlotKeys("s:", "u0"))
+    stage = Stage(slots=[slot], waits=deque([1.9]))
     steps = Steps(stage, waits=True)
     steps.start()
     await stage.until("work")
@@ -308,6 +314,13 @@ async def test_a_task_is_woken_by_what_comes_in(wake: str) -> None:
     elif wake == "suspect":
         steps.suspect_loss()
         await stage.until("open")
+    elif wake == "moved":
+        steps.find_moved(slot, PositionMovedError(5, 9))
+        await stage.until("open")
+    elif wake == "stage":
+        assert stage.wake is not None
+        stage.wake()
+        await stage.until("work")
     await steps.finish()
     assert time.monotonic() - began_at < 1.5
     assert (stage.said[-1], steps.worker.failures) == ("finish", [])
@@ -324,6 +337,55 @@ async def test_a_task_works_by_itself_where_nothing_wakes_it() -> None:
     assert time.monotonic() - began_at >= 0.1
     await steps.finish()
     assert steps.worker.failures == []
+
+
+async def test_a_wake_during_the_work_of_the_stage_is_not_lost() -> None:
+    """What has ended in the background meanwhile is looked at next."""
+    stage = Stage(waits=deque([1.9]))
+    steps = Steps(stage, waits=True)
+    work = stage.work
+
+    async def ending(busy: bool) -> float:
+        if stage.wake is not None:
+            stage.wake()
+            stage.wake = None
+        return await work(busy)
+
+    stage.work = ending  # type: ignore[method-assign]
+    began_at = time.monotonic()
+    steps.start()
+    for _ in range(2):
+        await stage.until("work")
+    assert time.monotonic() - began_at < 1.5
+    await steps.finish()
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds", "at"),
+    [
+        (100.2204, 0.5, 100.721),
+        (100.2207, 0.4997, 100.721),
+        (100.2201, 0.0001, 100.221),
+        (100.2204, 2.0, 102.0),
+        (101.9, 2.0, 102.0),
+        (102.0, 2.0, 104.0),
+    ],
+)
+async def test_tasks_that_may_sleep_equally_long_wake_together(
+    monkeypatch: pytest.MonkeyPatch, now: float, seconds: float, at: float
+) -> None:
+    """Within a millisecond; those without anything to do wake at multiples of two seconds."""
+    loop, asked = asyncio.get_running_loop(), list[float]()
+
+    def call_at(when: float, wake: Callable[[], None]) -> asyncio.Handle:
+        asked.append(when)
+        return loop.call_soon(wake)
+
+    monkeypatch.setattr(loop, "time", lambda: now)
+    monkeypatch.setattr(loop, "call_at", call_at)
+    await Steps(Stage())._sleep(seconds)
+    monkeypatch.undo()
+    assert asked == [pytest.approx(at)]
 
 
 async def test_a_task_that_is_dropped_before_it_began_closes_its_stage() -> None:

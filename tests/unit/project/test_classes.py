@@ -13,7 +13,7 @@ RECORDS = {"NamedTuple", "Struct", "Protocol", "Enum", "StrEnum", "TypedDict"}
 
 MOST_ATTRIBUTES = 15
 
-LARGER = {"ContentJob": 17, "TrendingJob": 18, "UserSweep": 16}
+LARGER = {"ContentJob": 17, "TrendingJob": 18}
 """Classes with more attributes: jobs that keep the versions of their input and output."""
 
 

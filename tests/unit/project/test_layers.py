@@ -28,8 +28,10 @@ FORBIDDEN = {
 ORDER = {
     "core": ("list_kinds", "arrays", "ids", "histories", "events", "messages", "evaluation",
              "counts", "trending", "lists", "content", "shard"),
-    "agents": ("scheduling", "runtime", "intake", "catalogue", "user_lists", "histories", "norms",
-               "shard"),
+    "agents": (
+        "scheduling", "polling", "runtime", "intake", "catalogue", "user_lists", "histories",
+        "norms", "shard",
+    ),
     "store": ("redis", "slot", "state_layout", "values", "lists", "input_versions"),
 }  # fmt: skip
 """Inside these layers a folder imports only itself and the folders before it."""
