@@ -26,8 +26,6 @@ def test_topics_that_differ_from_those_that_the_group_remembers_are_named(
     deployment: Deployment,
 ) -> None:
     """Kafka would go on with the partitions of before, and never give out those of a new topic."""
-    if deployment.servers.backend == "embedded":
-        pytest.skip("the embedded broker asks a worker that starts again for its topics")
     deployment.env["STREAMAPP_SESSION_TIMEOUT"] = "20"
     both = deployment.env["STREAMAPP_EVENT_TOPICS"]
     deployment.env["STREAMAPP_EVENT_TOPICS"] = f"{deployment.name}-clicks"
