@@ -56,7 +56,8 @@ class Settings(BaseSettings):
     group_id: str = Field("streamapp", pattern=r"^[a-zA-Z0-9._-]{1,200}$")
     """Kafka consumer group of the workers."""
     instance_id: str = ""
-    """Static member id of this worker, unique in the group; empty for none. Speeds up restarts."""
+    """Static member id of this worker, unique in the group; empty for none. Speeds up restarts.
+    When the topics that workers read change, stop all workers and wait for `SESSION_TIMEOUT`."""
 
     event_topics: TopicNames = ("clicks", "purchases")
     """Topics that trackers write to, separated by commas. Changes results."""

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InconsistentGroupProtocolError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
@@ -65,11 +65,19 @@ class Consumer(driver.Consumer):
         thread = cast("ConsumerThread", self._thread)
         try:
             await thread.call_thread(thread.check_group)
-        except KafkaError as error:
+        except InconsistentGroupProtocolError:
             raise ConfigError(
-                f"kafka does not let this worker into the group {self.app.conf.id}: "
-                f"{error.description or error} ({type(error).__name__}); check GROUP_ID, "
-                "INSTANCE_ID and SESSION_TIMEOUT, and what the broker allows"
+                f"kafka does not let this worker into the group {self.app.conf.id}: workers of the "
+                "group read other topics, because their settings differ, or Kafka remembers some "
+                "that have an INSTANCE_ID; stop all of them, wait for SESSION_TIMEOUT, and start "
+                "them with the same settings"
+            ) from None
+        except KafkaError as error:
+            reason = getattr(error, "description", "") or error
+            raise ConfigError(
+                f"kafka does not let this worker into the group {self.app.conf.id}: {reason} "
+                f"({type(error).__name__}); check GROUP_ID, INSTANCE_ID and SESSION_TIMEOUT, and "
+                "what the broker allows"
             ) from None
 
     async def seek_to(self, positions: Mapping[TP, int]) -> None:

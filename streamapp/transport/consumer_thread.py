@@ -5,11 +5,15 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
+from zlib import crc32
 
 import aiokafka
 from aiokafka.consumer import fetcher
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 
+from streamapp.config.settings import Settings
+from streamapp.pipelines import followers
 from streamapp.transport.lenient_headers import read_any_name
 
 if TYPE_CHECKING:
@@ -40,6 +44,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # Faust passes 1500 ms, and ties the isolation level to its own transactions.
         consumer._fetch_max_wait_ms = settings.fetch_max_wait_ms  # noqa: SLF001
         consumer._isolation_level = "read_committed"  # noqa: SLF001
+        if settings.instance_id:
+            consumer._partition_assignment_strategy = (_assignor_of(settings),)  # noqa: SLF001
         return cast("aiokafka.AIOKafkaConsumer", consumer)
 
     async def _fetch_records(
@@ -105,3 +111,14 @@ def _next_ones(records: Iterator[Any], most: int) -> Iterator[Any]:
         size += len(record.value or b"") + len(record.key or b"")
         if size >= READ_BYTES:
             return
+
+
+def _assignor_of(settings: Settings) -> type[RoundRobinPartitionAssignor]:
+    """Return Faust's assignor under a name that belongs to the topics that the worker reads.
+
+    Kafka keeps the assignment of a worker with an INSTANCE_ID that starts again, also when the
+    worker reads other topics now, unless the name of the assignor changes with them.
+    """
+    topics = ",".join(sorted(followers(settings)))
+    name = f"{RoundRobinPartitionAssignor.name}-{crc32(topics.encode()):08x}"
+    return type("TopicsAssignor", (RoundRobinPartitionAssignor,), {"name": name})

@@ -20,3 +20,21 @@ def test_a_session_timeout_that_the_broker_refuses_is_named(deployment: Deployme
     last = worker.output.splitlines()[-1]
     assert last.startswith("streamapp: kafka does not let this worker into the group ")
     assert "(InvalidSessionTimeoutError); check GROUP_ID, INSTANCE_ID and SESSION_TIMEOUT" in last
+
+
+def test_topics_that_differ_from_those_that_the_group_remembers_are_named(
+    deployment: Deployment,
+) -> None:
+    """Kafka would go on with the partitions of before, and never give out those of a new topic."""
+    deployment.env["STREAMAPP_SESSION_TIMEOUT"] = "20"
+    both = deployment.env["STREAMAPP_EVENT_TOPICS"]
+    deployment.env["STREAMAPP_EVENT_TOPICS"] = f"{deployment.name}-clicks"
+    assert deployment.worker(instance_id="one").terminate() == 0
+    deployment.env["STREAMAPP_EVENT_TOPICS"] = both
+    other = deployment.idle_worker("other", instance_id="one")
+    other.launch()
+
+    assert other.wait(_STOPS_S) == 2
+    last = other.output.splitlines()[-1]
+    assert "read other topics" in last
+    assert "wait for SESSION_TIMEOUT" in last

@@ -168,6 +168,7 @@ def test_a_cluster_hides_what_is_sold_out_and_finds_new_products_their_neighbour
         product(name, title=f"{kinds[n % 3]} {n % 7}", category=kinds[n % 3])
         for n, name in enumerate(names)
     ]
+    succeeded(spread, "streamapp", "topics")
     asyncio.run(produce(spread, goods))
     with selling(spread, synthetic(seed=72, events=100_000), rate=300) as shop:
         one = spread.worker(instance_id="one", redis_timeout="2")

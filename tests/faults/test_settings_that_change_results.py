@@ -60,11 +60,11 @@ def test_another_topic_is_counted_from_its_first_record(deployment: Deployment) 
     shop = sold(deployment, seed=64)
     deployment.env["STREAMAPP_EVENT_TOPICS"] = f"{deployment.name}-clicks"
     deployment.env["STREAMAPP_TOPIC_TYPES"] = f"{deployment.name}-clicks=click"
-    one = deployment.worker(instance_id="one")
+    one = deployment.worker()
     exact(deployment, [act for act in shop.sold if act.type != "purchase"])
     assert one.terminate() == 0
     deployment.env |= both
-    deployment.worker("other", instance_id="one")
+    deployment.worker("other")
     exact(deployment, shop.sold)
 
 
@@ -99,7 +99,7 @@ def test_a_kind_of_lists_is_switched_on_by_a_rebuild_and_never_silently(
 ) -> None:
     """Events were counted without it: refused, and so is a worker from before the rebuild."""
     shop = sold(deployment, seed=65)
-    one = deployment.worker(instance_id="one")
+    one = deployment.worker()
     exact(deployment, shop.sold)
     last = refused(deployment, **{kind: "true"})
     assert f"STREAMAPP_{kind.upper()} is true" in last
@@ -110,7 +110,7 @@ def test_a_kind_of_lists_is_switched_on_by_a_rebuild_and_never_silently(
     succeeded(deployment, "streamapp", "rebuild")
     assert one.wait(60) in {1, 2}
     assert one.output.splitlines()[-1].startswith("streamapp: ")
-    deployment.worker("both", instance_id="one")
+    deployment.worker("both")
     report = exact(deployment, shop.sold)
     assert report["compared"][f"{kind} lists"] == len(lists_of(deployment, kind)) > 0
 
@@ -123,7 +123,7 @@ def test_a_kind_of_lists_is_switched_off_by_a_rebuild_that_withdraws_it(
     """Events would be left out: refused; and lists that come back have a later `seq`."""
     deployment.env[f"STREAMAPP_{kind.upper()}"] = "true"
     shop = sold(deployment, seed=66)
-    both = deployment.worker("both", instance_id="one")
+    both = deployment.worker("both")
     exact(deployment, shop.sold)
     last = refused(deployment, **{kind: "false"})
     assert f"STREAMAPP_{kind.upper()} is false" in last
@@ -136,7 +136,7 @@ def test_a_kind_of_lists_is_switched_off_by_a_rebuild_that_withdraws_it(
     succeeded(deployment, "streamapp", "rebuild")
     assert before
     assert not lists_of(deployment, kind)
-    one = deployment.worker("one", instance_id="one")
+    one = deployment.worker("one")
     report = exact(deployment, shop.sold)
     assert f"{kind} lists" not in report["compared"]
     assert one.terminate() == 0

@@ -191,7 +191,7 @@ async def test_a_list_that_waited_for_its_turn_is_made_of_what_a_sweep_saw(
     partition: UserPartition,
 ) -> None:
     """A sweep leaves out who is due, and so does not make such a list again."""
-    await partition.open(publish_interval=2.0, refresh_interval=0.05)
+    await partition.open(publish_interval=3_600, refresh_interval=0.05)
     users = [f"u{number}" for number in range(130)]
     await partition.notes({user: history(("a",), ITEMS) for user in users})
     await partition.drain()
@@ -207,7 +207,7 @@ async def test_a_list_that_waited_for_its_turn_is_made_of_what_a_sweep_saw(
 
     await partition.until(swept, "all others are compared")
     assert len(await partition.due()) == 131
-    await partition.drain()
+    await partition.owner.finish()
     assert {tuple(await partition.shown(user) or ()) for user in users} == {("y",)}
 
 

@@ -2,9 +2,13 @@
 
 import numpy as np
 
+from streamapp.core.histories.event_types import EventTypes
+from streamapp.core.ids.registry import Registry
+from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.interaction_batch import (
     InteractionBatchBuilder,
     Source,
+    admit,
     counted_type,
     decode_interactions,
     encode_idle,
@@ -53,6 +57,27 @@ def test_each_part_of_a_cut_goes_to_the_partition_of_its_user() -> None:
     assert (second.users, second.items, second.types) == ([two], ["b"], ["view"])
     assert columns(second.columns) == [[0], [12], [0], [0], [0], [2.5]]
     assert (second.dead, second.skipped) == ([(1, 25), (1, 26)], [(0, 13, "scroll")])
+
+
+def test_skipped_events_and_dead_letters_of_a_batch_count_once() -> None:
+    """A batch that comes twice, or in part a second time, adds only what is new."""
+    builder = InteractionBatchBuilder()
+    builder.begin(Source("clicks", 0, 30))
+    for offset, name in ((11, "scroll"), (12, "hover"), (21, "scroll"), (22, "scroll")):
+        builder.skip(offset, "u", name)
+    for offset in (13, 23, 24):
+        builder.count_dead_letter(offset)
+    (batch,) = map(decode_interactions, builder.encode("g", 1).values())
+    for applied_to, skipped, dead in (
+        (0, {"scroll": 3, "hover": 1}, 3),
+        (20, {"scroll": 2}, 2),
+        (22, {"scroll": 1}, 2),
+        (30, {}, 0),
+    ):
+        applied = AppliedOffsets({batch.sources[0].name: applied_to})
+        news = admit(batch, applied, Registry(), EventTypes.of({}))
+        assert (news.skipped, news.dead) == (skipped, dead)
+        assert applied.as_dict() == {batch.sources[0].name: 30}
 
 
 def test_a_batch_that_forgets_users_has_nothing_else() -> None:
