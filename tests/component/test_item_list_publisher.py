@@ -1,6 +1,8 @@
 """Lists in flight from a shard to the topic: what is pending, and what waits for what."""
 
 import asyncio
+import time
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.shard import publish_scheduler
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.agents.shard.pending_lists import PendingLists
@@ -236,3 +239,51 @@ async def test_a_sweep_and_new_lists_take_turns_where_both_always_have_something
         await scheduler.step(busy=False)
         await harness.sender.join()
     assert turns == ["sweep", "lists"] * 3
+
+
+async def test_a_worker_that_stops_publishes_what_there_is_time_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The other rows stay pending, and the last checkpoint says so."""
+    harness = await Harness(publish_interval=60.0).open()
+    harness.broker.open.set()
+    harness.shard.lists.dirty[:] = True
+
+    async def load(_: Ints) -> None: ...
+
+    sweep: Any = SimpleNamespace()
+    scheduler = PublishScheduler(harness.shard, harness.publisher, sweep, load)
+    monkeypatch.setattr(publish_scheduler, "_AT_ONCE", 2)
+    # There is time for one publication: the second look at the clock is too late.
+    looks = iter([0.0, 2.0])
+    clock = SimpleNamespace(monotonic=partial(next, looks))
+    monkeypatch.setattr(publish_scheduler, "time", clock)
+    await scheduler.publish_all(until=1.0)
+    assert harness.shard.lists.dirty_numbers().tolist() == [2]
+
+
+async def test_a_checkpoint_that_takes_too_long_is_given_up() -> None:
+    """The next owner reads the log from the checkpoint before it."""
+    harness = await Harness().open()
+    given_up = asyncio.Event()
+
+    class Store:
+        def take(self, *_: Any) -> str:
+            return "snapshot"
+
+        async def write(self, *_: Any) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                given_up.set()
+
+    settings = SimpleNamespace(row_cache_bytes=1 << 20, checkpoint_interval=0.0)
+    context: Any = SimpleNamespace(settings=settings, heads=None)
+    sweep = SimpleNamespace(
+        pending=np.zeros(len(harness.shard.owned), np.bool_), listed_update_offset=0
+    )
+    log = SimpleNamespace(replayed=0, fingerprint=None)
+    collaborators: Any = Store(), log, harness.publisher, sweep, SimpleNamespace(at=None)
+    scheduler = CheckpointScheduler(context, harness.shard, *collaborators)
+    await scheduler.store_all(until=time.monotonic())
+    await asyncio.wait_for(given_up.wait(), 5)

@@ -6,6 +6,7 @@ Changes are sent record by record, each with its offset, by which shards recogni
 that died may have sent the first of two changes that cancel out (ADR-0010).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -118,7 +119,7 @@ class CatalogueStage:
         """Do nothing; this stage only reacts to records."""
         return NEVER
 
-    async def finish(self) -> None:
+    async def finish(self, until: float = math.inf) -> None:
         """Do nothing; everything that was applied is already stored."""
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ moves the stored position. Item numbers follow from the log alone, so the ids of
 stored before the histories that refer to them.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
@@ -140,10 +141,10 @@ class HistoryStage:
             return idle_in_s
         return min(idle_in_s, max(lists_in_s, POLL_S))
 
-    async def finish(self) -> None:
+    async def finish(self, until: float = math.inf) -> None:
         """Publish the lists of users; everything that was applied is already stored."""
         await self._listing.join()
-        await self._user_lists.finish()
+        await self._user_lists.finish(until)
 
     async def close(self) -> None:
         """Cancel the making of user lists, and end a sweep."""

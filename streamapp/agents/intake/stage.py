@@ -7,6 +7,7 @@ by its source offset, so every event counts once. Where more than one kind of li
 kind has batches of its own in its own topic (ADR-0011).
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -160,7 +161,7 @@ class IntakeStage:
             await self._moving.join()
         return NEVER
 
-    async def finish(self) -> None:
+    async def finish(self, until: float = math.inf) -> None:
         """Wait until the positions are stored; everything that was applied is already sent."""
         await self._moving.join()
 

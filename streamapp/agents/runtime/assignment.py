@@ -1,17 +1,26 @@
 """The partitions that a worker has, and the tasks that work on them."""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import count
 
 from redis.asyncio import Redis
 
+from streamapp.agents.runtime.background import gather_all
 from streamapp.agents.runtime.partition_task import PartitionTask
 from streamapp.agents.runtime.task_host import TaskHost
 from streamapp.errors import PositionMovedError
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.head_reader import read_heads
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
+
+_FINISH_S = 4.0
+"""Seconds in which a worker that stops applies the batches that wait, and publishes lists."""
+
+_OPENED_AT_ONCE = 8
+"""Stages that are opened at the same time."""
 
 
 class Assignment:
@@ -53,11 +62,11 @@ class Assignment:
             task.suspect_loss()
 
     async def finish(self) -> None:
-        """Let every task store its batches, and end."""
-        tasks = self._distinct()
+        """Let every task store its batches, and end; the next owner has what takes too long."""
+        tasks, until = self._distinct(), time.monotonic() + _FINISH_S
         for task in tasks:
-            task.stop()
-        await asyncio.gather(*(task.finish() for task in tasks))
+            task.stop(until)
+        await asyncio.gather(*(task.finish(until) for task in tasks))
 
     def put(self, batch: RecordBatch) -> None:
         """Give a batch to its task; a batch that was read before the last seek is void."""
@@ -125,10 +134,21 @@ class Assignment:
         for tp, known in offsets.items():
             members.setdefault(self._worker.task_of(tp), {})[tp] = known
         tasks: dict[TP, PartitionTask] = {}
-        for some in members.values():
-            stage = await self._worker.open_stage(some, lists_suspect=False)
-            task = PartitionTask(list(some), stage, self._worker, self._epochs)
-            tasks.update(dict.fromkeys(some, task))
+        waiting = deque(members.values())
+
+        async def open_others() -> None:
+            while waiting:
+                some = waiting.popleft()
+                try:
+                    stage = await self._worker.open_stage(some, lists_suspect=False)
+                except BaseException:
+                    # The worker ends, so no other stage needs to open.
+                    waiting.clear()
+                    raise
+                task = PartitionTask(list(some), stage, self._worker, self._epochs)
+                tasks.update(dict.fromkeys(some, task))
+
+        await gather_all(*(open_others() for _ in range(_OPENED_AT_ONCE)))
         await self._worker.check_fingerprints(
             {tp: task.stage.fingerprint(tp) for tp, task in tasks.items()}
         )

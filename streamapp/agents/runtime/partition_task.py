@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
@@ -83,7 +85,7 @@ class PartitionTask:
         self._gap_check = GapCheck(self._beginning)
         self._inbox: deque[RecordBatch] = deque()
         self._state = TaskState.RUNNING
-        self._finishing = False
+        self._finishing, self._until = False, math.inf
         self._lists_suspect = False
         self._task: asyncio.Task[None] | None = None
 
@@ -126,14 +128,18 @@ class PartitionTask:
             return False
         return sum(batch.size for batch in self._inbox) < _CAPACITY_BYTES
 
-    def stop(self) -> None:
-        """Take in no more batches, and end when the waiting ones are stored."""
-        self._finishing = True
+    def stop(self, until: float = math.inf) -> None:
+        """Take in no more batches, and end when the waiting ones are stored.
+
+        Args:
+            until: Monotonic time in seconds. The next owner reads the batches that wait then.
+        """
+        self._finishing, self._until = True, until
         self._wake.set()
 
-    async def finish(self) -> None:
-        """Apply the batches that wait, store them, and end."""
-        self.stop()
+    async def finish(self, until: float = math.inf) -> None:
+        """Apply the batches that wait, store them, and end; `until` is as for `stop`."""
+        self.stop(until)
         if self._task is not None:
             await self._task
 
@@ -153,8 +159,7 @@ class PartitionTask:
             wait_s = 0.0
             while self._has_work():
                 await self._pause(min(wait_s, _LONGEST_WAIT_S))
-                batches = list(self._inbox)
-                self._inbox.clear()
+                batches = self._taken()
                 try:
                     if self._state is TaskState.STALE:
                         await self._reopen()
@@ -171,6 +176,14 @@ class PartitionTask:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the process must not go on
             self._worker.fail(error)
+
+    def _taken(self) -> list[RecordBatch]:
+        """Take the batches that wait; one at a time while the task ends, and none in the end."""
+        if self._finishing and time.monotonic() < self._until and self._inbox:
+            return [self._inbox.popleft()]
+        batches = [] if self._finishing else list(self._inbox)
+        self._inbox.clear()
+        return batches
 
     def _has_work(self) -> bool:
         if self._state is TaskState.DROPPED:
@@ -192,7 +205,7 @@ class PartitionTask:
 
     async def _end(self) -> None:
         try:
-            await self.stage.finish()
+            await self.stage.finish(self._until)
         except PositionMovedError as reason:
             logger.warning("%s; leaving what is not stored to the other owner", reason)
 

@@ -1,5 +1,6 @@
 """The interface of a stage for its partition task."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -50,8 +51,12 @@ class Stage(Protocol):
         """
         ...
 
-    async def finish(self) -> None:
-        """Store everything that was applied, and publish the lists that follow, at once."""
+    async def finish(self, until: float = math.inf) -> None:
+        """Store everything that was applied, and publish the lists that follow, at once.
+
+        Args:
+            until: Monotonic time in seconds. The stage leaves the rest to the next owner then.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,5 +1,7 @@
 """Decides when the changed lists of a shard are published."""
 
+import math
+import time
 from collections.abc import Awaitable, Callable
 
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
@@ -16,6 +18,9 @@ _PUBLISH_REST = 8
 
 The longer the pause, the more changes go into each list.
 """
+
+_AT_ONCE = 500
+"""Lists that are published together when the worker stops."""
 
 
 class PublishScheduler:
@@ -71,9 +76,17 @@ class PublishScheduler:
         lists_in_s = float(self._publisher.due_in_s(dirty).min())
         return min(sweep_in_s, max(self._cycle.due_in_s(busy=busy), lists_in_s))
 
-    async def publish_all(self) -> None:
-        """Publish every list that changed, and wait until the broker has them."""
-        await self._publish(self._shard.lists.dirty_numbers())
+    async def publish_all(self, until: float = math.inf) -> None:
+        """Publish the lists that changed, and wait until the broker has them.
+
+        Args:
+            until: Monotonic time in seconds. Rows whose lists are left over then stay pending.
+        """
+        dirty = self._shard.lists.dirty_numbers()
+        for start in range(0, len(dirty), _AT_ONCE):
+            if time.monotonic() >= until:
+                break
+            await self._publish(dirty[start : start + _AT_ONCE])
         await self._publisher.sender.join()
 
     async def _publish(self, numbers: Ints) -> None:

@@ -6,6 +6,7 @@ After a crash the next owner reads the deltas behind that position again; a row 
 ahead of it skips deltas that it holds already. Deltas do not wait for a checkpoint.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -35,6 +36,9 @@ from streamapp.store.slot.slot import Slot
 from streamapp.store.state_layout import partition_count
 from streamapp.store.values.norm_feed import FeedMark
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
+
+_STORE_S = 3.0
+"""Seconds for the last checkpoint of a worker that stops."""
 
 
 class ShardStage:
@@ -155,14 +159,14 @@ class ShardStage:
             due_in_s.append(await self._content.step(busy=busy or replaying))
         return max(0.0, min(due_in_s))
 
-    async def finish(self) -> None:
-        """Publish and store everything."""
+    async def finish(self, until: float = math.inf) -> None:
+        """Publish and store everything, or what there is time for."""
         if self._content is not None:
             await self._content.cancel()
-        await self._publishing.publish_all()
-        await self._storing.store_all()
+        await self._publishing.publish_all(until)
+        await self._storing.store_all(until + _STORE_S)
         if self._trending is not None:
-            await self._trending.finish()
+            await self._trending.finish(until)
 
     async def close(self) -> None:
         """Cancel a checkpoint and a pass over content neighbours, and end a sweep."""

@@ -9,6 +9,7 @@ lists at a time (ADR-0014).
 
 import asyncio
 import math
+import time
 from collections.abc import Sequence
 from typing import Self
 
@@ -124,11 +125,15 @@ class TrendingJob:
         self._due_time.restart(self._interval_s)
         return self._interval_s
 
-    async def finish(self) -> None:
-        """Publish lists of the tops that the shards have stored."""
+    async def finish(self, until: float = math.inf) -> None:
+        """Publish lists of the tops that the shards have stored.
+
+        Args:
+            until: Monotonic time in seconds. The next owner begins the pass again after it.
+        """
         await self.join()
         self._queue = []
-        while await self._merge():
+        while time.monotonic() < until and await self._merge():
             await self.join()
             if not self._queue:
                 return

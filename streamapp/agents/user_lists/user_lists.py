@@ -7,6 +7,7 @@ is removed some time after its user was last seen. It is removed at once if an e
 user, and the record without a value on the topic is the receipt.
 """
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from itertools import islice
@@ -226,12 +227,18 @@ class UserLists:
             due_in_s.append(self._sweep.due_in_s(busy=busy))
         return min(due_in_s)
 
-    async def finish(self) -> None:
-        """Send all receipts, and publish all pending lists; no step is running."""
+    async def finish(self, until: float = math.inf) -> None:
+        """Send all receipts, and publish pending lists until a time; no step is running.
+
+        Args:
+            until: Monotonic time in seconds. The index knows the lists that are pending then.
+        """
         while await self._receipts.step():
             pass
         due = list(self._pending)
         for start in range(0, len(due), _AT_ONCE):
+            if time.monotonic() >= until:
+                break
             histories = await self._pending.histories(due[start : start + _AT_ONCE])
             await self._publisher.publish(histories, FORCE_READ)
         await self._publisher.join()

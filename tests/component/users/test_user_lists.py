@@ -279,3 +279,19 @@ async def test_a_history_that_is_ahead_waits_for_what_it_is_ahead_of(
     await partition.notes({"u": ahead})
     await partition.drain()
     assert await partition.shown("u") == ["x", "b"]
+
+
+async def test_a_list_that_there_is_no_time_for_is_left_to_the_next_owner(
+    partition: UserPartition,
+) -> None:
+    """It stays pending, and the worker stops in time."""
+    await partition.open(publish_interval=3_600)
+    await partition.sees("u", "a")
+    await partition.drain()
+    await partition.sees("u", "b")
+    await partition.owner.finish(until=0.0)
+    assert (await partition.shown("u"), await partition.due()) == (["x", "b"], {"u"})
+
+    await partition.open(publish_interval=3_600)
+    await partition.owner.finish()
+    assert (await partition.shown("u"), await partition.due()) == (["y", "a"], set())

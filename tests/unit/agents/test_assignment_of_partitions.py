@@ -1,6 +1,7 @@
 """The partitions of a worker: which task has them, what it is given, and what is checked."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from streamapp.agents.runtime.assignment import Assignment
+from streamapp.errors import StateError
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 from tests.unit.agents.test_partition_task import Stage, Worker
 
@@ -34,7 +36,7 @@ class Stored(Stage):
         self.opened = dict(offsets), lists_suspect
         self.finished = 0
 
-    async def finish(self) -> None:
+    async def finish(self, until: float = math.inf) -> None:
         """Remember it."""
         self.finished += 1
 
@@ -237,3 +239,47 @@ async def test_kafka_is_asked_where_a_partition_begins_when_records_are_missing(
     assert worker.asked[0] == {CLICKS: None}
     assert worker.failures == []
     await worker.assignment.drop()
+
+
+async def test_many_partitions_are_opened_at_the_same_time_and_not_all_at_once() -> None:
+    """Each stage waits for Redis several times; all of them at once would need its connections."""
+    opening: list[int] = []
+    most = 0
+
+    class Waiting(Sharing):
+        async def open_stage(self, offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stored:
+            nonlocal most
+            ((tp, _),) = offsets.items()
+            opening.append(tp.partition)
+            most = max(most, len(opening))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            opening.remove(tp.partition)
+            return await super().open_stage(offsets, lists_suspect=lists_suspect)
+
+    made = Waiting()
+    every = {TP("clicks", number): Offsets(0, 5, 5) for number in range(1, 100)}
+    assert await made.assignment.open(every) == dict.fromkeys(every, 5)
+    assert (most, len(made.made)) == (8, 99)
+    await made.assignment.finish()
+
+
+async def test_no_stage_is_opening_any_more_when_one_is_refused() -> None:
+    """The worker ends then, and nothing runs behind its back."""
+    opened: list[int] = []
+
+    class Refusing(Sharing):
+        async def open_stage(self, offsets: Mapping[TP, Offsets], *, lists_suspect: bool) -> Stored:
+            ((tp, _),) = offsets.items()
+            await asyncio.sleep(0.01 * (tp.partition > 1))
+            if tp.partition == 1:
+                raise StateError("no")
+            opened.append(tp.partition)
+            return await super().open_stage(offsets, lists_suspect=lists_suspect)
+
+    made = Refusing()
+    every = {TP("clicks", number): Offsets(0, 5, 5) for number in range(1, 100)}
+    with pytest.raises(StateError, match="no"):
+        await made.assignment.open(every)
+    assert opened == list(range(2, 9))
+    assert [str(one) for one in made.failures] == ["no"]

@@ -1,6 +1,7 @@
 """A partition task checks that the records it gets follow those that were applied."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -54,7 +55,7 @@ class Stage:
         """Nothing."""
         return 3600.0
 
-    async def finish(self) -> None:
+    async def finish(self, until: float = math.inf) -> None:
         """Nothing."""
 
     async def close(self) -> None:
@@ -243,7 +244,7 @@ class Robbed(Stage):
             await asyncio.sleep(3600)
         return 0.0
 
-    async def finish(self) -> None:
+    async def finish(self, until: float = math.inf) -> None:
         """Find the position moved."""
         self.finished += 1
         raise PositionMovedError(5, 9)
@@ -331,3 +332,33 @@ async def test_a_loss_that_is_suspected_while_the_state_is_read_is_looked_into_a
 
 async def _nowhere(_: TP) -> int:
     return 0
+
+
+async def test_a_task_that_has_no_time_left_leaves_its_batches_to_the_next_owner() -> None:
+    """They were not applied, so the next owner reads them again."""
+    stage, worker = Stage(contiguous=True), Worker()
+    task = task_of(stage, worker)
+    task.put(RecordBatch(HERE, [Record(5)], task.epoch))
+    task.stop(until=0.0)
+    task.start()
+    await task.finish(until=0.0)
+    assert (stage.applied, worker.failures) == ([], [])
+
+
+async def test_a_task_that_ends_looks_at_the_time_between_batches() -> None:
+    """Many may wait, and each takes its time."""
+
+    class Slow(Stage):
+        async def apply(self, batches: Sequence[RecordBatch]) -> None:
+            await super().apply(batches)
+            task.stop(until=0.0)
+
+    worker = Worker()
+    stage = Slow(contiguous=True)
+    task = task_of(stage, worker)
+    for offset in (5, 6, 7):
+        task.put(RecordBatch(HERE, [Record(offset)], task.epoch))
+    task.stop()
+    task.start()
+    await asyncio.wait_for(asyncio.wait([task._task or asyncio.Future()]), WITHIN_S)
+    assert (stage.applied, worker.failures) == ([5], [])

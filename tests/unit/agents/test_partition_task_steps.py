@@ -1,6 +1,7 @@
 """A partition task: when it waits, verifies, reads the state again, and ends."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +45,7 @@ class Stage(Quiet):
         self.find("busy" if busy else "work")
         return self.waits.popleft() if self.waits else 3600.0
 
-    async def finish(self) -> None:
+    async def finish(self, until: float = math.inf) -> None:
         """Store."""
         self.find("finish")
 
