@@ -7,6 +7,7 @@ by its source offset, so every event counts once. Where more than one kind of li
 kind has batches of its own in its own topic (ADR-0011).
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,8 +35,18 @@ from streamapp.store.state_layout import check_kinds, partition_count
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
-_BATCH_BYTES = 2_000_000
-"""Bytes of event records after which their interaction batches are sent."""
+_PORTION_BYTES = 1_000_000
+"""Bytes of event records that are read without letting other tasks run."""
+
+_BATCH_BYTES = 250_000
+"""Bytes of event records for each partition of interactions after which batches are sent.
+
+A batch of a partition becomes a message to each shard. So with more partitions, larger batches keep
+the messages as large as they are.
+"""
+
+_LEAST_BYTES, _LARGEST_BYTES = 2_000_000, 16_000_000
+"""Bounds of the bytes of event records after which batches are sent."""
 
 _RECORD_BYTES = 16
 """Bytes that a record counts beside its own: it may be empty, and has a dead letter."""
@@ -104,6 +115,8 @@ class IntakeStage:
         self.slots = [one.slot for one in partitions.values()]
         self._partitions = partitions
         self._targets = targets
+        bytes_ = _BATCH_BYTES * max(targets.values())
+        self._batch_bytes = min(max(bytes_, _LEAST_BYTES), _LARGEST_BYTES)
         self._state_id = next(iter(partitions.values())).slot.state_id
         self._moving = BackgroundTask[None]()
         self._readers = {
@@ -149,9 +162,11 @@ class IntakeStage:
                     draft = self._new_draft()
                 self._read(draft, batch.tp, batch.records[start:end])
                 draft.read += size
-                if draft.read >= _BATCH_BYTES:
+                if draft.read >= self._batch_bytes:
                     await self._send(draft)
                     draft = self._new_draft()
+                else:
+                    await asyncio.sleep(0)
         if draft.last:
             await self._send(draft)
 
@@ -239,13 +254,13 @@ async def _store(partition: _Partition, last: RecordFingerprint) -> None:
 
 
 def _portions(records: Sequence[KafkaRecord]) -> list[tuple[int, int, int]]:
-    """Split records into runs (start, end, bytes) of half a batch's bytes, or of one record."""
+    """Split records into runs (start, end, bytes) of `_PORTION_BYTES`, or of one record."""
     portions, start, size = [], 0, 0
     for place, record in enumerate(records):
         own = _RECORD_BYTES + len(record.value or b"")
         if record.headers:
             own += sum(len(name) + len(value or b"") for name, value in record.headers)
-        if start < place and size + own > _BATCH_BYTES // 2:
+        if start < place and size + own > _PORTION_BYTES:
             portions.append((start, place, size))
             start, size = place, 0
         size += own

@@ -4,11 +4,11 @@ import asyncio
 import logging
 import math
 import time
-from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
 from streamapp.agents.runtime.gap_check import GapCheck
+from streamapp.agents.runtime.inbox import Inbox
 from streamapp.agents.runtime.stage import Stage
 from streamapp.agents.runtime.task_host import TaskHost
 from streamapp.errors import GapError, PositionMovedError
@@ -25,12 +25,6 @@ _GRAIN_S = 0.001
 
 _RETRY_S = 0.05
 """Seconds between a failed step and the next reading of the state."""
-
-_CAPACITY_BATCHES = 16
-"""Batches that may wait."""
-
-_CAPACITY_BYTES = 16_000_000
-"""Bytes of values from which on no more batches may wait; one batch has a few megabytes at most."""
 
 
 class TaskState(Enum):
@@ -83,7 +77,7 @@ class PartitionTask:
         self._epochs = iter(epochs)
         self.epoch = next(self._epochs)
         self._gap_check = GapCheck(self._beginning)
-        self._inbox: deque[RecordBatch] = deque()
+        self._inbox = Inbox(len(partitions))
         self._state = TaskState.RUNNING
         self._finishing, self._until = False, math.inf
         self._lists_suspect = False
@@ -96,7 +90,7 @@ class PartitionTask:
     def put(self, batch: RecordBatch) -> None:
         """Take a batch in, unless the task is about to end."""
         if not self._finishing:
-            self._inbox.append(batch)
+            self._inbox.put(batch)
             self._wake.set()
 
     def suspect_loss(self) -> None:
@@ -124,9 +118,7 @@ class PartitionTask:
     def has_capacity(self) -> bool:
         """Whether more batches should be read."""
         open_ = self._state is TaskState.RUNNING and not self._finishing
-        if not open_ or len(self._inbox) >= _CAPACITY_BATCHES:
-            return False
-        return sum(batch.size for batch in self._inbox) < _CAPACITY_BYTES
+        return open_ and self._inbox.has_capacity
 
     def stop(self, until: float = math.inf) -> None:
         """Take in no more batches, and end when the waiting ones are stored.
@@ -148,7 +140,7 @@ class PartitionTask:
         # The state is set because a cancellation may get lost: an awaited call can swallow it if
         # its answer arrives at the same moment.
         self._state, self._finishing = TaskState.DROPPED, True
-        self._inbox.clear()
+        self._inbox.take_all()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -180,10 +172,9 @@ class PartitionTask:
     def _taken(self) -> list[RecordBatch]:
         """Take the batches that wait; one at a time while the task ends, and none in the end."""
         if self._finishing and time.monotonic() < self._until and self._inbox:
-            return [self._inbox.popleft()]
-        batches = [] if self._finishing else list(self._inbox)
-        self._inbox.clear()
-        return batches
+            return [self._inbox.take()]
+        batches = self._inbox.take_all()
+        return [] if self._finishing else batches
 
     def _has_work(self) -> bool:
         if self._state is TaskState.DROPPED:
@@ -259,6 +250,6 @@ class PartitionTask:
         # A worker that ends gives its partitions up meanwhile, and cannot seek.
         if not self._finishing:
             await self._worker.seek({tp: self.stage.position(tp) for tp in self._partitions})
-        self._inbox.clear()
+        self._inbox.take_all()
         if self._state is TaskState.OPENING:
             self._state = TaskState.RUNNING

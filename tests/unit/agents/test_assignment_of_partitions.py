@@ -159,8 +159,9 @@ async def test_partitions_that_are_assigned_are_all_there_are(worker: Sharing) -
 
 
 async def test_a_task_without_capacity_has_none_for_any_partition(worker: Sharing) -> None:
-    """The other task has."""
-    for offset in range(5, 21):
+    """It has sixteen batches for each of its two; the other task has capacity."""
+    for offset in range(5, 5 + 2 * 16):
+        assert worker.assignment.with_capacity(ALL) == set(ALL)
         worker.put(CLICKS, offset)
     assert worker.assignment.with_capacity(ALL) == {OTHERS}
     await worker.assignment.finish()
