@@ -97,7 +97,7 @@ def test_changes_that_are_divided_decay_as_defined(
 def revisions(sizes: list[int], changed: int) -> tuple[Registry, Revisions]:
     """Return users with histories of these sizes, of long ids, and some new items for each."""
     registry = Registry(long_ids(sum(sizes) + changed * len(sizes)))
-    starts = np.concatenate((np.zeros(1, np.int64), np.cumsum([size + changed for size in sizes])))
+    starts = np.cumsum([0, *(size + changed for size in sizes)])
     total = int(starts[-1])
     before, after = np.ones(total), np.ones(total)
     for start in starts[:-1]:

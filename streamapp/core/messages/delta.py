@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
+from streamapp.core.arrays.array_types import Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
 from streamapp.core.histories.history import Revisions
 from streamapp.core.ids.registry import Registry
@@ -117,17 +117,22 @@ def encode_deltas(
         origin: The source of the deltas.
         increments: What the same interactions add to the popularity of items.
 
-    Cost: O(shards * entries), a comparison each.
+    Cost: O(shards + messages * entries of the users in each).
     """
     owner, counter = (
         shard_of(shards, revisions.item) for shard_of in (registry.shards, registry.norm_shards)
     )
-    popular, (_, ends) = registry.shards(shards, increments.item), registry.text
-    for shard in range(shards):
-        whole = Blocks(*_select(revisions.starts, revisions.item, revisions.before,
-                                revisions.after, revisions.as_of, owner == shard,
-                                counter == shard))  # fmt: skip
-        for part, blocks in enumerate(parts(whole, increments.only(popular == shard), ends)):
+    starts, item, before, after = (
+        revisions.starts, revisions.item, revisions.before, revisions.after,
+    )  # fmt: skip
+    concerned, user = _concerned(starts, before, after, owner, counter, shards)
+    users = user[np.argsort(concerned, kind="stable")]
+    ends = np.concatenate(([0], np.cumsum(np.bincount(concerned, minlength=shards))))
+    popular, text = registry.shards(shards, increments.item), registry.text
+    for shard in np.union1d(concerned, popular).tolist():
+        some = users[ends[shard] : ends[shard + 1]]
+        whole = Blocks(*_select(some, starts, item, before, after, revisions.as_of, owner, shard))
+        for part, blocks in enumerate(parts(whole, increments.only(popular == shard), text[1])):
             yield shard, _encoded(blocks, registry, origin, part)
 
 
@@ -161,57 +166,91 @@ def encode_noop(state_id: str, sequence: int) -> bytes:
 
 
 @compiled
+def _concerned(
+    starts: Longs, before: Floats, after: Floats, owner: Ints, counter: Ints, shards: int
+) -> tuple[Ints, Ints]:
+    """Return shards and users whose changes concern them, each pair once, in order of the users.
+
+    A user concerns the shards that own an item of the history, and those that count the norm of a
+    changed one.
+
+    Args:
+        starts: int64, shape (users + 1,). Where the entries of each history start.
+        before: float64, shape (entries,).
+        after: float64, shape (entries,).
+        owner: int32, shape (entries,). The shard that has the row of the item.
+        counter: int32, shape (entries,). The shard that counts its norm.
+        shards: How many shards there are.
+    """
+    users = len(starts) - 1
+    shard, user = np.empty(2 * len(owner), np.int32), np.empty(2 * len(owner), np.int32)
+    last = np.full(shards, -1, np.int32)
+    pairs = 0
+    for one in range(users):
+        is_changed = False
+        for entry in range(starts[one], starts[one + 1]):
+            is_changed = is_changed or before[entry] != after[entry]
+        if not is_changed:
+            continue
+        for entry in range(starts[one], starts[one + 1]):
+            changes = before[entry] != after[entry]
+            if (changes or after[entry] > 0) and last[owner[entry]] != one:
+                last[owner[entry]] = one
+                shard[pairs], user[pairs] = owner[entry], one
+                pairs += 1
+            if changes and last[counter[entry]] != one:
+                last[counter[entry]] = one
+                shard[pairs], user[pairs] = counter[entry], one
+                pairs += 1
+    return shard[:pairs], user[:pairs]
+
+
+@compiled
 def _select(
+    users: Ints,
     starts: Longs,
     item: Ints,
     before: Floats,
     after: Floats,
     as_of: Floats,
-    owned: Bools,
-    counted: Bools,
+    owner: Ints,
+    shard: int,
 ) -> tuple[Longs, Ints, Floats, Floats, Longs, Ints, Floats, Floats]:
     """Return the blocks that concern a shard.
 
     Args:
-        starts: int64, shape (users + 1,). Where the entries of each history start.
+        users: int32. The users that concern it.
+        starts: int64, shape (all users + 1,). Where the entries of each history start.
         item: int32, shape (entries,).
         before: float64, shape (entries,).
         after: float64, shape (entries,).
-        as_of: float64, shape (users,).
-        owned: Bool, shape (entries,). Items whose row the shard has.
-        counted: Bool, shape (entries,). Items whose norm the shard counts.
+        as_of: float64, shape (all users,).
+        owner: int32, shape (entries,). The shard that has the row of the item.
+        shard: The shard.
     """
-    users = len(starts) - 1
-    changed_ends, kept_ends = np.empty(users, np.int64), np.empty(users, np.int64)
-    changed, old, new = np.empty_like(item), np.empty_like(before), np.empty_like(after)
-    kept, rating = np.empty_like(item), np.empty_like(after)
-    newest = np.empty(users)
-    blocks = changes = keeps = 0
-    for user in range(users):
-        first, lead, concerns, counts = changes, keeps, False, False
+    most = 0
+    for user in users:
+        most += starts[user + 1] - starts[user]
+    changed_ends, kept_ends = np.empty(len(users), np.int64), np.empty(len(users), np.int64)
+    changed, old, new = np.empty(most, np.int32), np.empty(most), np.empty(most)
+    kept, rating = np.empty(most, np.int32), np.empty(most)
+    changes = keeps = 0
+    for block, user in enumerate(users):
+        concerns = False
         for entry in range(starts[user], starts[user + 1]):
             if before[entry] != after[entry]:
                 changed[changes], old[changes] = item[entry], before[entry]
                 new[changes] = after[entry]
                 changes += 1
-                concerns = concerns or owned[entry]
-                counts = counts or counted[entry]
-        if changes == first:
-            continue
+                concerns = concerns or owner[entry] == shard
         for entry in range(starts[user], starts[user + 1]):
             stays = before[entry] == after[entry] and after[entry] > 0
-            if stays and (concerns or owned[entry]):
+            if stays and (concerns or owner[entry] == shard):
                 kept[keeps], rating[keeps] = item[entry], after[entry]
                 keeps += 1
-        if not (concerns or counts) and keeps == lead:
-            # The shard has none of the items.
-            changes = first
-            continue
-        changed_ends[blocks], kept_ends[blocks] = changes, keeps
-        newest[blocks] = as_of[user]
-        blocks += 1
-    return (changed_ends[:blocks], changed[:changes], old[:changes], new[:changes],
-            kept_ends[:blocks], kept[:keeps], rating[:keeps], newest[:blocks])  # fmt: skip
+        changed_ends[block], kept_ends[block] = changes, keeps
+    return (changed_ends, changed[:changes], old[:changes], new[:changes],
+            kept_ends, kept[:keeps], rating[:keeps], as_of[users])  # fmt: skip
 
 
 @compiled
