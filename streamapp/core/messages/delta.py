@@ -129,7 +129,7 @@ def encode_deltas(
     users = user[np.argsort(concerned, kind="stable")]
     ends = np.concatenate(([0], np.cumsum(np.bincount(concerned, minlength=shards))))
     popular, text = registry.shards(shards, increments.item), registry.text
-    for shard in np.union1d(concerned, popular).tolist():
+    for shard in np.union1d(concerned, popular[popular >= 0]).tolist():
         some = users[ends[shard] : ends[shard + 1]]
         whole = Blocks(*_select(some, starts, item, before, after, revisions.as_of, owner, shard))
         for part, blocks in enumerate(parts(whole, increments.only(popular == shard), text[1])):
@@ -178,7 +178,7 @@ def _concerned(
         starts: int64, shape (users + 1,). Where the entries of each history start.
         before: float64, shape (entries,).
         after: float64, shape (entries,).
-        owner: int32, shape (entries,). The shard that has the row of the item.
+        owner: int32, shape (entries,). The shard that has the row of the item; -1 without a row.
         counter: int32, shape (entries,). The shard that counts its norm.
         shards: How many shards there are.
     """
@@ -194,7 +194,8 @@ def _concerned(
             continue
         for entry in range(starts[one], starts[one + 1]):
             changes = before[entry] != after[entry]
-            if (changes or after[entry] > 0) and last[owner[entry]] != one:
+            owned = owner[entry] >= 0 and (changes or after[entry] > 0)
+            if owned and last[owner[entry]] != one:
                 last[owner[entry]] = one
                 shard[pairs], user[pairs] = owner[entry], one
                 pairs += 1
