@@ -20,7 +20,7 @@ async def test_a_worker_of_many_partitions_counts_exactly_with_two_connections(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
     """Its tasks wait for each other; too many connections once ended a worker."""
-    deployment.env |= {"STREAMAPP_PARTITIONS": "16", "STREAMAPP_REDIS_CONNECTIONS": "2"}
+    deployment.env |= {"STREAMAPP_PARTITIONS": "64", "STREAMAPP_REDIS_CONNECTIONS": "2"}
     one = worker()
     acts = list(synthetic(seed=25, events=2_000))
     await produce(deployment, [event(act.user, act.item, type=act.type, ts=act.ts) for act in acts])

@@ -11,6 +11,8 @@ from redis.asyncio import Redis
 
 from streamapp.core.ids.registry import Registry
 from streamapp.errors import ClaimLostError, PositionMovedError, StateError
+from streamapp.store.redis import scripts
+from streamapp.store.slot import slot as slot_module
 from streamapp.store.slot.head import HistoriesHead
 from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, SlotKeys
 from streamapp.store.slot.slot import Slot
@@ -419,16 +421,15 @@ async def test_a_slot_does_not_know_its_position_while_it_moves_it(
 ) -> None:
     """Nor after a move that failed, or of which it did not learn how it ended."""
     moving, go_on = asyncio.Event(), asyncio.Event()
-    evalsha = Redis.evalsha
 
-    async def slow(self: Redis, *arguments: Any) -> Any:
-        reply = await evalsha(self, *arguments)
+    async def slow(*arguments: Any) -> Any:
+        reply = await scripts.run(*arguments)
         moving.set()
         await go_on.wait()
         return reply
 
     await slot.head(HistoriesHead)
-    monkeypatch.setattr(Redis, "evalsha", slow)
+    monkeypatch.setattr(slot_module, "run", slow)
     committing = asyncio.create_task(slot.commit(10, HistoriesHead(20)))
     await moving.wait()
     assert slot.position is None
