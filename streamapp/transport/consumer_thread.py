@@ -31,10 +31,18 @@ _CHEAP_PARTITIONS = 32
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Runs aiokafka; adds the settings that Faust does not pass on."""
+    """Runs aiokafka; adds the settings that Faust does not pass on.
+
+    Attributes:
+        behind: By partition, about how many records it has behind those that were read last.
+    """
 
     transport: "Transport"
     _records_at = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.behind: dict[Any, int] = {}
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         read_any_name()
@@ -65,6 +73,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         now = time.monotonic()
         if found:
             self._records_at = now
+        for tp in found.keys() & consumer.assignment():
+            end = consumer.highwater(tp) or 0
+            self.behind[tp] = max(0, end - found[tp][-1].offset - 1)
         wait_ms = self.transport.settings.fetch_max_wait_ms
         if now > self._records_at + _IDLE_S:
             wait_ms = max(wait_ms, wait_ms * len(consumer.assignment()) // _CHEAP_PARTITIONS)

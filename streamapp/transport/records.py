@@ -31,6 +31,7 @@ class RecordBatch:
         tp: Topic and partition.
         records: At least one record.
         epoch: The opening of the partition that they belong to; batches of older ones are void.
+        behind: About how many records the partition has behind them.
         read_at: Monotonic time in seconds.
         size: Bytes of the values.
     """
@@ -38,6 +39,7 @@ class RecordBatch:
     tp: TP
     records: list[Any]
     epoch: int
+    behind: int = 0
     read_at: float = field(default_factory=time.monotonic)
     size: int = field(init=False, repr=False, compare=False)
 

@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -10,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from streamapp.agents.intake.stage import IntakeStage
+from streamapp.agents.scheduling import due_time
 from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 from streamapp.core.messages.interaction_batch import decode_interactions
@@ -136,6 +139,53 @@ async def test_no_earlier_move_changes_a_position_that_was_read_again(
     again = await opened(redis, Broker())
     assert positions(again) == {FIRST: 7, SECOND: 5}
     assert await position(redis, SECOND) == again.stored_position(SECOND) == 5
+
+
+def behind(tp: TP, records: int, *offsets: int) -> RecordBatch:
+    """Return a batch of clicks of a partition that has so many records behind them."""
+    return replace(clicks(tp, *offsets), behind=records)
+
+
+async def test_an_intake_that_is_far_behind_sends_fewer_and_larger_batches(redis: Redis) -> None:
+    """A draft waits while there are more records than it has, in all partitions together."""
+    broker = Broker()
+    intake = await opened(redis, broker)
+    await intake.apply([behind(FIRST, 6, 0, 1), behind(SECOND, 1, 0)])
+    assert 0 < await intake.work(busy=False) <= 0.5
+    assert await intake.work(busy=True) <= 0.5
+    assert (broker.taken, positions(intake)) == ({}, {FIRST: 2, SECOND: 1})
+    await intake.apply([behind(FIRST, 4, 2, 3)])
+    (value,) = broker.taken[MAIN, 0]
+    assert [one.end for one in decode_interactions(value.value).sources] == [4, 1]
+    assert await intake.work(busy=False) == NEVER
+    await intake.finish()
+
+
+async def test_records_that_do_not_come_hold_nothing_back(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Kafka says that it has may be markers of transactions, or its broker is away."""
+    broker = Broker()
+    intake = await opened(redis, broker)
+    await intake.apply([behind(FIRST, 6, 0)])
+    later = time.monotonic() + 0.5
+    monkeypatch.setattr(due_time, "time", SimpleNamespace(monotonic=lambda: later))
+    # More records wait already.
+    await intake.work(busy=True)
+    assert broker.taken == {}
+    assert await intake.work(busy=False) == NEVER
+    assert len(broker.taken[MAIN, 0]) == 1
+    await intake.finish()
+
+
+async def test_an_intake_that_stops_sends_what_it_has_read(redis: Redis) -> None:
+    """Then the next owner reads none of it again."""
+    broker = Broker()
+    intake = await opened(redis, broker)
+    await intake.apply([behind(FIRST, 6, 0)])
+    await intake.finish()
+    assert len(broker.taken[MAIN, 0]) == 1
+    assert await position(redis, FIRST) == 1
 
 
 async def test_a_dead_letter_that_was_one_before_names_the_reason_of_now(redis: Redis) -> None:

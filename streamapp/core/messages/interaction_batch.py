@@ -125,6 +125,8 @@ class InteractionBatchBuilder:
 
     def __init__(self) -> None:
         self._sources: list[Source] = []
+        self._source_of: dict[str, int] = {}
+        self._source = 0
         self._users: dict[str, int] = {}
         self._items: dict[str, int] = {}
         self._types: dict[str, int] = {}
@@ -149,8 +151,12 @@ class InteractionBatchBuilder:
         )
 
     def begin(self, source: Source) -> None:
-        """Set the source of what is added from here on."""
-        self._sources.append(source)
+        """Set the source of what is added from here on; it may come again, with a later end."""
+        self._source = self._source_of.setdefault(source.name, len(self._sources))
+        if self._source == len(self._sources):
+            self._sources.append(source)
+        else:
+            self._sources[self._source] = source
 
     def add(
         self,
@@ -166,7 +172,7 @@ class InteractionBatchBuilder:
         sources, offsets, user_column, item_column, type_column, ts_column = self._columns
         if order:
             self._orders[len(sources)] = order
-        sources.append(len(self._sources) - 1)
+        sources.append(self._source)
         offsets.append(offset)
         user_column.append(users.setdefault(user, len(users)))
         item_column.append(items.setdefault(item, len(items)))
@@ -180,11 +186,11 @@ class InteractionBatchBuilder:
         else:
             self._skipped_text += len(event_type)
         number = self._users.setdefault(user, len(self._users))
-        self._skipped.append((len(self._sources) - 1, offset, event_type, number))
+        self._skipped.append((self._source, offset, event_type, number))
 
     def count_dead_letter(self, offset: int) -> None:
         """Count a dead letter."""
-        self._dead.append((len(self._sources) - 1, offset))
+        self._dead.append((self._source, offset))
 
     def encode(self, state_id: str, partitions: int) -> dict[int, bytes]:
         """Return the message of each partition that gets any.
@@ -195,15 +201,19 @@ class InteractionBatchBuilder:
             state_id: The id of the state.
             partitions: Of the interactions topic.
 
-        Cost: O(n log n + partitions * n) for n interactions.
+        Cost: O(n log n + partitions) for n interactions.
         """
         partition_by_user = np.array([partition_of(user, partitions) for user in self._users], int)
         columns = [
             np.array(column, dtype) for column, dtype in zip(self._columns, _DTYPES, strict=True)
         ]
-        target = partition_by_user[columns[2]]
-        orders = np.full(len(target), NO_ORDER)
+        orders = np.full(len(columns[0]), NO_ORDER)
         orders[list(self._orders)] = list(self._orders.values())
+        target = partition_by_user[columns[2]]
+        # Stable, so the interactions of a user stay in order.
+        order = np.argsort(target, kind="stable")
+        columns, orders = [column[order] for column in columns], orders[order]
+        spans = np.searchsorted(target[order], np.arange(partitions + 1))
         dead: dict[int, list[tuple[int, int]]] = {}
         for source, offset in self._dead:
             number = self._sources[source].partition % partitions
@@ -218,14 +228,18 @@ class InteractionBatchBuilder:
                 InteractionBatch(
                     state_id,
                     self._sources,
-                    *_compacted(names, [column[target == partition] for column in columns]),
+                    *_compacted(names, [column[_span(spans, partition)] for column in columns]),
                     dead.get(partition, []),
                     skipped.get(partition, []),
-                    orders=_packed_orders(orders[target == partition]),
+                    orders=_packed_orders(orders[_span(spans, partition)]),
                 )
             )
             for partition in sorted({*np.unique(target).tolist(), *dead, *skipped})
         }
+
+
+def _span(spans: Longs, partition: int) -> slice:
+    return slice(int(spans[partition]), int(spans[partition + 1]))
 
 
 def _packed_orders(orders: Floats) -> bytes:
