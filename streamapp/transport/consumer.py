@@ -124,7 +124,7 @@ class Consumer(driver.Consumer):
     def _batch_message(self, tp: TP, records: list[Any], epoch: int) -> Message:
         message: Any = self._to_message(tp, records[-1])
         thread = cast("ConsumerThread", self._thread)
-        message.value = RecordBatch(TP(*tp), records, epoch, thread.behind.get(tp, 0))
+        message.value = RecordBatch(TP(*tp), records, epoch, thread.backlog)
         return cast("Message", message)
 
     def _new_offset(self, tp: TP) -> int | None:

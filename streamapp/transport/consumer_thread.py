@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 from zlib import crc32
@@ -34,7 +34,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Runs aiokafka; adds the settings that Faust does not pass on.
 
     Attributes:
-        behind: By partition, about how many records it has behind those that were read last.
+        backlog: About how many records of events there are behind those that were read last.
     """
 
     transport: "Transport"
@@ -42,7 +42,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.behind: dict[Any, int] = {}
+        self.backlog = 0
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         read_any_name()
@@ -73,9 +73,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         now = time.monotonic()
         if found:
             self._records_at = now
-        for tp in found.keys() & consumer.assignment():
-            end = consumer.highwater(tp) or 0
-            self.behind[tp] = max(0, end - found[tp][-1].offset - 1)
+            self.backlog = _backlog(consumer, self.transport.settings.event_topics)
         wait_ms = self.transport.settings.fetch_max_wait_ms
         if now > self._records_at + _IDLE_S:
             wait_ms = max(wait_ms, wait_ms * len(consumer.assignment()) // _CHEAP_PARTITIONS)
@@ -87,6 +85,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         coordinator = self._consumer._coordinator if self._consumer else None  # noqa: SLF001
         if coordinator is not None:
             coordinator.check_errors()
+
+
+def _backlog(consumer: aiokafka.AIOKafkaConsumer, topics: Collection[str]) -> int:
+    """Return how many records are there behind those that were read, as far as is known."""
+    subscription: Any = consumer._subscription.subscription  # noqa: SLF001
+    known = (
+        subscription.assignment.state_value(tp)
+        for tp in consumer.assignment()
+        if tp.topic in topics
+    )
+    return sum(
+        max(0, state.highwater - state.position)
+        for state in known
+        if state.highwater is not None and state.has_valid_position
+    )
 
 
 def bound_reads() -> None:

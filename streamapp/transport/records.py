@@ -31,7 +31,7 @@ class RecordBatch:
         tp: Topic and partition.
         records: At least one record.
         epoch: The opening of the partition that they belong to; batches of older ones are void.
-        behind: About how many records the partition has behind them.
+        backlog: About how many records of events the worker had still to read then.
         read_at: Monotonic time in seconds.
         size: Bytes of the values.
     """
@@ -39,7 +39,7 @@ class RecordBatch:
     tp: TP
     records: list[Any]
     epoch: int
-    behind: int = 0
+    backlog: int = 0
     read_at: float = field(default_factory=time.monotonic)
     size: int = field(init=False, repr=False, compare=False)
 

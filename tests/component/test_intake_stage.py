@@ -142,15 +142,15 @@ async def test_no_earlier_move_changes_a_position_that_was_read_again(
 
 
 def behind(tp: TP, records: int, *offsets: int) -> RecordBatch:
-    """Return a batch of clicks of a partition that has so many records behind them."""
-    return replace(clicks(tp, *offsets), behind=records)
+    """Return a batch of clicks, read when there were so many records left."""
+    return replace(clicks(tp, *offsets), backlog=records)
 
 
 async def test_an_intake_that_is_far_behind_sends_fewer_and_larger_batches(redis: Redis) -> None:
-    """A draft waits while there are more records than it has, in all partitions together."""
+    """A draft waits while there are more records left than it has."""
     broker = Broker()
     intake = await opened(redis, broker)
-    await intake.apply([behind(FIRST, 6, 0, 1), behind(SECOND, 1, 0)])
+    await intake.apply([behind(FIRST, 6, 0, 1), behind(SECOND, 5, 0)])
     assert 0 < await intake.work(busy=False) <= 0.5
     assert await intake.work(busy=True) <= 0.5
     assert (broker.taken, positions(intake)) == ({}, {FIRST: 2, SECOND: 1})

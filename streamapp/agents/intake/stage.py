@@ -130,7 +130,7 @@ class IntakeStage:
         self._topics = {kind: one.interactions_topic for kind, one in pipelines(settings).items()}
         self._letter_partitions: dict[str, int] = {}
         self._draft = self._new_draft()
-        self._behind: dict[TP, int] = {}
+        self._backlog = 0
         self._due_time = DueTime()
 
     @classmethod
@@ -163,7 +163,6 @@ class IntakeStage:
         """Send the interactions of the record batches; positions follow in the background."""
         self._budget.applied(batches[0].read_at)
         for batch in batches:
-            self._behind[batch.tp] = batch.behind
             for start, end, size in _portions(batch.records):
                 if self._draft.last and self._draft.bytes + _GROWTH * size > _MOST_BYTES:
                     await self._send()
@@ -174,6 +173,7 @@ class IntakeStage:
                     await self._send()
                 else:
                     await asyncio.sleep(0)
+        self._backlog = batches[-1].backlog
         self._due_time.restart(_WAIT_S)
         if self._draft.last and not self._is_far_behind:
             await self._send()
@@ -221,7 +221,7 @@ class IntakeStage:
         Fewer and larger interaction batches cost all stages less. The draft waits for a part of the
         time that the worker is behind.
         """
-        return self._draft.records < sum(self._behind.values())
+        return self._draft.records < self._backlog
 
     def _new_draft(self) -> _Draft:
         builders = {kind: InteractionBatchBuilder() for kind in self._topics}

@@ -3,11 +3,14 @@
 from types import SimpleNamespace
 from typing import Any
 
+import aiokafka
 import pytest
+from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.transport.drivers import aiokafka as driver
 
 from streamapp.transport import consumer_thread
 from streamapp.transport.consumer_thread import ConsumerThread
+from streamapp.transport.records import TP
 
 
 class Reading(ConsumerThread):
@@ -20,13 +23,17 @@ class Reading(ConsumerThread):
     """
 
     def __init__(self, partitions: int, wait_ms: int) -> None:
-        self.transport: Any = SimpleNamespace(settings=SimpleNamespace(fetch_max_wait_ms=wait_ms))
+        self.transport: Any = SimpleNamespace(settings=SimpleNamespace(
+            fetch_max_wait_ms=wait_ms, event_topics=["clicks", "buys"],
+        ))  # fmt: skip
         self.found: dict[str, list[str]] = {}
         self.consumer_of: Any = SimpleNamespace(
-            assignment=lambda: set(range(partitions)),
+            assignment=lambda: {TP("deltas", number) for number in range(partitions)},
             _fetcher=SimpleNamespace(_fetch_max_wait_ms=wait_ms),
+            _subscription=SubscriptionState(),
         )
         self.asked: list[Any] = []
+        self.backlog = 0
 
     async def read(self, **records: list[str]) -> int:
         """Read, and return how long Kafka may hold back the next answer in milliseconds."""
@@ -72,3 +79,29 @@ async def test_a_worker_that_gets_records_reads_at_once(clock: SimpleNamespace) 
     clock.now += 0.01
     assert await thread.read() == 160
     assert thread.asked == [(thread.consumer_of, {"tp"}, 1.0, 9)] * 4
+
+
+@pytest.mark.usefixtures("clock")
+async def test_the_backlog_is_what_all_event_partitions_have_behind_what_was_read() -> None:
+    """Kafka has not answered yet for some of them, and others were just assigned."""
+    subscription = SubscriptionState()
+    clicks, other, buys, new = (
+        TP("clicks", 0), TP("clicks", 1), TP("buys", 0), TP("buys", 1),
+    )  # fmt: skip
+    subscription.assign_from_user([*_as_theirs(clicks, other, buys, new), *_as_theirs(TP("x", 0))])
+    for tp, position, end in ((clicks, 5, 9), (other, 7, 7), (buys, 0, 100), (TP("x", 0), 0, 50)):
+        state = subscription.subscription.assignment.state_value(tp)
+        state.reset_to(position)
+        state.highwater = end
+    subscription.subscription.assignment.state_value(new).reset_to(3)
+    thread = Reading(0, 20)
+    thread.consumer_of._subscription = subscription
+    thread.consumer_of.assignment = subscription.assigned_partitions
+    await thread.read()
+    assert thread.backlog == 0
+    await thread.read(tp=["record"])
+    assert thread.backlog == 4 + 100
+
+
+def _as_theirs(*tps: TP) -> list[aiokafka.TopicPartition]:
+    return [aiokafka.TopicPartition(*tp) for tp in tps]
