@@ -96,10 +96,16 @@ def _backlog(consumer: aiokafka.AIOKafkaConsumer, topics: Collection[str]) -> in
         if tp.topic in topics
     )
     return sum(
-        max(0, state.highwater - state.position)
+        max(0, _readable_end(state) - state.position)
         for state in known
         if state.highwater is not None and state.has_valid_position
     )
+
+
+def _readable_end(state: Any) -> int:
+    """Return the offset up to which records can be read; an open transaction holds others back."""
+    end: int = state.highwater
+    return end if state.lso is None or state.lso < 0 else min(end, state.lso)
 
 
 def bound_reads() -> None:

@@ -151,8 +151,8 @@ async def test_an_intake_that_is_far_behind_sends_fewer_and_larger_batches(redis
     broker = Broker()
     intake = await opened(redis, broker)
     await intake.apply([behind(FIRST, 6, 0, 1), behind(SECOND, 5, 0)])
-    assert 0 < await intake.work(busy=False) <= 0.5
-    assert await intake.work(busy=True) <= 0.5
+    assert 0 < await intake.work(busy=False) <= 2
+    assert await intake.work(busy=True) <= 2
     assert (broker.taken, positions(intake)) == ({}, {FIRST: 2, SECOND: 1})
     await intake.apply([behind(FIRST, 4, 2, 3)])
     (value,) = broker.taken[MAIN, 0]
@@ -168,7 +168,7 @@ async def test_records_that_do_not_come_hold_nothing_back(
     broker = Broker()
     intake = await opened(redis, broker)
     await intake.apply([behind(FIRST, 6, 0)])
-    later = time.monotonic() + 0.5
+    later = time.monotonic() + 2
     monkeypatch.setattr(due_time, "time", SimpleNamespace(monotonic=lambda: later))
     # More records wait already.
     await intake.work(busy=True)

@@ -35,7 +35,7 @@ from streamapp.store.state_layout import check_kinds, partition_count
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
-_WAIT_S = 0.5
+_WAIT_S = 2.0
 """Seconds after the last read in which a draft waits for more."""
 
 _PORTION_BYTES = 1_000_000
