@@ -147,14 +147,14 @@ def behind(tp: TP, records: int, *offsets: int) -> RecordBatch:
 
 
 async def test_an_intake_that_is_far_behind_sends_fewer_and_larger_batches(redis: Redis) -> None:
-    """A draft waits while there are more records left than it has."""
+    """A draft waits while many more records are left than a fourth of it."""
     broker = Broker()
     intake = await opened(redis, broker)
-    await intake.apply([behind(FIRST, 6, 0, 1), behind(SECOND, 5, 0)])
+    await intake.apply([behind(FIRST, 9_999, 0, 1), behind(SECOND, 2_001, 0)])
     assert 0 < await intake.work(busy=False) <= 2
     assert await intake.work(busy=True) <= 2
     assert (broker.taken, positions(intake)) == ({}, {FIRST: 2, SECOND: 1})
-    await intake.apply([behind(FIRST, 4, 2, 3)])
+    await intake.apply([behind(FIRST, 2_000, 2, 3)])
     (value,) = broker.taken[MAIN, 0]
     assert [one.end for one in decode_interactions(value.value).sources] == [4, 1]
     assert await intake.work(busy=False) == NEVER
@@ -167,7 +167,7 @@ async def test_records_that_do_not_come_hold_nothing_back(
     """What Kafka says that it has may be markers of transactions, or its broker is away."""
     broker = Broker()
     intake = await opened(redis, broker)
-    await intake.apply([behind(FIRST, 6, 0)])
+    await intake.apply([behind(FIRST, 2_001, 0)])
     later = time.monotonic() + 2
     monkeypatch.setattr(due_time, "time", SimpleNamespace(monotonic=lambda: later))
     # More records wait already.
@@ -182,7 +182,7 @@ async def test_an_intake_that_stops_sends_what_it_has_read(redis: Redis) -> None
     """Then the next owner reads none of it again."""
     broker = Broker()
     intake = await opened(redis, broker)
-    await intake.apply([behind(FIRST, 6, 0)])
+    await intake.apply([behind(FIRST, 2_001, 0)])
     await intake.finish()
     assert len(broker.taken[MAIN, 0]) == 1
     assert await position(redis, FIRST) == 1

@@ -41,7 +41,7 @@ class Owner:
             await self.slot.create(0)
             head = ShardHead()
         self.position = head.position
-        await self.exchange.open(0, SHARDS)
+        await self.exchange.open(0, SHARDS, "g")
         self.sharing = NormSharing(self.exchange, self.slot, 0, FeedMark.of(head))
         return self
 
@@ -91,7 +91,7 @@ class Workers:
         """Return the exchange of a worker that owns shard 1."""
         await Slot(self.redis, SlotKeys("s:", rows_tag(1)), "g").create(0)
         exchange = self.exchange()
-        await exchange.open(1, SHARDS)
+        await exchange.open(1, SHARDS, "g")
         return exchange
 
 
@@ -201,3 +201,18 @@ async def test_the_owner_of_a_shard_is_called_when_feeds_have_been_read(workers:
     called.clear()
     assert await known(reader) == {}
     assert not called.is_set()
+
+
+async def test_norms_of_the_state_before_a_rebuild_are_forgotten(
+    workers: Workers, redis: Redis
+) -> None:
+    """They belong to later positions of another log, and would replace those of now."""
+    exchange = workers.exchange()
+    owner = await workers.owner(exchange)
+    await owner.share({ITEMS[0]: 9.0})
+    received = exchange.received
+    await redis.flushall()
+    await Slot(redis, SlotKeys("s:", rows_tag(0)), "other").create(0)
+    assert len((await exchange.open(0, SHARDS, "other")).registry) == 0
+    assert exchange.received is not received
+    assert (await exchange.open(0, SHARDS, "other")) is await exchange.open(1, SHARDS, "other")

@@ -38,6 +38,9 @@ from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, R
 _WAIT_S = 2.0
 """Seconds after the last read in which a draft waits for more."""
 
+_FAR = 2_000
+"""Records from which on a backlog is large."""
+
 _PORTION_BYTES = 1_000_000
 """Bytes of event records that are read without letting other tasks run."""
 
@@ -216,12 +219,12 @@ class IntakeStage:
 
     @property
     def _is_far_behind(self) -> bool:
-        """Whether the topics hold more records than the draft, so that it waits for them.
+        """Whether the topics hold many more records, so that the draft waits for them.
 
         Fewer and larger interaction batches cost all stages less. The draft waits for a part of the
         time that the worker is behind.
         """
-        return self._draft.records < self._backlog
+        return max(_FAR, self._draft.records // 4) < self._backlog
 
     def _new_draft(self) -> _Draft:
         builders = {kind: InteractionBatchBuilder() for kind in self._topics}

@@ -8,6 +8,7 @@ from streamapp.agents.runtime.background import POLL_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.core.counts.norm_table import NormTable
+from streamapp.core.messages.item_dictionary import ReceivedItems
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.head_reader import read_heads
@@ -30,14 +31,19 @@ class NormExchange:
 
     Args:
         context: Settings and connections.
+
+    Attributes:
+        received: The items that deltas for the shards of this worker named.
     """
 
     def __init__(self, context: StageContext) -> None:
+        self.received = ReceivedItems()
         interval_s = context.settings.refresh_interval / _POLLS
         self._redis = context.redis
         self._heads = context.heads
         self._prefix = context.pipeline.state_prefix
         self._table: NormTable | None = None
+        self._state_id = ""
         self._marks: list[FeedMark] = []
         self._owned: set[int] = set()
         self._opening = asyncio.Lock()
@@ -46,17 +52,19 @@ class NormExchange:
         self._wakes: dict[int, Callable[[], None]] = {}
         self._poll = Poll(context.heads, interval_s, interval_s)
 
-    async def open(self, shard: int, shards: int) -> NormTable:
+    async def open(self, shard: int, shards: int, state_id: str) -> NormTable:
         """Return the table, with all that a shard has shared, for its new owner.
 
         Args:
             shard: The shard. Its feed is not read again until it is released.
             shards: How many shards there are.
+            state_id: Of the state; the norms of another one mean nothing in it.
         """
-        if self._table is None:
-            self._table, self._marks = NormTable(shards), [FeedMark()] * shards
         async with self._opening:
             await self._reading.join()
+            if self._table is None or state_id != self._state_id:
+                self._table, self._marks = NormTable(shards), [FeedMark()] * shards
+                self._state_id, self.received = state_id, ReceivedItems()
             await self._read(self._table, [shard], alone=True)
             self._owned.add(shard)
         return self._table

@@ -110,7 +110,8 @@ class ShardStage:
             with suppress(PositionMovedError):
                 await slot.check(head.position)
                 break
-        table = await exchange.open(tp.partition, shards)
+        table = await exchange.open(tp.partition, shards, slot.state_id)
+        shard.translate_with(exchange.received)
         sharing = NormSharing(exchange, slot, tp.partition, FeedMark.of(head))
         checkpoint = Checkpoint(context, slot, head, len(shard.registry), sharing)
         items = len(shard.registry)

@@ -21,7 +21,7 @@ from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
 from streamapp.core.messages.content_neighbours import ContentNeighbours
 from streamapp.core.messages.delta import Delta
-from streamapp.core.messages.item_dictionary import IdTranslator
+from streamapp.core.messages.item_dictionary import IdTranslator, ReceivedItems
 from streamapp.core.messages.norm_update import NormUpdate
 from streamapp.core.messages.norm_values import NormValues
 from streamapp.core.messages.rating_blocks import Blocks
@@ -106,6 +106,10 @@ class Shard:
     def unsaved(self) -> Bools:
         """Bool by number. Rows that changed since they were packed for the store."""
         return self._items["unsaved"]
+
+    def translate_with(self, received: ReceivedItems) -> None:
+        """Keep what the numbers of senders mean in `received`, which other shards share."""
+        self._translator = IdTranslator(received)
 
     def admit(self, delta: Delta) -> Blocks | None:
         """Learn the items of a delta; return its blocks, or None if it was applied before."""

@@ -103,7 +103,7 @@ class Owner:
             heads.append(head)
             shard = await read_shard(self.context, slot, head, number, SHARDS)
             self.shards.append(shard)
-            await self.exchange.open(number, SHARDS)
+            await self.exchange.open(number, SHARDS, "g")
             sharing = NormSharing(self.exchange, slot, number, FeedMark.of(head))
             self.checkpoints.append(
                 Checkpoint(self.context, slot, head, len(shard.registry), sharing)

@@ -23,7 +23,12 @@ from streamapp.core.messages.delta import (
     encode_deltas,
     encode_noop,
 )
-from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
+from streamapp.core.messages.item_dictionary import (
+    EncodedItems,
+    IdTranslator,
+    ReceivedItems,
+    encode_items,
+)
 from streamapp.core.shard.shard import Shard
 from tests.support.histories import one_user, rule
 
@@ -47,6 +52,21 @@ def test_numbers_are_those_that_a_look_at_every_id_gives(
         numbers = reader.numbers(spelled, sender, registry)
         assert numbers.tolist() == plain.number(ids).tolist()
     assert registry.ids == plain.ids
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.lists(IDS, unique=True)), max_size=8))
+def test_shards_of_one_worker_number_items_as_they_would_alone(
+    messages: list[tuple[int, list[str]]],
+) -> None:
+    """They share what the numbers of a sender mean, and each has numbers of its own."""
+    sender, received = Registry(), ReceivedItems()
+    readers = [IdTranslator(received), IdTranslator(received)]
+    registries, plain = [Registry(), Registry(["b"])], [Registry(), Registry(["b"])]
+    for shard, ids in messages:
+        spelled = encode_items(sender.number(ids), sender)
+        numbers = readers[shard].numbers(spelled, 0, registries[shard])
+        assert numbers.tolist() == plain[shard].number(ids).tolist()
+    assert [one.ids for one in registries] == [one.ids for one in plain]
 
 
 def test_an_id_is_looked_up_once() -> None:
