@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 
 from streamapp.agents.histories.stage import HistoryStage
 from streamapp.core.events.interaction_sink import NO_ITEM
+from streamapp.core.ids.id_translator import IdTranslator
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.delta import decode_delta
-from streamapp.core.messages.item_dictionary import IdTranslator
 from streamapp.transport.records import TP, Offsets, RecordBatch
 from streamapp.worker.warm import warm
 from tests.component.harness.stages import Broker, context, events, record

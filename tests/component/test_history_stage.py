@@ -11,10 +11,10 @@ from redis.asyncio import Redis
 
 from streamapp.agents.histories.stage import HistoryStage
 from streamapp.core.events.interaction_sink import NOBODY
+from streamapp.core.ids.id_translator import IdTranslator
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.delta import decode_delta
 from streamapp.core.messages.interaction_batch import encode_idle
-from streamapp.core.messages.item_dictionary import IdTranslator
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch

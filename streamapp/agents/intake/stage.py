@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from streamapp.agents.intake.draft_wait import DraftWait
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.dead_letter import dead_letter
 from streamapp.agents.runtime.slot_opening import open_slot
-from streamapp.agents.scheduling.due_time import NEVER, DueTime
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.config.fingerprints import reading_text
 from streamapp.config.rules import event_rules
 from streamapp.core.events.event_reader import EventReader
@@ -35,24 +36,8 @@ from streamapp.store.state_layout import check_kinds, partition_count
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
-_WAIT_S = 2.0
-"""Seconds after the last read in which a draft waits for more."""
-
-_FAR = 2_000
-"""Records from which on a backlog is large."""
-
 _PORTION_BYTES = 1_000_000
 """Bytes of event records that are read without letting other tasks run."""
-
-_BATCH_BYTES = 250_000
-"""Bytes of event records for each partition of interactions after which batches are sent.
-
-A batch of a partition becomes a message to each shard. So with more partitions, larger batches keep
-the messages as large as they are.
-"""
-
-_LEAST_BYTES, _LARGEST_BYTES = 2_000_000, 16_000_000
-"""Bounds of the bytes of event records after which batches are sent."""
 
 _RECORD_BYTES = 16
 """Bytes that a record counts beside its own: it may be empty, and has a dead letter."""
@@ -123,8 +108,6 @@ class IntakeStage:
         self.slots = [one.slot for one in partitions.values()]
         self._partitions = partitions
         self._targets = targets
-        bytes_ = _BATCH_BYTES * max(targets.values())
-        self._batch_bytes = min(max(bytes_, _LEAST_BYTES), _LARGEST_BYTES)
         self._state_id = next(iter(partitions.values())).slot.state_id
         self._moving = BackgroundTask[None]()
         self._readers = {
@@ -133,8 +116,7 @@ class IntakeStage:
         self._topics = {kind: one.interactions_topic for kind, one in pipelines(settings).items()}
         self._letter_partitions: dict[str, int] = {}
         self._draft = self._new_draft()
-        self._backlog = 0
-        self._due_time = DueTime()
+        self._draft_wait = DraftWait(max(targets.values()))
 
     @classmethod
     async def open(
@@ -172,13 +154,12 @@ class IntakeStage:
                 self._read(batch.tp, batch.records[start:end])
                 self._draft.records += end - start
                 self._draft.read += size
-                if self._draft.read >= self._batch_bytes:
+                if self._draft_wait.is_full(self._draft.read):
                     await self._send()
                 else:
                     await asyncio.sleep(0)
-        self._backlog = batches[-1].backlog
-        self._due_time.restart(_WAIT_S)
-        if self._draft.last and not self._is_far_behind:
+        is_over = self._draft_wait.ends_at(self._draft.records, batches[-1].backlog)
+        if self._draft.last and is_over:
             await self._send()
 
     async def work(self, busy: bool) -> float:
@@ -187,8 +168,9 @@ class IntakeStage:
             await self._moving.join()
         if not self._draft.last:
             return NEVER
-        if busy or not self._due_time.is_due:
-            return self._due_time.due_in_s
+        left_s = self._draft_wait.left_s
+        if busy or left_s > 0:
+            return left_s
         await self._send()
         return NEVER
 
@@ -216,15 +198,6 @@ class IntakeStage:
     def fingerprint(self, tp: TP) -> RecordFingerprint | None:
         """Return that of the last record in the state that was opened."""
         return self._partitions[tp].fingerprint
-
-    @property
-    def _is_far_behind(self) -> bool:
-        """Whether the topics hold many more records, so that the draft waits for them.
-
-        Fewer and larger interaction batches cost all stages less. The draft waits for a part of the
-        time that the worker is behind.
-        """
-        return max(_FAR, self._draft.records // 4) < self._backlog
 
     def _new_draft(self) -> _Draft:
         builders = {kind: InteractionBatchBuilder() for kind in self._topics}

@@ -8,7 +8,7 @@ from streamapp.agents.runtime.background import POLL_S, BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.core.counts.norm_table import NormTable
-from streamapp.core.messages.item_dictionary import ReceivedItems
+from streamapp.core.ids.received_items import ReceivedItems
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments
 from streamapp.store.slot.head import ShardHead
 from streamapp.store.slot.head_reader import read_heads

@@ -16,8 +16,9 @@ import numpy as np
 from streamapp.core.arrays.array_types import Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
 from streamapp.core.histories.history import Revisions
+from streamapp.core.ids.id_translator import IdTranslator
+from streamapp.core.ids.item_dictionary import EncodedItems, encode_items
 from streamapp.core.ids.registry import Registry
-from streamapp.core.messages.item_dictionary import EncodedItems, IdTranslator, encode_items
 from streamapp.core.messages.popularity_increments import NO_INCREMENTS, PopularityIncrements
 from streamapp.core.messages.rating_blocks import Blocks, parts
 

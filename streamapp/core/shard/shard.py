@@ -15,13 +15,14 @@ from streamapp.core.arrays.columns import Columns
 from streamapp.core.counts.norms import Norms
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.counts.rows import CELL, Rows
+from streamapp.core.ids.id_translator import IdTranslator
+from streamapp.core.ids.received_items import ReceivedItems
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import ListRule, Ranking, rank
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
 from streamapp.core.messages.content_neighbours import ContentNeighbours
 from streamapp.core.messages.delta import Delta
-from streamapp.core.messages.item_dictionary import IdTranslator, ReceivedItems
 from streamapp.core.messages.norm_update import NormUpdate
 from streamapp.core.messages.norm_values import NormValues
 from streamapp.core.messages.rating_blocks import Blocks

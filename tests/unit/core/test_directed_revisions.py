@@ -6,13 +6,13 @@ import orjson
 from streamapp.core.histories.directed_revisions import directed_revisions
 from streamapp.core.histories.history import Revisions, revise
 from streamapp.core.histories.older_entries import ENTRY
+from streamapp.core.ids.id_translator import IdTranslator
 from streamapp.core.ids.registry import Registry
 from streamapp.core.ids.role_registry import RoleRegistry, registry_of, roles_of
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
 from streamapp.core.lists.list_format import encode_item_lists
 from streamapp.core.lists.ranking import Ranking
 from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
-from streamapp.core.messages.item_dictionary import IdTranslator
 from tests.support.histories import USERS, one_user, rule
 
 Block = tuple[set[tuple[str, float, float]], set[tuple[str, float]]]

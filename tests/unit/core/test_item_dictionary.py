@@ -12,9 +12,12 @@ from streamapp.core.arrays.array_types import Ints
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.events.ids import MAX_ID_BYTES
 from streamapp.core.histories.history import revise
+from streamapp.core.ids import item_dictionary
+from streamapp.core.ids.id_translator import IdTranslator
+from streamapp.core.ids.item_dictionary import EncodedItems, encode_items
+from streamapp.core.ids.received_items import ReceivedItems
 from streamapp.core.ids.registry import Registry
 from streamapp.core.lists.ranking import ListRule
-from streamapp.core.messages import item_dictionary
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.delta import (
     Delta,
@@ -22,12 +25,6 @@ from streamapp.core.messages.delta import (
     decode_delta,
     encode_deltas,
     encode_noop,
-)
-from streamapp.core.messages.item_dictionary import (
-    EncodedItems,
-    IdTranslator,
-    ReceivedItems,
-    encode_items,
 )
 from streamapp.core.shard.shard import Shard
 from tests.support.histories import one_user, rule
