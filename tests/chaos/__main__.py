@@ -42,12 +42,17 @@ def chaos(
     backend: Annotated[
         str, typer.Option("--lane", metavar="LANE", help=" or ".join(BACKENDS))
     ] = "embedded",
+    workers: Annotated[int, typer.Option(metavar="N", min=2, max=16, help="How many.")] = 3,
+    partitions: Annotated[
+        int | None, typer.Option(metavar="P", min=1, max=1024, help="As the seed says by default.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Let faults happen by a seed, and audit the result; exit 1 if anything differs."""
     if backend not in BACKENDS:
         raise ConfigError(f"--lane {backend}: one of {', '.join(BACKENDS)} is needed")
-    chosen, folder = plan(seed, backend, minutes * 60), Path(mkdtemp(prefix="streamapp-chaos-"))
+    chosen = plan(seed, backend, minutes * 60, workers, partitions)
+    folder = Path(mkdtemp(prefix="streamapp-chaos-"))
     tell = _say_nothing if as_json else _say
     if not as_json:
         typer.echo(

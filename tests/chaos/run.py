@@ -16,7 +16,7 @@ from tests.chaos.journal import Entry, Journal
 from tests.chaos.judge import Verdict, judge
 from tests.chaos.producer import Producer
 from tests.chaos.reader import Reader
-from tests.chaos.schedule import TRACKS, WORKERS, Plan
+from tests.chaos.schedule import Plan
 from tests.chaos.shop import CATALOGUE, records
 from tests.chaos.site import Site, open_site
 from tests.servers.deployment import Deployment
@@ -55,6 +55,7 @@ class Outcome:
             "history_cap": plan.history_cap,
             "half_life_s": plan.half_life_s,
             "partitions": plan.partitions,
+            "workers": len(plan.workers),
             "static_members": plan.static_members,
             "cluster": plan.cluster,
             "figures": {**self.verdict.figures, **self.journal.counts},
@@ -115,12 +116,12 @@ async def _run(
     plan: Plan, site: Site, deployment: Deployment, crew: Crew, begin: Callable[[str], Step]
 ) -> Verdict:
     begin("starting workers")
-    for name in WORKERS[:-1]:
+    for name in plan.workers[:-1]:
         crew.launch(name)
-    for name in WORKERS[:-1]:
+    for name in plan.workers[:-1]:
         await crew.ready(name)
     await asyncio.to_thread(site.redis.copy)
-    crew.launch(WORKERS[-1])
+    crew.launch(plan.workers[-1])
 
     journal = crew.journal
     shop = records(plan.seed, plan.topics, catalogue=plan.catalogue)
@@ -134,14 +135,14 @@ async def _run(
         shown = background.create_task(_show(plan, producer, step))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(producer.run(plan.duration_s))
-            for track in TRACKS:
+            for track in plan.tracks:
                 some = [fault for fault in plan.faults if fault.track == track]
                 tasks.create_task(faults.run(track, some, plan.duration_s))
         shown.cancel()
         site.heal()
         journal.note("everything", "healed; draining")
         if plan.backend == "embedded":
-            await _expel_the_dead(crew)
+            await _expel_the_dead(crew, plan.workers[0])
         begin("judging")
         written = (*plan.topics, CATALOGUE) if plan.catalogue else plan.topics
         verdict = await judge(deployment, written, producer.sent)
@@ -149,19 +150,19 @@ async def _run(
         watch.cancel()
         if verdict.differences:
             await keep_evidence(deployment, written)
-    for name in WORKERS:
+    for name in plan.workers:
         await crew.terminate(name)
     verdict.figures |= {"events": producer.events, "sent again": producer.repeated,
                         "rebalances": crew.rebalances}  # fmt: skip
     return verdict
 
 
-async def _expel_the_dead(crew: Crew) -> None:
+async def _expel_the_dead(crew: Crew, name: str) -> None:
     """Let a member join: only then does the embedded broker see which members died."""
     await asyncio.sleep(_EXPIRED_S)
-    await crew.terminate(WORKERS[0])
-    crew.launch(WORKERS[0])
-    await crew.ready(WORKERS[0])
+    await crew.terminate(name)
+    crew.launch(name)
+    await crew.ready(name)
 
 
 async def _show(plan: Plan, producer: Producer, step: Step) -> None:

@@ -11,10 +11,8 @@ from random import Random
 
 from streamapp.failpoints import CATALOGUE_NAMES, CATEGORY_NAMES, CONTENT_NAMES, NAMES
 
-WORKERS = ("worker-1", "worker-2", "worker-3")
 BROKER = "broker"
 REDIS = "redis"
-TRACKS = (*WORKERS, BROKER, REDIS)
 BACKENDS = ("embedded", "kafka")
 
 _CALM_S = 6.0
@@ -110,6 +108,7 @@ class Plan:
         half_life_s: Half-life of interactions in seconds of event time; 0 without decay.
         topics: Event topics by their short names.
         partitions: Partitions of every topic.
+        workers: The names of the workers.
         static_members: Whether workers keep their member id when they start again.
         bought_together: Whether baskets are counted as well.
         bought_after_view: Whether purchases after a view are counted as well.
@@ -127,6 +126,7 @@ class Plan:
     half_life_s: float
     topics: tuple[str, ...]
     partitions: int
+    workers: tuple[str, ...]
     static_members: bool
     bought_together: bool
     bought_after_view: bool
@@ -135,9 +135,16 @@ class Plan:
     cluster: bool
     faults: tuple[Fault, ...]
 
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """What can have faults, one at a time each."""
+        return *self.workers, BROKER, REDIS
 
-def plan(seed: int, backend: str, duration_s: float) -> Plan:
-    """Return the plan of a seed."""
+
+def plan(
+    seed: int, backend: str, duration_s: float, workers: int = 3, partitions: int | None = None
+) -> Plan:
+    """Return the plan of a seed; `partitions` take the place of those that the seed chooses."""
     chance = Random(f"{seed}")  # noqa: S311 - chaos, not secrets
     overflows = chance.random() < 1 / 3
     made = Plan(
@@ -149,6 +156,7 @@ def plan(seed: int, backend: str, duration_s: float) -> Plan:
         half_life_s=_HALF_LIFE_S if chance.random() < 1 / 3 else 0.0,
         topics=("clicks",) if overflows else ("clicks", "purchases"),
         partitions=chance.choice((3, 4, 5)),
+        workers=tuple(f"worker-{number + 1}" for number in range(workers)),
         # With several static members, the embedded broker never settles after one was expelled.
         static_members=chance.random() < 1 / 2 and backend != "embedded",
         bought_together=chance.random() < 1 / 2,
@@ -158,7 +166,9 @@ def plan(seed: int, backend: str, duration_s: float) -> Plan:
         cluster=chance.random() < 1 / 4,
         faults=(),
     )
-    found = [fault for track in TRACKS for fault in _faults(made, track)]
+    if partitions is not None:
+        made = replace(made, partitions=partitions)
+    found = [fault for track in made.tracks for fault in _faults(made, track)]
     return replace(made, faults=tuple(sorted(found, key=lambda fault: (fault.at_s, fault.track))))
 
 
@@ -166,7 +176,9 @@ def _faults(made: Plan, track: str) -> Iterator[Fault]:
     chance = Random(f"{made.seed}/{made.backend}/{track}")  # noqa: S311
     kinds, places = _kinds(made, track), _places(made)
     gaps_s = _GAPS_S.get(track, _GAPS_S["worker"])
-    at_s = chance.uniform(0, gaps_s[1]) if track in WORKERS else _CALM_S + chance.uniform(*gaps_s)
+    at_s = (
+        chance.uniform(0, gaps_s[1]) if track in made.workers else _CALM_S + chance.uniform(*gaps_s)
+    )
     while True:
         at_s = round(at_s, 2)
         kind = chance.choices(kinds, [_WEIGHTS[kind] for kind in kinds])[0]

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from streamapp.failpoints import EVERY_NAME
-from tests.chaos.schedule import BACKENDS, BROKER, TRACKS, plan
+from tests.chaos.schedule import BACKENDS, BROKER, plan
 
 _SEEDS = range(1, 61)
 
@@ -30,8 +30,9 @@ def test_a_longer_run_begins_with_the_shorter_one(backend: str) -> None:
 def test_faults_of_one_track_never_overlap_and_end_within_the_run() -> None:
     """A server that is down is not restarted, and a dead worker is not paused."""
     for seed in _SEEDS:
-        for track in TRACKS:
-            faults = [fault for fault in plan(seed, "kafka", 300).faults if fault.track == track]
+        made = plan(seed, "kafka", 300)
+        for track in made.tracks:
+            faults = [fault for fault in made.faults if fault.track == track]
             assert all(one.at_s + one.lasts_s < two.at_s for one, two in pairwise(faults))
             assert all(fault.at_s + fault.lasts_s <= 300 for fault in faults)
 
@@ -64,3 +65,10 @@ def test_sixty_seeds_kill_at_every_failpoint_and_choose_every_traffic() -> None:
     texts = {(one.catalogue, one.content) for one in plans}
     assert texts == {(False, False), (True, False), (True, True)}
     assert all(one.history_cap < 90 for one in plans if len(one.topics) == 1)
+
+
+def test_more_workers_and_partitions_change_no_fault_of_the_others() -> None:
+    """A seed means the same in a larger shop."""
+    small, large = plan(5, "kafka", 300), plan(5, "kafka", 300, workers=4, partitions=64)
+    assert (large.partitions, large.workers[:3], len(large.workers)) == (64, small.workers, 4)
+    assert [fault for fault in large.faults if fault.track != "worker-4"] == list(small.faults)
