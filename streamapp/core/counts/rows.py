@@ -205,9 +205,12 @@ class Rows:
 
     def _make_space(self, numbers: Ints, needed: Longs) -> None:
         """Give each row space for `needed` cells; a row without it moves to the arena's end."""
+        start, space = self._rows["start"], self._rows["space"]
+        if not (needed > space[numbers]).any():
+            return
+        # The copy leaves every row less space, so all of them count.
         if self._end + int(_space_for(needed).sum()) > len(self._arena.item):
             self._copy(int(_space_for(needed).sum()))
-        start, space = self._rows["start"], self._rows["space"]
         tight = needed > space[numbers]
         numbers, wanted = numbers[tight], _space_for(needed[tight])
         starts = self._end + np.cumsum(wanted) - wanted

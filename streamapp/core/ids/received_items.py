@@ -3,11 +3,9 @@
 import numpy as np
 
 from streamapp.core.arrays.array_types import Ints
-from streamapp.core.arrays.growing import grown
 from streamapp.core.ids.item_dictionary import EncodedItems
+from streamapp.core.ids.number_map import NumberMap
 from streamapp.core.ids.registry import Registry
-
-_NONE: Ints = np.zeros(0, np.int32)
 
 
 class ReceivedItems:
@@ -22,8 +20,7 @@ class ReceivedItems:
 
     def __init__(self) -> None:
         self.registry = Registry()
-        # By sender: the number here plus 1, by the number there; 0 for an unknown item.
-        self._met: dict[int, Ints] = {}
+        self._numbers: dict[int, NumberMap] = {}
 
     def numbers(self, encoded: EncodedItems, sender: int) -> Ints:
         """Return the numbers of received items in `registry`, int32, in order.
@@ -35,13 +32,12 @@ class ReceivedItems:
         Cost: O(items + bytes of ids that are new).
         """
         theirs = np.frombuffer(encoded.numbers, "<i4")
-        met = self._met.get(sender, _NONE)
-        self._met[sender] = met = grown(met, int(theirs.max(initial=-1)) + 1)
-        numbers: Ints = met[theirs] - 1
+        known = self._numbers.setdefault(sender, NumberMap())
+        numbers = known.get(theirs)
         if len(new := np.flatnonzero(numbers < 0)):
             ends = np.cumsum(np.frombuffer(encoded.sizes, "<u2"), dtype=np.int64)
             starts = np.concatenate((np.zeros(1, np.int64), ends))
             spans = zip(starts[new].tolist(), ends[new].tolist(), strict=True)
             numbers[new] = self.registry.number([encoded.text[a:b].decode() for a, b in spans])
-            met[theirs[new]] = numbers[new] + 1
+            known.set(theirs[new], numbers[new])
         return numbers

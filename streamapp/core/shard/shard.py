@@ -285,6 +285,8 @@ class Shard:
 
     def _reserve(self) -> None:
         """Make the numbers of new items valid everywhere, and decide which of them are owned."""
+        if self._numbered == len(self.registry) and len(self.norms.users) <= len(self.owned) > 0:
+            return
         needed = max(len(self.registry), len(self.norms.users))
         if needed > len(self.owned):
             size = max(needed, 2 * len(self.owned))

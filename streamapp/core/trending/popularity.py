@@ -159,6 +159,8 @@ class Popularity(RecordTable):
                 (exponent == exponent[best[-1]]) & (mass >= mass[best[-1]])
             )
             items, mass, exponent = items[may], mass[may], exponent[may]
+        if not len(items):
+            return
         known = {one.item: one for one in self.top}
         for number, *rest in zip(items.tolist(), mass.tolist(), exponent.tolist(), strict=True):
             known[registry.ids[number]] = Popular(registry.ids[number], *rest)
