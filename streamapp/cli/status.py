@@ -12,8 +12,10 @@ from streamapp.cli.lag import read_lag
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
+from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
 from streamapp.core.evaluation.online import OnlineMetrics
+from streamapp.inspection.norms_reader import check_half_life
 from streamapp.inspection.row_sizes import cells_in
 from streamapp.inspection.shared_norms import read_shared
 from streamapp.store.slot.head import CatalogueHead, Head, HistoriesHead, ShardHead
@@ -130,5 +132,7 @@ async def _items(redis: Redis, settings: Settings, shards: int) -> int:
         Slot(redis, SlotKeys(settings.state_prefix, rows_tag(shard))) for shard in range(shards)
     ]
     heads = [await slot.head(ShardHead) or ShardHead() for slot in slots]
+    for head in heads:
+        check_half_life(head, decay_rule(settings))
     shared = await read_shared(redis, slots, heads)
     return int((shared.values(np.arange(len(shared.registry))).users > 0).sum())

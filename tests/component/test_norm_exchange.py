@@ -144,7 +144,7 @@ async def test_what_an_owner_did_not_commit_is_seen_by_nobody(workers: Workers) 
 async def test_a_feed_does_not_grow_without_a_limit(workers: Workers, redis: Redis) -> None:
     """It is written again under its other name, and readers that are behind follow."""
     owner, reader = await workers.owner(), await workers.reader()
-    rounds = 40
+    rounds = 60
     for number in range(rounds):
         await owner.share(dict.fromkeys(ITEMS, float(number)))
         if number == 1:
@@ -152,7 +152,7 @@ async def test_a_feed_does_not_grow_without_a_limit(workers: Workers, redis: Red
     assert await known(reader) == dict.fromkeys(ITEMS, rounds - 1.0)
     sizes = [await redis.strlen(key) for key in await redis.keys("*norms:*")]
     assert len(sizes) == 1
-    assert sizes[0] < 65_536 + 4 * 60 * len(ITEMS)
+    assert sizes[0] < 4_096 + 3 * 60 * len(ITEMS)
 
 
 async def test_a_feed_that_became_shorter_waits_for_its_owner(workers: Workers) -> None:

@@ -10,14 +10,11 @@ from streamapp.core.messages.norm_values import NormValues
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.norm_feed import FeedMark, put_feed, remove_feed
 
-_LEAST_BYTES = 65_536
+_LEAST_BYTES = 4_096
 """A feed of this size is never too large."""
 
-_ITEM_BYTES = 60
-"""About what a norm takes in a feed."""
-
-_SPARE = 3
-"""A feed may be this many times as large as one with each item once."""
+_MOST = 2
+"""A feed may be this many times as large as when it was begun."""
 
 
 class NormSharing:
@@ -39,6 +36,7 @@ class NormSharing:
         self._slot = slot
         self._shard = shard
         self._is_own = False
+        self._begun_bytes = 0
 
     async def write(self, position: int, changed: NormSegment) -> FeedMark:
         """Write norms that changed ahead of the position; return the feed with them.
@@ -51,14 +49,10 @@ class NormSharing:
             return mark
         segments = encode_segments(changed)
         size = mark.bytes + sum(map(len, segments))
-        shared = None
-        if not self._is_own or size > _LEAST_BYTES:
-            shared = self._exchange.shared(self._shard)
-        if shared is not None and (
-            not self._is_own or size > _LEAST_BYTES + _SPARE * _ITEM_BYTES * len(shared.ids)
-        ):
+        if not self._is_own or size > _LEAST_BYTES + _MOST * self._begun_bytes:
             mark = mark.next(token_hex(4))
-            segments = encode_segments(shared) + segments
+            segments = encode_segments(self._exchange.shared(self._shard)) + segments
+            self._begun_bytes = sum(map(len, segments))
         size = await put_feed(self._slot, mark, position, segments)
         return mark._replace(bytes=size, shared_at=position)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
 
 from streamapp.agents.runtime.internal_message import decoded_message
 from streamapp.core.arrays.array_types import Ints
@@ -11,7 +12,10 @@ from streamapp.core.messages.delta import decode_delta
 from streamapp.core.messages.norm_update import NORMS_KEY, decode_norm_update
 from streamapp.core.messages.rating_blocks import Blocks
 from streamapp.core.shard.shard import Shard
-from streamapp.transport.records import RecordBatch, RecordFingerprint
+from streamapp.transport.records import TP, KafkaRecord, RecordBatch, RecordFingerprint
+
+_OTHERS = frozenset({UPDATE_KEY, CONTENT_KEY, NORMS_KEY})
+"""The keys of messages that are no deltas."""
 
 
 class LogApplier:
@@ -54,23 +58,38 @@ class LogApplier:
         self.fingerprint = RecordFingerprint.of(batches[-1].records[-1])
 
     def _admit(self, batches: Sequence[RecordBatch]) -> list[tuple[int, Blocks]]:
-        """Apply messages that need no rows; return the blocks of new deltas and their offsets."""
-        shard, admitted = self._shard, []
-        for batch in batches:
-            for record in batch.records:
-                if record.key == UPDATE_KEY:
-                    update = decoded_message(decode_update, batch.tp, record)
-                    self.replayed += not shard.apply_update(update, record.offset)
-                elif record.key == CONTENT_KEY:
-                    matches = decoded_message(decode_content_neighbours, batch.tp, record)
-                    self.replayed += not shard.apply_content_neighbours(matches, record.offset)
-                elif record.key == NORMS_KEY:
-                    norms = decoded_message(decode_norm_update, batch.tp, record)
-                    self.replayed += not shard.apply_norms(norms, record.offset)
-                elif (
-                    blocks := shard.admit(decoded_message(decode_delta, batch.tp, record))
-                ) is not None:
-                    admitted.append((record.offset, blocks))
-                else:
-                    self.replayed += 1
+        """Apply messages that need no rows; return the blocks of new deltas and their offsets.
+
+        Deltas that follow each other are decoded together. Other messages number items, too, so
+        the order of all messages stays.
+        """
+        admitted: list[tuple[int, Blocks]] = []
+        records = ((batch.tp, record) for batch in batches for record in batch.records)
+        for is_other, some in groupby(records, lambda one: one[1].key in _OTHERS):
+            if is_other:
+                for tp, record in some:
+                    self.replayed += not self._apply(tp, record)
+            else:
+                admitted += self._admit_deltas(list(some))
         return admitted
+
+    def _apply(self, tp: TP, record: KafkaRecord) -> bool:
+        """Apply a message that is no delta; say whether it is new."""
+        shard, offset = self._shard, record.offset
+        if record.key == UPDATE_KEY:
+            return shard.apply_update(decoded_message(decode_update, tp, record), offset)
+        if record.key == CONTENT_KEY:
+            matches = decoded_message(decode_content_neighbours, tp, record)
+            return shard.apply_content_neighbours(matches, offset)
+        return shard.apply_norms(decoded_message(decode_norm_update, tp, record), offset)
+
+    def _admit_deltas(self, records: Sequence[tuple[TP, KafkaRecord]]) -> list[tuple[int, Blocks]]:
+        deltas = [decoded_message(decode_delta, tp, record) for tp, record in records]
+        blocks = self._shard.admit_all(deltas)
+        new = [
+            (record.offset, one)
+            for (_, record), one in zip(records, blocks, strict=True)
+            if one is not None
+        ]
+        self.replayed += len(blocks) - len(new)
+        return new

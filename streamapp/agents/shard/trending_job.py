@@ -192,7 +192,8 @@ class TrendingJob:
 
     def _most_popular(self, heads: list[ShardHead | None]) -> tuple[list[Popular], float]:
         """Return the list of all items and its time; no items if there should be no list."""
-        known = [head for head in heads if head is not None]
+        # A shard without a time has popularity that an owner stored ahead of the events behind it.
+        known = [head for head in heads if head is not None and head.popular_ts > -math.inf]
         newest_ts = max((head.popular_ts for head in known), default=-math.inf)
         if not self._half_life_s:
             return [], newest_ts

@@ -1,8 +1,10 @@
 """Translates the item numbers of senders into those of a shard."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from streamapp.core.arrays.array_types import Ints
+from streamapp.core.arrays.array_types import Ints, Longs
 from streamapp.core.ids.item_dictionary import EncodedItems
 from streamapp.core.ids.number_map import NumberMap
 from streamapp.core.ids.received_items import ReceivedItems
@@ -20,20 +22,27 @@ class IdTranslator:
         self._received = received or ReceivedItems()
         self._numbers = NumberMap()
 
-    def numbers(self, encoded: EncodedItems, sender: int, registry: Registry) -> Ints:
-        """Return the numbers of received items in a registry, int32, in order.
+    def numbers(
+        self, messages: Sequence[tuple[EncodedItems, int]], registry: Registry
+    ) -> tuple[Ints, Longs]:
+        """Return the numbers that the items of messages have in a registry.
 
         Args:
-            encoded: The items.
-            sender: The partition that sent them.
+            messages: The items of each message, and the partition that sent it.
             registry: That of the shard; gives the next free numbers to items that it does not know.
+
+        Returns:
+            int32: the numbers of all items in order; int64, shape (messages,): where those of each
+            message start.
 
         Cost: O(items + bytes of ids that are new).
         """
-        received = self._received.numbers(encoded, sender)
+        parts = [self._received.numbers(items, sender) for items, sender in messages]
+        received = np.concatenate(parts)
         numbers = self._numbers.get(received)
         if len(new := np.flatnonzero(numbers < 0)):
             ids = self._received.registry.ids
             numbers[new] = registry.number([ids[number] for number in received[new].tolist()])
             self._numbers.set(received[new], numbers[new])
-        return numbers
+        sizes = np.array([len(part) for part in parts], np.int64)
+        return numbers, np.cumsum(sizes) - sizes

@@ -23,7 +23,7 @@ class ReceivedItems:
         self._numbers: dict[int, NumberMap] = {}
 
     def numbers(self, encoded: EncodedItems, sender: int) -> Ints:
-        """Return the numbers of received items in `registry`, int32, in order.
+        """Return the numbers of the items of a message in `registry`, int32, in order.
 
         Args:
             encoded: The items.

@@ -7,6 +7,7 @@ and any grouping of the messages. Rows may be absent from memory; the caller loa
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from streamapp.core.lists.ranking import ListRule, Ranking, rank
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.catalogue_update import CatalogueUpdate
 from streamapp.core.messages.content_neighbours import ContentNeighbours
-from streamapp.core.messages.delta import Delta
+from streamapp.core.messages.delta import Delta, blocks_of
 from streamapp.core.messages.norm_update import NormUpdate
 from streamapp.core.messages.norm_values import NormValues
 from streamapp.core.messages.rating_blocks import Blocks
@@ -114,10 +115,25 @@ class Shard:
 
     def admit(self, delta: Delta) -> Blocks | None:
         """Learn the items of a delta; return its blocks, or None if it was applied before."""
-        ours, source = delta.state_id == self.state_id, str(delta.partition)
-        blocks = delta.blocks(self.registry, self._translator if ours else IdTranslator())
+        return self.admit_all([delta])[0]
+
+    def admit_all(self, deltas: Sequence[Delta]) -> list[Blocks | None]:
+        """Learn the items of deltas; return for each what `admit` does."""
+        found: list[Blocks | None] = []
+        for ours, some in groupby(deltas, lambda delta: delta.state_id == self.state_id):
+            run = list(some)
+            # The numbers of another state mean nothing, also not to each other.
+            runs = [run] if ours else [[delta] for delta in run]
+            for one in runs:
+                translator = self._translator if ours else IdTranslator()
+                blocks = blocks_of(one, self.registry, translator)
+                found += map(self._if_new, one, blocks) if ours else [None]
         self._reserve()
-        if not ours or delta.sequence < self.applied_offsets[source]:
+        return found
+
+    def _if_new(self, delta: Delta, blocks: Blocks) -> Blocks | None:
+        source = str(delta.partition)
+        if delta.sequence < self.applied_offsets[source]:
             return None
         self.applied_offsets.advance(source, delta.sequence + 1)
         return blocks

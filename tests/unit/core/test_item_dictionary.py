@@ -46,7 +46,7 @@ def test_numbers_are_those_that_a_look_at_every_id_gives(
     reader, registry, plain = IdTranslator(), Registry(), Registry()
     for sender, ids in messages:
         spelled = encode_items(senders[sender].number(ids), senders[sender])
-        numbers = reader.numbers(spelled, sender, registry)
+        numbers = reader.numbers([(spelled, sender)], registry)[0]
         assert numbers.tolist() == plain.number(ids).tolist()
     assert registry.ids == plain.ids
 
@@ -61,7 +61,7 @@ def test_shards_of_one_worker_number_items_as_they_would_alone(
     registries, plain = [Registry(), Registry(["b"])], [Registry(), Registry(["b"])]
     for shard, ids in messages:
         spelled = encode_items(sender.number(ids), sender)
-        numbers = readers[shard].numbers(spelled, 0, registries[shard])
+        numbers = readers[shard].numbers([(spelled, 0)], registries[shard])[0]
         assert numbers.tolist() == plain[shard].number(ids).tolist()
     assert [one.ids for one in registries] == [one.ids for one in plain]
 
@@ -70,10 +70,10 @@ def test_an_id_is_looked_up_once() -> None:
     """A known text has a known number: it is not read again."""
     sender = Registry(["a", "b", "c"])
     reader, registry = IdTranslator(), Registry(["c"])
-    assert reader.numbers(encode_items(ints(0, 2), sender), 0, registry).tolist() == [1, 0]
+    assert reader.numbers([(encode_items(ints(0, 2), sender), 0)], registry)[0].tolist() == [1, 0]
     spelled = encode_items(ints(2, 1, 0), sender)
     blurred = EncodedItems(spelled.numbers, spelled.sizes, spelled.text.replace(b"a", b"?"))
-    assert reader.numbers(blurred, 0, registry).tolist() == [0, 2, 1]
+    assert reader.numbers([(blurred, 0)], registry)[0].tolist() == [0, 2, 1]
     assert registry.ids == ["c", "a", "b"]
 
 
