@@ -9,7 +9,7 @@ from loadtest.bench.app_run import AppRun, audited, drain
 from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.contest import RIVALS, SLOW, compete
-from loadtest.bench.result import Plot, Result, Table
+from loadtest.bench.result import Plot, Result, Table, medians
 from loadtest.bench.source import Source, fill
 
 ID = "throughput"
@@ -45,7 +45,7 @@ def run(bench: Bench) -> Result:
         for one in rivals["rebuild"]:
             one.update(_periodic(one.pop("curve"), rate, bench.freshness_s))
     result.cases = [
-        {"id": f"{ID}/{name}", "source": source.about, **_summary(found)}
+        {"id": f"{ID}/{name}", "source": source.about, **medians(found)}
         for name, found in [
             (_APP, [run.as_dict() for run in runs]),
             (_WHOLE, [run.as_dict() for run in whole]),
@@ -103,12 +103,6 @@ def rebuilding_s(curve: Sequence[tuple[int, float]], step_events: float) -> floa
     return work_s
 
 
-def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the medians of all runs, and the runs."""
-    names = [name for name, value in runs[0].items() if isinstance(value, int | float)]
-    return {**{name: median(run[name] for run in runs) for name in names}, "runs": runs}
-
-
 def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
     about = {
         _APP: "one worker, lists of items, to the last list and checkpoint",
@@ -135,11 +129,11 @@ def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
         Plot("Cost of an event over the size of the state", "events in the state",
              "CPU us/event", {_APP: middle.over_state()}),
     ]  # fmt: skip
-    slow, medians = " and ".join(sorted(SLOW)), _rates(result)
+    slow, rate = " and ".join(sorted(SLOW)), _rates(result)
     result.notes += [
         (
             "lists for users and what is trending cost "
-            f"{1 - medians[_WHOLE] / medians[_APP]:.0%} of the app's rate"
+            f"{1 - rate[_WHOLE] / rate[_APP]:.0%} of the app's rate"
         ),
         (
             f"{slow} read only the first {bench.slow_events:,} events that the broker hands out; "
