@@ -60,7 +60,7 @@ class Bench:
     full_rate: float | None = None
 
     @contextmanager
-    def env(self, measured: int = 1, **settings: str) -> Iterator[BenchEnv]:
+    def env(self, measured: int = 1, /, **settings: str) -> Iterator[BenchEnv]:
         """Yield an environment with CPUs for `measured` processes; `settings` are for all runs."""
         common = {"partitions": str(self.partitions), **settings}
         if self.events_per_record > 1:
@@ -76,6 +76,7 @@ class Bench:
         self.begin("making a shop")
         return made_up(self.shop(self.events), folder)
 
-    def shop(self, events: int) -> Shop:
-        """Return a shop whose users have four events each, among 5,000 items."""
-        return Shop(events, users=max(1, events // 4), items=5_000, seed=self.seed)
+    def shop(self, events: int, events_per_user: int = 4) -> Shop:
+        """Return a shop of 5,000 items."""
+        users = max(1, events // events_per_user)
+        return Shop(events, users, items=5_000, seed=self.seed)

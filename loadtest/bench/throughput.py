@@ -10,12 +10,16 @@ from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.contest import RIVALS, SLOW, compete
 from loadtest.bench.result import Plot, Result, Table, medians
-from loadtest.bench.source import Source, fill
+from loadtest.bench.source import Source, fill, made_up
 
 ID = "throughput"
 _FIRST = "fill"
 _APP = "streamapp"
 _WHOLE = "streamapp-all-lists"
+_MB = 1e6
+
+_EVENTS_SHARE = 4
+"""Shops of deep histories have fewer events by this factor, because each event is more work."""
 
 ITEMS_ONLY = {"user_list_ttl": "0", "trending_half_life": "0"}
 """Settings of an app that does the work of its rivals, who make no other lists."""
@@ -53,9 +57,38 @@ def run(bench: Bench) -> Result:
         ]
     ]
     _show(result, runs, bench)
+    _add_depths(bench, result)
     if bench.events_per_record > 1:
         result.notes.append(_records(result, records / source.events))
     return result
+
+
+def _add_depths(bench: Bench, result: Result) -> None:
+    """Add the app with all lists on shops whose users have as many events as a history holds."""
+    rows = []
+    for depth in bench.depths:
+        shop = bench.shop(max(depth, bench.events // _EVENTS_SHARE), depth)
+        with bench.env(history_cap=str(depth)) as env:
+            bench.begin(f"history depth {depth}, making a shop")
+            source = made_up(shop, env.folder)
+            env.make_topics(_FIRST)
+            fill(env, _FIRST, source, bench.events_per_record, bench.begin("filling"))
+            runs = [
+                _app(bench, env, source, f"depth{depth}-{number}", {}).as_dict()
+                for number in range(bench.repeats)
+            ]
+        case = {"id": f"{ID}/depth{depth}", "source": source.about, **medians(runs)}
+        result.cases.append(case)
+        rows.append((
+            depth, shop.users, case["events"], round(case["events_per_s"]),
+            round(case["cpu_us_per_event"], 1), round(case["peak_rss_bytes"] / _MB),
+        ))  # fmt: skip
+    columns = "history depth", "users", "events", "events/s", "CPU us/event", "peak MB"
+    title = f"Throughput of {_WHOLE} by history depth, median of {bench.repeats}"
+    result.tables.append(Table(title, columns, rows))
+    result.notes.append(
+        "with a history depth, users of a made-up shop have as many events as histories hold items"
+    )
 
 
 def _app(bench: Bench, env: BenchEnv, source: Source, name: str, chosen: dict[str, str]) -> AppRun:

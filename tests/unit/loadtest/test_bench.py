@@ -73,6 +73,14 @@ def test_a_shop_is_the_same_for_the_same_seed() -> None:
     assert all((before.ts or 0) < (after.ts or 0) for before, after in pairwise(shop))
 
 
+@pytest.mark.parametrize(("depth", "users"), [(4, 25_000), (20, 5_000), (100, 1_000)])
+def test_users_of_a_deep_shop_have_as_many_events_as_its_depth(depth: int, users: int) -> None:
+    """On average; a shop has four events a user otherwise."""
+    options = Bench(lambda _: lambda _done, _total: None)
+    assert options.shop(100_000, depth).users == users
+    assert options.shop(100_000).users == 25_000
+
+
 def test_every_tenth_event_is_on_the_hot_item() -> None:
     """By a user who was on one of its partners, and never on an item of the shop."""
     events = list(traffic(Shop(1_000, 50, 20), partners=7))
