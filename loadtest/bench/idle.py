@@ -1,4 +1,4 @@
-"""The idle worker: its CPU, its calls to Redis and its connections."""
+"""The idle worker: its CPU, its memory, its calls to Redis and its connections."""
 
 import time
 from typing import Any
@@ -33,6 +33,7 @@ def idle(redis: Redis, worker: Process) -> dict[str, Any]:
     clients: Any = redis.client_list()
     return {
         "idle_cpu_share": used_s / took_s,
+        "idle_rss_bytes": worker.rss_bytes(),
         "idle_commands_per_s": sum(by_name.values()),
         "idle_commands": {name: rate for name, rate in by_name.items() if rate},
         "connections": sum(int(client["id"]) != own for client in clients),

@@ -32,6 +32,7 @@ _DRAIN = {
 
 _IDLE = {
     "% of a CPU": ("idle_cpu_share", 100.0, 1),
+    "MB": ("idle_rss_bytes", 1 / _MB, 0),
     "commands/s": ("idle_commands_per_s", 1.0, 0),
     "connections": ("connections", 1.0, 0),
 }

@@ -189,7 +189,7 @@ def test_medians_are_of_each_figure() -> None:
 def drained(cost: float) -> dict[str, float]:
     """Return the figures of a case of `partitions`."""
     names = "peak_rss_bytes redis_bytes internal_messages_per_event internal_bytes_per_event"
-    names += " idle_cpu_share idle_commands_per_s connections"
+    names += " idle_cpu_share idle_rss_bytes idle_commands_per_s connections"
     return {"cpu_us_per_event": cost, **dict.fromkeys(names.split(), 1e6)}
 
 
