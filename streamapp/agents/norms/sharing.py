@@ -8,16 +8,7 @@ from streamapp.agents.norms.exchange import NormExchange
 from streamapp.core.messages.norm_segment import NormSegment, encode_segments
 from streamapp.core.messages.norm_values import NormValues
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.norm_feed import FeedMark, put_feed, remove_feed
-
-_LEAST_BYTES = 65_536
-"""A feed of this size is never too large."""
-
-_ITEM_BYTES = 60
-"""About what a norm takes in a feed."""
-
-_SPARE = 3
-"""A feed may be this many times as large as one with each item once."""
+from streamapp.store.values.norm_feed import FeedMark, most_feed_bytes, put_feed, remove_feed
 
 
 class NormSharing:
@@ -52,11 +43,9 @@ class NormSharing:
         segments = encode_segments(changed)
         size = mark.bytes + sum(map(len, segments))
         shared = None
-        if not self._is_own or size > _LEAST_BYTES:
+        if not self._is_own or size > most_feed_bytes(0):
             shared = self._exchange.shared(self._shard)
-        if shared is not None and (
-            not self._is_own or size > _LEAST_BYTES + _SPARE * _ITEM_BYTES * len(shared.ids)
-        ):
+        if shared is not None and (not self._is_own or size > most_feed_bytes(len(shared.ids))):
             mark = mark.next(token_hex(4))
             segments = encode_segments(shared) + segments
         size = await put_feed(self._slot, mark, position, segments)

@@ -18,6 +18,15 @@ from streamapp.store.slot.slot import Slot
 _NAMES = "ab"
 _READ_BYTES = 1_000_000
 
+_LEAST_BYTES = 65_536
+"""A feed of this size is never too large."""
+
+_ITEM_BYTES = 60
+"""About what a norm takes in a feed."""
+
+_SPARE = 3
+"""A feed may be this many times as large as one with each item once."""
+
 
 class FeedMark(NamedTuple):
     """Which feed a shard has, and how long it is.
@@ -56,6 +65,11 @@ class FeedMark(NamedTuple):
 def feed_key(keys: SlotKeys, mark: FeedMark) -> str:
     """Return the key of a feed. String: segments of norms, one behind the other."""
     return f"{keys.norms}:{mark.name}"
+
+
+def most_feed_bytes(items: int) -> int:
+    """Return the size up to which a feed of the norms of so many items grows."""
+    return _LEAST_BYTES + _SPARE * _ITEM_BYTES * items
 
 
 async def put_feed(slot: Slot, mark: FeedMark, position: int, segments: Sequence[bytes]) -> int:
