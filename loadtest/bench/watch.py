@@ -175,14 +175,19 @@ class Watch:
         return any(last.positions) and last.positions == before.positions and not last.pending
 
     def _run(self) -> None:
-        pause_s = _INTERVAL_S
+        wait_s = _INTERVAL_S
         try:
-            while not self._end.wait(pause_s):
+            while not self._end.wait(wait_s):
                 began_s = time.monotonic()
                 self.samples.append(self._state.look(self._workers))
-                pause_s = max(_INTERVAL_S, _PAUSE * (time.monotonic() - began_s))
+                wait_s = pause_s(time.monotonic() - began_s)
         except Exception as error:  # noqa: BLE001 - told by `settled`, in the main thread
             self._failure = error
+
+
+def pause_s(took_s: float) -> float:
+    """Return how long to wait for the next sample after one that took `took_s`."""
+    return max(_INTERVAL_S, _PAUSE * took_s)
 
 
 def span(samples: Sequence[Sample]) -> tuple[Sample, Sample]:
