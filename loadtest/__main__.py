@@ -99,6 +99,10 @@ def bench(
     partitions: Annotated[
         int, typer.Option(min=1, max=1024, help="Partitions of every topic.")
     ] = 4,
+    partition_counts: Annotated[
+        str,
+        typer.Option(metavar="N,...", help="Partitions of the runs of the scenario partitions."),
+    ] = "1,4,16,64,256",
     freshness: Annotated[
         float, typer.Option(min=0.001, metavar="S", help="Seconds between periodic rebuilds.")
     ] = 0.5,
@@ -113,6 +117,9 @@ def bench(
     sizes: Annotated[
         str, typer.Option(metavar="ITEMSxUSERS,...", help="Shops of the scenario growth.")
     ] = "10000x10000,100000x100000,1000000x1000000,10000x1000000",
+    depths: Annotated[
+        str, typer.Option(metavar="N,...", help="History depths of throughput and growth.")
+    ] = "4,20,100",
     partners: Annotated[int, typer.Option(min=100, help="Partners of the hot item.")] = 100_000,
     servers: Annotated[
         str, typer.Option(metavar="own|given", help="Embedded ones, or those of the settings.")
@@ -125,7 +132,9 @@ def bench(
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report for people.")
     ] = None,
 ) -> None:
-    """Run benchmarks on servers of their own: throughput latency readers growth flat hot scale.
+    """Run benchmarks on servers of their own.
+
+    Scenarios: throughput latency readers growth flat hot scale partitions workers.
 
     Exits with 1 where a run is invalid or its audit finds differences.
     """
@@ -145,11 +154,13 @@ def bench(
         "slow_events": slow_events,
         "events_per_record": events_per_record,
         "partitions": partitions,
+        "partition_counts": command.counts_of(partition_counts, "--partition-counts", 1024),
         "freshness_s": freshness,
         "duration_s": duration,
         "rates": command.rates_of(rates),
         "clients": clients,
         "sizes": command.sizes_of(sizes),
+        "depths": command.counts_of(depths, "--depths", 1000),
         "hot_partners": partners,
         "own_servers": servers == "own",
         "timeout_s": timeout,

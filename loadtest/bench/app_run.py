@@ -152,20 +152,29 @@ def audited(env: BenchEnv, run: str, files: Sequence[Path]) -> dict[str, Any]:
     Raises:
         StreamappError: the audit finds differences, or cannot be done.
     """
-    logs = [argument for file in files for argument in ("--log", str(file))]
     with workers(env, run):
-        try:
-            done = subprocess.run(  # noqa: S603 - a command of this project
-                [sys.executable, "-m", "streamapp", "audit", *logs, "--json", "--timeout", "300"],
-                cwd=env.folder,
-                env={**env.environment(run), "PYTHONPATH": str(PROJECT)},
-                capture_output=True,
-                text=True,
-                timeout=_AUDIT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise StreamappError(f"the audit of {run} takes over {_AUDIT_S:,.0f} s") from None
+        return audit(env, run, files)
+
+
+def audit(env: BenchEnv, run: str, files: Sequence[Path]) -> dict[str, Any]:
+    """Run the full audit of a run that has a worker; return its report.
+
+    Raises:
+        StreamappError: the audit finds differences, or cannot be done.
+    """
+    logs = [argument for file in files for argument in ("--log", str(file))]
+    try:
+        done = subprocess.run(  # noqa: S603 - a command of this project
+            [sys.executable, "-m", "streamapp", "audit", *logs, "--json", "--timeout", "300"],
+            cwd=env.folder,
+            env={**env.environment(run), "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            timeout=_AUDIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise StreamappError(f"the audit of {run} takes over {_AUDIT_S:,.0f} s") from None
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise StreamappError(f"the audit of {run} finds differences or fails: {said[-2000:]}")

@@ -25,12 +25,14 @@ class Bench:
         slow_events: First events of the log that slow competitors work on.
         events_per_record: Events of one Kafka record.
         partitions: Partitions of every topic.
+        partition_counts: Partitions of every topic in the runs of `partitions`.
         freshness_s: How old a list of a periodic rebuild may be.
         duration_s: How long load is kept up at a rate.
         rates: Events a second of `latency` and `hot`, as shares of what `throughput` measured,
             or absolute where over 1.
         clients: Readers at once.
         sizes: Items and users of the shops of `growth`.
+        depths: History depths of `throughput` and `growth`.
         hot_partners: Partners of the hot item.
         own_servers: Whether to start embedded servers.
         timeout_s: How long a run may take.
@@ -45,18 +47,20 @@ class Bench:
     slow_events: int = 5_000
     events_per_record: int = 1
     partitions: int = 4
+    partition_counts: tuple[int, ...] = (1, 4, 16, 64, 256)
     freshness_s: float = 0.5
     duration_s: float = 20.0
     rates: tuple[float, ...] = (0.25, 0.8)
     clients: int = 32
     sizes: tuple[tuple[int, int], ...] = ((10_000, 10_000), (100_000, 100_000))
+    depths: tuple[int, ...] = (4, 20, 100)
     hot_partners: int = 100_000
     own_servers: bool = True
     timeout_s: float = 900.0
     full_rate: float | None = None
 
     @contextmanager
-    def env(self, measured: int = 1, **settings: str) -> Iterator[BenchEnv]:
+    def env(self, measured: int = 1, /, **settings: str) -> Iterator[BenchEnv]:
         """Yield an environment with CPUs for `measured` processes; `settings` are for all runs."""
         common = {"partitions": str(self.partitions), **settings}
         if self.events_per_record > 1:
@@ -72,6 +76,7 @@ class Bench:
         self.begin("making a shop")
         return made_up(self.shop(self.events), folder)
 
-    def shop(self, events: int) -> Shop:
-        """Return a shop whose users have four events each, among 5,000 items."""
-        return Shop(events, users=max(1, events // 4), items=5_000, seed=self.seed)
+    def shop(self, events: int, events_per_user: int = 4) -> Shop:
+        """Return a shop of 5,000 items."""
+        users = max(1, events // events_per_user)
+        return Shop(events, users, items=5_000, seed=self.seed)

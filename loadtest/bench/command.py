@@ -9,7 +9,17 @@ from typing import Any
 
 import typer
 
-from loadtest.bench import flat, growth, hot, latency, readers, scale, throughput
+from loadtest.bench import (
+    flat,
+    growth,
+    hot,
+    latency,
+    partitions,
+    readers,
+    scale,
+    throughput,
+    workers,
+)
 from loadtest.bench.bench import Bench
 from loadtest.bench.contest import check_rivals
 from loadtest.bench.cpus import available_cpus, divide
@@ -30,6 +40,8 @@ SCENARIOS: dict[str, Callable[[Bench], Result]] = {
     flat.ID: flat.run,
     hot.ID: hot.run,
     scale.ID: scale.run,
+    partitions.ID: partitions.run,
+    workers.ID: workers.run,
 }
 """By permanent id, in the order in which they run: later ones use results of earlier ones."""
 
@@ -102,6 +114,21 @@ def sizes_of(text: str) -> tuple[tuple[int, int], ...]:
     if len(sizes) < len(found):
         raise ConfigError(f"--sizes {text}: ITEMSxUSERS,... is needed, such as 10000x50000")
     return sizes
+
+
+def counts_of(text: str, option: str, most: int) -> tuple[int, ...]:
+    """Return the whole numbers of an option, each once.
+
+    Raises:
+        ConfigError: one is not a whole number from 1 to `most`.
+    """
+    parts = text.split(",")
+    counts = tuple(
+        dict.fromkeys(int(part) for part in parts if re.fullmatch(r"[1-9]\d{0,8}", part))
+    )
+    if len(counts) < len(set(parts)) or max(counts) > most:
+        raise ConfigError(f"{option} {text}: numbers from 1 to {most:,} are needed, such as 4,64")
+    return counts
 
 
 def _check(names: Sequence[str], logs: Sequence[Path], *targets: Path | None) -> None:

@@ -25,10 +25,14 @@ _STATE = {
 }
 """Classes of keys of a slot, by the name of the key in it."""
 
+_FEED = "norms:"
+"""The first part of the name of a norm feed."""
+
 _BLOBS = {"u": "histories", "i": "rows", "c": "products"}
 """Classes of blobs, by the first letter of their slot."""
 
-CLASSES = ("lists", "user lists", *_BLOBS.values(), *dict.fromkeys(_STATE.values()), "other")
+CLASSES = ("lists", "user lists", *_BLOBS.values(), *dict.fromkeys(_STATE.values()), "norm feeds",
+           "other")  # fmt: skip
 
 
 def key_class(key: str, list_prefix: str, state_prefix: str) -> str:
@@ -40,6 +44,8 @@ def key_class(key: str, list_prefix: str, state_prefix: str) -> str:
     tag, _, name = key.removeprefix(state_prefix).removeprefix("{").partition("}:")
     if name.startswith("b:"):
         return _BLOBS.get(tag[:1], "other")
+    if name.startswith(_FEED):
+        return "norm feeds"
     return _STATE.get(name, "other")
 
 

@@ -1,4 +1,4 @@
-"""Scenario `growth`: memory and CPU as items and users grow, and pairs do not."""
+"""Scenario `growth`: memory and CPU as items and users grow, and as histories get deeper."""
 
 from typing import Any
 
@@ -17,19 +17,56 @@ _MB = 1e6
 
 
 def run(bench: Bench) -> Result:
-    """Measure a shop of each size; users have five events each, so an event has as many pairs."""
-    result, runs = Result(ID), {}
-    for items, users in bench.sizes:
-        name = f"{items}x{users}"
-        runs[name], case = _run(bench, name, items, users)
-        result.cases.append({"id": f"{ID}/{name}", **case})
-    _show(result, runs)
+    """Measure a shop of each size, then one of the first size at each history depth.
+
+    In the first shops users have five events each, so an event has as many pairs at all sizes. In
+    the others users have as many events as a history holds.
+    """
+    result, items, users = Result(ID), *bench.sizes[0]
+    sizes = {f"{items}x{users}": (items, users, _EVENTS_PER_USER) for items, users in bench.sizes}
+    _measure(bench, result, "items x users", sizes, capped=False)
+    depths = {f"{items}x{users}-depth{depth}": (items, users, depth) for depth in bench.depths}
+    _measure(bench, result, "history depth", depths, capped=True)
+    result.notes.append(
+        f"users have {_EVENTS_PER_USER} events each, so pairs an event are the same at all sizes; "
+        "with a history depth, they have as many events as histories hold items; of large classes "
+        "a sample of 1,000 keys was asked for its memory; the slowest call is what Redis says "
+        "itself, from the first record to the last list"
+    )
     return result
 
 
-def _run(bench: Bench, name: str, items: int, users: int) -> tuple[AppRun, dict[str, Any]]:
-    shop = Shop(users * _EVENTS_PER_USER, users, items, seed=bench.seed)
-    with bench.env() as env:
+def _measure(
+    bench: Bench,
+    result: Result,
+    title: str,
+    shops: dict[str, tuple[int, int, int]],
+    *,
+    capped: bool,
+) -> None:
+    """Add shops by the names of their cases: items, users, and the mean events of a user.
+
+    Args:
+        bench: For the options.
+        result: Gets cases, tables and a plot.
+        title: The difference between the shops.
+        shops: The shops.
+        capped: Whether histories hold as many items as a user has events.
+    """
+    runs, cases = {}, []
+    for name, (items, users, events) in shops.items():
+        shop = Shop(users * events, users, items, seed=bench.seed)
+        settings = {"history_cap": str(events)} if capped else {}
+        runs[name], case = _run(bench, name, shop, settings)
+        cases.append({"id": f"{ID}/{name}", **case})
+    result.cases += cases
+    _show(result, title, runs, cases)
+
+
+def _run(
+    bench: Bench, name: str, shop: Shop, chosen: dict[str, str]
+) -> tuple[AppRun, dict[str, Any]]:
+    with bench.env(**chosen) as env:
         env.make_topics(_RUN)
         bench.begin(f"{name}, making a shop of {shop.events:,} events")
         source = made_up(shop, env.folder)
@@ -46,6 +83,7 @@ def _run(bench: Bench, name: str, items: int, users: int) -> tuple[AppRun, dict[
             used: Any = redis.info("memory")
     case = {
         "shop": shop.as_dict(),
+        "history_cap": settings.history_cap,
         **found.as_dict(),
         "slow_calls": slow.count,
         "slowest_call": slow.slowest,
@@ -66,12 +104,12 @@ def _mb(size_bytes: int) -> str:
     return f"{size_bytes / _MB:,.2f}"
 
 
-def _show(result: Result, runs: dict[str, AppRun]) -> None:
-    header, cases = ("items x users", *runs), result.cases
+def _show(result: Result, title: str, runs: dict[str, AppRun], cases: list[dict[str, Any]]) -> None:
+    header = (title, *runs)
     present = [name for name in CLASSES if any(name in case["keys"] for case in cases)]
     result.tables += [
         Table(
-            "Bytes in Redis by class of keys, MB",
+            f"Bytes in Redis by class of keys and {title}, MB",
             header,
             [
                 ("events", *(f"{case['events']:,}" for case in cases)),
@@ -80,7 +118,7 @@ def _show(result: Result, runs: dict[str, AppRun]) -> None:
             ],
         ),
         Table(
-            "The worker",
+            f"The worker by {title}",
             header,
             [
                 ("items with a list", *(f"{_keys(case, 'lists')['keys']:,}" for case in cases)),
@@ -94,15 +132,10 @@ def _show(result: Result, runs: dict[str, AppRun]) -> None:
     ]
     result.plots.append(
         Plot(
-            "Cost of an event over the size of the state",
+            f"Cost of an event over the size of the state, by {title}",
             "events in the state",
             "CPU us/event",
             {name: one.over_state() for name, one in runs.items()},
             log_x=True,
         )
-    )
-    result.notes.append(
-        f"every user has {_EVENTS_PER_USER} events, so pairs an event are the same at all sizes; "
-        "of large classes a sample of 1,000 keys was asked for its memory; the slowest call is "
-        "what Redis says itself, from the first record to the last list"
     )

@@ -116,14 +116,15 @@ class Process:
         finally:
             self._process.send_signal(signal.SIGCONT)
 
-    def stop(self) -> None:
-        """End it with SIGTERM, and with SIGKILL if that takes too long."""
+    def stop(self) -> int:
+        """End it with SIGTERM, and with SIGKILL if that takes too long; return its exit code."""
         self._process.terminate()
         try:
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
         self._close()
+        return self._process.wait()
 
     def kill(self) -> None:
         """End it with SIGKILL."""

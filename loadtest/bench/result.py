@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import orjson
@@ -81,3 +82,9 @@ def as_json(results: Sequence[Result], about: dict[str, Any]) -> bytes:
     """Return the report for programs: the machine and settings, and every scenario."""
     value = {**about, "scenarios": [result.as_dict() for result in results]}
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n"
+
+
+def medians(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the median of each figure of some runs of a case, and the runs."""
+    names = [name for name, value in runs[0].items() if isinstance(value, int | float)]
+    return {**{name: median(run[name] for run in runs) for name in names}, "runs": list(runs)}

@@ -9,13 +9,17 @@ from loadtest.bench.app_run import AppRun, audited, drain
 from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.contest import RIVALS, SLOW, compete
-from loadtest.bench.result import Plot, Result, Table
-from loadtest.bench.source import Source, fill
+from loadtest.bench.result import Plot, Result, Table, medians
+from loadtest.bench.source import Source, fill, made_up
 
 ID = "throughput"
 _FIRST = "fill"
 _APP = "streamapp"
 _WHOLE = "streamapp-all-lists"
+_MB = 1e6
+
+_EVENTS_SHARE = 4
+"""Shops of deep histories have fewer events by this factor, because each event is more work."""
 
 ITEMS_ONLY = {"user_list_ttl": "0", "trending_half_life": "0"}
 """Settings of an app that does the work of its rivals, who make no other lists."""
@@ -45,7 +49,7 @@ def run(bench: Bench) -> Result:
         for one in rivals["rebuild"]:
             one.update(_periodic(one.pop("curve"), rate, bench.freshness_s))
     result.cases = [
-        {"id": f"{ID}/{name}", "source": source.about, **_summary(found)}
+        {"id": f"{ID}/{name}", "source": source.about, **medians(found)}
         for name, found in [
             (_APP, [run.as_dict() for run in runs]),
             (_WHOLE, [run.as_dict() for run in whole]),
@@ -53,9 +57,38 @@ def run(bench: Bench) -> Result:
         ]
     ]
     _show(result, runs, bench)
+    _add_depths(bench, result)
     if bench.events_per_record > 1:
         result.notes.append(_records(result, records / source.events))
     return result
+
+
+def _add_depths(bench: Bench, result: Result) -> None:
+    """Add the app with all lists on shops whose users have as many events as a history holds."""
+    rows = []
+    for depth in bench.depths:
+        shop = bench.shop(max(depth, bench.events // _EVENTS_SHARE), depth)
+        with bench.env(history_cap=str(depth)) as env:
+            bench.begin(f"history depth {depth}, making a shop")
+            source = made_up(shop, env.folder)
+            env.make_topics(_FIRST)
+            fill(env, _FIRST, source, bench.events_per_record, bench.begin("filling"))
+            runs = [
+                _app(bench, env, source, f"depth{depth}-{number}", {}).as_dict()
+                for number in range(bench.repeats)
+            ]
+        case = {"id": f"{ID}/depth{depth}", "source": source.about, **medians(runs)}
+        result.cases.append(case)
+        rows.append((
+            depth, shop.users, case["events"], round(case["events_per_s"]),
+            round(case["cpu_us_per_event"], 1), round(case["peak_rss_bytes"] / _MB),
+        ))  # fmt: skip
+    columns = "history depth", "users", "events", "events/s", "CPU us/event", "peak MB"
+    title = f"Throughput of {_WHOLE} by history depth, median of {bench.repeats}"
+    result.tables.append(Table(title, columns, rows))
+    result.notes.append(
+        "with a history depth, users of a made-up shop have as many events as histories hold items"
+    )
 
 
 def _app(bench: Bench, env: BenchEnv, source: Source, name: str, chosen: dict[str, str]) -> AppRun:
@@ -103,12 +136,6 @@ def rebuilding_s(curve: Sequence[tuple[int, float]], step_events: float) -> floa
     return work_s
 
 
-def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the medians of all runs, and the runs."""
-    names = [name for name, value in runs[0].items() if isinstance(value, int | float)]
-    return {**{name: median(run[name] for run in runs) for name in names}, "runs": runs}
-
-
 def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
     about = {
         _APP: "one worker, lists of items, to the last list and checkpoint",
@@ -135,11 +162,11 @@ def _show(result: Result, runs: list[AppRun], bench: Bench) -> None:
         Plot("Cost of an event over the size of the state", "events in the state",
              "CPU us/event", {_APP: middle.over_state()}),
     ]  # fmt: skip
-    slow, medians = " and ".join(sorted(SLOW)), _rates(result)
+    slow, rate = " and ".join(sorted(SLOW)), _rates(result)
     result.notes += [
         (
             "lists for users and what is trending cost "
-            f"{1 - medians[_WHOLE] / medians[_APP]:.0%} of the app's rate"
+            f"{1 - rate[_WHOLE] / rate[_APP]:.0%} of the app's rate"
         ),
         (
             f"{slow} read only the first {bench.slow_events:,} events that the broker hands out; "

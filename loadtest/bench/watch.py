@@ -1,7 +1,8 @@
 """The watch: samples of the state and of the workers, until all is applied and published.
 
-Samples are taken in a thread of their own, at a fixed interval. Once the run is settled, its time
-is that of the first sample that equals the last one.
+Samples are taken in a thread of their own. They take at most a tenth of its time, because servers
+need the same CPU: one of many partitions takes a while. Once the run is settled, its time is that
+of the first sample that equals the last one.
 """
 
 import asyncio
@@ -24,6 +25,11 @@ from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import TP
 
 _INTERVAL_S = 0.02
+"""The shortest time between two samples."""
+
+_PAUSE = 9.0
+"""The shortest time between two samples, as a multiple of what a sample takes."""
+
 _STOP_S = 10.0
 _QUIET_SAMPLES = 15
 
@@ -50,16 +56,20 @@ class Sample:
 
 
 class State:
-    """The positions of the state, read from the heads in one round trip."""
+    """The positions of the state, read from the heads in one round trip.
+
+    Attributes:
+        tps: The partitions, in the order of the positions of a sample.
+    """
 
     def __init__(self, settings: Settings, redis: Redis) -> None:
         self._settings = settings
         self._redis = redis
         topics = (*settings.event_topics, settings.interactions_topic, settings.deltas_topic)
-        self._tps = [TP(topic, number) for topic in topics for number in range(settings.partitions)]
+        self.tps = [TP(topic, number) for topic in topics for number in range(settings.partitions)]
         self._heads = [
             SlotKeys(settings.state_prefix, tag_of(main_pipeline(settings), *tp)).head
-            for tp in self._tps
+            for tp in self.tps
         ]
 
     def look(self, workers: Sequence[Process] = ()) -> Sample:
@@ -79,6 +89,13 @@ class State:
             sum(worker.rss_bytes() for worker in workers),
         )
 
+    def owners(self) -> tuple[bytes | None, ...]:
+        """Return the token of the owner of each partition; a new one for each opening."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for head in self._heads:
+                pipe.hget(head, "owner")
+            return tuple(pipe.execute())
+
     def settled(self) -> bool:
         """Return whether all records are applied and all changed lists out; the input has stopped.
 
@@ -88,10 +105,10 @@ class State:
         settings = self._settings
         for topics in (settings.event_topics, [settings.interactions_topic],
                        [settings.deltas_topic]):  # fmt: skip
-            places = [place for place, tp in enumerate(self._tps) if tp.topic in topics]
-            known = asyncio.run(read_offsets(settings, [self._tps[at] for at in places], {}))
+            places = [place for place, tp in enumerate(self.tps) if tp.topic in topics]
+            known = asyncio.run(read_offsets(settings, [self.tps[at] for at in places], {}))
             sample = self.look()
-            if any(sample.positions[at] < known[self._tps[at]].end for at in places):
+            if any(sample.positions[at] < known[self.tps[at]].end for at in places):
                 return False
         return not self.look().pending
 
@@ -106,6 +123,11 @@ class Watch:
         self._thread = Thread(target=self._run, daemon=True)
         self._failure: Exception | None = None
         self.samples: list[Sample] = []
+
+    @property
+    def tps(self) -> list[TP]:
+        """The partitions, in the order of the positions of a sample."""
+        return self._state.tps
 
     def __enter__(self) -> Self:
         self.samples.append(self._state.look(self._workers))
@@ -133,9 +155,17 @@ class Watch:
             self._end.wait(_INTERVAL_S)
         self._end.set()
         self._thread.join(_STOP_S)
+        self.check()
+        self.samples.append(self._state.look(self._workers))
+
+    def owners(self) -> tuple[bytes | None, ...]:
+        """Return the token of the owner of each partition; a new one for each opening."""
+        return self._state.owners()
+
+    def check(self) -> None:
+        """Raise StreamappError if no sample can be taken any more."""
         if self._failure is not None:
             raise StreamappError(f"the run cannot be watched: {self._failure}")
-        self.samples.append(self._state.look(self._workers))
 
     def _quiet(self) -> bool:
         """Return whether nothing changed for a while; this needs no call to Kafka."""
@@ -145,11 +175,19 @@ class Watch:
         return any(last.positions) and last.positions == before.positions and not last.pending
 
     def _run(self) -> None:
+        wait_s = _INTERVAL_S
         try:
-            while not self._end.wait(_INTERVAL_S):
+            while not self._end.wait(wait_s):
+                began_s = time.monotonic()
                 self.samples.append(self._state.look(self._workers))
+                wait_s = pause_s(time.monotonic() - began_s)
         except Exception as error:  # noqa: BLE001 - told by `settled`, in the main thread
             self._failure = error
+
+
+def pause_s(took_s: float) -> float:
+    """Return how long to wait for the next sample after one that took `took_s`."""
+    return max(_INTERVAL_S, _PAUSE * took_s)
 
 
 def span(samples: Sequence[Sample]) -> tuple[Sample, Sample]:

@@ -7,9 +7,8 @@ from streamapp.cli.session import redis_session
 from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
-from streamapp.core.counts.norms import NORM
 from streamapp.core.histories.marks import mark_count
-from streamapp.inspection.footprint import KeyClass, Size, predict
+from streamapp.inspection.footprint import Parts, Size, predict
 from streamapp.inspection.row_sizes import cells_in
 from streamapp.inspection.snapshot import read_layout, slots_of
 from streamapp.pipelines import Pipeline, pipelines
@@ -21,22 +20,30 @@ from streamapp.store.values.user_list_index import UserListIndex
 _MEBIBYTE = 1024 * 1024
 
 
-def show_footprint(given: Size | None, as_json: bool) -> None:
-    """Print the memory of the given size, or of the existing state of all pipelines."""
+def show_footprint(given: Size | None, partitions: int | None, as_json: bool) -> None:
+    """Print the memory of the given size, or of the existing state of all pipelines.
+
+    Args:
+        given: The size; None for that of the state.
+        partitions: Partitions of every topic; None for those of the state, or of the settings.
+        as_json: Whether to print JSON.
+    """
     settings = load_settings()
     main, *extra = pipelines(settings).values()
-    partitions = shards = settings.partitions
-    classes: list[KeyClass] = []
+    numbers = partitions or settings.partitions
+    parts, classes = Parts(numbers, numbers), []
     if given is None:
-        given, partitions, shards, _ = asyncio.run(_state(settings, main))
+        given, parts = asyncio.run(_state(settings, main, partitions))
         for pipeline in extra:
-            size, *counts = asyncio.run(_state(settings, pipeline))
-            found = predict(size, settings, pipeline, *counts)
+            found = predict(
+                *asyncio.run(_state(settings, pipeline, partitions)), settings, pipeline
+            )
             classes += [replace(some, name=f"{pipeline.kind} {some.name}") for some in found]
-    classes = predict(given, settings, main, partitions, shards) + classes
+    classes = predict(given, parts, settings, main) + classes
     total = sum(one.bytes for one in classes)
     if as_json:
         report = {name: getattr(given, name) for name in Size.__slots__}
+        report["partitions"] = parts.partitions
         report |= {one.name: {"keys": one.keys, "bytes": one.bytes} for one in classes}
         print_json({**report, "bytes": total})
         return
@@ -50,8 +57,10 @@ def show_footprint(given: Size | None, as_json: bool) -> None:
     )  # fmt: skip
 
 
-async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int, int]:
-    """Return the size of the state, its partitions, its shards, and the items that shards know.
+async def _state(
+    settings: Settings, pipeline: Pipeline, partitions: int | None
+) -> tuple[Size, Parts]:
+    """Return the size of the state, and its parts: other ones if `partitions` says so.
 
     Ids are assumed to have 12 bytes.
     """
@@ -59,7 +68,7 @@ async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int
         layout = await read_layout(redis, pipeline)
         slots = slots_of(redis, pipeline, layout)
         heads = [[await slot.head(Head) or Head() for slot in some] for some in slots]
-        known = len(await slots[1][0].columns.read(slots[1][0].keys.norms)) // NORM.itemsize
+        known = [await slot.item_ids.count() for slot in slots[1]]
         live = [await UserListIndex(redis, slot.keys).size() for slot in slots[0]]
         categories = await known_categories(redis, pipeline.state_prefix, len(slots[1]))
     users, items = (sum(head.blobs for head in some) for some in heads)
@@ -68,4 +77,7 @@ async def _state(settings: Settings, pipeline: Pipeline) -> tuple[Size, int, int
     mean = marks / users if users else 0.0
     cells = cells_in(items, row_bytes)
     size = Size(users, items, cells // 2, mean, 12, sum(live), len(categories))
-    return size, layout[pipeline.interactions_topic], layout[pipeline.deltas_topic], known
+    if partitions is not None:
+        return size, Parts(partitions, partitions)
+    histories, shards = (layout[topic] for topic in pipeline.internal_topics)
+    return size, Parts(histories, shards, sum(known) / len(known))

@@ -208,6 +208,10 @@ def footprint(
     ] = None,
     categories: Annotated[int, typer.Option(min=0, help="Categories of the catalogue.")] = 0,
     *,
+    partitions: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="Partitions of every topic; default as they are."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Predict the memory that Redis needs: of a size that you give, or of the state there is."""
@@ -220,7 +224,7 @@ def footprint(
         given = Size(users, items, pairs, history, id_bytes, listed, categories)
     elif (users, items, pairs) != (None, None, None):
         raise typer.BadParameter("give --users, --items and --pairs, or none of them")
-    show_footprint(given, as_json)
+    show_footprint(given, partitions, as_json)
 
 
 @app.command()

@@ -8,13 +8,7 @@ from streamapp.agents.norms.exchange import NormExchange
 from streamapp.core.messages.norm_segment import NormSegment, encode_segments
 from streamapp.core.messages.norm_values import NormValues
 from streamapp.store.slot.slot import Slot
-from streamapp.store.values.norm_feed import FeedMark, put_feed, remove_feed
-
-_LEAST_BYTES = 4_096
-"""A feed of this size is never too large."""
-
-_MOST = 2
-"""A feed may be this many times as large as when it was begun."""
+from streamapp.store.values.norm_feed import FeedMark, most_feed_bytes, put_feed, remove_feed
 
 
 class NormSharing:
@@ -49,7 +43,7 @@ class NormSharing:
             return mark
         segments = encode_segments(changed)
         size = mark.bytes + sum(map(len, segments))
-        if not self._is_own or size > _LEAST_BYTES + _MOST * self._begun_bytes:
+        if not self._is_own or size > most_feed_bytes(self._begun_bytes):
             mark = mark.next(token_hex(4))
             segments = encode_segments(self._exchange.shared(self._shard)) + segments
             self._begun_bytes = sum(map(len, segments))

@@ -33,6 +33,11 @@ class SlotItemIds:
                 return registry
             registry.number([item.decode() for item in ids])
 
+    async def count(self) -> int:
+        """Return how many items the slot has."""
+        with explained_errors(f"to read {self._keys.items}"):
+            return int(await self._redis.llen(self._keys.items))
+
     async def put_ids(self, position: int, known: int, ids: Sequence[str]) -> None:
         """Append ids of items that the records below `position` name first.
 

@@ -18,6 +18,15 @@ from streamapp.store.slot.slot import Slot
 _NAMES = "ab"
 _READ_BYTES = 1_000_000
 
+_LEAST_BYTES = 4_096
+"""A feed of this size is never too large."""
+
+_MOST = 2
+"""A feed may be this many times as large as when it was begun."""
+
+NORM_BYTES = 60
+"""About what a norm takes in a feed."""
+
 
 class FeedMark(NamedTuple):
     """Which feed a shard has, and how long it is.
@@ -56,6 +65,11 @@ class FeedMark(NamedTuple):
 def feed_key(keys: SlotKeys, mark: FeedMark) -> str:
     """Return the key of a feed. String: segments of norms, one behind the other."""
     return f"{keys.norms}:{mark.name}"
+
+
+def most_feed_bytes(begun: int) -> int:
+    """Return the size up to which a feed grows that had so many bytes when it was begun."""
+    return _LEAST_BYTES + _MOST * begun
 
 
 async def put_feed(slot: Slot, mark: FeedMark, position: int, segments: Sequence[bytes]) -> int:

@@ -6,18 +6,23 @@ import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from loadtest.bench.command import rates_of, run_scenarios, sizes_of
+from loadtest.__main__ import bench
+from loadtest.bench.bench import Bench
+from loadtest.bench.command import SCENARIOS, counts_of, rates_of, run_scenarios, sizes_of
 from loadtest.bench.cpus import Cpus, Use, available_cpus, divide, kept_to
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.footprint import CLASSES, key_class
 from loadtest.bench.hot import HOT, traffic
 from loadtest.bench.load import Due, background, kept, merged
+from loadtest.bench.partitions import show
 from loadtest.bench.probes import spread
+from loadtest.bench.recovery import recovery
 from loadtest.bench.report import as_html, caveat
-from loadtest.bench.result import Plot, Result, Table, as_json
+from loadtest.bench.result import Plot, Result, Table, as_json, medians
 from loadtest.bench.rivals.counting import HISTORY_CAP, History, apply, ranked
 from loadtest.bench.shop import Shop
 from loadtest.bench.sighting import Sightings
@@ -66,6 +71,14 @@ def test_a_shop_is_the_same_for_the_same_seed() -> None:
     counts = Counter(one.item_id for one in shop)
     assert counts["sku-0"] / counts["sku-1"] == pytest.approx(2, rel=0.15)
     assert all((before.ts or 0) < (after.ts or 0) for before, after in pairwise(shop))
+
+
+@pytest.mark.parametrize(("depth", "users"), [(4, 25_000), (20, 5_000), (100, 1_000)])
+def test_users_of_a_deep_shop_have_as_many_events_as_its_depth(depth: int, users: int) -> None:
+    """On average; a shop has four events a user otherwise."""
+    options = Bench(lambda _: lambda _done, _total: None)
+    assert options.shop(100_000, depth).users == users
+    assert options.shop(100_000).users == 25_000
 
 
 def test_every_tenth_event_is_on_the_hot_item() -> None:
@@ -121,6 +134,78 @@ def test_a_run_lasts_from_the_last_still_sample_to_the_first_settled_one() -> No
     ]
     begin, end = span(samples)
     assert (begin.at_s, end.at_s) == (1.0, 4.0)
+
+
+def moved(*positions: tuple[int, ...]) -> list[Sample]:
+    """Return a sample for each tenth of a second."""
+    return [
+        Sample(at / 10, some, applied=0, pending=False, cpu_s=0.0, rss_bytes=0)
+        for at, some in enumerate(positions)
+    ]
+
+
+def test_a_partition_works_again_when_its_last_standstill_is_over() -> None:
+    """One works on for a while, stands still from 3.5 to 5.5, and catches up."""
+    steady = range(100)
+    halted = [min(at, 35) if at < 55 else at for at in steady]
+    found = recovery(moved(*zip(steady, halted, strict=True)), 0.0, 3.0, 9.0, [30, 30])
+    assert found.works_s == pytest.approx(2.5)
+    assert found.longest_s == pytest.approx(2.0)
+    assert found.median_s == pytest.approx((2.0 + 0.1) / 2)
+    assert found.before_s == pytest.approx(0.1)
+    assert (found.stopped, found.stuck) == (1, 0)
+
+
+def test_a_partition_works_again_when_it_has_applied_a_newer_record() -> None:
+    """Records of before the change do not count; a partition without newer ones has to do none."""
+    steady = range(100)
+    samples = moved(*((at, at) for at in steady))
+    assert recovery(samples, 0.0, 3.0, 9.0, [30, 47]).works_s == pytest.approx(1.8)
+    assert recovery(samples, 0.0, 3.0, 9.0, [None, None]).works_s == 0
+
+
+def test_a_pause_that_was_usual_before_is_no_standstill() -> None:
+    """A partition that moves once in 0.4 s may pause for 0.8 s."""
+    samples = moved(*((at // 4 if at < 40 else at // 8,) for at in range(100)))
+    found = recovery(samples, 0.0, 5.0, 9.0, [None])
+    assert found.before_s == pytest.approx(0.8)
+    assert (found.stopped, found.works_s) == (0, 0)
+
+
+@pytest.mark.parametrize("first", [40, 1_000])
+def test_a_partition_that_stands_still_at_the_end_is_stuck(first: int) -> None:
+    """Or one that never got to the newer records; neither says how long a change takes."""
+    last = 45 if first == 40 else 100
+    found = recovery(moved(*((min(at, last),) for at in range(100))), 0.0, 3.0, 9.0, [first])
+    assert found.stuck == 1
+
+
+def test_medians_are_of_each_figure() -> None:
+    """And all runs are kept; what is no figure has no median."""
+    runs: list[dict[str, Any]] = [{"cost": n, "size": 10 - n, "keys": {}} for n in (3, 1, 2)]
+    assert medians(runs) == {"cost": 2, "size": 8, "runs": runs}
+
+
+def drained(cost: float) -> dict[str, float]:
+    """Return the figures of a case of `partitions`."""
+    names = "peak_rss_bytes redis_bytes internal_messages_per_event internal_bytes_per_event"
+    names += " idle_cpu_share idle_rss_bytes idle_commands_per_s connections"
+    return {"cpu_us_per_event": cost, **dict.fromkeys(names.split(), 1e6)}
+
+
+@pytest.mark.parametrize(("counts", "base"), [((1, 4, 16), 4), ((16, 8), 16)])
+def test_costs_are_compared_with_those_of_four_partitions(
+    counts: tuple[int, ...], base: int
+) -> None:
+    """Or with those of the first number."""
+    result = Result("partitions", [dict(drained(count / 2)) for count in counts])
+    show(result, Bench(lambda _: lambda _done, _total: None, partition_counts=counts))
+    assert [case["of_base"] for case in result.cases] == [count / base for count in counts]
+    drain, idle = result.tables
+    assert drain.columns[2] == f"of {base}'s"
+    assert [row[:4] for row in drain.rows] == [(n, n / 2, n / base, 1) for n in counts]
+    assert len(drain.columns) == len(drain.rows[0])
+    assert len(idle.columns) == len(idle.rows[0])
 
 
 def test_percentiles_are_those_of_what_was_recorded() -> None:
@@ -201,6 +286,7 @@ def test_newer_probes_sort_before_older_ones() -> None:
         (rows_tag(7), "b:12", "rows"),
         (rows_tag(7), "items", "items"),
         (rows_tag(7), "norms", "norms"),
+        (rows_tag(7), "norms:a", "norm feeds"),
         (rows_tag(7), "availability", "availability"),
         (rows_tag(0), "tops", "categories"),
         (rows_tag(0), "content", "content neighbours"),
@@ -263,11 +349,25 @@ def test_options_that_cannot_be_are_refused() -> None:
     for text in ("", "10", "10x", "0x5", "10x20x3"):
         with pytest.raises(ConfigError, match="--sizes"):
             sizes_of(text)
+    assert counts_of("64,4,64", "--partition-counts", 1024) == (64, 4)
+    for text in ("", "x", "0", "4,-1", "4,", "1.5", "2000"):
+        with pytest.raises(
+            ConfigError, match=f"--partition-counts {text}: numbers from 1 to 1,024"
+        ):
+            counts_of(text, "--partition-counts", 1024)
+
+
+def test_scenarios_keep_their_names_and_their_order() -> None:
+    """Later ones use results of earlier ones, and the help names them all."""
+    names = "throughput latency readers growth flat hot scale partitions workers"
+    assert list(SCENARIOS) == names.split()
+    assert names in (bench.__doc__ or "")
 
 
 @pytest.mark.parametrize(
     "arguments",
     [["no-such"], ["--rates", "x"], ["--servers", "mine"], ["--log", "no.csv"],
+     ["--partition-counts", "0"], ["--depths", "x"],
      ["flat", "--json", "."], ["flat", "--html", "no-such/report.html"]],
 )  # fmt: skip
 def test_a_wrong_call_is_one_line_and_exit_code_2(arguments: list[str]) -> None:

@@ -1,0 +1,48 @@
+"""The idle worker: its CPU, its memory, its calls to Redis and its connections."""
+
+import time
+from typing import Any
+
+from redis import Redis
+
+from loadtest.bench.process import Process
+
+CALM_S = 5.0
+"""Seconds without work after which a worker polls as seldom as it ever does."""
+
+IDLE_S = 10.0
+"""For how long an idle worker is measured."""
+
+_OWN = "cmdstat_info"
+"""The calls by which this module asks Redis for its counters."""
+
+
+def idle(redis: Redis, worker: Process) -> dict[str, Any]:
+    """Return what a worker costs that has nothing to do.
+
+    Commands that scripts call count too, as Redis counts them. All clients of the server count but
+    this one.
+    """
+    own = redis.client_id()
+    time.sleep(CALM_S)
+    calls, cpu_s, began_s = _calls(redis), worker.cpu_s(), time.monotonic()
+    time.sleep(IDLE_S)
+    after, used_s = _calls(redis), worker.cpu_s() - cpu_s
+    took_s = time.monotonic() - began_s
+    by_name = {name: (count - calls.get(name, 0)) / took_s for name, count in after.items()}
+    clients: Any = redis.client_list()
+    return {
+        "idle_cpu_share": used_s / took_s,
+        "idle_rss_bytes": worker.rss_bytes(),
+        "idle_commands_per_s": sum(by_name.values()),
+        "idle_commands": {name: rate for name, rate in by_name.items() if rate},
+        "connections": sum(int(client["id"]) != own for client in clients),
+    }
+
+
+def _calls(redis: Redis) -> dict[str, int]:
+    """Return how often each command was called, by its name."""
+    found: Any = redis.info("commandstats")
+    return {
+        name.removeprefix("cmdstat_"): one["calls"] for name, one in found.items() if name != _OWN
+    }
