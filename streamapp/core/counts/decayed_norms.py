@@ -94,20 +94,32 @@ class DecayedNorms(Norms):
 
         Cost: O(changed ratings + eras of the changed items).
         """
-        own = ~self.taken[blocks.changed]
+        own = counted[blocks.changed]
         changed, before, after = blocks.changed[own], blocks.before[own], blocks.after[own]
-        columns = [split(levels) for levels in (before, after)]
-        item = np.concatenate((changed, changed))
+        seen, level = self._seen(blocks, counted)
+        columns = [split(levels) for levels in (before, after, level)]
+        item = np.concatenate((changed, changed, seen))
         whole, rest = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         rated = rest > 0
-        gained = np.repeat(np.array([-1, 1], np.int64), len(changed))
+        gained = np.ones(len(item), np.int64)
+        gained[: len(changed)] = -1
         numbers = self.eras.number(item[rated], 2 * whole[rated] >> ERA_BITS)
         self.add_new_eras()
         _add(numbers, whole[rated], rest[rated], gained[rated], self.position, offset,
              self._columns["sum_sq"], self._columns["users"], self.unsaved)  # fmt: skip
         self.mark_changed(changed, decreased=changed[after < before])
-        self.unshared[changed[counted[changed]]] = True
-        self._total(np.unique(changed))
+        self.mark_changed(seen, decreased=seen[:0])
+        self.unshared[changed] = True
+        self._total(np.unique(np.concatenate((changed, seen))))
+
+    def _seen(self, blocks: Blocks, counted: Bools) -> tuple[Ints, Floats]:
+        """Return what adds to the estimates of norms that were not taken: items and ratings."""
+        items = np.concatenate((blocks.changed, blocks.kept))
+        before = np.concatenate((blocks.before, blocks.rating))
+        after = np.concatenate((blocks.after, blocks.rating))
+        seen = ~counted[items] & ~self.taken[items]
+        seen &= (after > 0) & ((before == 0) | (self.users[items] == 0))
+        return items[seen], after[seen]
 
     def take(self, items: Ints, values: NormValues, offset: int) -> None:
         """Take the norms of items of other shards, from the message at `offset`.

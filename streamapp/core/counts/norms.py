@@ -27,7 +27,10 @@ class Norms(RecordTable):
     """The norm of every item that the shard knows, its own or not.
 
     The shard counts the norms of its own items. Those of other items come from their owners
-    (ADR-0021). Until the owner of an item has shared its norm, the shard counts what it sees.
+    (ADR-0021). Until the owner of an item has shared its norm, the shard has an estimate: it adds
+    users that it sees with the item, and subtracts none. So an item with a dot has a norm over 0.
+    With a norm of 0 it would leave lists that it has to enter when its norm is known, and a sweep
+    would not look at them, because a norm that rises lets an item enter no list.
     The arrays have at least as many entries as the shard knows items.
 
     Args:
@@ -121,9 +124,9 @@ class Norms(RecordTable):
 
         Cost: O(changed ratings).
         """
-        _apply(blocks.changed, blocks.before, blocks.after, self.position, offset, counted,
-               self.sum_sq, self.users, self.changed, self.decreased, self.unsaved,
-               self.unshared, self.taken)  # fmt: skip
+        _apply(blocks.changed, blocks.before, blocks.after, blocks.kept, blocks.rating,
+               self.position, offset, counted, self.sum_sq, self.users, self.changed,
+               self.decreased, self.unsaved, self.unshared, self.taken)  # fmt: skip
 
 
 @compiled
@@ -131,6 +134,8 @@ def _apply(
     items: Ints,
     before: Floats,
     after: Floats,
+    kept: Ints,
+    rating: Floats,
     position: Longs,
     offset: int,
     counted: Bools,
@@ -146,18 +151,28 @@ def _apply(
         item = items[entry]
         if taken[item]:
             continue
-        changed[item] = True
+        if not counted[item]:
+            is_seen = after[entry] > 0 and (before[entry] == 0 or users[item] == 0)
+            if is_seen and position[item] <= offset:
+                changed[item], unsaved[item] = True, True
+                users[item] += 1
+                sum_sq[item] += after[entry] * after[entry]
+            continue
+        # Also a norm that was stored ahead, because its owner may not have shared it.
+        changed[item], unshared[item] = True, True
         if after[entry] < before[entry]:
             decreased[item] = True
-        if counted[item]:
-            # Also a norm that was stored ahead, because its owner may not have shared it.
-            unshared[item] = True
         if position[item] > offset:
             continue
-        if counted[item]:
-            unsaved[item] = True
+        unsaved[item] = True
         users[item] += (after[entry] > 0) - (before[entry] > 0)
         if users[item] == 0:
             sum_sq[item] = 0.0
         else:
             sum_sq[item] += after[entry] * after[entry] - before[entry] * before[entry]
+    for entry in range(len(kept)):
+        item = kept[entry]
+        known = counted[item] or taken[item] or users[item] > 0
+        if not known and position[item] <= offset:
+            changed[item], unsaved[item] = True, True
+            users[item], sum_sq[item] = 1, rating[entry] * rating[entry]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streamapp.core.counts.norm_table import NormTable
+from streamapp.core.histories.decay import Decay
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments, encode_segments
@@ -212,3 +213,46 @@ def test_a_shard_can_share_all_its_norms_once_more() -> None:
     assert shard.take_unshared()[0] == []
     shard.share_all()
     assert shard.take_unshared()[0] == [item_of(0)]
+
+
+@pytest.mark.parametrize("decay", [None, Decay(86_400.0)])
+def test_an_item_that_a_row_holds_has_a_norm_before_its_owner_has_shared_it(
+    decay: Decay | None,
+) -> None:
+    """The shard saw no change of it. Without a norm it would leave the list, and not come back."""
+    first, second = item_of(0), item_of(1)
+    pipeline = Pipeline(SHARDS, 9, ListRule(3), decay=decay)
+    pipeline.take([Act("u", first, 2.0, 1.0)])
+    pipeline.take([Act("u", second, 1.0, 1.0)])
+    pipeline.drain(1)
+    sum_sq, users = norm(pipeline, 1, first)
+    assert (sum_sq > 0, users) == (True, 1)
+    if decay is None:
+        assert sum_sq == 4.0
+    again = pipeline.rows[1].norms.packed_changes(9)
+    assert pipeline.rows[1].registry.find(first) in [number for number, _ in again]
+
+
+@pytest.mark.parametrize("decay", [None, Decay(86_400.0)])
+def test_an_estimated_norm_never_falls(decay: Decay | None) -> None:
+    """It may belong to users whom the shard did not see; the norm of the owner replaces it."""
+    first, second = item_of(0), item_of(1)
+    pipeline = Pipeline(SHARDS, 2, ListRule(3), decay=decay)
+    for user in "uv":
+        pipeline.take([Act(user, first, 2.0, 1.0)])
+    for number, user in enumerate("uv"):
+        pipeline.take([Act(user, second, 1.0, 2.0 + number)])
+    pipeline.drain(1)
+    before = norm(pipeline, 1, first)
+    # The first item leaves both histories, and then the row.
+    for number, user in enumerate("vu"):
+        pipeline.take([Act(user, item_of(1, but=second), 1.0, 4.0 + number)])
+        pipeline.drain(1)
+        assert norm(pipeline, 1, first) == before
+    shared(pipeline)
+    pipeline.take_norms(1)
+    pipeline.drain(1)
+    assert norm(pipeline, 1, first) == (0.0, 0)
+    changed, decreased = pipeline.rows[1].norms.take_changes()
+    number = pipeline.rows[1].registry.find(first)
+    assert (changed[number], decreased[number]) == (True, True)
