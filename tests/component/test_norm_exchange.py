@@ -152,7 +152,7 @@ async def test_a_feed_does_not_grow_without_a_limit(workers: Workers, redis: Red
     assert await known(reader) == dict.fromkeys(ITEMS, rounds - 1.0)
     sizes = [await redis.strlen(key) for key in await redis.keys("*norms:*")]
     assert len(sizes) == 1
-    assert sizes[0] < 4_096 + 3 * 60 * len(ITEMS)
+    assert sizes[0] < 1_024 + 3 * 60 * len(ITEMS)
 
 
 async def test_a_feed_that_became_shorter_waits_for_its_owner(workers: Workers) -> None:

@@ -196,10 +196,10 @@ def test_every_kind_is_counted_exactly_beside_everything_else(
     roles = {(act.item, act.type == "purchase") for act in acts}
     norms = memory["bought_after_view norms"]
     if cap == 100:
-        # A shard has the norms of its items, and of those that share a user with them.
+        # A shard has the norms of its items, and of those that share a user with them. Redis keeps
+        # twice the bytes of a string that grows at its end.
         every = norms["keys"] * len(roles) * NORM.itemsize
-        assert len(roles) * NORM.itemsize <= norms["bytes"] <= every
-        assert norms["bytes"] % NORM.itemsize == 0
+        assert len(roles) * NORM.itemsize <= norms["bytes"] <= 2 * every
     assert memory["histories"]["keys"] == status["users"]
     for kind in KINDS:
         assert f"{deployment.name}-deltas-{kind.replace('_', '-')}" in topics

@@ -18,10 +18,10 @@ from streamapp.store.slot.slot import Slot
 _NAMES = "ab"
 _READ_BYTES = 1_000_000
 
-_LEAST_BYTES = 4_096
+_LEAST_BYTES = 1_024
 """A feed of this size is never too large."""
 
-_MOST = 2
+_MOST = 1.5
 """A feed may be this many times as large as when it was begun."""
 
 NORM_BYTES = 60
@@ -69,7 +69,7 @@ def feed_key(keys: SlotKeys, mark: FeedMark) -> str:
 
 def most_feed_bytes(begun: int) -> int:
     """Return the size up to which a feed grows that had so many bytes when it was begun."""
-    return _LEAST_BYTES + _MOST * begun
+    return _LEAST_BYTES + int(_MOST * begun)
 
 
 async def put_feed(slot: Slot, mark: FeedMark, position: int, segments: Sequence[bytes]) -> int:
