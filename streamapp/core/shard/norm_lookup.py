@@ -22,6 +22,8 @@ class NormLookup:
         self._shard = shard
         self._numbers: Ints = np.zeros(0, np.int32)
         self._known = 0
+        self._version = table.version
+        self._waiting: Ints = np.zeros(0, np.int32)
 
     def lacks_any(self) -> bool:
         """Say whether other shards have shared anything that the shard has not seen."""
@@ -43,15 +45,25 @@ class NormLookup:
         return lacking, table.values(numbers[lacking])
 
     def is_new(self) -> bool:
-        """Say whether the shard met an item that it took no norm for, and that others know.
+        """Say whether the table has the norm of an item that the shard took none for.
 
-        Cost: O(items that the shard met since the last call).
+        Either the shard met the item since the last call, or the table learned its norm. The second
+        may be a norm that the shard would not ask for: where it moved to another worker, it may
+        have seen more than the table of that worker, and the positions tell nothing.
+
+        Cost: O(items that the shard met since the last call + items whose norm is not shared).
         """
         known = self._known
         self._extend()
+        if self._known == known and self._table.version == self._version:
+            return False
+        self._version = self._table.version
         new = np.arange(known, self._known, dtype=np.int32)
-        shared = self._table.position[self._numbers[new]] > 0
-        return bool((shared & ~self._shard.counted[new]).any())
+        items = np.concatenate((self._waiting, new))
+        items = items[~self._shard.counted[items] & ~self._shard.norms.taken[items]]
+        shared = self._table.position[self._numbers[items]] > 0
+        self._waiting = items[~shared]
+        return bool(shared.any())
 
     @property
     def _others(self) -> Bools:

@@ -15,6 +15,7 @@ from streamapp.core.messages.norm_update import (
     positions_in,
 )
 from streamapp.core.messages.norm_values import NormValues
+from streamapp.core.shard.norm_lookup import NormLookup
 from tests.support import oracle
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
@@ -256,3 +257,32 @@ def test_an_estimated_norm_never_falls(decay: Decay | None) -> None:
     changed, decreased = pipeline.rows[1].norms.take_changes()
     number = pipeline.rows[1].registry.find(first)
     assert (changed[number], decreased[number]) == (True, True)
+
+
+def test_a_table_that_is_behind_a_shard_brings_the_norm_of_a_new_item_later() -> None:
+    """The shard came from a worker whose table knew more, and saw the norm's position there."""
+    first, second = item_of(0), item_of(1)
+    pipeline = Pipeline(SHARDS, 9, ListRule(3))
+    pipeline.take([Act("v", first, 3.0, 1.0), Act("w", first, 3.0, 1.0)])
+    pipeline.take([Act("u", second, 1.0, 1.0)])
+    table = shared(pipeline)
+    pipeline.take_norms(1)
+    pipeline.drain(1)
+    shard = pipeline.rows[1]
+    assert (shard.norms_seen == table.positions)[0]
+
+    behind = NormTable(SHARDS)
+    lookup = NormLookup(behind, shard)
+    pipeline.take([Act("u", first, 2.0, 2.0)])
+    pipeline.drain(1)
+    assert not lookup.is_new()
+    numbers = table.of_shard(0)
+    ids = [table.registry.ids[number] for number in numbers.tolist()]
+    behind.update(0, ids, table.position[numbers], table.values(numbers), int(table.positions[0]))
+    assert not lookup.lacks_any()
+    assert lookup.is_new()
+    items, found = lookup.lacking()
+    assert [shard.registry.ids[number] for number in items.tolist()] == [first]
+    assert found.users.tolist() == [2]
+    # It is on its way now.
+    assert not lookup.is_new()
