@@ -19,6 +19,8 @@ def end_process(error: BaseException) -> NoReturn:
     with its traceback.
     """
     if isinstance(error, StreamappError):
+        # Other threads still run, and the reason is to be the last line.
+        logging.disable()
         sys.stderr.write(f"streamapp: {visible(str(error))}\n")
     else:
         logger.critical("the worker stops", exc_info=error)

@@ -9,6 +9,8 @@ from redis.asyncio import Redis
 
 from streamapp.agents.runtime.assignment import Assignment
 from streamapp.errors import PositionMovedError, StateError
+from streamapp.store.redis import scripts
+from streamapp.store.slot import slot as slot_module
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.keys import SlotKeys
 from streamapp.store.slot.slot import Slot
@@ -100,11 +102,10 @@ async def test_a_move_of_its_own_disturbs_no_task(
     """Whether it begins, goes on or ends during the comparison."""
     begins, goes_on, ends, both = (worker.slots[tp][0] for tp in TPS[:4])
     pause, go_on = asyncio.Event(), asyncio.Event()
-    evalsha = Redis.evalsha
 
-    async def slow(self: Redis, *arguments: Any) -> Any:
+    async def slow(*arguments: Any) -> Any:
         """Hold the replies of moves back; what they did is done."""
-        reply = await evalsha(self, *arguments)
+        reply = await scripts.run(*arguments)
         pause.set()
         await go_on.wait()
         return reply
@@ -112,7 +113,7 @@ async def test_a_move_of_its_own_disturbs_no_task(
     async def move(slot: Slot) -> None:
         await slot.commit(FIRST, Head(FIRST + 1))
 
-    monkeypatch.setattr(Redis, "evalsha", slow)
+    monkeypatch.setattr(slot_module, "run", slow)
     going_on, ending = asyncio.create_task(move(goes_on)), asyncio.create_task(move(ends))
     await pause.wait()
     go_on_all = [going_on, ending]
