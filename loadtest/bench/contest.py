@@ -64,6 +64,7 @@ def compete(
         "weights": {
             alias: settings.event_weights[kind]
             for alias, kind in event_rules(settings).types.items()
+            if kind in settings.event_weights
         },
         "arrays": bench.events_per_record > 1,
         "files": [str(file.resolve()) for file in source.files],
