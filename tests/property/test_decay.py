@@ -63,9 +63,9 @@ def assert_as_defined(
         assert len({other for other, _, _ in entries}) == len(entries)
 
 
-def ages_of(pipeline: Pipeline) -> EraIndex:
-    """Return the item eras of the only shard."""
-    norms = pipeline.rows[0].norms
+def eras_of(pipeline: Pipeline, shard: int = 0) -> EraIndex:
+    """Return the item eras of a shard."""
+    norms = pipeline.rows[shard].norms
     assert isinstance(norms, DecayedNorms)
     return norms.eras
 
@@ -119,55 +119,67 @@ def test_who_is_forgotten_leaves_nothing(
         assert not norms["sum_sq"][norms["users"] == 0].any()
 
 
-@given(st.data(), years(), st.integers(1, 4), st.sampled_from(HALF_LIVES_S))
+@given(st.data(), years(), st.integers(1, 4), st.integers(1, 3), st.sampled_from(HALF_LIVES_S))
 def test_a_shard_that_died_goes_on_from_whatever_was_stored(
-    data: st.DataObject, acts: list[Act], cap: int, half_life_s: float
+    data: st.DataObject, acts: list[Act], cap: int, shards: int, half_life_s: float
 ) -> None:
     """Rows, sums and numbers of item eras that are ahead of the position are those of the log."""
     decay = Decay(half_life_s)
-    pipeline = Pipeline(1, cap, ListRule(100), decay=decay)
+    pipeline = Pipeline(shards, cap, ListRule(100), decay=decay)
     for part in data.draw(portions(acts)):
         pipeline.take(part)
-    stored_at = data.draw(st.integers(0, len(pipeline.log[0])))
-    whole = pipeline.store_at(0, stored_at)
-    shard = pipeline.rows[0]
+        if data.draw(st.booleans()):
+            pipeline.exchange_norms()
+    wanted, log, died = pipeline.lists(), list(pipeline.log), data.draw(st.integers(0, shards - 1))
+
+    dying = Pipeline(shards, cap, ListRule(100), decay=decay)
+    dying.log = list(log)
+    stored_at = data.draw(st.integers(0, len(log[died])))
+    dying.store_at(died, stored_at)
+    shard = dying.rows[died]
     names, applied_offsets = list(shard.registry.ids), shard.applied_offsets.as_dict()
-    stored = dict(shard.norms.packed_changes(stored_at))
-    ahead = data.draw(st.integers(stored_at, len(whole)))
-    pipeline.log[0] = whole[:ahead]
-    pipeline.drain(0)
-    pipeline.store(0, forget=False)
+    stored, seen = dict(shard.norms.packed_changes(stored_at)), shard.norms_seen
+    ahead = data.draw(st.integers(stored_at, len(log[died])))
+    dying.log[died] = log[died][:ahead]
+    dying.drain(died)
     changes = shard.norms.packed_changes(ahead)
     stored |= dict(changes[: data.draw(st.integers(0, len(changes)))])
+    # A row may include later messages than the norms that are stored with it.
+    dying.log[died] = log[died][: data.draw(st.integers(ahead, len(log[died])))]
+    dying.drain(died)
+    dying.store(died, forget=False)
 
-    reborn = Pipeline(1, cap, ListRule(100), decay=decay)
-    reborn.log[0], reborn.stored[0], reborn.read[0] = whole, pipeline.stored[0], stored_at
     packed = b"".join(stored[number] for number in range(len(stored)))
-    counts = NormsAndRows.unpack(packed, decayed=True)
-    reborn.rows[0] = Shard(
-        0,
-        1,
+    shard = pipeline.rows[died] = Shard(
+        died,
+        shards,
         ListRule(100),
         "g",
         stored_at,
         Registry(names),
-        counts,
+        NormsAndRows.unpack(packed, decayed=True),
         AppliedOffsets(applied_offsets),
+        norms_seen=seen,
     )
-    reborn.load(0, np.array([row for row in pipeline.stored[0] if row < len(names)], np.int32))
-    shard = reborn.rows[0]
+    pipeline.read[died], pipeline.stored[died] = stored_at, dying.stored[died]
+    pipeline.load(died, np.array([row for row in dying.stored[died] if row < len(names)], np.int32))
     present = np.flatnonzero(shard.rows.present).astype(np.int32)
     shard.rows.with_neighbours(present, np.ones(len(shard.owned), np.bool_))
-    reborn.drain(0)
+    while pipeline.read[died] < len(log[died]):
+        step = data.draw(st.integers(1, 9))
+        pipeline.log[died] = log[died][: pipeline.read[died] + step]
+        pipeline.drain(died)
+    pipeline.log[died] = log[died]
 
-    assert not reborn.rows[0].is_replaying
-    assert_as_defined(reborn, oracle.faded(acts, cap, half_life_s, 100), 100)
-    straight = Pipeline(1, cap, ListRule(100), decay=decay)
-    straight.log[0] = whole
-    straight.drain(0)
+    assert not shard.is_replaying
+    straight = Pipeline(shards, cap, ListRule(100), decay=decay)
+    straight.log = list(log)
+    straight.drain(died)
     for name in ("item", "era"):
-        found, wanted = (getattr(ages_of(one), name) for one in (reborn, straight))
-        np.testing.assert_array_equal(found, wanted)
+        found, true = (getattr(eras_of(one, died), name) for one in (pipeline, straight))
+        np.testing.assert_array_equal(found, true)
+    assert pipeline.lists().keys() == wanted.keys()
+    assert_as_defined(pipeline, oracle.faded(acts, cap, half_life_s, 100), 100)
 
 
 @given(st.data(), years(), st.integers(1, 4))

@@ -45,6 +45,7 @@ from streamapp.core.messages.norm_update import (
     decode_norm_update,
     encode_norm_updates,
 )
+from streamapp.core.messages.rating_blocks import Blocks
 from streamapp.core.shard.norm_lookup import NormLookup
 from streamapp.core.shard.shard import Shard
 from tests.support.oracle import Act
@@ -163,20 +164,22 @@ class Pipeline:
     def drain(self, number: int) -> None:
         """Apply the log of a shard beyond its position, all at once."""
         shard, log = self.rows[number], self.log[number]
-        admitted = []
+        admitted: list[tuple[int, Blocks | NormUpdate]] = []
         for offset, message in enumerate(log[self.read[number] :], self.read[number]):
             if isinstance(message, CatalogueUpdate):
                 shard.apply_update(message, offset)
             elif isinstance(message, ContentNeighbours):
                 shard.apply_content_neighbours(message, offset)
             elif isinstance(message, NormUpdate):
-                shard.apply_norms(message, offset)
+                admitted.append((offset, message))
+            elif (blocks := shard.admit(decode_delta(message))) is not None:
+                admitted.append((offset, blocks))
+        self.load(number, shard.absent([one for _, one in admitted if isinstance(one, Blocks)]))
+        for offset, one in admitted:
+            if isinstance(one, Blocks):
+                shard.apply(one, offset)
             else:
-                admitted.append((offset, shard.admit(decode_delta(message))))
-        some = [(offset, blocks) for offset, blocks in admitted if blocks is not None]
-        self.load(number, shard.absent([blocks for _, blocks in some]))
-        for offset, blocks in some:
-            shard.apply(blocks, offset)
+                shard.apply_norms(one, offset)
         self.read[number] = shard.position = len(log)
 
     def share(self, number: int) -> None:

@@ -9,7 +9,7 @@ from streamapp.core.arrays.array_types import Ints
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
 from streamapp.core.messages.content_neighbours import CONTENT_KEY, decode_content_neighbours
 from streamapp.core.messages.delta import decode_delta
-from streamapp.core.messages.norm_update import NORMS_KEY, decode_norm_update
+from streamapp.core.messages.norm_update import NORMS_KEY, NormUpdate, decode_norm_update
 from streamapp.core.messages.rating_blocks import Blocks
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import TP, KafkaRecord, RecordBatch, RecordFingerprint
@@ -50,38 +50,44 @@ class LogApplier:
         """Apply record batches; rows that they need are read first."""
         shard = self._shard
         admitted = self._admit(batches)
-        await self._load(shard.absent([blocks for _, blocks in admitted]))
-        for offset, blocks in admitted:
-            shard.apply(blocks, offset)
+        await self._load(shard.absent([one for _, one in admitted if isinstance(one, Blocks)]))
+        for offset, one in admitted:
+            if isinstance(one, Blocks):
+                shard.apply(one, offset)
+            else:
+                self.replayed += not shard.apply_norms(one, offset)
         shard.position = batches[-1].end
         self.applied_at = time.monotonic()
         self.fingerprint = RecordFingerprint.of(batches[-1].records[-1])
 
-    def _admit(self, batches: Sequence[RecordBatch]) -> list[tuple[int, Blocks]]:
-        """Apply messages that need no rows; return the blocks of new deltas and their offsets.
+    def _admit(self, batches: Sequence[RecordBatch]) -> list[tuple[int, Blocks | NormUpdate]]:
+        """Apply messages that need no rows; return the other new ones in order, with their offsets.
 
-        Deltas that follow each other are decoded together. Other messages number items, too, so
-        the order of all messages stays.
+        Deltas that follow each other are decoded together. Every message may number items, so
+        the order of all messages stays. Norm updates and deltas number item eras, so a norm update
+        waits for the deltas before it.
         """
-        admitted: list[tuple[int, Blocks]] = []
+        admitted: list[tuple[int, Blocks | NormUpdate]] = []
         records = ((batch.tp, record) for batch in batches for record in batch.records)
         for is_other, some in groupby(records, lambda one: one[1].key in _OTHERS):
             if is_other:
                 for tp, record in some:
-                    self.replayed += not self._apply(tp, record)
+                    if record.key == NORMS_KEY:
+                        update = decoded_message(decode_norm_update, tp, record)
+                        admitted.append((record.offset, update))
+                    else:
+                        self.replayed += not self._apply(tp, record)
             else:
                 admitted += self._admit_deltas(list(some))
         return admitted
 
     def _apply(self, tp: TP, record: KafkaRecord) -> bool:
-        """Apply a message that is no delta; say whether it is new."""
+        """Apply a catalogue update or content neighbours; say whether they are new."""
         shard, offset = self._shard, record.offset
         if record.key == UPDATE_KEY:
             return shard.apply_update(decoded_message(decode_update, tp, record), offset)
-        if record.key == CONTENT_KEY:
-            matches = decoded_message(decode_content_neighbours, tp, record)
-            return shard.apply_content_neighbours(matches, offset)
-        return shard.apply_norms(decoded_message(decode_norm_update, tp, record), offset)
+        matches = decoded_message(decode_content_neighbours, tp, record)
+        return shard.apply_content_neighbours(matches, offset)
 
     def _admit_deltas(self, records: Sequence[tuple[TP, KafkaRecord]]) -> list[tuple[int, Blocks]]:
         deltas = [decoded_message(decode_delta, tp, record) for tp, record in records]

@@ -96,30 +96,41 @@ class DecayedNorms(Norms):
         """
         own = counted[blocks.changed]
         changed, before, after = blocks.changed[own], blocks.before[own], blocks.after[own]
-        seen, level = self._seen(blocks, counted)
+        others, level, seen = self._others(blocks, counted)
         columns = [split(levels) for levels in (before, after, level)]
-        item = np.concatenate((changed, changed, seen))
+        item = np.concatenate((changed, changed, others))
         whole, rest = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-        rated = rest > 0
         gained = np.ones(len(item), np.int64)
         gained[: len(changed)] = -1
+        rated = rest > 0
+        # Also ratings that add to nothing get numbers. After a crash other norms may be stored than
+        # there were when the message was first applied, but numbers must depend on the log alone.
         numbers = self.eras.number(item[rated], 2 * whole[rated] >> ERA_BITS)
         self.add_new_eras()
-        _add(numbers, whole[rated], rest[rated], gained[rated], self.position, offset,
-             self._columns["sum_sq"], self._columns["users"], self.unsaved)  # fmt: skip
+        adds = np.concatenate((np.ones(2 * len(changed), np.bool_), seen))[rated]
+        _add(numbers[adds], whole[rated][adds], rest[rated][adds], gained[rated][adds],
+             self.position, offset, self._columns["sum_sq"], self._columns["users"],
+             self.unsaved)  # fmt: skip
+        others = others[seen]
         self.mark_changed(changed, decreased=changed[after < before])
-        self.mark_changed(seen, decreased=seen[:0])
+        self.mark_changed(others, decreased=others[:0])
         self.unshared[changed] = True
-        self._total(np.unique(np.concatenate((changed, seen))))
+        self._total(np.unique(np.concatenate((changed, others))))
 
-    def _seen(self, blocks: Blocks, counted: Bools) -> tuple[Ints, Floats]:
-        """Return what adds to the estimates of norms that were not taken: items and ratings."""
+    def _others(self, blocks: Blocks, counted: Bools) -> tuple[Ints, Floats, Bools]:
+        """Return the ratings of items of other shards.
+
+        Returns:
+            Items, their ratings, and which of these add to the estimate of a norm that was not
+            taken.
+        """
         items = np.concatenate((blocks.changed, blocks.kept))
         before = np.concatenate((blocks.before, blocks.rating))
         after = np.concatenate((blocks.after, blocks.rating))
-        seen = ~counted[items] & ~self.taken[items]
-        seen &= (after > 0) & ((before == 0) | (self.users[items] == 0))
-        return items[seen], after[seen]
+        rated = ~counted[items] & (after > 0)
+        items, before, after = items[rated], before[rated], after[rated]
+        seen = ~self.taken[items] & ((before == 0) | (self.users[items] == 0))
+        return items, after, seen
 
     def take(self, items: Ints, values: NormValues, offset: int) -> None:
         """Take the norms of items of other shards, from the message at `offset`.

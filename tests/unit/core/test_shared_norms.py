@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.histories.decay import Decay
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.lists.ranking import ListRule
+from streamapp.core.messages.delta import decode_delta
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments, encode_segments
 from streamapp.core.messages.norm_update import (
     decode_norm_update,
@@ -257,6 +259,35 @@ def test_an_estimated_norm_never_falls(decay: Decay | None) -> None:
     changed, decreased = pipeline.rows[1].norms.take_changes()
     number = pipeline.rows[1].registry.find(first)
     assert (changed[number], decreased[number]) == (True, True)
+
+
+@pytest.mark.parametrize("stored_ahead", ["taken", "seen"])
+def test_item_eras_get_the_same_numbers_whatever_norms_were_stored_ahead(
+    stored_ahead: str,
+) -> None:
+    """After a crash a shard may know norms from messages that are still to come."""
+    own, other = item_of(1), item_of(0)
+    pipeline = Pipeline(SHARDS, 9, ListRule(3), decay=Decay(3_600.0))
+    pipeline.take([Act("u", other, 2.0, 1.0)])
+    pipeline.take([Act("u", own, 1.0, 1e8)])
+    message = pipeline.log[1][0]
+    assert isinstance(message, bytes)
+    delta = decode_delta(message)
+    eras = []
+    for is_replay in (False, True):
+        shard = Pipeline(SHARDS, 9, ListRule(3), decay=pipeline.decay).rows[1]
+        blocks = shard.admit(delta)
+        assert blocks is not None
+        number = shard.registry.number([other])
+        if is_replay and stored_ahead == "taken":
+            shard.norms.taken[number] = True
+        if is_replay and stored_ahead == "seen":
+            shard.norms.users[number] = 1
+        shard.apply(blocks, 0)
+        assert isinstance(shard.norms, DecayedNorms)
+        eras.append((shard.norms.eras.item.tolist(), shard.norms.eras.era.tolist()))
+    assert eras[0] == eras[1]
+    assert len(eras[0][0]) == 3
 
 
 def test_a_table_that_is_behind_a_shard_brings_the_norm_of_a_new_item_later() -> None:
