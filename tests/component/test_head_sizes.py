@@ -42,7 +42,8 @@ async def test_heads_take_what_is_predicted(redis: Redis, count: int) -> None:
     shard = ShardHead(
         applied_offsets={str(number): MOVES for number in range(count)}, last_record=mark,
         rule=rule_text(SETTINGS), published=MOVES, norm_feed="a:ffffffff", norm_feed_bytes=MOVES,
-        norms_shared=MOVES, norms_seen=positions_text(shards), popular_ts=1_700_000_000.25,
+        norms_shared=MOVES, norms_seen=positions_text(shards), norms_taken=MOVES,
+        popular_ts=1_700_000_000.25,
         popular=[Popular(f"sku-{number:08}", 0.6738, 12_345) for number in range(20)],
     )  # fmt: skip
     taken = 0

@@ -19,13 +19,11 @@ def test_a_replica_that_is_behind_is_promoted_under_a_running_worker(
 ) -> None:
     """1,500 events are in no state any more; counts, lists and the topic end as if they were."""
     replica = RedisNode(keeps_data=True)
-    with (
-        Proxy(node.port) as copying,
-        selling(apart, synthetic(seed=56, events=100_000), rate=500) as shop,
-    ):
+    with Proxy(node.port) as copying:
         replica.primary_port = copying.port
-        with replica:
-            one = apart.worker(redis_url=proxy.redis_url, instance_id="one")
+        # The worker is there before the first event, so that it has no backlog to take at once.
+        one = apart.worker(redis_url=proxy.redis_url, instance_id="one")
+        with replica, selling(apart, synthetic(seed=56, events=100_000), rate=500) as shop:
             wait_applied(apart, 500)
             replica.await_link()
             copying.hang()

@@ -138,7 +138,8 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
     dying.store_at(died, stored_at)
     shard = dying.rows[died]
     names, applied_offsets = list(shard.registry.ids), shard.applied_offsets.as_dict()
-    stored, seen = dict(shard.norms.packed_changes(stored_at)), shard.norms_seen
+    stored = dict(shard.norms.packed_changes(stored_at))
+    seen, taken = shard.norms_seen, shard.norms_taken
     ahead = data.draw(st.integers(stored_at, len(log[died])))
     dying.log[died] = log[died][:ahead]
     dying.drain(died)
@@ -160,8 +161,13 @@ def test_a_shard_that_died_goes_on_from_whatever_was_stored(
         NormsAndRows.unpack(packed, decayed=True),
         AppliedOffsets(applied_offsets),
         norms_seen=seen,
+        norms_taken=taken,
     )
     pipeline.read[died], pipeline.stored[died] = stored_at, dying.stored[died]
+    if data.draw(st.booleans()):
+        # As an owner does that has not read on.
+        pipeline.take_norms(died)
+        log[died] = list(pipeline.log[died])
     pipeline.load(died, np.array([row for row in dying.stored[died] if row < len(names)], np.int32))
     present = np.flatnonzero(shard.rows.present).astype(np.int32)
     shard.rows.with_neighbours(present, np.ones(len(shard.owned), np.bool_))

@@ -198,7 +198,9 @@ class Pipeline:
             seen = self.table.positions
             self.log[number] += [
                 decode_norm_update(update)
-                for update in encode_norm_updates("g", shard.norms_seen, seen, items, values)
+                for update in encode_norm_updates(
+                    "g", shard.norms_seen, seen, len(shard.registry), items, values
+                )
             ]
 
     def exchange_norms(self) -> None:

@@ -75,6 +75,8 @@ class NormTaking:
         items, values = self._lookup.lacking()
         # A shard whose Redis went back in time may have shared less than this one has seen.
         seen = np.maximum(self._table.positions, shard.norms_seen)
-        updates = encode_norm_updates(shard.state_id, shard.norms_seen, seen, items, values)
+        updates = encode_norm_updates(
+            shard.state_id, shard.norms_seen, seen, len(shard.registry), items, values
+        )
         messages = [Outgoing(update, NORMS_KEY) for update in updates]
         self._sending.start(self._producer.deliver({self._target: messages}))

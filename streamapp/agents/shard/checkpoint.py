@@ -108,6 +108,7 @@ class Checkpoint:
             moved=pending.moved,
             republish_at=pending.republish_at,
             norms_seen=positions_as_text(shard.norms_seen),
+            norms_taken=shard.norms_taken,
             rule=self._rule,
             popular=list(shard.popularity.top),
             popular_ts=shard.popularity.newest_ts,

@@ -62,6 +62,7 @@ async def read_shard(
         categories=await _read_categories(context, slot),
         content=content,
         norms_seen=positions_in(head.norms_seen, count),
+        norms_taken=head.norms_taken,
     )
     if not head.norm_feed:
         shard.share_all()

@@ -30,6 +30,7 @@ class NormUpdate(msgspec.Struct, array_like=True, frozen=True):
         state_id: The id of the state that it is for.
         base: int64 by shard. It holds the norms that shards shared from these positions on.
         seen: int64 by shard. It holds what they shared up to these positions.
+        known: How many items the receiving shard knew when the norms were looked up for it.
         is_last: Whether the shard has seen these positions with this update.
         items: int32. Numbers of the receiving shard, each once.
         columns: Of `NormValues`.
@@ -38,6 +39,7 @@ class NormUpdate(msgspec.Struct, array_like=True, frozen=True):
     state_id: str
     base: bytes
     seen: bytes
+    known: int
     is_last: bool
     items: bytes
     columns: list[bytes]
@@ -59,9 +61,20 @@ class NormUpdate(msgspec.Struct, array_like=True, frozen=True):
         fits = len(base) == len(seen) == len(target)
         return fits and bool((base <= seen).all() and (seen <= target).all())
 
-    def advanced(self, seen: Longs) -> Longs:
-        """Return what a shard has seen after the update."""
-        return np.frombuffer(self.seen, "<i8").astype(np.int64) if self.is_last else seen
+    def advanced(self, seen: Longs, taken: int) -> Longs:
+        """Return what a shard has seen after the update.
+
+        A new owner may look norms up for the stored state, and find earlier updates in the log
+        behind it. The norm of an item that the stored state did not know is then that of the
+        earlier update, and the shard has not seen what was shared since.
+
+        Args:
+            seen: int64 by shard. What it has seen so far.
+            taken: The items whose norm it took have numbers below this one.
+        """
+        if not self.is_last or taken > self.known:
+            return seen
+        return np.frombuffer(self.seen, "<i8").astype(np.int64)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -71,7 +84,7 @@ decode_norm_update = msgspec.msgpack.Decoder(NormUpdate).decode
 
 
 def encode_norm_updates(
-    state_id: str, base: Longs, seen: Longs, items: Ints, values: NormValues
+    state_id: str, base: Longs, seen: Longs, known: int, items: Ints, values: NormValues
 ) -> Iterator[bytes]:
     """Yield updates of a bounded size, at least one; the last one advances what is seen.
 
@@ -79,6 +92,7 @@ def encode_norm_updates(
         state_id: The id of the state.
         base: int64 by shard. See `NormUpdate`.
         seen: int64 by shard.
+        known: See `NormUpdate`.
         items: int32. Numbers of the receiving shard.
         values: The norms.
     """
@@ -92,6 +106,7 @@ def encode_norm_updates(
                 state_id,
                 base.astype("<i8", copy=False).tobytes(),
                 seen.astype("<i8", copy=False).tobytes(),
+                known,
                 end >= len(items),
                 items[start:end].astype("<i4", copy=False).tobytes(),
                 [

@@ -56,6 +56,7 @@ class Shard:
         content: Content neighbours, for lists that have no entry from counts.
         norms_seen: int64 by shard. The norms include what each other shard had shared at this
             position of its own log.
+        norms_taken: All items whose norm came from another shard have numbers below this one.
         lists: What is known of the published lists.
     """
 
@@ -72,6 +73,7 @@ class Shard:
     categories: Categories = field(default_factory=Categories)
     content: ShardContentLists = field(default_factory=ShardContentLists)
     norms_seen: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
+    norms_taken: int = 0
     lists: PublishedLists = field(init=False)
     _items: Columns = field(init=False)
     _numbered: int = field(init=False, default=0)
@@ -220,7 +222,8 @@ class Shard:
         if update.state_id != self.state_id or not update.follows(self.norms_seen):
             return False
         self.norms.take(update.numbers, update.values, offset)
-        self.norms_seen = update.advanced(self.norms_seen)
+        self.norms_taken = max(self.norms_taken, int(update.numbers.max(initial=-1)) + 1)
+        self.norms_seen = update.advanced(self.norms_seen, self.norms_taken)
         return True
 
     def share_all(self) -> None:

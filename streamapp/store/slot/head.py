@@ -46,6 +46,7 @@ norm_feed            norm_feed              commit: name of the norm feed, and i
 norm_feed_bytes      norm_feed_bytes        commit: size of the norm feed
 norms_shared         norms_shared           commit: see below
 norms_seen           norms_seen             commit: see below
+norms_taken          norms_taken            commit: items whose norm was taken have lower numbers
 merged               trending_version       set-field: see below; only shard 0
 matched              content_version        set-field: see below; only shard 0
 
@@ -274,6 +275,7 @@ class ShardHead(Head):
         norm_feed_bytes: Size of the norm feed.
         norms_shared: The position at which the shard last shared a norm.
         norms_seen: Positions of the shards up to which the lists reflect shared norms, as text.
+        norms_taken: The items whose norm was taken from another shard have lower numbers.
         trending_version: Positions of the shards that the trending lists include.
         content_version: The input for which no content neighbour was missing.
     """
@@ -294,6 +296,7 @@ class ShardHead(Head):
     norm_feed_bytes: int = _stored("norm_feed_bytes", _COUNT, 0)
     norms_shared: int = _stored("norms_shared", _COUNT, 0)
     norms_seen: str = _stored("norms_seen", _TEXT, "")
+    norms_taken: int = _stored("norms_taken", _COUNT, 0)
     trending_version: str = _stored("merged", _TEXT, "", committed=False)
     content_version: str = _stored("matched", _TEXT, "", committed=False)
 

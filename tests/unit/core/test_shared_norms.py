@@ -11,6 +11,7 @@ from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.delta import decode_delta
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments, encode_segments
 from streamapp.core.messages.norm_update import (
+    NormUpdate,
     decode_norm_update,
     encode_norm_updates,
     positions_as_text,
@@ -157,7 +158,7 @@ def test_an_update_is_only_applied_where_it_goes_on(
 ) -> None:
     """An owner that lost its shard may send an update late; nothing is missed or taken back."""
     (message,) = encode_norm_updates(
-        "g", np.array(base), np.array(seen), np.zeros(0, np.int32), values()
+        "g", np.array(base), np.array(seen), 0, np.zeros(0, np.int32), values()
     )
     assert decode_norm_update(message).follows(np.array([0, 3, 4])) is fits
 
@@ -167,7 +168,7 @@ def test_an_update_for_another_state_is_not_applied() -> None:
     pipeline = Pipeline(1, 9, ListRule(3))
     for state_id, new in (("other", False), ("g", True)):
         (message,) = encode_norm_updates(
-            state_id, np.zeros(1, np.int64), np.array([4]), np.zeros(0, np.int32), values()
+            state_id, np.zeros(1, np.int64), np.array([4]), 0, np.zeros(0, np.int32), values()
         )
         assert pipeline.rows[0].apply_norms(decode_norm_update(message), 0) is new
 
@@ -176,14 +177,15 @@ def test_a_large_update_comes_in_parts_and_counts_as_seen_with_the_last_one() ->
     """Each part fits into a message."""
     items = np.arange(65_000, dtype=np.int32)
     some = values(*range(65_000))
-    messages = list(encode_norm_updates("g", np.array([1]), np.array([7]), items, some))
+    messages = list(encode_norm_updates("g", np.array([1]), np.array([7]), 65_000, items, some))
     updates = [decode_norm_update(message) for message in messages]
     assert max(map(len, messages)) < 1_000_000
     assert np.concatenate([update.numbers for update in updates]).tolist() == items.tolist()
     sums = np.concatenate([update.values.sum_sq for update in updates])
     assert sums.tolist() == some.sum_sq.tolist()
-    seen = [update.advanced(np.array([1])).tolist() for update in updates]
+    seen = [update.advanced(np.array([1]), 65_000).tolist() for update in updates]
     assert seen == [[1], [1], [7]]
+    assert updates[2].advanced(np.array([1]), 65_001).tolist() == [1]
 
 
 def test_positions_survive_as_text() -> None:
@@ -259,6 +261,32 @@ def test_an_estimated_norm_never_falls(decay: Decay | None) -> None:
     changed, decreased = pipeline.rows[1].norms.take_changes()
     number = pipeline.rows[1].registry.find(first)
     assert (changed[number], decreased[number]) == (True, True)
+
+
+def test_a_new_owner_that_looks_norms_up_before_it_has_read_the_log_misses_none() -> None:
+    """It does not know the item yet, whose norm an update in the log brings, and not the last."""
+    first, second = item_of(0), item_of(1)
+    pipeline = Pipeline(SHARDS, 9, ListRule(3))
+    acts = [Act("u", first, 2.0, 1.0), Act("u", second, 1.0, 2.0), Act("v", first, 3.0, 3.0)]
+    pipeline.take(acts[:2])
+    pipeline.exchange_norms()
+    pipeline.take(acts[2:])
+    pipeline.drain(0)
+    pipeline.share(0)
+    log = pipeline.log[1]
+    assert [type(message) for message in log] == [bytes, NormUpdate]
+
+    pipeline.rows[1] = Pipeline(SHARDS, 9, ListRule(3)).rows[1]
+    pipeline.read[1] = 0
+    pipeline.take_norms(1)
+    assert len(log) == 3
+    pipeline.drain(1)
+    assert norm(pipeline, 1, first) == (4.0, 1)
+    pipeline.take_norms(1)
+    pipeline.drain(1)
+    assert norm(pipeline, 1, first) == (13.0, 2)
+    assert (pipeline.rows[1].norms_seen == pipeline.table.positions)[0]
+    assert pipeline.lists() == oracle.lists(acts, 9, 3)
 
 
 @pytest.mark.parametrize("stored_ahead", ["taken", "seen"])

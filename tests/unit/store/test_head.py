@@ -65,6 +65,7 @@ FULL: list[tuple[Head, dict[str, bytes]]] = [
             norm_feed_bytes=24,
             norms_shared=5,
             norms_seen="5,3",
+            norms_taken=8,
         ),
         {
             "fence:0": b"3",
@@ -83,6 +84,7 @@ FULL: list[tuple[Head, dict[str, bytes]]] = [
             "norm_feed_bytes": b"24",
             "norms_shared": b"5",
             "norms_seen": b"5,3",
+            "norms_taken": b"8",
         },
     ),
     (
@@ -147,6 +149,7 @@ FIRST: list[tuple[type[Head], dict[str, object]]] = [
             "popular": [], "popular_ts": -inf, "replayed": 0, "last_update_offset": 0,
             "listed_update_offset": 0, "trending_version": "", "content_version": "",
             "norm_feed": "", "norm_feed_bytes": 0, "norms_shared": 0, "norms_seen": "",
+            "norms_taken": 0,
         },
     ),
     (CatalogueHead, {"dead": 0, "categories_told": False}),
