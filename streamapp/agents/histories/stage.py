@@ -62,7 +62,7 @@ class HistoryStage:
         self._types = context.pipeline.history_rule.types
         self._tells_users = context.pipeline.is_main
         self._budget = context.budget
-        self._producer = context.producer
+        self._delivery = context.delta_delivery
         self._failpoints = context.failpoints
         self.slots = [slot]
         self._slot = slot
@@ -118,7 +118,7 @@ class HistoryStage:
         forgotten = {user for _, cut in admitted for user in cut.forgotten if self._tells_users}
         # The ids of items are stored before a history that refers to them can be read.
         await gather_all(
-            self._producer.deliver(deltas),
+            self._delivery.deliver(deltas),
             self._user_lists.prepare(histories, forgotten),
             self._slot.item_ids.put_ids(end, known, state.registry.ids[known:]),
         )

@@ -12,6 +12,7 @@ from streamapp.config.settings import Settings
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import Pipeline
 from streamapp.store.lists import Lists
+from streamapp.transport.joint_delivery import JointDelivery
 from streamapp.transport.producer import Producer
 
 
@@ -30,6 +31,8 @@ class StageContext:
         budget: The time that sweeps have; all pipelines of a worker share it.
         heads: Those of the pipeline's shards; all jobs that poll them share reads.
         versions: Those of the pipeline's lists; all sweeps of user lists share reads.
+        delta_delivery: Sends the deltas of all partitions of the pipeline.
+        list_delivery: Sends the lists of all partitions and shards of the pipeline.
     """
 
     settings: Settings
@@ -42,6 +45,8 @@ class StageContext:
     budget: MaintenanceBudget = field(default_factory=MaintenanceBudget)
     heads: ShardHeads = field(init=False)
     versions: ListVersions = field(init=False)
+    delta_delivery: JointDelivery = field(init=False)
+    list_delivery: JointDelivery = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what belongs to the pipeline, also where a copy has another pipeline."""
@@ -49,3 +54,5 @@ class StageContext:
         versions = ListVersions(heads, self.lists, self.pipeline.state_prefix)
         object.__setattr__(self, "heads", heads)
         object.__setattr__(self, "versions", versions)
+        object.__setattr__(self, "delta_delivery", JointDelivery(self.producer))
+        object.__setattr__(self, "list_delivery", JointDelivery(self.producer))

@@ -38,7 +38,7 @@ class ListSender(BackgroundTask[P]):
         self._kind = kind
         self._slot = slot
         self._lists = context.lists
-        self._producer = context.producer
+        self._delivery = context.list_delivery
         self._failpoints = context.failpoints
         self._failpoint = failpoint
         self._topic = context.settings.lists_topic
@@ -79,7 +79,7 @@ class ListSender(BackgroundTask[P]):
     async def _send(self, lists: Mapping[str, bytes], about: P) -> P:
         """Send lists until the topic does not end with an older list than its key in Redis."""
         while lists:
-            await self._producer.deliver(self._messages(lists))
+            await self._delivery.deliver(self._messages(lists))
             if await self._slot.ownership.is_owner(self.owner):
                 break
             stored = await self._lists.get_many(self._kind, list(lists))
