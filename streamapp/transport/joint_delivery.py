@@ -6,7 +6,7 @@ others are on their way wait for these, and then go out together (ADR-0026).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streamapp.transport.producer import Outgoing, Producer
@@ -25,10 +25,16 @@ class JointDelivery:
 
     Args:
         producer: Sends them.
+        merged: Makes fewer messages of those for one partition; they stay in order.
     """
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(
+        self,
+        producer: Producer,
+        merged: Callable[[list[Outgoing]], Sequence[Outgoing]] = lambda messages: messages,
+    ) -> None:
         self._producer = producer
+        self._merged = merged
         self._waiting: list[_Delivery] = []
         self._sending: asyncio.Task[None] | None = None
 
@@ -51,7 +57,9 @@ class JointDelivery:
             while self._waiting:
                 deliveries, self._waiting = self._waiting, []
                 # A caller that has stopped waiting needs nothing any more.
-                await self._send_together([one for one in deliveries if not one.acknowledged.done()])
+                await self._send_together(
+                    [one for one in deliveries if not one.acknowledged.done()]
+                )
         finally:
             self._sending = None
 
@@ -62,7 +70,9 @@ class JointDelivery:
                 together.setdefault(target, []).extend(messages)
         failure: Exception | None = None
         try:
-            await self._producer.deliver(together)
+            await self._producer.deliver(
+                {target: self._merged(messages) for target, messages in together.items()}
+            )
         except Exception as error:  # noqa: BLE001 - the callers get it
             failure = error
         for delivery in deliveries:

@@ -13,7 +13,7 @@ from streamapp.agents.histories.stage import HistoryStage
 from streamapp.core.events.interaction_sink import NO_ITEM
 from streamapp.core.ids.id_translator import IdTranslator
 from streamapp.core.ids.registry import Registry
-from streamapp.core.messages.delta import decode_delta
+from streamapp.core.messages.delta import decode_deltas
 from streamapp.transport.records import TP, Offsets, RecordBatch
 from streamapp.worker.warm import warm
 from tests.component.harness.stages import Broker, context, events, record
@@ -113,8 +113,9 @@ async def test_a_forgotten_user_leaves_no_list_and_the_topic_has_a_receipt(redis
     assert await redis.hget("s:{u0}:head", "blobs") == b"0"
     registry, translator = Registry(), IdTranslator()
     changes = [
-        decode_delta(one.value).blocks(registry, translator)
+        delta.blocks(registry, translator)
         for one in partition.broker.taken["streamapp-deltas", 0]
+        for delta in decode_deltas(one.key, one.value)
     ]
     assert [one.before.tolist() for one in changes] == [[0, 0], [1, 1]]
     assert [one.after.tolist() for one in changes] == [[1, 1], [0, 0]]

@@ -13,7 +13,7 @@ from streamapp.agents.histories.stage import HistoryStage
 from streamapp.core.events.interaction_sink import NOBODY
 from streamapp.core.ids.id_translator import IdTranslator
 from streamapp.core.ids.registry import Registry
-from streamapp.core.messages.delta import decode_delta
+from streamapp.core.messages.delta import decode_deltas
 from streamapp.core.messages.interaction_batch import encode_idle
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
@@ -168,7 +168,8 @@ async def test_an_interaction_of_nobody_is_popularity_and_no_history(redis: Redi
     stage, tp = await opened(redis, broker)
     some = [cut(1, (0, NOBODY, "a", TS)), cut(3, (1, "u", "b", TS), (2, NOBODY, "b", TS + 1))]
     await stage.apply([RecordBatch(tp, [record(at, value) for at, value in enumerate(some)], 0)])
-    deltas = [decode_delta(one.value) for one in broker.taken["streamapp-deltas", 0]]
+    taken = broker.taken["streamapp-deltas", 0]
+    deltas = [delta for one in taken for delta in decode_deltas(one.key, one.value)]
     registry, translator = Registry(), IdTranslator()
     blocks = [delta.blocks(registry, translator) for delta in deltas]
     added = {

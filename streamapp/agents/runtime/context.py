@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
+from streamapp.agents.histories.joint_deltas import joint_deltas
 from streamapp.agents.polling.list_versions import ListVersions
 from streamapp.agents.polling.shard_heads import ShardHeads
 from streamapp.agents.runtime.item_list_cache import ItemListCache
@@ -54,5 +55,5 @@ class StageContext:
         versions = ListVersions(heads, self.lists, self.pipeline.state_prefix)
         object.__setattr__(self, "heads", heads)
         object.__setattr__(self, "versions", versions)
-        object.__setattr__(self, "delta_delivery", JointDelivery(self.producer))
+        object.__setattr__(self, "delta_delivery", JointDelivery(self.producer, joint_deltas))
         object.__setattr__(self, "list_delivery", JointDelivery(self.producer))

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import groupby
+from functools import partial
+from itertools import groupby, islice
 
 from streamapp.agents.runtime.internal_message import decoded_message
 from streamapp.core.arrays.array_types import Ints
 from streamapp.core.messages.catalogue_update import UPDATE_KEY, decode_update
 from streamapp.core.messages.content_neighbours import CONTENT_KEY, decode_content_neighbours
-from streamapp.core.messages.delta import decode_delta
+from streamapp.core.messages.delta import decode_deltas
 from streamapp.core.messages.norm_update import NORMS_KEY, NormUpdate, decode_norm_update
-from streamapp.core.messages.rating_blocks import Blocks
+from streamapp.core.messages.rating_blocks import Blocks, joined
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import TP, KafkaRecord, RecordBatch, RecordFingerprint
 
@@ -90,12 +91,15 @@ class LogApplier:
         return shard.apply_content_neighbours(matches, offset)
 
     def _admit_deltas(self, records: Sequence[tuple[TP, KafkaRecord]]) -> list[tuple[int, Blocks]]:
-        deltas = [decoded_message(decode_delta, tp, record) for tp, record in records]
-        blocks = self._shard.admit_all(deltas)
-        new = [
-            (record.offset, one)
-            for (_, record), one in zip(records, blocks, strict=True)
-            if one is not None
+        deltas = [
+            decoded_message(partial(decode_deltas, record.key), tp, record)
+            for tp, record in records
         ]
-        self.replayed += len(blocks) - len(new)
+        blocks = iter(self._shard.admit_all([delta for some in deltas for delta in some]))
+        new: list[tuple[int, Blocks]] = []
+        for (_, record), some in zip(records, deltas, strict=True):
+            own = [one for one in islice(blocks, len(some)) if one is not None]
+            self.replayed += len(some) - len(own)
+            if own:
+                new.append((record.offset, joined(own)))
         return new

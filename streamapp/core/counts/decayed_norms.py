@@ -97,11 +97,13 @@ class DecayedNorms(Norms):
         own = counted[blocks.changed]
         changed, before, after = blocks.changed[own], blocks.before[own], blocks.after[own]
         others, level, seen = self._others(blocks, counted)
-        columns = [split(levels) for levels in (before, after, level)]
-        item = np.concatenate((changed, changed, others))
-        whole, rest = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+        # Both ratings of a change follow each other. A user may occur twice, and an item without
+        # users loses its sum.
+        levels = np.concatenate((np.stack((before, after), 1).ravel(), level))
+        whole, rest = split(levels)
+        item = np.concatenate((np.repeat(changed, 2), others))
         gained = np.ones(len(item), np.int64)
-        gained[: len(changed)] = -1
+        gained[: 2 * len(changed) : 2] = -1
         rated = rest > 0
         # Also ratings that add to nothing get numbers. After a crash other norms may be stored than
         # there were when the message was first applied, but numbers must depend on the log alone.

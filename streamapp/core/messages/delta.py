@@ -24,6 +24,13 @@ from streamapp.core.messages.rating_blocks import Blocks, parts
 PART_BITS = 20
 """The sequence number of a delta is the offset of its interactions << PART_BITS, plus its part."""
 
+JOINT_KEY = b"deltas"
+"""The key of a message with several deltas. A message with one delta has no key."""
+
+JOINT_BYTES = 100_000
+"""Most bytes of such a message. Its deltas are applied at once, and a block of this size changes
+fewer cells than `rating_blocks.PART_CELLS`."""
+
 _NO_SOURCE = -1
 """The partition of a delta that no interactions caused."""
 
@@ -98,11 +105,22 @@ def blocks_of(
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Delta).decode
+_decode_joint = msgspec.msgpack.Decoder(list[Delta]).decode
 
 
 def decode_delta(value: bytes) -> Delta:
     """Return the delta in `value`; raises `msgspec.DecodeError` if there is none."""
     return _decode(value)
+
+
+def joint(values: Sequence[bytes]) -> bytes:
+    """Return one message with the deltas of several, in order."""
+    return _encode([msgspec.Raw(value) for value in values])
+
+
+def decode_deltas(key: bytes | None, value: bytes) -> list[Delta]:
+    """Return the deltas in a message; raises `msgspec.DecodeError` if there are none."""
+    return _decode_joint(value) if key == JOINT_KEY else [_decode(value)]
 
 
 class Origin(NamedTuple):

@@ -5,7 +5,7 @@ by `R_new^T R_new - R_old^T R_old`. A history may be too large for one message, 
 many for the memory of a shard. Then its block becomes several whose changes add up to the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,6 +72,36 @@ class Blocks:
             self.rating[kept],
             self.as_of[start:end],
         )
+
+
+def joined(some: Sequence[Blocks]) -> Blocks:
+    """Return blocks one after another. Cost: O(entries)."""
+    if len(some) == 1:
+        return some[0]
+    increments = [one.increments for one in some]
+    return Blocks(
+        _ends([one.changed_ends for one in some]),
+        np.concatenate([one.changed for one in some]),
+        np.concatenate([one.before for one in some]),
+        np.concatenate([one.after for one in some]),
+        _ends([one.kept_ends for one in some]),
+        np.concatenate([one.kept for one in some]),
+        np.concatenate([one.rating for one in some]),
+        np.concatenate([one.as_of for one in some]),
+        PopularityIncrements(
+            np.concatenate([one.item for one in increments]),
+            np.concatenate([one.mass for one in increments]),
+            np.concatenate([one.exponent for one in increments]),
+            max(one.newest_ts for one in increments),
+        ),
+    )
+
+
+def _ends(some: Sequence[Longs]) -> Longs:
+    """Return where entries end if those of each of `some` follow the ones before."""
+    entries = np.array([one[-1] if len(one) else 0 for one in some], np.int64)
+    bases = np.repeat(np.cumsum(entries) - entries, [len(one) for one in some])
+    return np.concatenate(some) + bases
 
 
 def parts(whole: Blocks, increments: PopularityIncrements, ends: Longs) -> Iterator[Blocks]:
