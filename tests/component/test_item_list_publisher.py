@@ -82,7 +82,8 @@ class Harness:
         self.broker, self.keys = Broker(), Keys()
         settings = SimpleNamespace(lists_topic="lists", publish_interval=publish_interval)
         self.context: Any = SimpleNamespace(
-            settings=settings, lists=self.keys, producer=self.broker, failpoints=Failpoints(),
+            settings=settings, lists=self.keys, producer=self.broker,
+            list_delivery=self.broker, failpoints=Failpoints(),
             pipeline=SimpleNamespace(kind="item"),
         )  # fmt: skip
 

@@ -86,12 +86,15 @@ def test_lists_equal_the_definition_at_every_prefix(
     """Late and early events, evictions, purchases after clicks, and users who begin again."""
     top_n = data.draw(st.integers(1, 5))
     pipeline = Pipeline(
-        shards, cap, ListRule(top_n), decay=Decay(half_life_s), forget_after_s=forget_s
-    )
+        shards, cap, ListRule(top_n), decay=Decay(half_life_s), forget_after_s=forget_s,
+        joint=data.draw(st.integers(1, 4)),
+    )  # fmt: skip
     done: list[Act] = []
     for part in data.draw(portions(acts)):
         pipeline.take(part)
         done += part
+        if len(done) < len(acts) and data.draw(st.booleans()):
+            continue
         drain(pipeline)
         want = oracle.faded(done, cap, half_life_s, 100, forget_after_s=forget_s)
         assert_as_defined(pipeline, want, top_n)
@@ -119,13 +122,16 @@ def test_who_is_forgotten_leaves_nothing(
         assert not norms["sum_sq"][norms["users"] == 0].any()
 
 
-@given(st.data(), years(), st.integers(1, 4), st.integers(1, 3), st.sampled_from(HALF_LIVES_S))
+@given(
+    st.data(), years(), st.integers(1, 4), st.integers(1, 3), st.sampled_from(HALF_LIVES_S),
+    st.integers(1, 4),
+)  # fmt: skip
 def test_a_shard_that_died_goes_on_from_whatever_was_stored(
-    data: st.DataObject, acts: list[Act], cap: int, shards: int, half_life_s: float
+    data: st.DataObject, acts: list[Act], cap: int, shards: int, half_life_s: float, joint: int
 ) -> None:
     """Rows, sums and numbers of item eras that are ahead of the position are those of the log."""
     decay = Decay(half_life_s)
-    pipeline = Pipeline(shards, cap, ListRule(100), decay=decay)
+    pipeline = Pipeline(shards, cap, ListRule(100), decay=decay, joint=joint)
     for part in data.draw(portions(acts)):
         pipeline.take(part)
         if data.draw(st.booleans()):

@@ -87,7 +87,7 @@ def test_counts_and_lists_equal_the_batch_truth_at_every_prefix(
 def test_events_one_by_one_give_what_one_batch_gives(kind: str, acts: list[Act], cap: int) -> None:
     """The grouping of events into cuts is not visible in the counts."""
     acts = acts_of(kind, acts)
-    single, whole = (Pipeline(2, cap, ListRule(5), kind=kind) for _ in range(2))
+    single, whole = (Pipeline(2, cap, ListRule(5), kind=kind, joint=joint) for joint in (3, 1))
     for act in acts:
         single.take([act])
     whole.take(acts)

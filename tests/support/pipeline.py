@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 
 from streamapp.core.counts.norm_table import NormTable
@@ -33,7 +34,13 @@ from streamapp.core.messages.content_neighbours import (
     decode_content_neighbours,
     encode_content_neighbours,
 )
-from streamapp.core.messages.delta import Origin, decode_delta, encode_deltas
+from streamapp.core.messages.delta import (
+    JOINT_KEY,
+    Origin,
+    decode_deltas,
+    encode_deltas,
+    joint,
+)
 from streamapp.core.messages.interaction_batch import (
     InteractionBatchBuilder,
     Source,
@@ -45,13 +52,18 @@ from streamapp.core.messages.norm_update import (
     decode_norm_update,
     encode_norm_updates,
 )
-from streamapp.core.messages.rating_blocks import Blocks
+from streamapp.core.messages.rating_blocks import Blocks, joined
 from streamapp.core.shard.norm_lookup import NormLookup
 from streamapp.core.shard.shard import Shard
 from tests.support.oracle import Act
 
 Logged: TypeAlias = bytes | CatalogueUpdate | ContentNeighbours | NormUpdate
-"""A message in the log of a shard; bytes are a delta."""
+"""A message in the log of a shard; bytes are deltas."""
+
+
+def deltas_in(message: bytes) -> list[bytes]:
+    """Return the deltas in a message of the log, each alone."""
+    return [msgspec.msgpack.encode(delta) for delta in decode_deltas(JOINT_KEY, message)]
 
 
 def _weights(kind: str) -> tuple[float, ...]:
@@ -60,7 +72,11 @@ def _weights(kind: str) -> tuple[float, ...]:
 
 @dataclass
 class Pipeline:
-    """Acts go in, rows and lists come out."""
+    """Acts go in, rows and lists come out.
+
+    Attributes:
+        joint: Most deltas of a message.
+    """
 
     shards: int
     cap: int
@@ -72,6 +88,7 @@ class Pipeline:
     forget_after_s: float = math.inf
     kind: str = ITEM
     decay: Decay | None = None
+    joint: int = 1
 
     def __post_init__(self) -> None:
         self.registry, self.applied_offsets = registry_of(self.kind), AppliedOffsets()
@@ -159,7 +176,13 @@ class Pipeline:
             revisions = directed_revisions(revisions, self.registry)
         origin = Origin("g", 0, self.offset)
         for shard, value in encode_deltas(revisions, self.registry, self.shards, origin):
-            self.log[shard].append(value)
+            log = self.log[shard]
+            last = log[-1] if len(log) > self.read[shard] else None
+            some = deltas_in(last) if isinstance(last, bytes) else []
+            if 0 < len(some) < self.joint:
+                log[-1] = joint([*some, value])
+            else:
+                log.append(joint([value]))
 
     def drain(self, number: int) -> None:
         """Apply the log of a shard beyond its position, all at once."""
@@ -172,8 +195,10 @@ class Pipeline:
                 shard.apply_content_neighbours(message, offset)
             elif isinstance(message, NormUpdate):
                 admitted.append((offset, message))
-            elif (blocks := shard.admit(decode_delta(message))) is not None:
-                admitted.append((offset, blocks))
+            else:
+                deltas = decode_deltas(JOINT_KEY, message)
+                blocks = [one for one in shard.admit_all(deltas) if one is not None]
+                admitted += [(offset, joined(blocks))] if blocks else []
         self.load(number, shard.absent([one for _, one in admitted if isinstance(one, Blocks)]))
         for offset, one in admitted:
             if isinstance(one, Blocks):

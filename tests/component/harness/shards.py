@@ -82,6 +82,7 @@ class Owner:
             redis=redis,
             lists=lists_of(redis, "l:", "s:", cluster=False),
             producer=broker,
+            list_delivery=broker,
             failpoints=Failpoints(failpoint),
             pipeline=main_pipeline(self.settings),
             heads=ShardHeads(redis),

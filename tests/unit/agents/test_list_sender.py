@@ -49,6 +49,7 @@ async def sent(servers: Servers, lists: dict[str, bytes]) -> list[dict[str, byte
         settings=SimpleNamespace(lists_topic="lists"),
         lists=servers,
         producer=servers,
+        list_delivery=servers,
         failpoints=Failpoints(),
     )
     slot: Any = SimpleNamespace(ownership=servers)

@@ -15,6 +15,7 @@ from streamapp.core.histories.decay import Decay
 from streamapp.core.ids.registry import Registry, shard_of
 from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.applied_offsets import AppliedOffsets
+from streamapp.core.messages.delta import JOINT_KEY
 from streamapp.core.messages.norm_update import NORMS_KEY
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import TP, RecordBatch
@@ -42,7 +43,11 @@ def log_of_a_shard() -> list[Any]:
     pipeline.share(1)
     pipeline.take_norms(0)
     first, second, update = pipeline.log[0]
-    messages = [(b"", first), (b"", second), (NORMS_KEY, msgspec.msgpack.encode(update))]
+    messages = [
+        (JOINT_KEY, first),
+        (JOINT_KEY, second),
+        (NORMS_KEY, msgspec.msgpack.encode(update)),
+    ]
     return [
         SimpleNamespace(offset=offset, key=key, value=value, timestamp=0)
         for offset, (key, value) in enumerate(messages)

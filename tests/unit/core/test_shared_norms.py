@@ -8,7 +8,7 @@ from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.histories.decay import Decay
 from streamapp.core.ids.registry import shard_of
 from streamapp.core.lists.ranking import ListRule
-from streamapp.core.messages.delta import decode_delta
+from streamapp.core.messages.delta import JOINT_KEY, decode_deltas
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments, encode_segments
 from streamapp.core.messages.norm_update import (
     NormUpdate,
@@ -300,7 +300,7 @@ def test_item_eras_get_the_same_numbers_whatever_norms_were_stored_ahead(
     pipeline.take([Act("u", own, 1.0, 1e8)])
     message = pipeline.log[1][0]
     assert isinstance(message, bytes)
-    delta = decode_delta(message)
+    (delta,) = decode_deltas(JOINT_KEY, message)
     eras = []
     for is_replay in (False, True):
         shard = Pipeline(SHARDS, 9, ListRule(3), decay=pipeline.decay).rows[1]
