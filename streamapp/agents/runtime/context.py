@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
-from streamapp.agents.histories.joint_deltas import joint_deltas
+from streamapp.agents.delivery.joint_delivery import JointDelivery
+from streamapp.agents.delivery.joint_deltas import joint_deltas
 from streamapp.agents.polling.list_versions import ListVersions
 from streamapp.agents.polling.shard_heads import ShardHeads
 from streamapp.agents.runtime.item_list_cache import ItemListCache
@@ -13,7 +14,6 @@ from streamapp.config.settings import Settings
 from streamapp.failpoints import Failpoints
 from streamapp.pipelines import Pipeline
 from streamapp.store.lists import Lists
-from streamapp.transport.joint_delivery import JointDelivery
 from streamapp.transport.producer import Producer
 
 

@@ -15,7 +15,7 @@ from streamapp.agents.shard import checkpoint
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.core.counts.rows import CELL
 from streamapp.core.lists.ranking import ListRule
-from streamapp.core.messages.delta import decode_delta
+from streamapp.core.messages.delta import JOINT_KEY, decode_deltas
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.blobs import SlotBlobs
 from streamapp.store.slot.columns import SlotColumns
@@ -142,7 +142,8 @@ async def read(owner: Owner, number: int, log: Sequence[Any]) -> None:
     """Let a shard apply its log beyond its position."""
     shard, admitted = owner.shards[number], []
     for offset, message in enumerate(log[shard.position :], shard.position):
-        if blocks := shard.admit(decode_delta(message)):
+        (delta,) = decode_deltas(JOINT_KEY, message)
+        if blocks := shard.admit(delta):
             admitted.append((offset, blocks))
     absent = np.flatnonzero(shard.owned & ~shard.rows.present).astype(np.int32)
     shard.load(absent, await owner.checkpoints[number].rows(absent))

@@ -5,7 +5,7 @@ import msgspec
 import numpy as np
 from hypothesis import given
 
-from streamapp.agents.histories.joint_deltas import joint_deltas
+from streamapp.agents.delivery.joint_deltas import joint_deltas
 from streamapp.core.lists.ranking import ListRule
 from streamapp.core.messages.delta import JOINT_BYTES, JOINT_KEY, decode_deltas
 from streamapp.core.messages.rating_blocks import PART_CELLS, Blocks, joined

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from streamapp.agents.delivery.joint_delivery import JointDelivery
 from streamapp.errors import ConfigError
-from streamapp.transport.joint_delivery import JointDelivery
 from streamapp.transport.producer import Outgoing
 
 HERE, THERE = ("deltas", 0), ("deltas", 1)
