@@ -29,8 +29,8 @@ ORDER = {
     "core": ("list_kinds", "arrays", "ids", "histories", "events", "messages", "evaluation",
              "counts", "trending", "lists", "content", "shard"),
     "agents": (
-        "scheduling", "polling", "delivery", "runtime", "intake", "catalogue", "user_lists", "histories",
-        "norms", "shard",
+        "scheduling", "polling", "delivery", "runtime", "intake", "catalogue", "user_lists",
+        "histories", "norms", "shard",
     ),
     "store": ("redis", "slot", "state_layout", "values", "lists", "input_versions"),
 }  # fmt: skip
