@@ -42,6 +42,7 @@ class Owner:
             head = ShardHead()
         self.position = head.position
         await self.exchange.open(0, SHARDS, "g")
+        self.exchange.connect(0, lambda: None)
         self.sharing = NormSharing(self.exchange, self.slot, 0, FeedMark.of(head))
         return self
 
@@ -92,6 +93,7 @@ class Workers:
         await Slot(self.redis, SlotKeys("s:", rows_tag(1)), "g").create(0)
         exchange = self.exchange()
         await exchange.open(1, SHARDS, "g")
+        exchange.connect(1, lambda: None)
         return exchange
 
 
@@ -119,6 +121,15 @@ async def test_a_worker_learns_what_another_one_shares(workers: Workers) -> None
     assert await known(reader) == {ITEMS[0]: 1.0, ITEMS[1]: 3.0}
     assert (await known(await workers.reader())) == {ITEMS[0]: 1.0, ITEMS[1]: 3.0}
     assert reader.shared(0).positions.tolist() == [1, 2]
+
+
+async def test_the_feed_of_a_shard_that_was_opened_in_vain_is_read(workers: Workers) -> None:
+    """The shard moved on to another worker while this one opened it."""
+    reader = await workers.reader()
+    await reader.open(0, SHARDS, "g")
+    owner = await workers.owner()
+    await owner.share({ITEMS[0]: 1.0})
+    assert await known(reader) == {ITEMS[0]: 1.0}
 
 
 async def test_shards_of_one_worker_learn_at_once(workers: Workers) -> None:

@@ -45,7 +45,6 @@ class NormExchange:
         self._table: NormTable | None = None
         self._state_id = ""
         self._marks: list[FeedMark] = []
-        self._owned: set[int] = set()
         self._opening = asyncio.Lock()
         self._reading = BackgroundTask[None]()
         self._reading.on_end = self._wake
@@ -56,7 +55,7 @@ class NormExchange:
         """Return the table, with all that a shard has shared, for its new owner.
 
         Args:
-            shard: The shard. Its feed is not read again until it is released.
+            shard: The shard. Once it is connected, its feed is not read until it is released.
             shards: How many shards there are.
             state_id: Of the state; the norms of another one mean nothing in it.
         """
@@ -66,16 +65,17 @@ class NormExchange:
                 self._table, self._marks = NormTable(shards), [FeedMark()] * shards
                 self._state_id, self.received = state_id, ReceivedItems()
             await self._read(self._table, [shard], alone=True)
-            self._owned.add(shard)
         return self._table
 
     def connect(self, shard: int, wake: Callable[[], None]) -> None:
-        """Take in how the owner of a shard is called when feeds have been read."""
+        """Take in how the owner of a shard is called when feeds have been read.
+
+        A shard belongs to this worker from here on, and not if its opening failed.
+        """
         self._wakes[shard] = wake
 
     def release(self, shard: int) -> None:
         """Read the feed of a shard again; this worker no longer owns it."""
-        self._owned.discard(shard)
         self._wakes.pop(shard, None)
 
     def shared(self, shard: int) -> NormSegment:
@@ -106,7 +106,7 @@ class NormExchange:
         if self._reading.is_running:
             return NEVER
         await self._reading.join()
-        others = [number for number in range(len(self._marks)) if number not in self._owned]
+        others = [number for number in range(len(self._marks)) if number not in self._wakes]
         if not others:
             return NEVER
         if self._poll.due_in_s <= 0:
