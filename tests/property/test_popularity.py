@@ -65,6 +65,25 @@ def check(found: Popularity, some: list[Act], half_life_s: float) -> None:
         assert math.isclose(score, wanted, rel_tol=1e-9, abs_tol=1e-300)
 
 
+@given(acts, half_lives, st.integers(1, 8), st.data())
+def test_several_deltas_at_once_give_the_top_of_the_sum(
+    some: list[Act], half_life_s: float, top_n: int, data: st.DataObject
+) -> None:
+    """An item may have an increment of each delta, and is in the top once."""
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(some)), max_size=6)) | {0, len(some)})
+    parts = [masses(some[start:end], half_life_s) for start, end in pairwise(cuts)]
+    together = PopularityIncrements(
+        np.concatenate([one.item for one in parts]),
+        np.concatenate([one.mass for one in parts]),
+        np.concatenate([one.exponent for one in parts]),
+        max(one.newest_ts for one in parts),
+    )
+    found = Popularity(top_n=top_n)
+    found.reserve(8)
+    found.add(together, 0, registry())
+    check(found, some, half_life_s)
+
+
 @given(acts, half_lives, st.data())
 def test_after_every_delta_the_top_is_that_of_the_sum(
     some: list[Act], half_life_s: float, data: st.DataObject

@@ -15,7 +15,7 @@ class PopularityIncrements(NamedTuple):
     """Popularity by item, `mass * 2 ** exponent` as of time 0.
 
     Attributes:
-        item: int32. Item numbers, each once.
+        item: int32. Item numbers; each once in a delta, and more often in joined blocks.
         mass: float64, > 0.
         exponent: int32.
         newest_ts: Newest event time of the interactions in seconds.

@@ -75,7 +75,7 @@ class Blocks:
 
 
 def joined(some: Sequence[Blocks]) -> Blocks:
-    """Return blocks one after another. Cost: O(entries)."""
+    """Return blocks one after another, and all their increments. Cost: O(entries)."""
     if len(some) == 1:
         return some[0]
     increments = [one.increments for one in some]

@@ -103,19 +103,19 @@ class Popularity(RecordTable):
         increment too, for the time when it is shown again.
 
         Args:
-            increments: Of the delta.
+            increments: Of the delta, or of several; an item may have more than one.
             offset: Of the delta in the shard's log.
             registry: The items' ids.
             hidden: Bool by number. Hidden items; empty without any.
 
-        Cost: O(items of `increments`).
+        Cost: O(n log n) for n increments.
         """
         self.newest_ts = max(self.newest_ts, increments.newest_ts)
         new = self.position[increments.item] <= offset
         items = increments.item[new]
         add_masses(items, increments.mass[new], increments.exponent[new], self.mass, self.exponent)
         self.unsaved[items] = True
-        self._rank(increments.item, registry, hidden)
+        self._rank(np.unique(increments.item), registry, hidden)
 
     def refresh_top(self, items: Ints, registry: Registry, hidden: Bools) -> None:
         """Bring `top` up to date with items whose visibility changed.
@@ -144,7 +144,7 @@ class Popularity(RecordTable):
         self._rank(np.flatnonzero(known > 0).astype(np.int32), registry, hidden)
 
     def _rank(self, items: Ints, registry: Registry, hidden: Bools) -> None:
-        """Bring `top` up to date with those of `items` that are not hidden."""
+        """Bring `top` up to date with those of `items`, each once, that are not hidden."""
         if len(hidden):
             items = items[~hidden[items]]
         mass, shift = np.frexp(self.mass[items])
