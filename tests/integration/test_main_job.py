@@ -94,15 +94,13 @@ async def test_every_shape_of_an_event_counts_and_status_says_what_was_done(
             Sent(event("u1", "a").value, b"u1", "purchases"),
         ],
     )
-    await asyncio.to_thread(
-        wait_until,
-        lambda: (
-            orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))["applied_events"]
-            >= 7
-        ),
-        30,
-        lambda: "seven interactions are applied",
-    )
+
+    def is_stored() -> bool:
+        """Return whether histories hold seven interactions, and rows the last of their pairs."""
+        status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))
+        return bool(status["applied_events"] >= 7 and status["pairs"] >= 6)
+
+    await asyncio.to_thread(wait_until, is_stored, 30, "seven interactions and six pairs")
     status = orjson.loads(succeeded(deployment, "streamapp", "status", "--json"))
     assert (status["users"], status["items"], status["pairs"]) == (1, 4, 6)
     assert (status["applied_events"], status["dead_letters"]) == (7, 0)
