@@ -21,7 +21,7 @@ def test_a_replica_that_is_behind_is_promoted_under_a_running_worker(
     replica = RedisNode(keeps_data=True)
     with Proxy(node.port) as copying:
         replica.primary_port = copying.port
-        # The worker is there before the first event, so that it has no backlog to take at once.
+        # The worker starts before the first event. A backlog would become very few batches.
         one = apart.worker(redis_url=proxy.redis_url, instance_id="one")
         with replica, selling(apart, synthetic(seed=56, events=100_000), rate=500) as shop:
             wait_applied(apart, 500)

@@ -48,7 +48,7 @@ class NormExchange:
         self._opening = asyncio.Lock()
         self._reading = BackgroundTask[None]()
         self._reading.on_end = self._wake
-        self._wakes: dict[int, Callable[[], None]] = {}
+        self._owners: dict[int, Callable[[], None]] = {}
         self._poll = Poll(context.heads, interval_s, interval_s)
 
     async def open(self, shard: int, shards: int, state_id: str) -> NormTable:
@@ -68,15 +68,15 @@ class NormExchange:
         return self._table
 
     def connect(self, shard: int, wake: Callable[[], None]) -> None:
-        """Take in how the owner of a shard is called when feeds have been read.
+        """Call the owner of a shard from here on, each time that feeds have been read.
 
-        A shard belongs to this worker from here on, and not if its opening failed.
+        From here on this worker owns the shard. A shard whose opening fails is never connected.
         """
-        self._wakes[shard] = wake
+        self._owners[shard] = wake
 
     def release(self, shard: int) -> None:
         """Read the feed of a shard again; this worker no longer owns it."""
-        self._wakes.pop(shard, None)
+        self._owners.pop(shard, None)
 
     def shared(self, shard: int) -> NormSegment:
         """Return all norms that a shard has shared."""
@@ -106,7 +106,7 @@ class NormExchange:
         if self._reading.is_running:
             return NEVER
         await self._reading.join()
-        others = [number for number in range(len(self._marks)) if number not in self._wakes]
+        others = [number for number in range(len(self._marks)) if number not in self._owners]
         if not others:
             return NEVER
         if self._poll.due_in_s <= 0:
@@ -121,7 +121,7 @@ class NormExchange:
         return self._table
 
     def _wake(self) -> None:
-        for wake in list(self._wakes.values()):
+        for wake in list(self._owners.values()):
             wake()
 
     async def _read_others(self, table: NormTable, shards: list[int]) -> None:

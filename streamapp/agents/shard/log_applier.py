@@ -15,8 +15,8 @@ from streamapp.core.messages.rating_blocks import Blocks, joined
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import TP, KafkaRecord, RecordBatch, RecordFingerprint
 
-_OTHERS = frozenset({UPDATE_KEY, CONTENT_KEY, NORMS_KEY})
-"""The keys of messages that are no deltas."""
+_KEYS = frozenset({UPDATE_KEY, CONTENT_KEY, NORMS_KEY})
+"""The keys of messages that are no deltas; a delta has another key, or none."""
 
 
 class LogApplier:
@@ -62,33 +62,33 @@ class LogApplier:
         self.fingerprint = RecordFingerprint.of(batches[-1].records[-1])
 
     def _admit(self, batches: Sequence[RecordBatch]) -> list[tuple[int, Blocks | NormUpdate]]:
-        """Apply messages that need no rows; return the other new ones in order, with their offsets.
+        """Apply catalogue updates and content neighbours; return the other messages in order.
 
-        Deltas that follow each other are decoded together. Every message may number items, so
-        the order of all messages stays. Norm updates and deltas number item eras, so a norm update
+        Deltas that follow each other are decoded together. Any message may number items, so all
+        messages are admitted in order. Deltas and norm updates number item eras, so a norm update
         waits for the deltas before it.
+
+        Returns:
+            The blocks of each new delta, and each norm update, with their offsets.
         """
         admitted: list[tuple[int, Blocks | NormUpdate]] = []
         records = ((batch.tp, record) for batch in batches for record in batch.records)
-        for is_other, some in groupby(records, lambda one: one[1].key in _OTHERS):
-            if is_other:
-                for tp, record in some:
-                    if record.key == NORMS_KEY:
-                        update = decoded_message(decode_norm_update, tp, record)
-                        admitted.append((record.offset, update))
-                    else:
-                        self.replayed += not self._apply(tp, record)
-            else:
+        for key, some in groupby(records, lambda one: one[1].key if one[1].key in _KEYS else None):
+            if key is None:
                 admitted += self._admit_deltas(list(some))
+                continue
+            for tp, record in some:
+                if key == UPDATE_KEY:
+                    update = decoded_message(decode_update, tp, record)
+                    self.replayed += not self._shard.apply_update(update, record.offset)
+                elif key == CONTENT_KEY:
+                    content = decoded_message(decode_content_neighbours, tp, record)
+                    is_new = self._shard.apply_content_neighbours(content, record.offset)
+                    self.replayed += not is_new
+                else:
+                    norms = decoded_message(decode_norm_update, tp, record)
+                    admitted.append((record.offset, norms))
         return admitted
-
-    def _apply(self, tp: TP, record: KafkaRecord) -> bool:
-        """Apply a catalogue update or content neighbours; say whether they are new."""
-        shard, offset = self._shard, record.offset
-        if record.key == UPDATE_KEY:
-            return shard.apply_update(decoded_message(decode_update, tp, record), offset)
-        matches = decoded_message(decode_content_neighbours, tp, record)
-        return shard.apply_content_neighbours(matches, offset)
 
     def _admit_deltas(self, records: Sequence[tuple[TP, KafkaRecord]]) -> list[tuple[int, Blocks]]:
         deltas = [

@@ -104,15 +104,14 @@ class DecayedNorms(Norms):
         item = np.concatenate((np.repeat(changed, 2), others))
         gained = np.ones(len(item), np.int64)
         gained[: 2 * len(changed) : 2] = -1
+        gained[2 * len(changed) :][~seen] = 0
         rated = rest > 0
-        # Also ratings that add to nothing get numbers. After a crash other norms may be stored than
-        # there were when the message was first applied, but numbers must depend on the log alone.
+        # A rating that adds to nothing numbers its era, too. After a crash the stored norms may be
+        # ahead of the message, but numbers must depend on the log alone.
         numbers = self.eras.number(item[rated], 2 * whole[rated] >> ERA_BITS)
         self.add_new_eras()
-        adds = np.concatenate((np.ones(2 * len(changed), np.bool_), seen))[rated]
-        _add(numbers[adds], whole[rated][adds], rest[rated][adds], gained[rated][adds],
-             self.position, offset, self._columns["sum_sq"], self._columns["users"],
-             self.unsaved)  # fmt: skip
+        _add(numbers, whole[rated], rest[rated], gained[rated], self.position, offset,
+             self._columns["sum_sq"], self._columns["users"], self.unsaved)  # fmt: skip
         others = others[seen]
         self.mark_changed(changed, decreased=changed[after < before])
         self.mark_changed(others, decreased=others[:0])
@@ -191,7 +190,7 @@ def _add(
 ) -> None:
     for entry in range(len(numbers)):
         number = numbers[entry]
-        if position[number] > offset:
+        if gained[entry] == 0 or position[number] > offset:
             continue
         unsaved[number] = True
         users[number] += gained[entry]

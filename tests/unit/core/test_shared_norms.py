@@ -264,7 +264,7 @@ def test_an_estimated_norm_never_falls(decay: Decay | None) -> None:
 
 
 def test_a_new_owner_that_looks_norms_up_before_it_has_read_the_log_misses_none() -> None:
-    """It does not know the item yet, whose norm an update in the log brings, and not the last."""
+    """An update in the log brings an old norm of an item that the stored state does not know."""
     first, second = item_of(0), item_of(1)
     pipeline = Pipeline(SHARDS, 9, ListRule(3))
     acts = [Act("u", first, 2.0, 1.0), Act("u", second, 1.0, 2.0), Act("v", first, 3.0, 3.0)]
