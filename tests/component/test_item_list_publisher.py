@@ -11,6 +11,7 @@ import pytest
 
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard import publish_scheduler
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
@@ -232,7 +233,7 @@ async def test_a_sweep_and_new_lists_take_turns_where_both_always_have_something
         raise AssertionError
 
     sweep: Any = SimpleNamespace(step=step)
-    scheduler = PublishScheduler(harness.shard, harness.publisher, sweep, load)
+    scheduler = PublishScheduler(harness.shard, harness.publisher, sweep, load, MaintenanceBudget())
     monkeypatch.setattr(scheduler, "_publish", publish)
     monkeypatch.setattr(scheduler, "_cycle", DutyCycle(0.0, 0))
     for _ in range(6):
@@ -253,7 +254,7 @@ async def test_a_worker_that_stops_publishes_what_there_is_time_for(
     async def load(_: Ints) -> None: ...
 
     sweep: Any = SimpleNamespace()
-    scheduler = PublishScheduler(harness.shard, harness.publisher, sweep, load)
+    scheduler = PublishScheduler(harness.shard, harness.publisher, sweep, load, MaintenanceBudget())
     monkeypatch.setattr(publish_scheduler, "_AT_ONCE", 2)
     # There is time for one publication: the second look at the clock is too late.
     looks = iter([0.0, 2.0])

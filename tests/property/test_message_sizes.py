@@ -29,7 +29,12 @@ from streamapp.core.messages.content_neighbours import (
     encode_content_neighbours,
 )
 from streamapp.core.messages.delta import Delta, Origin, decode_delta, encode_deltas
-from streamapp.core.messages.interaction_batch import decode_interactions, encode_idle
+from streamapp.core.messages.interaction_batch import (
+    InteractionBatchBuilder,
+    Source,
+    decode_interactions,
+    encode_idle,
+)
 from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
 from streamapp.core.messages.popularity_increments import PopularityIncrements
 from tests.property.test_decay import HALF_LIVES_S, START, assert_as_defined, years
@@ -197,3 +202,24 @@ def test_no_list_is_larger_than_what_its_topic_is_asked_for(top_n: int) -> None:
     (written,) = encode_user_lists(["\x01" * LONGEST], blended, seq, as_of, Registry(ids))
     key = len(b"bought_after_view:") + LONGEST
     assert 6 * LONGEST * 2 * (top_n - 1) < len(written) + key <= most_bytes(top_n)
+
+
+TEXTS = st.text(st.sampled_from("aé\U0001f600"), max_size=LONGEST // 4)
+ADDED = st.tuples(TEXTS, TEXTS, st.sampled_from([0.0, 7.0]))
+
+
+@given(st.lists(st.lists(ADDED, max_size=20), min_size=1, max_size=4))
+def test_interaction_batches_have_no_more_bytes_than_their_builder_says(
+    portions_: list[list[tuple[str, str, float]]],
+) -> None:
+    """Also when it is asked after every portion: most texts are known by then."""
+    builder = InteractionBatchBuilder()
+    for number, some in enumerate(portions_):
+        builder.begin(Source("clicks", number, 1_000_000))
+        for offset, (user, item, order) in enumerate(some):
+            builder.add(offset, user, item, "click", 1.7e9, order)
+            builder.skip(offset, user, item[:100])
+            builder.count_dead_letter(offset)
+        most = builder.most_bytes()
+        encoded = builder.encode("g", 1).values()
+        assert sum(map(len, encoded)) <= most + 100

@@ -8,14 +8,14 @@ _WAIT_S = 2.0
 _FAR = 2_000
 """Records from which on a backlog is large."""
 
-_BATCH_BYTES = 250_000
+_BATCH_BYTES = 500_000
 """Bytes of event records for each partition of interactions after which batches are sent.
 
 A batch of a partition becomes a message to each shard. So with more partitions, larger batches keep
 the messages as large as they are.
 """
 
-_LEAST_BYTES, _LARGEST_BYTES = 2_000_000, 16_000_000
+_LEAST_BYTES, _LARGEST_BYTES = 2_000_000, 32_000_000
 """Bounds of the bytes of event records after which batches are sent."""
 
 

@@ -36,7 +36,7 @@ from streamapp.store.state_layout import check_kinds, partition_count
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, RecordFingerprint
 
-_PORTION_BYTES = 1_000_000
+_PORTION_BYTES = 250_000
 """Bytes of event records that are read without letting other tasks run."""
 
 _RECORD_BYTES = 16
@@ -86,10 +86,9 @@ class _Draft:
     records: int = 0
     read: int = 0
 
-    @property
-    def bytes(self) -> int:
-        """Most bytes of a message; the texts of ids are parts of the records."""
-        return self.read + max(one.bytes_beside_text for one in self.builders.values())
+    def most_bytes(self) -> int:
+        """Return the most bytes of a message."""
+        return max(one.most_bytes() for one in self.builders.values())
 
 
 class IntakeStage:
@@ -149,7 +148,7 @@ class IntakeStage:
         self._budget.applied(batches[0].read_at)
         for batch in batches:
             for start, end, size in _portions(batch.records):
-                if self._draft.last and self._draft.bytes + _GROWTH * size > _MOST_BYTES:
+                if self._draft.last and self._draft.most_bytes() + _GROWTH * size > _MOST_BYTES:
                     await self._send()
                 self._read(batch.tp, batch.records[start:end])
                 self._draft.records += end - start

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.core.arrays.array_types import Ints
@@ -31,6 +32,7 @@ class PublishScheduler:
         publisher: Publishes its lists.
         sweep: Publishes lists whose rows did not change.
         load: Brings rows into memory.
+        budget: The time that sweeps have.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class PublishScheduler:
         publisher: ItemListPublisher,
         sweep: NormChangeSweep,
         load: Callable[[Ints], Awaitable[None]],
+        budget: MaintenanceBudget,
     ) -> None:
         self._shard = shard
         self._publisher = publisher
         self._sweep = sweep
         self._load = load
+        self._budget = budget
         self._cycle = DutyCycle(_PUBLISH_S, _PUBLISH_REST)
         self._sweeps_first = False
 
@@ -100,3 +104,4 @@ class PublishScheduler:
             changed = shard.lists.differs(numbers, ranking)
             shard.lists.mark_clean(numbers[~changed])
             await self._publisher.publish(shard, numbers, ranking, changed)
+        self._budget.published(len(numbers))

@@ -82,7 +82,7 @@ class ShardStage:
             shard, publisher, load, context.budget, settings.refresh_interval,
             head.listed_update_offset,
         )  # fmt: skip
-        self._publishing = PublishScheduler(shard, publisher, self._sweep, load)
+        self._publishing = PublishScheduler(shard, publisher, self._sweep, load, context.budget)
         self._storing = CheckpointScheduler(
             context, shard, checkpoint, self._log, publisher, self._sweep, self._republication
         )

@@ -70,6 +70,7 @@ class UserLists:
         lists_suspect: bool,
     ) -> None:
         settings = context.settings
+        self._budget = context.budget
         self._ttl_s = _lifetime_s(context)
         self._interval_s = settings.publish_interval
         self._index = index
@@ -203,6 +204,7 @@ class UserLists:
                     just_now = time.monotonic() - self._interval_s
                     read_after = max(self._sweep.read_after, just_now)
                 await self._publisher.publish(await self._pending.histories(ready), read_after)
+            self._budget.published(len(ready))
         elif sender.in_flight is None and self._ttl_s:
             quiet = time.monotonic() > self._prepared_at + self._interval_s
             if version := await self._sweep.step(busy=busy, quiet=quiet):

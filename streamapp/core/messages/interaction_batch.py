@@ -5,8 +5,9 @@ partition. Its boundaries are fixed once it is in the log, which makes every lat
 (ADR-0002).
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from zlib import crc32
 
@@ -130,20 +131,19 @@ class InteractionBatchBuilder:
         self._users: dict[str, int] = {}
         self._items: dict[str, int] = {}
         self._types: dict[str, int] = {}
+        self._texts = [_TextSize(one) for one in (self._users, self._items, self._types)]
         self._columns: tuple[list[Any], ...] = tuple([] for _ in _DTYPES)
         self._orders: dict[int, float] = {}
         self._dead: list[tuple[int, int]] = []
         self._skipped: list[tuple[int, int, str, int]] = []
         self._skipped_text = 0
 
-    @property
-    def bytes_beside_text(self) -> int:
-        """Most bytes of all messages together, without the text of ids."""
-        texts = len(self._users) + len(self._items) + len(self._types)
+    def most_bytes(self) -> int:
+        """Return the most bytes of all messages together. Cost: O(texts), cheap for known ones."""
         each = _INTERACTION_BYTES + (_ORDER_BYTES if self._orders else 0)
         return (
             each * len(self._columns[0])
-            + _TEXT_BYTES * texts
+            + sum(text.bytes() for text in self._texts)
             + _DEAD_BYTES * len(self._dead)
             + _SKIPPED_BYTES * len(self._skipped)
             + 4 * self._skipped_text
@@ -236,6 +236,21 @@ class InteractionBatchBuilder:
             )
             for partition in sorted({*np.unique(target).tolist(), *dead, *skipped})
         }
+
+
+class _TextSize:
+    """The size of texts on the wire; their dictionary only grows."""
+
+    def __init__(self, texts: Mapping[str, int]) -> None:
+        self._texts = texts
+        self._seen = self._bytes = 0
+
+    def bytes(self) -> int:
+        """Return the most bytes that the texts take."""
+        new = list(islice(self._texts, self._seen, None))
+        self._seen += len(new)
+        self._bytes += _TEXT_BYTES * len(new) + len("".join(new).encode())
+        return self._bytes
 
 
 def _span(spans: Longs, partition: int) -> slice:

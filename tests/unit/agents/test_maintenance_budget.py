@@ -88,3 +88,22 @@ def test_sweeps_hold_back_where_records_are_late(
     assert budget.due_in_s(sweep) == pytest.approx(still_s)
     clock.now_s += 0.1
     assert budget.due_in_s(sweep) == pytest.approx(-0.55)
+
+
+@pytest.mark.parametrize(
+    ("lists", "rest_s"),
+    [
+        pytest.param(0, 0.0, id="none"),
+        pytest.param(100, 0.1, id="some"),
+        pytest.param(101, 1.5, id="many"),
+    ],
+)
+def test_sweeps_hold_back_while_lists_are_published(
+    clock: Clock, lists: int, rest_s: float
+) -> None:
+    """After a backlog, the lists of what it changed come before the lists that follow from them."""
+    budget = MaintenanceBudget()
+    (sweep,) = begun(budget, 1)
+    clock.take(sweep, 0.1)
+    budget.published(lists)
+    assert budget.due_in_s(sweep) == pytest.approx(rest_s)
