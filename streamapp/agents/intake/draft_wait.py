@@ -15,7 +15,7 @@ A batch of a partition becomes a message to each shard. So with more partitions,
 the messages as large as they are.
 """
 
-_LEAST_BYTES, _LARGEST_BYTES = 2_000_000, 32_000_000
+_LEAST_BYTES, _LARGEST_BYTES = 2_000_000, 64_000_000
 """Bounds of the bytes of event records after which batches are sent."""
 
 
