@@ -16,6 +16,12 @@ from streamapp.inspection.counts_merge import Counts
 EXAMPLES = 5
 """How many differences of each comparison are printed."""
 
+TIE = 1e-12
+"""Scores that differ by no more may be in either order."""
+
+SCORE_TOLERANCE = 1e-9
+"""A score may differ from the true one by this much, besides LIST_TOLERANCE."""
+
 _ROUNDING = 1e-9
 _NOTHING = 1e-100
 

@@ -11,8 +11,7 @@ import numpy as np
 import orjson
 from scipy.sparse import csr_matrix, diags_array
 
-from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
-from streamapp.audit.lists import SCORE_TOLERANCE, TIE
+from streamapp.audit.comparison import EXAMPLES, SCORE_TOLERANCE, TIE, Comparison, Difference
 from streamapp.core.content.tfidf import words_of
 from streamapp.core.events.catalogue_record import Product
 from streamapp.core.list_kinds import ITEM
@@ -39,6 +38,7 @@ def compare_content(
     lists: Mapping[str, bytes],
     counted: Collection[str],
     top_n: int,
+    tolerance: float = 0.0,
 ) -> Comparison:
     """Compare the content neighbours of every product; no other item may have any.
 
@@ -47,6 +47,7 @@ def compare_content(
         lists: Every list of content neighbours by item.
         counted: Items whose list is made from counts.
         top_n: Most entries of a list.
+        tolerance: The share of a listed score by which the true one may differ from it.
 
     Cost: O(pairs of products with a common word), some rows in memory at a time.
     """
@@ -56,7 +57,7 @@ def compare_content(
         different[item] = Difference(f"list of {item}", "of content", "no list of content")
     for item, truth in _scores(products, sorted(wanted)):
         result.compared += bool(truth)
-        if why := _fault(item, lists.get(item), truth, top_n):
+        if why := _fault(item, lists.get(item), truth, top_n, tolerance):
             best = sorted(truth, key=lambda other: (-truth[other], other.encode()))[:3]
             expected = ", ".join(f"{other} {truth[other]:.17g}" for other in best)
             different[item] = Difference(f"list of {item}", why, expected or "no list")
@@ -92,7 +93,7 @@ def _scores(products: Mapping[str, Product], items: Sequence[str]) -> Iterator[t
             yield item, {shown[other]: score for other, score in pairs if shown[other] != item}
 
 
-def _fault(item: str, content: bytes | None, truth: Scores, top_n: int) -> str:
+def _fault(item: str, content: bytes | None, truth: Scores, top_n: int, tolerance: float) -> str:
     """Return the fault of a list; "" without one."""
     size = min(top_n, len(truth))
     if content is None:
@@ -117,7 +118,7 @@ def _fault(item: str, content: bytes | None, truth: Scores, top_n: int) -> str:
     for (other, score, _), most in zip(found, best, strict=False):
         true = truth.get(other, 0.0)
         faults[f"{other} scores {score:.17g} instead of {true:.17g}"] = not (
-            abs(score - true) <= SCORE_TOLERANCE
+            abs(score - true) <= SCORE_TOLERANCE + tolerance * abs(score)
         )
         faults[f"{other} is where {most:.17g} belongs"] = not abs(true - most) <= TIE
     return next((why for why, holds in faults.items() if holds), "")

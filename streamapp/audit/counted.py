@@ -8,6 +8,8 @@ from redis.asyncio import Redis
 
 from streamapp.audit.availability import compare_availability
 from streamapp.audit.comparison import (
+    SCORE_TOLERANCE,
+    TIE,
     Comparison,
     aligned,
     compare_dots,
@@ -16,7 +18,7 @@ from streamapp.audit.comparison import (
     tolerance_of,
 )
 from streamapp.audit.content import compare_content, content_lists
-from streamapp.audit.lists import SCORE_TOLERANCE, TIE, compare_lists, listed
+from streamapp.audit.lists import compare_lists, listed
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings, gram, hidden_items, live_ratings, newest_of
 from streamapp.config.rules import item_rule
@@ -85,11 +87,14 @@ class Counted:
                 pipeline.kind,
                 hidden,
                 SCORE_TOLERANCE if fading else TIE,
+                settings.list_tolerance,
             ),
         }
         if pipeline.makes_content_lists:
             counted = listed(self.expected, item_rule(settings), hidden)
-            compared["content lists"] = compare_content(products, contents, counted, settings.top_n)
+            compared["content lists"] = compare_content(
+                products, contents, counted, settings.top_n, settings.list_tolerance
+            )
         return compared
 
 

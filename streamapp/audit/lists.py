@@ -3,6 +3,9 @@
 The score of an entry is the literal formula of the rule's `Measure`. Another order of the same
 operations rounds differently. So entries whose true scores tie within `TIE` may be in either order.
 Entries with equal scores in the list must be in the order of their ids.
+
+With a tolerance, scores may be older than members and their order, and `support` too. A list is
+replaced as a whole, so its own scores still fall from entry to entry.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,15 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
+from streamapp.audit.comparison import EXAMPLES, SCORE_TOLERANCE, TIE, Comparison, Difference
 from streamapp.audit.entries import Entries, parse_lists
 from streamapp.core.arrays.array_types import Bools, Floats, Ints, Longs
 from streamapp.core.list_kinds import ITEM
 from streamapp.core.lists.ranking import ListRule
 from streamapp.inspection.counts_merge import Counts
-
-TIE = 1e-12
-SCORE_TOLERANCE = 1e-9
 
 _REASONS = (
     "is no item",
@@ -61,6 +61,7 @@ def compare_lists(
     kind: str = ITEM,
     hidden: Collection[str] = (),
     tie: float = TIE,
+    tolerance: float = 0.0,
 ) -> Comparison:
     """Compare every list with the true one.
 
@@ -71,6 +72,8 @@ def compare_lists(
         kind: The kind of the lists.
         hidden: Items that no list shows.
         tie: Scores that differ by no more may be in either order; a score may be over 1 by it.
+        tolerance: The share of a listed score by which the true one may differ from it. If it is
+            0, `support` must be exact too.
 
     Cost: O(cells), and a Python step for every list and entry.
     """
@@ -88,7 +91,7 @@ def compare_lists(
                 f"list of {truth.items[row]}", _entries(size[row]), _entries(expected.size[row])
             ),
         )
-    fault = _faults(truth, entries, expected, rule, out, tie)
+    fault = _faults(truth, entries, expected, rule, out, tie, tolerance)
     for entry in np.flatnonzero(fault).tolist():
         row, place = int(entries.row[entry]), int(entries.place[entry])
         found = (
@@ -152,7 +155,13 @@ def _scores(truth: Counts, rule: ListRule) -> Floats:
 
 
 def _faults(
-    truth: Counts, entries: Entries, expected: _Expected, rule: ListRule, hidden: Bools, tie: float
+    truth: Counts,
+    entries: Entries,
+    expected: _Expected,
+    rule: ListRule,
+    hidden: Bools,
+    tie: float,
+    tolerance: float,
 ) -> Longs:
     """Return for each entry the number, from 1, of its first fault in `_REASONS`; 0 if right."""
     row, place, other = entries.row, entries.place, entries.other
@@ -167,6 +176,8 @@ def _faults(
         (entries.score[1:] > entries.score[:-1])
         | ((entries.score[1:] == entries.score[:-1]) & (other[1:] < other[:-1]))
     )
+    support, allowed = expected.support[cell], SCORE_TOLERANCE + tolerance * np.abs(entries.score)
+    other_support = entries.support < rule.min_support if tolerance else entries.support != support
     holds = [
         other < 0,
         other == row,
@@ -174,8 +185,8 @@ def _faults(
         np.isnan(score),
         again,
         ~(entries.score <= 1 + tie),
-        ~(np.abs(entries.score - score) <= SCORE_TOLERANCE),
-        entries.support != expected.support[cell],
+        ~(np.abs(entries.score - score) <= allowed),
+        other_support,
         ~(np.abs(score - wanted) <= tie),
         np.append(np.zeros(min(1, len(row)), np.bool_), follows),
     ]

@@ -1,6 +1,8 @@
 """Compares the trending lists with the popularity of items in the log.
 
-The popularity is summed relative to the time of the list, interaction by interaction.
+The popularity is summed relative to the time of the list, interaction by interaction. All
+popularity decays alike, so a list that says less about an older time than LIST_TOLERANCE allows is
+as right as a new one.
 """
 
 from collections.abc import Collection, Mapping
@@ -8,12 +10,11 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import orjson
 
-from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
-from streamapp.audit.lists import SCORE_TOLERANCE
+from streamapp.audit.comparison import EXAMPLES, SCORE_TOLERANCE, Comparison, Difference
 from streamapp.audit.log import LogInteractions
 from streamapp.core.list_kinds import TRENDING
 from streamapp.core.lists.list_format import VERSION
-from streamapp.core.trending.popularity import FADED
+from streamapp.core.trending.popularity import FADED, MOST_HALF_LIVES
 
 
 def compare_trending(
@@ -22,6 +23,7 @@ def compare_trending(
     half_life_s: float,
     top_n: int,
     hidden: Collection[str] = (),
+    tolerance: float = 0.0,
 ) -> Comparison:
     """Compare the list with the true one.
 
@@ -31,19 +33,23 @@ def compare_trending(
         half_life_s: Half-life of the popularity; 0 if there must be no list.
         top_n: Most entries of the list.
         hidden: Items that the list must not show.
+        tolerance: The share of a listed score by which the true one may differ from it. If it is
+            0, the list must be as of the newest event.
 
     Cost: O(interactions + items log items).
     """
     truth: dict[str, float] = {}
+    latest_ts = float(log.ts.max(initial=0.0))
+    times = latest_ts - _most_age_s(half_life_s, tolerance), latest_ts
     if half_life_s and len(log.ts):
-        faded = log.weight * np.exp2((log.ts - log.ts.max()) / half_life_s)
+        at = np.clip(_as_of(content, latest_ts), *times)
+        faded = log.weight * np.exp2((log.ts - at) / half_life_s)
         popularity = np.bincount(log.item, faded, len(log.items))
         pairs = zip(log.items, popularity.tolist(), strict=True)
         truth = {
             item: popular for item, popular in pairs if popular >= FADED and item not in hidden
         }
-    newest_ts = float(log.ts.max(initial=0.0))
-    if why := _fault(content, truth, "", (newest_ts, newest_ts), top_n):
+    if why := _fault(content, truth, "", times, top_n, tolerance):
         return Comparison(1, 1, [Difference("list of what is trending", why, _best(truth))])
     return Comparison(int(bool(truth)))
 
@@ -55,11 +61,13 @@ def compare_categories(
     half_life_s: float,
     top_n: int,
     hidden: Collection[str],
+    tolerance: float = 0.0,
 ) -> Comparison:
     """Compare the list of every category with the true one.
 
-    A list is as of some event that is not older than the events behind it, because the worker looks
-    at a category when an event changes it. So the truth is computed for the time of the list.
+    Without a tolerance, a list is as of some event that is not older than the events behind it,
+    because the worker looks at a category when an event changes it. The truth is computed for the
+    time of the list.
 
     Args:
         log: The interactions.
@@ -68,6 +76,7 @@ def compare_categories(
         half_life_s: Half-life of the popularity; 0 if there must be no lists.
         top_n: Most entries of a list.
         hidden: Items that no list shows.
+        tolerance: The share of a listed score by which the true one may differ from it.
 
     Cost: O(interactions + items log items).
     """
@@ -85,8 +94,9 @@ def compare_categories(
     newest = np.full(len(names), -np.inf)
     np.maximum.at(newest, category[item], ts)
     latest_ts = float(log.ts.max(initial=0.0))
+    earliest = newest - _most_age_s(half_life_s, tolerance)
     as_of = np.array([_as_of(lists.get(name, b""), latest_ts) for name in names])
-    at = np.clip(as_of, newest, latest_ts)[category[item]]
+    at = np.clip(as_of, earliest, latest_ts)[category[item]]
     faded = weight * np.exp2((ts - at) / (half_life_s or 1.0))
     popularity = np.bincount(item, faded, len(log.items)).tolist()
     truth: dict[str, dict[str, float]] = {name: {} for name in names}
@@ -94,10 +104,10 @@ def compare_categories(
         if popularity[number] >= FADED:
             truth[name][log.items[number]] = popularity[number]
     result = Comparison()
-    for name, earliest_ts in zip(names, newest.tolist(), strict=True):
+    for name, earliest_ts in zip(names, earliest.tolist(), strict=True):
         result.compared += bool(truth[name])
         times = earliest_ts, latest_ts
-        if why := _fault(lists.get(name, b""), truth[name], name, times, top_n):
+        if why := _fault(lists.get(name, b""), truth[name], name, times, top_n, tolerance):
             result.different += 1
             if len(result.examples) < EXAMPLES:
                 where = f"list of what is trending in {name}"
@@ -108,6 +118,11 @@ def compare_categories(
 def _best(truth: Mapping[str, float]) -> str:
     best = sorted(truth, key=lambda item: -truth[item])[:3]
     return ", ".join(f"{item} {truth[item]:.17g}" for item in best) or "no list"
+
+
+def _most_age_s(half_life_s: float, tolerance: float) -> float:
+    """Return how many seconds `as_of` may be older than without a tolerance."""
+    return MOST_HALF_LIVES * half_life_s if tolerance else 0.0
 
 
 def _as_of(content: bytes, otherwise: float) -> float:
@@ -124,6 +139,7 @@ def _fault(
     category: str,
     times: tuple[float, float],
     top_n: int,
+    tolerance: float,
 ) -> str:
     """Return the fault of a list; "" without one.
 
@@ -133,6 +149,7 @@ def _fault(
         category: Its id.
         times: The earliest and the latest allowed `as_of`.
         top_n: Most entries.
+        tolerance: The share of a listed score by which the true one may differ from it.
     """
     size = min(top_n, len(truth))
     if not content:
@@ -156,6 +173,8 @@ def _fault(
     }
     for (item, score), wanted in zip(found, best, strict=False):
         true, most = truth.get(item, 0.0), SCORE_TOLERANCE * wanted
-        faults[f"{item} scores {score:.17g} instead of {true:.17g}"] = not abs(score - true) <= most
+        faults[f"{item} scores {score:.17g} instead of {true:.17g}"] = not (
+            abs(score - true) <= most + tolerance * abs(score)
+        )
         faults[f"{item} is where {wanted:.17g} belongs"] = not abs(true - wanted) <= most
     return next((why for why, holds in faults.items() if holds), "")

@@ -2,6 +2,9 @@
 
 The item lists are those in Redis; another comparison checks them against the true counts. The sum
 is computed as the definition says, contribution by contribution.
+
+With a tolerance, members, their order and `because` are those that the item lists in Redis make.
+Scores may be older.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
-from streamapp.audit.comparison import EXAMPLES, Comparison, Difference
-from streamapp.audit.lists import SCORE_TOLERANCE, TIE
+from streamapp.audit.comparison import EXAMPLES, SCORE_TOLERANCE, TIE, Comparison, Difference
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import Ratings
 from streamapp.core.list_kinds import USER
@@ -54,6 +56,20 @@ class ListUsers(NamedTuple):
     hidden: Mapping[str, Collection[str]] = MappingProxyType({})
 
 
+class StoredLists(NamedTuple):
+    """Lists as Redis has them.
+
+    Attributes:
+        users: The value of the key of each user, in the order of the log; None if there is none.
+        items: The value of the key of each item.
+        trending: The value of the key of the trending list; b"" if there is none.
+    """
+
+    users: Sequence[bytes | None]
+    items: Mapping[str, bytes | None]
+    trending: bytes
+
+
 class _Held(NamedTuple):
     """An entry of a history.
 
@@ -86,10 +102,9 @@ def compare_user_lists(
     log: LogInteractions,
     live: Ratings,
     users: ListUsers,
-    lists: Sequence[bytes | None],
-    item_lists: Mapping[str, bytes | None],
-    trending: bytes,
+    lists: StoredLists,
     rule: BlendRule,
+    tolerance: float = 0.0,
 ) -> Comparison:
     """Compare every user's list with the true one.
 
@@ -97,18 +112,17 @@ def compare_user_lists(
         log: The interactions.
         live: The entries of all live histories.
         users: Which users have a list.
-        lists: The value of the key of each user of `log`, in the same order.
-        item_lists: The value of the key of each item.
-        trending: The value of the key of the trending list; b"" if there is none.
+        lists: Theirs, and those that theirs are made of.
         rule: How a list is made.
+        tolerance: The share of a listed score by which the true one may differ from it.
 
     Cost: O(users * depth * top_n), in Python.
     """
-    decoded = {item: _scores(content) for item, content in item_lists.items() if content}
-    filling = list(_scores(trending))
+    decoded = {item: _scores(content) for item, content in lists.items.items() if content}
+    filling = list(_scores(lists.trending))
     result = Comparison()
     histories = _histories(log, live)
-    for number, (user, content) in enumerate(zip(log.users, lists, strict=True)):
+    for number, (user, content) in enumerate(zip(log.users, lists.users, strict=True)):
         expected = _Sum({}, {}, [])
         if user in users.expiring:
             continue
@@ -116,7 +130,7 @@ def compare_user_lists(
             out = users.hidden.get(user, ())
             expected = _blended(histories.get(number, []), decoded, filling, rule, out)
         result.compared += bool(expected.total or expected.fill)
-        if why := _fault(user, content, expected, rule.top_n):
+        if why := _fault(user, content, expected, rule.top_n, tolerance):
             result.different += 1
             if len(result.examples) < EXAMPLES:
                 best = sorted(expected.total, key=lambda item: -expected.total[item])[:3]
@@ -173,7 +187,7 @@ def _blended(
     return found
 
 
-def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int) -> str:
+def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int, tolerance: float) -> str:
     """Return the fault of a list; "" without one."""
     size = min(top_n, len(expected.total))
     wanted = bool(size or expected.fill)
@@ -191,7 +205,7 @@ def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int) -> str:
     best = sorted(expected.total.values(), reverse=True)
     for place, entry in enumerate(similar):
         before = similar[place - 1] if place else None
-        if reason := _misplaced(entry, before, best[place], expected):
+        if reason := _misplaced(entry, before, best[place], expected, tolerance):
             return f"entry {place + 1}, {entry.item}, {reason}"
     fill = [item for item in expected.fill if item not in listed][: top_n - size]
     if rest != [_Entry(item, 0.0, TRENDING, "") for item in fill]:
@@ -199,10 +213,12 @@ def _fault(user: str, content: bytes | None, expected: _Sum, top_n: int) -> str:
     return ""
 
 
-def _misplaced(entry: _Entry, before: _Entry | None, best: float, expected: _Sum) -> str:
+def _misplaced(
+    entry: _Entry, before: _Entry | None, best: float, expected: _Sum, tolerance: float
+) -> str:
     """Return why an entry is at a wrong rank; "" if it is right."""
     true = expected.total.get(entry.item, 0.0)
-    if not abs(true - entry.score) <= SCORE_TOLERANCE * true:
+    if not abs(true - entry.score) <= SCORE_TOLERANCE * true + tolerance * abs(entry.score):
         return f"scores {entry.score:.17g} instead of {true:.17g}"
     if not abs(true - best) <= TIE * best:
         return "does not belong in this place"

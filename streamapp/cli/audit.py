@@ -14,7 +14,7 @@ from streamapp.audit.comparison import Comparison
 from streamapp.audit.counted import count_pipeline
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
-from streamapp.audit.user_lists import ListUsers, compare_user_lists
+from streamapp.audit.user_lists import ListUsers, StoredLists, compare_user_lists
 from streamapp.cli.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import Step, print_json, print_table, progress
@@ -153,14 +153,22 @@ async def _compare(
             {user for user, at in removed_at.items() if at <= now},
             {paired.users[user]: some for user, some in main.user_hidden.items()},
         ),
-        user_lists,
-        dict(zip(main.expected.items, main.lists, strict=True)),
-        trending or b"",
+        StoredLists(
+            user_lists,
+            dict(zip(main.expected.items, main.lists, strict=True)),
+            trending or b"",
+        ),
         user_rule(settings),
+        settings.list_tolerance,
     )
     rated = log.rated()
     comparisons["trending"] = compare_trending(
-        rated, trending or b"", settings.trending_half_life, settings.top_n, main.hidden.items
+        rated,
+        trending or b"",
+        settings.trending_half_life,
+        settings.top_n,
+        main.hidden.items,
+        settings.list_tolerance,
     )
     if settings.catalogue_topic:
         comparisons["trending in categories"] = compare_categories(
@@ -170,6 +178,7 @@ async def _compare(
             settings.trending_half_life,
             settings.top_n,
             main.hidden.items,
+            settings.list_tolerance,
         )
     for kind, one in counted.items():
         found = one.comparisons(settings, own[kind], products)

@@ -14,10 +14,25 @@ from streamapp.config.settings import Settings
 from streamapp.core.events.formats.known_formats import FLAT
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
 
+_TOLERANCE = "tolerance"
+
 
 def rule_text(settings: Settings) -> str:
-    """Return the settings that make item lists from counts."""
-    return _canonical(asdict(item_rule(settings)))
+    """Return the settings that make item lists from counts, and how exact their scores are."""
+    # Absent where it is 0, so that state from before this setting is that of exact scores.
+    tolerance = {_TOLERANCE: settings.list_tolerance} if settings.list_tolerance else {}
+    return _canonical(asdict(item_rule(settings)) | tolerance)
+
+
+def lists_fit(stored: str, settings: Settings) -> bool:
+    """Say whether lists that were published under a stored rule are right under the settings.
+
+    Lists of a lower tolerance are right under a higher one.
+    """
+    rule = json.loads(stored)
+    tolerance = rule.pop(_TOLERANCE, 0.0)
+    fits: bool = rule == asdict(item_rule(settings)) and tolerance <= settings.list_tolerance
+    return fits
 
 
 def reading_text(settings: Settings, topic: str) -> str:

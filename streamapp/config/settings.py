@@ -121,6 +121,10 @@ class Settings(BaseSettings):
     """Added to both sums of squares of a similarity. Changes results."""
     min_support: int = Field(1, ge=1)
     """Fewest users behind each entry of a list. Changes results."""
+    list_tolerance: float = Field(0.01, ge=0, lt=1)
+    """A published list is replaced if its members or their order change, or if a score moves by
+    more than this share of the published one. Members and order of idle lists are exact, scores to
+    this share. 0: every change is published, and scores are exact to 1e-9. Changes results."""
     half_life: HalfLife = 0.0
     """Seconds of event time after which an interaction counts half in the similarity of items; at
     least 3600, or 0, which is off. Not with DAMPING. Changes results."""

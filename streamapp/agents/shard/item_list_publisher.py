@@ -14,6 +14,7 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.runtime.slot_opening import claim_slot
 from streamapp.core.arrays.array_types import Bools, Floats, Ints
+from streamapp.core.lists.list_changes import decode_rankings
 from streamapp.core.lists.list_format import encode_item_lists
 from streamapp.core.lists.ranking import Ranking
 from streamapp.core.shard.shard import Shard
@@ -91,6 +92,27 @@ class ItemListPublisher:
         self._times(rows)[rows] = time.monotonic()
         self.published += len(done)
         self.sender.send(replaced, rows[done])
+
+    async def recall(self, shard: Shard, numbers: Ints, ranking: Ranking) -> None:
+        """Remember which lists the owner before published; those that cannot be read stay unknown.
+
+        Args:
+            shard: The shard.
+            numbers: int32. Rows that did not change since that owner compared their lists, and
+                whose lists are on the topic.
+            ranking: Their lists as of now.
+        """
+        if not shard.lists.tolerance:
+            shard.lists.acknowledge(numbers, ranking)
+            return
+        # The published scores may differ from those of now. If these were remembered instead, a
+        # score could move by the tolerance with every owner.
+        ids = shard.registry.public_ids
+        names = [ids[number] for number in numbers.tolist()]
+        contents = await self._lists.get_many(self._kind, names)
+        held, published = decode_rankings(contents, shard.registry, shard.rule.top_n)
+        lines = np.flatnonzero(held)
+        shard.lists.acknowledge(numbers[lines], published.only(lines))
 
     def _times(self, numbers: Ints) -> Floats:
         """Return when each row was published, extended to `numbers`; never is minus infinity."""

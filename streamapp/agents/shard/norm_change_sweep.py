@@ -118,15 +118,15 @@ class NormChangeSweep:
         numbers = numbers[~ahead]
         ranking = shard.rank(numbers)
         known = shard.lists.known[numbers]
-        # This owner has not compared these lists yet. It may treat a list as published only if
+        # This owner has not compared these lists yet. It may take a list for published only if
         # neither the item nor its neighbours changed since the checkpoint. That includes changes
         # since the sweep began.
         size = len(shard.owned)
         moving = resized(self._changed, size) | resized(shard.norms.changed, size)
         unseen = ~known & ~moving[numbers] & ~shard.rows.with_neighbours(numbers, moving)
-        changed = shard.lists.differs(numbers, ranking) & ~unseen
         if unseen.any():
             lines = np.flatnonzero(unseen)
-            shard.lists.acknowledge(numbers[lines], ranking.only(lines))
+            await self._publisher.recall(shard, numbers[lines], ranking.only(lines))
+        changed = shard.lists.differs(numbers, ranking)
         if changed.any():
             await self._publisher.publish(shard, numbers, ranking, changed)

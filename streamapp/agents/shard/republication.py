@@ -2,7 +2,7 @@
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.slot_opening import rolled_back
-from streamapp.config.fingerprints import rule_text
+from streamapp.config.fingerprints import lists_fit
 from streamapp.core.messages.delta import encode_noop
 from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.head import ShardHead
@@ -45,8 +45,9 @@ async def republish_from(
     """Return the position from which every list is to be published again; None for none.
 
     Lists may have been lost with other writes, and the output topic may hold records of a higher
-    `seq` than the keys. At the end of the log, `seq` is above them all. Lists of a changed rule
-    need a `seq` that no list of the old rule has, so the log gets a message for them.
+    `seq` than the keys. At the end of the log, `seq` is above them all. Lists of a changed rule,
+    or of a lower tolerance, need a `seq` that no list of the old rule has, so the log gets a
+    message for them.
 
     Args:
         context: Settings and connections.
@@ -56,7 +57,7 @@ async def republish_from(
         head: The head of the slot.
         lists_suspect: Whether Redis may have lost lists.
     """
-    if head.rule is not None and head.rule != rule_text(context.settings):
+    if head.rule is not None and not lists_fit(head.rule, context.settings):
         message = Outgoing(encode_noop(slot.state_id, known.end))
         await context.producer.deliver({(tp.topic, tp.partition): [message]})
         return known.end + 1

@@ -63,6 +63,7 @@ async def read_shard(
         content=content,
         norms_seen=positions_in(head.norms_seen, count),
         norms_taken=head.norms_taken,
+        tolerance=context.settings.list_tolerance,
     )
     if not head.norm_feed:
         shard.share_all()

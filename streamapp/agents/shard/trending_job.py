@@ -17,6 +17,7 @@ from streamapp.agents.polling.popular_items import PopularItems
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.scheduling.due_time import DueTime
+from streamapp.agents.shard.trending_comparison import TrendingComparison
 from streamapp.core.list_kinds import TRENDING
 from streamapp.core.lists.list_format import encode_trending
 from streamapp.core.trending.popularity import Popular, most_popular
@@ -70,9 +71,8 @@ class TrendingJob:
         self._stored = PopularItems(self._heads, [one.head for one in keys], self._interval_s)
         categories = keys if context.pipeline.catalogue_topic else []
         self._tops = [CategoryTops(Slot(context.redis, one)) for one in categories]
-        self._lists_suspect = lists_suspect
+        self._comparison = TrendingComparison(context.lists, settings, lists_suspect=lists_suspect)
         self._due_time = DueTime()
-        self._published: tuple[list[Popular], float] | None = None
         self._merged = merged
         self._merged_heads: list[ShardHead | None] = []
         self._pass_heads: list[ShardHead | None] = []
@@ -146,6 +146,7 @@ class TrendingJob:
                 self._sender.owner, ShardHead, "trending_version", positions
             )
             self._merged = positions_of(positions)
+            self._comparison.all_sent()
             self._heads.changed()
 
     async def drain(self) -> None:
@@ -161,34 +162,31 @@ class TrendingJob:
         """
         seq = await self._slot.ownership.next_timestamp(self._sender.owner)
         heads = await self._stored.read()
-        shown = self._most_popular(heads)
+        of_all, as_of = self._most_popular(heads)
         if not self._queue:
             self._pass_heads = heads
             self._pass_positions = positions_text(heads)
             # Categories are stored ahead of their first event; they have no time before one.
-            if shown[1] > -math.inf:
+            if as_of > -math.inf:
                 self._queue = await self._changed(positions_of(self._pass_positions))
         some = self._queue[:_AT_ONCE]
-        content = encode_trending(*shown, seq, self._half_life_s)
-        lists: dict[str, bytes] = {}
-        if shown != self._published and (content or await self._may_exist()):
-            lists[""] = content
-        for category, popular in zip(some, await self._popular(some), strict=True):
-            lists[category] = encode_trending(popular, shown[1], seq, self._half_life_s, category)
+        made = {"": of_all, **dict(zip(some, await self._popular(some), strict=True))}
+        lists = {
+            category: encode_trending(made[category], as_of, seq, self._half_life_s, category)
+            for category in await self._comparison.differing(made, as_of)
+        }
         if lists:
             stored = await self._lists.replace(KIND, list(lists.items()), seq)
             self._failpoints.reach("trending.replaced")
             if None in stored:
+                self._comparison.not_sent()
                 return False
         # Changes since the pass began are for the next one.
-        self._merged_heads, self._published = self._pass_heads, shown
+        self._merged_heads = self._pass_heads
+        self._comparison.replaced(of_all, as_of)
         del self._queue[: len(some)]
         self._sender.send(lists, _NOT_LAST if self._queue else self._pass_positions)
         return True
-
-    async def _may_exist(self) -> bool:
-        """Say whether Redis or the topic may have a list of all items."""
-        return self._lists_suspect or bool((await self._lists.get_many(KIND, [""]))[0])
 
     def _most_popular(self, heads: list[ShardHead | None]) -> tuple[list[Popular], float]:
         """Return the list of all items and its time; no items if there should be no list."""

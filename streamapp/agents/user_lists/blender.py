@@ -32,6 +32,7 @@ class UserListBlender:
         self._items = context.item_lists
         self._registry = registry
         self._rule = user_rule(context.settings)
+        self._tolerance = context.settings.list_tolerance
         self._history_rule = context.pipeline.history_rule
         self._numbers: Ints = np.zeros(0, np.int32)
 
@@ -50,7 +51,10 @@ class UserListBlender:
         as_of = _newest(profiles, used, cache.as_of[cache.line[profiles.item[used]]])
         short = blended.size < self._rule.top_n
         filled = self._filled(profiles, blended, short, read.trending, as_of)
-        return MadeLists(filled, as_of, list_digests(*filled), short, read.version)
+        digest = order = list_digests(*filled)
+        if self._tolerance:
+            order = list_digests(*filled._replace(score=np.zeros_like(filled.score)))
+        return MadeLists(filled, as_of, digest, order, short, read.version)
 
     def encode(
         self, made: MadeLists, lines: Sequence[int], users: Sequence[str], seq: int

@@ -13,6 +13,8 @@ class MadeLists(NamedTuple):
         blended: Their entries.
         as_of: float64, shape (users,). Newest event time behind each.
         digest: int64, shape (users,). Equal where all entries are equal, within one process.
+        order: int64, shape (users,). Equal where lists may differ by less than LIST_TOLERANCE:
+            members, order and reasons are equal. Without a tolerance it equals `digest`.
         short: bool, shape (users,). Whether trending items may be in the list.
         version: The highest version of an item list at that moment.
     """
@@ -20,5 +22,6 @@ class MadeLists(NamedTuple):
     blended: Blended
     as_of: Floats
     digest: Longs
+    order: Longs
     short: Bools
     version: int

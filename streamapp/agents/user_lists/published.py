@@ -32,7 +32,9 @@ class PublishedList:
 
     Attributes:
         expires_at: Unix time in seconds at which the list is removed.
-        digest: Digest of the stored entries, or the state without one.
+        digest: Digest of entries that the stored list stands for, or the state without one.
+        order: Digest of the members, the order and the reasons of the stored list, if `digest` is
+            a digest.
         published_at: Monotonic time in seconds at which the list was last replaced.
         source_version: The version of the item lists that it was last made of; -1 for none yet.
         short: Whether trending items may be in it; true of a list that was not made yet.
@@ -40,6 +42,7 @@ class PublishedList:
 
     expires_at: int
     digest: int | _Known = _Known.UNREAD
+    order: int = 0
     published_at: float = -1e9
     source_version: int = -1
     short: bool = True
@@ -58,8 +61,19 @@ class PublishedList:
         """Publish the next list even if its entries are those of the stored one."""
         self.digest = _Known.REPUBLISH
 
-    def must_read(self, content: bytes) -> bool:
-        """Say whether the stored list must be read to find out whether `content` differs."""
+    def stand_for(self, digest: int, order: int) -> None:
+        """Let the stored list stand for entries with these digests."""
+        self.digest, self.order = digest, order
+
+    def must_read(self, content: bytes, order: int) -> bool:
+        """Say whether the stored list must be read to find out whether a list differs.
+
+        Args:
+            content: The list, whose digest is not `digest`.
+            order: The digest of its members, order and reasons.
+        """
+        if isinstance(self.digest, int):
+            return self.order == order
         return self.digest is _Known.UNREAD or (self.digest is _Known.ABSENT and not content)
 
 

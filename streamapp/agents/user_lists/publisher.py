@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
+from typing import NamedTuple
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
@@ -10,7 +11,7 @@ from streamapp.agents.user_lists.made_lists import MadeLists
 from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, differing, record_sources
 from streamapp.core.list_kinds import USER
-from streamapp.core.lists.list_format import entries_of
+from streamapp.core.lists.list_changes import content_differs
 from streamapp.store.slot.slot import Slot
 from streamapp.store.values.user_list_index import UserListIndex
 
@@ -19,6 +20,14 @@ _GRACE_S = 60
 
 Only the worker also sends null to the topic.
 """
+
+
+class _Change(NamedTuple):
+    """A list that differs from the published one, and its digests as in `MadeLists`."""
+
+    content: bytes
+    digest: int
+    order: int
 
 
 class UserListPublisher:
@@ -52,6 +61,7 @@ class UserListPublisher:
         self._blender = blender
         self._pending = pending
         self._published = published
+        self._tolerance = context.settings.list_tolerance
 
     async def publish(self, histories: Mapping[str, bytes], read_after: float) -> None:
         """Make lists, and replace those that changed.
@@ -104,44 +114,47 @@ class UserListPublisher:
             gone = [user for user in served if user not in self._published]
             await self._index.complete(self.sender.owner, served, gone)
 
-    async def _changed(
-        self, users: Sequence[str], made: MadeLists, seq: int
-    ) -> dict[str, tuple[bytes, int]]:
-        """Return the lists that differ from the published ones, encoded, and their digests."""
+    async def _changed(self, users: Sequence[str], made: MadeLists, seq: int) -> dict[str, _Change]:
+        """Return the lists that differ from the published ones."""
         published = [self._published[user] for user in users]
         record_sources(published, made)
         if not (lines := differing(published, made)):
             return {}
         names = [users[line] for line in lines]
         contents = self._blender.encode(made, lines, names, seq)
-        new_digests = made.digest[lines].tolist()
-        changed = dict(zip(names, zip(contents, new_digests, strict=True), strict=True))
-        unread = [name for name in names if self._published[name].must_read(changed[name][0])]
+        digests = made.digest[lines].tolist()
+        orders = digests if made.order is made.digest else made.order[lines].tolist()
+        changed = dict(zip(names, map(_Change, contents, digests, orders), strict=True))
+        unread = [
+            name
+            for name, one in changed.items()
+            if self._published[name].must_read(one.content, one.order)
+        ]
         for name, stored in zip(unread, await self._lists.get_many(USER, unread), strict=True):
-            content, digest = changed[name]
-            if entries_of(stored) == entries_of(content):
-                self._published[name].digest = digest
+            one = changed[name]
+            if not content_differs(stored, one.content, self._tolerance):
+                self._published[name].stand_for(one.digest, one.order)
                 del changed[name]
         return changed
 
     async def _replace(
-        self, changed: Mapping[str, tuple[bytes, int]], histories: Mapping[str, bytes], seq: int
+        self, changed: Mapping[str, _Change], histories: Mapping[str, bytes], seq: int
     ) -> None:
-        """Replace lists, given with their digests, that were made of these histories."""
+        """Replace lists that were made of these histories."""
         published = [self._published[user] for user in changed]
         expire_at = [one.expires_at + _GRACE_S for one in published]
-        lists = {user: content for user, (content, _) in changed.items()}
+        lists = {user: change.content for user, change in changed.items()}
         stored = await self._lists.replace(USER, list(lists.items()), seq, expire_at)
         self._failpoints.reach("user-lists.replaced")
         now_s = monotonic()
-        for (user, (_, digest)), one, now in zip(changed.items(), published, stored, strict=True):
+        for (user, change), one, now in zip(changed.items(), published, stored, strict=True):
             one.published_at = now_s
             if now is None:
                 # Redis holds a later list, because the clock was set back: the list stays due.
                 self._pending.requeue(user)
                 del lists[user]
             else:
-                one.digest = digest
+                one.stand_for(change.digest, change.order)
                 self._pending.complete(user, histories[user])
         if lists:
             self.sender.send(lists, list(lists))

@@ -26,9 +26,11 @@ class Registry:
         ids: Item ids by number.
         scratch: int32 by number, all zero. A kernel that writes to it restores the zeros.
         prefix_bytes: Bytes at the start of every id that are not part of the public id.
+        listed_prefix: The start of the ids of the items that lists hold.
     """
 
     prefix_bytes = 0
+    listed_prefix = ""
     ids: list[str]
     scratch: Ints
 

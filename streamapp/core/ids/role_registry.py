@@ -51,6 +51,7 @@ class RoleRegistry(Registry):
     """Items whose ids begin with a role. No shard owns a bought item: it has no row."""
 
     prefix_bytes = PREFIX_BYTES
+    listed_prefix = BOUGHT
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self._public_ids: list[str] = []

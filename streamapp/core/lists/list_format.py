@@ -119,12 +119,19 @@ def encode_trending(
         half_life_s: Of the popularity.
         category: The category of the items; "" for all items.
     """
-    scored = ((one.at(as_of, half_life_s), one.item) for one in popular)
-    best = sorted(scored, key=lambda one: (-one[0], one[1].encode()))
-    entries = [TrendingEntry(item, score) for score, item in best if score >= FADED]
+    entries = trending_entries(popular, as_of, half_life_s)
     if not entries:
         return b""
     return _encode(_List(VERSION, TRENDING, category, seq, as_of, entries))
+
+
+def trending_entries(
+    popular: Sequence[Popular], as_of: float, half_life_s: float
+) -> list[TrendingEntry]:
+    """Return the entries of the list that `encode_trending` makes, best first."""
+    scored = ((one.at(as_of, half_life_s), one.item) for one in popular)
+    best = sorted(scored, key=lambda one: (-one[0], one[1].encode()))
+    return [TrendingEntry(item, score) for score, item in best if score >= FADED]
 
 
 def is_content(content: bytes) -> bool:

@@ -78,6 +78,12 @@ class Ranking:
     support: Ints
     digest: Longs
 
+    @property
+    def of_content(self) -> Bools:
+        """Bool by line. Whether the entries are content neighbours, which no user is behind."""
+        of_content: Bools = (self.size > 0) & (self.support[:, 0] == 0)
+        return of_content
+
     def only(self, lines: Longs) -> "Ranking":
         """Return some of the lines."""
         return Ranking(self.size[lines], self.item[lines], self.score[lines],

@@ -4,6 +4,7 @@ import numpy as np
 
 from streamapp.core.arrays.array_types import Bools, Ints, Longs
 from streamapp.core.arrays.columns import Columns
+from streamapp.core.lists.list_changes import differing_lines
 from streamapp.core.lists.ranking import Ranking, holding
 
 
@@ -15,12 +16,20 @@ class PublishedLists:
 
     Args:
         top_n: Most entries of a list.
+        tolerance: A list differs if its members or their order do, or if a score has moved by more
+            than this share of the published one. 0: it differs if anything in it does.
+
+    Attributes:
+        tolerance: As above.
     """
 
-    def __init__(self, top_n: int) -> None:
+    def __init__(self, top_n: int, tolerance: float = 0.0) -> None:
+        self.tolerance = tolerance
+        # Float64, because scores of a half-life may be too small for a float32.
+        scores = {"score": np.dtype((np.float64, (top_n,))), "of_content": np.bool_}
         self._lists = Columns(
-            {"dirty": np.bool_, "known": np.bool_, "digest": np.int64,
-             "item": np.dtype((np.int32, (top_n,)))}
+            {"dirty": np.bool_, "known": np.bool_, "item": np.dtype((np.int32, (top_n,))),
+             **(scores if tolerance else {"digest": np.int64})}
         )  # fmt: skip
 
     @property
@@ -56,18 +65,36 @@ class PublishedLists:
 
     def acknowledge(self, numbers: Ints, ranking: Ranking) -> None:
         """Remember that the lines of `ranking` are the published lists of `numbers`."""
-        self._lists["item"][numbers], self._lists["digest"][numbers] = ranking.item, ranking.digest
+        lists = self._lists
+        lists["item"][numbers] = ranking.item
+        if self.tolerance:
+            lists["score"][numbers] = ranking.score
+            lists["of_content"][numbers] = ranking.of_content
+        else:
+            lists["digest"][numbers] = ranking.digest
         self.known[numbers] = True
         self.mark_clean(numbers)
 
     def differs(self, numbers: Ints, ranking: Ranking) -> Bools:
         """Say of each line of `ranking` whether it differs from the list that is published.
 
-        A list that is not known differs.
+        A list that is not known differs. So does one of content neighbours from one of counts.
+
+        Cost: O(entries).
         """
-        digest: Longs = self._lists["digest"]
-        changed: Bools = ~self.known[numbers] | (digest[numbers] != ranking.digest)
-        return changed
+        lists = self._lists
+        unknown: Bools = ~self.known[numbers]
+        if not self.tolerance:
+            digest: Longs = lists["digest"]
+            return unknown | (digest[numbers] != ranking.digest)
+        other_reason: Bools = lists["of_content"][numbers] != ranking.of_content
+        return (
+            unknown
+            | other_reason
+            | differing_lines(
+                numbers, lists["item"], lists["score"], ranking.item, ranking.score, self.tolerance
+            )
+        )
 
     def holding(self, numbers: Ints, items: Bools) -> Bools:
         """Say of each list whether it holds one of `items`, or is not known.

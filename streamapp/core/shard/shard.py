@@ -57,6 +57,7 @@ class Shard:
         norms_seen: int64 by shard. The norms include what each other shard had shared at this
             position of its own log.
         norms_taken: All items whose norm came from another shard have numbers below this one.
+        tolerance: That of `PublishedLists`.
         lists: What is known of the published lists.
     """
 
@@ -74,13 +75,14 @@ class Shard:
     content: ShardContentLists = field(default_factory=ShardContentLists)
     norms_seen: Longs = field(default_factory=lambda: np.zeros(0, np.int64))
     norms_taken: int = 0
+    tolerance: float = 0.0
     lists: PublishedLists = field(init=False)
     _items: Columns = field(init=False)
     _numbered: int = field(init=False, default=0)
     _translator: IdTranslator = field(init=False, default_factory=IdTranslator)
 
     def __post_init__(self) -> None:
-        self.lists = PublishedLists(self.rule.top_n)
+        self.lists = PublishedLists(self.rule.top_n, self.tolerance)
         if not len(self.norms_seen):
             self.norms_seen = np.zeros(self.count, np.int64)
         self._items = Columns({"owned": np.bool_, "counted": np.bool_, "unsaved": np.bool_})

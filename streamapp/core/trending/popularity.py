@@ -22,6 +22,9 @@ POPULARITY = np.dtype([("position", ">u8"), ("mass", "<f8"), ("exponent", "<i4")
 FADED = 2.0**-100
 """A popularity below this is not shown: it is less than one click a hundred half-lives ago."""
 
+MOST_HALF_LIVES = 100
+"""A list whose `as_of` is more half-lives old than that is replaced, whatever it shows."""
+
 
 class Popular(NamedTuple):
     """An item and its popularity, `mass * 2 ** exponent` as of time 0, with mass in [0.5, 1)."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamapp.audit.comparison import Comparison
 from streamapp.audit.log import LogInteractions
 from streamapp.audit.truth import live_ratings
-from streamapp.audit.user_lists import ListUsers, compare_user_lists
+from streamapp.audit.user_lists import ListUsers, StoredLists, compare_user_lists
 from streamapp.core.lists.blending import BlendRule
 from tests.support import oracle
 from tests.support.oracle import Act
@@ -104,6 +104,7 @@ def compare(
     leaving: str = "",
     rule: BlendRule = RULE,
     trending: str = "",
+    tolerance: float = 0.0,
 ) -> Comparison:
     """Compare the true lists, but that of `user` replaced by `content`, or left if it is ()."""
     log = read(ACTS)
@@ -115,10 +116,13 @@ def compare(
         log,
         live_ratings(log, 100),
         ListUsers(set(audience), set(leaving)),
-        [stored.get(name) for name in log.users],
-        {item: encoded_item(item, neighbours) for item, neighbours in LISTS.items()},
-        encoded_trending(trending) if trending else b"",
+        StoredLists(
+            [stored.get(name) for name in log.users],
+            {item: encoded_item(item, neighbours) for item, neighbours in LISTS.items()},
+            encoded_trending(trending) if trending else b"",
+        ),
         rule,
+        tolerance,
     )
 
 
@@ -152,9 +156,11 @@ def test_true_lists_have_no_differences(acts: list[Act], cap: int, rule: BlendRu
         log,
         live_ratings(log, cap),
         ListUsers(set(log.users), set()),
-        [encoded(user, true[user]) if user in true else None for user in log.users],
-        {item: encoded_item(item, neighbours) for item, neighbours in lists.items()},
-        b"",
+        StoredLists(
+            [encoded(user, true[user]) if user in true else None for user in log.users],
+            {item: encoded_item(item, neighbours) for item, neighbours in lists.items()},
+            b"",
+        ),
         rule,
     )
     assert (result.compared, result.examples) == (len(true), [])
@@ -169,6 +175,21 @@ def test_scores_that_tie_but_for_rounding_may_change_places() -> None:
     assert (
         compare("u", [Q, P, S._replace(score=np.nextafter(0.0625, 1)), R], rule=both).different == 0
     )
+
+
+def test_with_a_tolerance_scores_may_be_older_than_members_and_order() -> None:
+    """By a share of the listed score; the reason of an entry is exact."""
+    older = [Q._replace(score=1.26), P._replace(score=0.745), R]
+    assert compare("u", older).different == 1
+    assert compare("u", older, tolerance=0.01).different == 0
+    for wrong in (
+        [Q._replace(score=1.27), P, R],
+        [Q, P._replace(score=0.742), R],
+        [P._replace(score=1.24), Q._replace(score=1.239), R],
+        [Q, P._replace(because="a"), R],
+        [Q, P, Entry("s", 0.0625, "b")],
+    ):
+        assert compare("u", wrong, tolerance=0.01).different == 1
 
 
 @pytest.mark.parametrize(
