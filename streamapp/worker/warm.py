@@ -20,6 +20,7 @@ from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.ids.registry import Registry
 from streamapp.core.ids.role_registry import BOUGHT, VIEWED, RoleRegistry
 from streamapp.core.lists.blending import BlendRule, NeighbourLists, blend
+from streamapp.core.lists.list_changes import any_moved
 from streamapp.core.lists.list_digest import list_digests
 from streamapp.core.lists.list_format import encode_item_lists, encode_user_lists
 from streamapp.core.lists.ranking import ListRule
@@ -39,7 +40,9 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     """
     registry = Registry()
     counts = NormsAndRows.unpack(decayed=decay is not None)
-    shard = Shard(0, 1, ListRule(top_n=2), "", 0, Registry(), counts, AppliedOffsets())
+    shard = Shard(
+        0, 1, ListRule(top_n=2), "", 0, Registry(), counts, AppliedOffsets(), tolerance=0.01
+    )
     histories, rule = [b"", b""], HistoryRule(EventTypes.of({"click": 1.0}), cap=2, decay=decay)
     for offset, names in enumerate((["a", "b", "a", "c"], ["b", "c", "c", "b"])):
         interactions = Interactions(
@@ -62,6 +65,7 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
         ranking = shard.rank(numbers)
         encode_item_lists(numbers, ranking, 1, shard.rows.as_of, shard.registry)
         shard.lists.acknowledge(numbers, ranking)
+        shard.lists.differs(numbers, ranking)
         shard.outdated(shard.norms.changed, shard.norms.decreased)
         shard.norms.packed_changes(0)
     partitions_of([b"key"], 1)
@@ -78,6 +82,7 @@ def warm(decay: Decay | None = None, *, content: bool = False) -> None:
     profiles = Profiles.unpack(histories, registry, rule)
     blended = blend(profiles, lists, registry, BlendRule(top_n=1, depth=1))
     list_digests(*blended)
+    any_moved(np.ones(1), np.ones(1), 0.01)
     encode_user_lists(["a", "b"], blended, 1, np.zeros(2), registry)
     if content:
         product = Product(available=True, title="new", category="")

@@ -7,7 +7,9 @@ from hypothesis import given
 
 from streamapp.core.lists.ranking import MEASURES, ListRule, Measure
 from tests.property.test_equivalence import KINDS, acts_of, true_lists
+from tests.property.test_refresh import TOLERANCES
 from tests.support import oracle
+from tests.support.closeness import assert_close
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
 from tests.support.strategies import examples, portions, streams
@@ -31,7 +33,8 @@ def publish(pipeline: Pipeline, number: int, rows: np.ndarray, published: Publis
         published.pop(ids[rows[line]], None)
         if entries:
             published[ids[rows[line]]] = entries
-    shard.lists.acknowledge(rows, ranking)
+    shard.lists.mark_clean(rows[~changed])
+    shard.lists.acknowledge(rows[changed], ranking.only(np.flatnonzero(changed)))
 
 
 def publish_dirty(pipeline: Pipeline, number: int, published: Published) -> None:
@@ -50,19 +53,27 @@ def sweep(pipeline: Pipeline, number: int, published: Published) -> None:
     publish(pipeline, number, outdated, published)
 
 
+@pytest.mark.parametrize("tolerance", TOLERANCES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("measure", MEASURES)
-@examples(600)
+@examples(300)
 @given(st.data(), streams(max_size=16), st.sampled_from([1, 2, 9]), st.integers(1, 2))
 def test_published_lists_equal_the_truth_after_every_sweep(
-    measure: Measure, kind: str, data: st.DataObject, acts: list[Act], cap: int, shards: int
+    measure: Measure,
+    kind: str,
+    tolerance: float,
+    data: st.DataObject,
+    acts: list[Act],
+    cap: int,
+    shards: int,
 ) -> None:
     """Changed rows are published at once, rows with changed norms by the sweep, no others.
 
-    A hidden item, or one shown again, has the effect of a changed norm.
+    A hidden item, or one shown again, has the effect of a changed norm. Members and order are
+    exact, and scores to the tolerance.
     """
     rule = ListRule(data.draw(st.integers(1, 3)), measure=measure)
-    pipeline = Pipeline(shards, cap, rule, kind=kind)
+    pipeline = Pipeline(shards, cap, rule, kind=kind, tolerance=tolerance)
     published: Published = {}
     done: list[Act] = []
     hidden: dict[str, bool] = {}
@@ -84,7 +95,7 @@ def test_published_lists_equal_the_truth_after_every_sweep(
         for number in range(shards):
             sweep(pipeline, number, published)
         gone = [item for item in hidden if hidden[item]]
-        assert published == true_lists(pipeline, done, gone)
+        assert_close(published, true_lists(pipeline, done, gone), tolerance)
 
 
 @pytest.mark.parametrize("measure", MEASURES)

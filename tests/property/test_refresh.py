@@ -1,54 +1,95 @@
 """Sweeps, publications, checkpoints and restarts in any order leave the right lists stored."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 
 from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard import norm_change_sweep
+from streamapp.agents.shard.item_list_publisher import ItemListPublisher
 from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.pending_lists import PendingLists
-from streamapp.core.arrays.array_types import Bools, Ints
+from streamapp.core.arrays.array_types import Ints
 from streamapp.core.counts.norms import NORM
 from streamapp.core.counts.norms_and_rows import NormsAndRows
 from streamapp.core.ids.registry import Registry
-from streamapp.core.lists.ranking import MEASURES, ListRule, Measure, Ranking
+from streamapp.core.lists.ranking import MEASURES, ListRule, Measure
 from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.content_neighbours import ContentNeighbour
 from streamapp.core.shard.content_lists import ShardContentLists
 from streamapp.core.shard.shard import Shard
 from streamapp.core.shard.visibility import VISIBILITY, Visibility
+from streamapp.failpoints import Failpoints
 from tests.support import oracle
+from tests.support.closeness import assert_close
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
 from tests.support.strategies import examples, streams
 
 CAP = 3
 
+TOLERANCES = (0.0, 0.01, 0.2)
+"""The last one keeps many of the lists of a few acts."""
+
 
 @dataclass
 class StoredLists:
-    """The stored lists, in place of Redis and the output topic."""
+    """The lists in Redis.
 
-    lists: dict[str, tuple[int, list[tuple[str, float, int]]]] = field(default_factory=dict)
+    Attributes:
+        contents: The value of each key, with its `seq`; b"" where there is none.
+        replaced: How many lists were replaced.
+    """
 
-    async def publish(self, shard: Shard, numbers: Ints, ranking: Ranking, chosen: Bools) -> None:
-        """Replace the chosen lists, each only by a list of a later position."""
-        ids = shard.registry.ids
-        for line in np.flatnonzero(chosen).tolist():
-            entries = [
-                (ids[ranking.item[line, place]], float(ranking.score[line, place]),
-                 int(ranking.support[line, place]))
-                for place in range(ranking.size[line])
-            ]  # fmt: skip
-            name = ids[numbers[line]]
-            if self.lists.get(name, (0, []))[0] <= shard.position:
-                self.lists[name] = shard.position, entries
-                shard.lists.acknowledge(numbers[line : line + 1], ranking.only(np.array([line])))
+    contents: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    replaced: int = 0
+
+    async def replace(
+        self, _: str, lists: Sequence[tuple[str, bytes]], seq: int
+    ) -> list[bytes | None]:
+        """Replace lists, each only by a list of a later position."""
+        found: list[bytes | None] = []
+        for name, content in lists:
+            at, before = self.contents.get(name, (-1, b""))
+            if at < seq:
+                self.contents[name] = seq, content
+                self.replaced += 1
+            found.append(content if at < seq else before if at == seq else None)
+        return found
+
+    async def get_many(self, _: str, names: Sequence[str]) -> list[bytes]:
+        """Return the values of keys."""
+        return [self.contents.get(name, (0, b""))[1] for name in names]
+
+    def lists(self) -> dict[str, list[tuple[str, float, int]]]:
+        """Return the lists that have entries."""
+        found = {
+            name: orjson.loads(content)["items"]
+            for name, (_, content) in self.contents.items()
+            if content
+        }
+        return {
+            name: [(one["id"], one["score"], one["support"]) for one in entries]
+            for name, entries in found.items()
+        }
+
+
+class Topic:
+    """In place of the sender: the topic has every list at once."""
+
+    async def join(self) -> None:
+        """Do nothing."""
+
+    def send(self, *_: Any) -> None:
+        """Do nothing."""
 
 
 def by_text(items: list[str]) -> list[ContentNeighbour]:
@@ -67,12 +108,16 @@ class Owner:
     def start(self) -> None:
         """Sweep the shard of the pipeline."""
         self.shard = self.pipeline.rows[0]
+        context: Any = SimpleNamespace(
+            pipeline=self.pipeline,
+            lists=self.stored,
+            failpoints=Failpoints(),
+            settings=SimpleNamespace(publish_interval=0.0),
+        )
+        sender: Any = Topic()
+        self.publisher = ItemListPublisher(context, sender, 0, 0)
         self.refresh = NormChangeSweep(
-            self.shard,
-            self.stored,  # type: ignore[arg-type]
-            self.load,
-            MaintenanceBudget(),
-            0.0,
+            self.shard, self.publisher, self.load, MaintenanceBudget(), 0.0
         )
 
     async def load(self, numbers: Ints) -> None:
@@ -90,7 +135,7 @@ class Owner:
         ranking = shard.rank(numbers)
         changed = shard.lists.differs(numbers, ranking)
         shard.lists.mark_clean(numbers[~changed])
-        await self.stored.publish(shard, numbers, ranking, changed)
+        await self.publisher.publish(shard, numbers, ranking, changed)
 
     def save(self) -> None:
         """Write rows, norms and head."""
@@ -117,6 +162,7 @@ class Owner:
             NormsAndRows.unpack(self.norms), AppliedOffsets(self.applied_offsets),
             visibility=Visibility(self.hidden),
             content=ShardContentLists(dict(self.content), self.position),
+            tolerance=self.pipeline.tolerance,
         )  # fmt: skip
         self.pipeline.read[0] = self.position
         self.start()
@@ -130,16 +176,45 @@ class Owner:
             await self.refresh.step()
 
 
+@pytest.mark.parametrize("tolerance", TOLERANCES)
 @pytest.mark.parametrize("measure", MEASURES)
 @examples(300)
 @given(st.data(), streams(max_size=30))
 def test_the_lists_that_stand_are_right_in_the_end(
-    measure: Measure, data: st.DataObject, acts: list[Act]
+    measure: Measure, tolerance: float, data: st.DataObject, acts: list[Act]
 ) -> None:
-    """After any sweep, publication or checkpoint, when the shard goes on or its owner dies."""
+    """After any sweep, publication or checkpoint, when the shard goes on or its owner dies.
+
+    Members and order are exact, and scores to the tolerance.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(norm_change_sweep, "_ROWS_AT_ONCE", 1)
-        asyncio.run(_story(measure, data, acts))
+        asyncio.run(_story(measure, tolerance, data, acts))
+
+
+@pytest.mark.parametrize(("tolerance", "most"), [(0.0, 110), (0.01, 70)])
+async def test_small_moves_do_not_add_up_over_many_owners(tolerance: float, most: int) -> None:
+    """Each owner finds lists that are older than its own ranking, and compares with these.
+
+    A score moves by a sixth of the tolerance for each owner. Owners first compare all lists,
+    because something else has changed.
+    """
+    pipeline = Pipeline(1, CAP, ListRule(3), tolerance=tolerance)
+    stored = StoredLists()
+    owner = Owner(pipeline, stored)
+    acts = [Act(f"u{n % 250}", item, 1.0, 1.0) for item in "ab" for n in range(250)]
+    acts += [Act(f"v{n}", item, 1.0, 1.0) for item in "ac" for n in range(40)]
+    pipeline.take(acts)
+    await owner.settle()
+    for number in range(25):
+        for act in (Act(f"x{number}", "x", 1.0, 2.0), Act(f"y{number}", "a", 1.0, 2.0)):
+            acts.append(act)
+            pipeline.take([act])
+            await owner.settle()
+        assert_close(stored.lists(), oracle.lists(acts, CAP, 3), tolerance)
+        owner.save()
+        owner.kill()
+    assert stored.replaced <= most
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -163,8 +238,7 @@ async def test_a_norm_that_moves_during_the_first_sweep_is_not_taken_for_publish
         await owner.refresh.step()
     await owner.settle()
 
-    lists = {name: entries for name, (_, entries) in stored.lists.items()}
-    assert lists == oracle.lists(acts, CAP, 3, measure=measure)
+    assert stored.lists() == oracle.lists(acts, CAP, 3, measure=measure)
 
 
 async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
@@ -188,12 +262,12 @@ async def test_a_sweep_that_is_held_back_goes_on_when_something_is_hidden(
     pipeline.tell({"b": True})
     await owner.settle()
 
-    lists = {name: entries for name, (_, entries) in stored.lists.items() if entries}
-    assert lists == oracle.lists(acts, CAP, 3, hidden=["b"])
+    assert stored.lists() == oracle.lists(acts, CAP, 3, hidden=["b"])
 
 
-async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None:
-    pipeline = Pipeline(1, CAP, ListRule(data.draw(st.integers(1, 3)), measure=measure))
+async def _story(measure: Measure, tolerance: float, data: st.DataObject, acts: list[Act]) -> None:
+    rule = ListRule(data.draw(st.integers(1, 3)), measure=measure)
+    pipeline = Pipeline(1, CAP, rule, tolerance=tolerance)
     stored = StoredLists()
     owner = Owner(pipeline, stored)
     done: list[Act] = []
@@ -224,7 +298,6 @@ async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None
             else:
                 owner.kill()
     await owner.settle()
-    lists = {name: entries for name, (_, entries) in stored.lists.items() if entries}
     gone = [item for item in hidden if hidden[item]]
     top_n = pipeline.rule.top_n
     shown = {
@@ -232,4 +305,5 @@ async def _story(measure: Measure, data: st.DataObject, acts: list[Act]) -> None
         for item, some in near.items()
     }
     expected = {item: some for item, some in shown.items() if some}
-    assert lists == expected | oracle.lists(done, CAP, top_n, measure=measure, hidden=gone)
+    expected |= oracle.lists(done, CAP, top_n, measure=measure, hidden=gone)
+    assert_close(stored.lists(), expected, tolerance)

@@ -76,6 +76,7 @@ class Pipeline:
 
     Attributes:
         joint: Most deltas of a message.
+        tolerance: Of published lists; 0 publishes every change.
     """
 
     shards: int
@@ -89,6 +90,7 @@ class Pipeline:
     kind: str = ITEM
     decay: Decay | None = None
     joint: int = 1
+    tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         self.registry, self.applied_offsets = registry_of(self.kind), AppliedOffsets()
@@ -100,7 +102,8 @@ class Pipeline:
         self.table = NormTable(self.shards)
         self.rows: list[Shard] = [
             Shard(number, self.shards, self.rule, "g", 0, registry_of(self.kind),
-                  NormsAndRows.unpack(decayed=self.decay is not None), AppliedOffsets())
+                  NormsAndRows.unpack(decayed=self.decay is not None), AppliedOffsets(),
+                  tolerance=self.tolerance)
             for number in range(self.shards)
         ]  # fmt: skip
         self.stored: list[dict[int, tuple[int, bytes]]] = [{} for _ in range(self.shards)]

@@ -103,6 +103,56 @@ async def test_the_time_of_a_list_is_that_of_the_newest_event_when_it_was_made(
     )  # fmt: skip
 
 
+async def test_lists_that_differ_little_are_not_published(harness: Harness) -> None:
+    """They stay as of their own time; the next owner cannot know what the topic has."""
+    harness.tolerance = 0.01
+    for item, category in {"a": "tents", "b": "lamps"}.items():
+        harness.shop.say(item, category)
+        harness.shop.act(item, 3.0, 8)
+    owner = await harness.owner()
+    await harness.drained(owner)
+    before = await harness.stored_lists()
+    harness.broker.taken.clear()
+    harness.shop.act("a", 3.0, 1)
+    await harness.drained(owner)
+    assert (harness.broker.taken, await harness.stored_lists()) == ([], before)
+    await harness.right()
+
+    harness.shop.act("b", 3.0, 3)
+    await harness.drained(owner)
+    assert sorted(harness.broker.taken) == ["trending", "trending:lamps"]
+    await harness.right()
+
+    harness.broker.taken.clear()
+    harness.shop.act("a", 1.0, 0)
+    await harness.drained(await harness.owner())
+    assert sorted(harness.broker.taken) == ["trending", "trending:tents"]
+    await harness.right()
+
+
+async def test_what_a_later_list_kept_out_of_redis_is_published_whatever_redis_holds(
+    harness: Harness,
+) -> None:
+    """Of the lists of one batch Redis took some, and none of them went to the topic."""
+    harness.tolerance = 0.3
+    owner = await harness.owner()
+    for item, category in {"a": "tents", "b": "lamps"}.items():
+        harness.shop.say(item, category)
+        harness.shop.act(item)
+    await harness.drained(owner)
+    later = b'{"seq":9000000000000}'
+    await harness.redis.set("l:trending:tents", later)
+    for item in "ab":
+        harness.shop.act(item)
+    for number in range(SHARDS):
+        harness.shop.read(owner.shards[number])
+        await owner.store(number)
+    assert not await owner.trending._merge()
+    await harness.redis.delete("l:trending:tents")
+    await harness.drained(owner)
+    await harness.right()
+
+
 async def test_heads_are_not_read_while_nobody_stores_anything(
     harness: Harness, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

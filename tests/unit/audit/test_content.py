@@ -102,6 +102,16 @@ def test_each_fault_is_found(item: str, content: bytes | None, found: str) -> No
     assert (example.where, found in example.found) == (f"list of {item}", True)
 
 
+def test_with_a_tolerance_scores_may_be_older() -> None:
+    """By a share of the listed score."""
+    older = [(item, score * 1.009) for item, score in TRUE["a"]]
+    others = {item: encoded(item, TRUE[item]) for item in ("b", "c") if TRUE[item]}
+    lists = {"a": encoded("a", older), **others}
+    assert compare_content(PRODUCTS, lists, ("sold",), 9).different == 1
+    assert compare_content(PRODUCTS, lists, ("sold",), 9, 0.01).different == 0
+    assert compare_content(PRODUCTS, lists, ("sold",), 9, 0.008).different == 1
+
+
 def test_content_where_counts_have_a_list_is_found() -> None:
     """A list from both is no list of content; it is compared with the counts."""
     assert compare(["a"], a=encoded("a", A)).different == 1

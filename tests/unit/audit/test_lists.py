@@ -52,12 +52,13 @@ COUNTS = counts_of(ACTS, 100)
 RULE = ListRule(top_n=3)
 
 
-def compare(item: str, entries: Any, rule: ListRule = RULE) -> Comparison:
+def compare(item: str, entries: Any, rule: ListRule = RULE, tolerance: float = 0.0) -> Comparison:
     """Compare the true lists, but that of `item` replaced by `entries`."""
     true = oracle.lists(ACTS, 100, rule.top_n, rule.damping, rule.min_support)
     lists = {name: encoded(name, some) for name, some in true.items()}
     lists[item] = encoded(item, entries) if isinstance(entries, list) else entries
-    return compare_lists(COUNTS, [lists.get(name) for name in COUNTS.items], rule)
+    contents = [lists.get(name) for name in COUNTS.items]
+    return compare_lists(COUNTS, contents, rule, tolerance=tolerance)
 
 
 def true_list(item: str) -> list[tuple[str, float, int]]:
@@ -161,6 +162,32 @@ def test_scores_that_tie_but_for_rounding_may_change_places() -> None:
 
     assert compare("a", [b, (d[0], np.nextafter(d[1], 1), d[2]), c]).different == 0
     assert compare("a", [b, (d[0], d[1] + 1e-13, d[2]), ("e", c[1], 1)]).different == 0
+
+
+def test_with_a_tolerance_scores_and_support_may_be_older_than_members_and_order() -> None:
+    """The true score differs by a share of the listed one."""
+    older = [("b", 0.9905, 3), ("c", 0.505, 1), ("d", 0.4951, 2)]
+    assert compare("a", older).different == 1
+    assert compare("a", older, tolerance=0.01).different == 0
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        ([("b", 0.99, 4), ("c", 0.5, 1), ("d", 0.5, 1)], "has another score"),
+        ([("b", 1.0, 4), ("c", 0.5051, 1), ("d", 0.5, 1)], "has another score"),
+        ([("b", 1.0, 4), ("c", 0.5, 0), ("d", 0.5, 1)], "has another support"),
+        ([("b", 1.0, 4), ("c", 0.5, -1), ("d", 0.5, 1)], "has another support"),
+        ([("b", 1.0, 4), ("d", 0.5, 1), ("c", 0.5, 1)], "which is behind"),
+        ([("b", 1.0, 4), ("c", 0.499, 1), ("d", 0.501, 1)], "which is behind"),
+        ([("b", 1.0, 4), ("c", 0.5, 1)], "2 entries"),
+    ],
+)
+def test_with_a_tolerance_everything_else_is_exact(entries: Any, found: str) -> None:
+    """Also the order of what a list says itself."""
+    result = compare("a", entries, tolerance=0.01)
+    assert result.different == 1
+    assert found in result.examples[0].found
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,13 @@ def written(category: str, half_lives: float, entries: list[tuple[str, float]]) 
     )
 
 
-def compared(lists: Lists, top_n: int = 5, hidden: set[str] | None = None) -> Comparison:
+def compared(
+    lists: Lists, top_n: int = 5, hidden: set[str] | None = None, tolerance: float = 0.0
+) -> Comparison:
     """Compare lists."""
     content = {name: written(name, *one) for name, one in lists.items()}
-    return compare_categories(log(), content, CATEGORY_OF, HALF_LIFE_S, top_n, hidden or set())
+    out = hidden or set()
+    return compare_categories(log(), content, CATEGORY_OF, HALF_LIFE_S, top_n, out, tolerance)
 
 
 def test_right_lists_are_right_as_of_their_own_time() -> None:
@@ -118,3 +121,22 @@ def test_the_list_of_all_is_as_of_the_newest_event() -> None:
     for category, half_lives in (("", 0), ("", 2), ("tents", 1)):
         content = written(category, half_lives, best)
         assert compare_trending(log(), content, HALF_LIFE_S, 2).different == 1
+
+
+def test_with_a_tolerance_lists_may_be_older() -> None:
+    """The truth at their own time differs by a share of the listed scores."""
+    at = {half_lives: (half_lives, [("d", 2.0 ** (-3 - half_lives))]) for half_lives in (-5, -104)}
+    assert compared(RIGHT | {"lamps": at[-5]}).different == 1
+    assert compared(RIGHT | {"lamps": at[-5]}, tolerance=0.01).different == 0
+    assert compared(RIGHT | {"lamps": at[-104]}, tolerance=0.01).different == 1
+    tents = [("a", 1.51), ("c", 0.745), ("b", 0.5)]
+    assert compared(RIGHT | {"tents": (0, tents)}, tolerance=0.01).different == 0
+    assert compared(RIGHT | {"tents": (0, tents)}, tolerance=0.001).different == 1
+
+    best = [("x", 90.0), ("nowhere", 45.3)]
+    content = written("", 1 - np.log2(10), best)
+    for tolerance, different in ((0.0, 1), (0.001, 1), (0.01, 0)):
+        found = compare_trending(log(), content, HALF_LIFE_S, 2, (), tolerance)
+        assert found.different == different, tolerance
+    content = written("", -100, [(item, score * 2.0**101) for item, score in best])
+    assert compare_trending(log(), content, HALF_LIFE_S, 2, (), 0.01).different == 1

@@ -185,7 +185,6 @@ def test_with_a_tolerance_scores_may_be_older_than_members_and_order() -> None:
     for wrong in (
         [Q._replace(score=1.27), P, R],
         [Q, P._replace(score=0.742), R],
-        [P._replace(score=1.24), Q._replace(score=1.239), R],
         [Q, P._replace(because="a"), R],
         [Q, P, Entry("s", 0.0625, "b")],
     ):

@@ -1,6 +1,6 @@
 """Fingerprints: the texts by which stored state is recognised stay the same to the byte."""
 
-from streamapp.config.fingerprints import reading_text, rule_text
+from streamapp.config.fingerprints import lists_fit, reading_text, rule_text
 from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
@@ -10,9 +10,24 @@ from streamapp.pipelines import pipelines
 
 def test_the_rule_text_has_every_setting_of_a_list() -> None:
     """Another value is another text, so every list is published again."""
-    settings = Settings(_env_file=None, top_n=7, damping=2.5, min_support=3, measure="jaccard")
+    settings = Settings(
+        _env_file=None, top_n=7, damping=2.5, min_support=3, measure="jaccard", list_tolerance=0
+    )
     assert item_rule(settings) == ListRule(7, 2.5, 3, "jaccard")
-    assert rule_text(settings) == '{"damping":2.5,"measure":"jaccard","min_support":3,"top_n":7}'
+    text = '{"damping":2.5,"measure":"jaccard","min_support":3,"top_n":7}'
+    assert rule_text(settings) == text
+    assert lists_fit(text, settings)
+    for another in ({"top_n": 8}, {"damping": 2.0}, {"min_support": 2}, {"measure": "cosine"}):
+        assert not lists_fit(text, settings.model_copy(update=another))
+
+
+def test_lists_of_a_lower_tolerance_are_right_under_a_higher_one() -> None:
+    """Those of a higher one are published again; without a tolerance the text is that of before."""
+    exact, usual, loose = (Settings(_env_file=None, list_tolerance=one) for one in (0, 0.01, 0.1))
+    assert '"min_support":1,"tolerance":0.01,"top_n":20' in rule_text(usual)
+    texts = [rule_text(one) for one in (exact, usual, loose)]
+    fits = [[lists_fit(text, one) for text in texts] for one in (exact, usual, loose)]
+    assert fits == [[True, False, False], [True, True, False], [True, True, True]]
 
 
 def test_the_results_of_each_pipeline_are_the_stored_texts() -> None:
