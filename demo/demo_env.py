@@ -18,8 +18,8 @@ from streamapp.config.settings import Settings
 from streamapp.embedded import Server, Tansu, Valkey
 from streamapp.errors import StreamappError
 
-CHOSEN = {"HISTORY_CAP": "1000", "DAMPING": "20", "MIN_SUPPORT": "5"}
-"""The settings of the demo that change results."""
+CHOSEN = {"HISTORY_CAP": "1000", "DAMPING": "20", "MIN_SUPPORT": "5", "LIST_TOLERANCE": "0"}
+"""The settings of the demo that change results; every digit of a score is shown."""
 
 _QUICK_START = {"SESSION_TIMEOUT": "3"}
 """The embedded broker lets a group form for half of this before it assigns partitions."""

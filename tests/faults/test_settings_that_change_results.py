@@ -87,6 +87,30 @@ def test_another_rule_of_lists_publishes_every_list_again(deployment: Deployment
     assert all(seq(after[key]) > seq(before[key]) for key in after)
 
 
+@pytest.mark.ci(reason="a setting that changes lists")
+def test_a_lower_tolerance_publishes_every_list_again(deployment: Deployment) -> None:
+    """Lists are then exact to the new one; a higher one leaves them as they are."""
+    shop = sold(deployment, seed=65)
+    deployment.env["STREAMAPP_LIST_TOLERANCE"] = "0.3"
+    one = deployment.worker(instance_id="one")
+    exact(deployment, shop.sold)
+    loose = redis_lists(deployment)
+    assert one.terminate() == 0
+    deployment.env["STREAMAPP_LIST_TOLERANCE"] = "0"
+    two = deployment.worker("two", instance_id="one")
+    exact(deployment, shop.sold)
+    strict = redis_lists(deployment)
+    items = [key for key in strict if key.startswith("item:")]
+    assert items
+    assert all(seq(strict[key]) > seq(loose[key]) for key in items)
+    assert two.terminate() == 0
+    deployment.env["STREAMAPP_LIST_TOLERANCE"] = "0.01"
+    deployment.worker("three", instance_id="one")
+    exact(deployment, shop.sold)
+    after = redis_lists(deployment)
+    assert all(after[key] == strict[key] for key in items)
+
+
 @pytest.mark.parametrize(
     "kind",
     [

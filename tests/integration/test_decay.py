@@ -79,6 +79,7 @@ async def test_the_lists_are_those_of_the_definition_and_commands_say_what_they_
     """Export and explain give sums as of the newest event, whose cosine is the score."""
     shop = synthetic(seed=6, events=250, users=20, items=12)
     acts = [act._replace(ts=1_600_000_000.0 + 3_600.0 * n) for n, act in enumerate(shop)]
+    deployment.env["STREAMAPP_LIST_TOLERANCE"] = "0"
     worker()
     await send(deployment, acts)
     await asyncio.to_thread(audited, deployment, [write_log(tmp_path / "log.csv", acts)])

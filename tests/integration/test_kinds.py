@@ -166,7 +166,11 @@ def test_every_kind_is_counted_exactly_beside_everything_else(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int, measure: str
 ) -> None:
     """The audit counts everything again; the topic equals Redis; status is that of the users."""
-    deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
+    deployment.env |= {
+        "STREAMAPP_HISTORY_CAP": str(cap),
+        "STREAMAPP_MEASURE": measure,
+        "STREAMAPP_LIST_TOLERANCE": "0",
+    }
     acts = list(synthetic(seed=cap, events=20_000, orders=4))
     log = write_log(tmp_path / "shop.csv", acts)
     worker()

@@ -144,7 +144,11 @@ def test_a_synthetic_shop_is_counted_exactly_and_the_topic_equals_the_keys(
     deployment: Deployment, worker: StartWorker, tmp_path: Path, cap: int, measure: str
 ) -> None:
     """The audit finds no difference, the topic equals Redis, and a score is explained."""
-    deployment.env |= {"STREAMAPP_HISTORY_CAP": str(cap), "STREAMAPP_MEASURE": measure}
+    deployment.env |= {
+        "STREAMAPP_HISTORY_CAP": str(cap),
+        "STREAMAPP_MEASURE": measure,
+        "STREAMAPP_LIST_TOLERANCE": "0",
+    }
     log = write_log(tmp_path / "shop.csv", synthetic(seed=cap, events=10_000))
     worker()
     one_topic = ("--topic", f"{deployment.name}-clicks") if cap < 100 else ()

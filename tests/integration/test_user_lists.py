@@ -127,7 +127,7 @@ async def test_the_key_has_the_documented_form_and_show_prints_it(
     deployment: Deployment, worker: StartWorker, tmp_path: Path
 ) -> None:
     """To the byte; each entry names the item of the history behind it."""
-    deployment.env["STREAMAPP_USER_FADING"] = "0.5"
+    deployment.env |= {"STREAMAPP_USER_FADING": "0.5", "STREAMAPP_LIST_TOLERANCE": "0"}
     worker()
     acts = visits("u1:ab", "u2:ac", "u3:cd", "me:ca")
     await sold(deployment, tmp_path, acts)

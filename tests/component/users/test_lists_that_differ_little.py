@@ -82,7 +82,7 @@ async def test_another_item_behind_an_entry_is_another_list(partition: UserParti
     await partition.item_list("b", {"x": 0.501})
     await partition.drain()
     (entry,) = json.loads(await partition.stored_list("u"))["items"]
-    assert (entry["because"], entry["score"]) == ("b", 1.001)
+    assert (entry["because"], entry["score"]) == ("b", pytest.approx(1.001))
 
 
 async def test_a_list_that_stays_within_the_tolerance_is_complete_and_lives_longer(
