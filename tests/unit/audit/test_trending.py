@@ -133,10 +133,10 @@ def test_with_a_tolerance_lists_may_be_older() -> None:
     assert compared(RIGHT | {"tents": (0, tents)}, tolerance=0.01).different == 0
     assert compared(RIGHT | {"tents": (0, tents)}, tolerance=0.001).different == 1
 
-    best = [("x", 90.0), ("nowhere", 45.3)]
-    content = written("", 1 - np.log2(10), best)
+    best = [("x", 72.0), ("nowhere", 36.3)]
+    content = written("", -2, best)
     for tolerance, different in ((0.0, 1), (0.001, 1), (0.01, 0)):
         found = compare_trending(log(), content, HALF_LIFE_S, 2, (), tolerance)
         assert found.different == different, tolerance
-    content = written("", -100, [(item, score * 2.0**101) for item, score in best])
+    content = written("", -100, [(item, score * 2.0**98) for item, score in best])
     assert compare_trending(log(), content, HALF_LIFE_S, 2, (), 0.01).different == 1

@@ -155,7 +155,7 @@ def test_a_list_of_a_user_differs_by_its_reasons_too(now: bytes, differ: bool) -
     """Another item behind an entry is another entry."""
     before = user_list(("x", 1.0, "a"), ("y", 0.0, ""))
     assert content_differs(before, now, 0.01) is differ
-    assert content_differs(b'{"seq":9}', now, 0.01)
+    assert content_differs(b'{"seq":9}', before, 0.01)
     assert content_differs(before, now, 0.0) is (entries_of(now) != entries_of(before))
 
 
