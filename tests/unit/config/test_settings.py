@@ -67,6 +67,8 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ("STREAMAPP_LISTS_TOPIC", "purchases.dlq", "dead letters of purchases"),
         ("STREAMAPP_DELTAS_TOPIC", "clicks.dlq", "dead letters of clicks"),
         ("STREAMAPP_CATALOGUE_TOPIC", "clicks.dlq", "dead letters of clicks"),
+        ("STREAMAPP_LIST_TOLERANCE", "1", "less than 1"),
+        ("STREAMAPP_LIST_TOLERANCE", "-0.01", "greater than or equal to 0"),
         ("STREAMAPP_LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
     ],
 )
