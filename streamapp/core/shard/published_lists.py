@@ -1,8 +1,9 @@
 """What a shard knows of its published lists, so that it publishes a list only when it differs."""
 
 import numpy as np
+import numpy.typing as npt
 
-from streamapp.core.arrays.array_types import Bools, Ints, Longs
+from streamapp.core.arrays.array_types import Bools, Ints
 from streamapp.core.arrays.columns import Columns
 from streamapp.core.lists.list_changes import differing_lines
 from streamapp.core.lists.ranking import Ranking, holding
@@ -25,12 +26,12 @@ class PublishedLists:
 
     def __init__(self, top_n: int, tolerance: float = 0.0) -> None:
         self.tolerance = tolerance
-        # Float64, because scores of a half-life may be too small for a float32.
-        scores = {"score": np.dtype((np.float64, (top_n,))), "of_content": np.bool_}
-        self._lists = Columns(
-            {"dirty": np.bool_, "known": np.bool_, "item": np.dtype((np.int32, (top_n,))),
-             **(scores if tolerance else {"digest": np.int64})}
-        )  # fmt: skip
+        compared: dict[str, npt.DTypeLike] = {"digest": np.int64}
+        if tolerance:
+            # Float64, because scores of a half-life may be too small for a float32.
+            compared = {"score": np.dtype((np.float64, (top_n,))), "of_content": np.bool_}
+        items = np.dtype((np.int32, (top_n,)))
+        self._lists = Columns({"dirty": np.bool_, "known": np.bool_, "item": items, **compared})
 
     @property
     def dirty(self) -> Bools:
@@ -83,18 +84,15 @@ class PublishedLists:
         Cost: O(entries).
         """
         lists = self._lists
-        unknown: Bools = ~self.known[numbers]
-        if not self.tolerance:
-            digest: Longs = lists["digest"]
-            return unknown | (digest[numbers] != ranking.digest)
-        other_reason: Bools = lists["of_content"][numbers] != ranking.of_content
-        return (
-            unknown
-            | other_reason
-            | differing_lines(
+        differs: Bools = ~self.known[numbers]
+        if self.tolerance:
+            differs |= lists["of_content"][numbers] != ranking.of_content
+            differs |= differing_lines(
                 numbers, lists["item"], lists["score"], ranking.item, ranking.score, self.tolerance
             )
-        )
+        else:
+            differs |= lists["digest"][numbers] != ranking.digest
+        return differs
 
     def holding(self, numbers: Ints, items: Bools) -> Bools:
         """Say of each list whether it holds one of `items`, or is not known.
