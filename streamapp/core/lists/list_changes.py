@@ -29,11 +29,6 @@ class _Entry(msgspec.Struct, gc=False):
     reason: str = ""
     because: str = ""
 
-    @property
-    def member(self) -> tuple[str, str, str]:
-        """What may not differ."""
-        return self.id, self.reason, self.because
-
 
 class _List(msgspec.Struct, gc=False):
     items: list[_Entry]
@@ -109,9 +104,7 @@ def content_differs(published: bytes, made: bytes, tolerance: float) -> bool:
     if not (tolerance and published and made):
         return True
     before, now = _decoded(published).items, _decode(made).items
-    if [one.member for one in before] != [one.member for one in now]:
-        return True
-    return any_moved(_scores(before), _scores(now), tolerance)
+    return _members(before) != _members(now) or any_moved(_scores(before), _scores(now), tolerance)
 
 
 def trending_differs(
@@ -177,6 +170,11 @@ def _decoded(content: bytes) -> _List:
         return _decode(content)
     except msgspec.DecodeError:
         return _List([])
+
+
+def _members(entries: Sequence[_Entry]) -> list[tuple[str, str, str]]:
+    """Return what may not differ, of each entry."""
+    return [(one.id, one.reason, one.because) for one in entries]
 
 
 def _scores(entries: Sequence[_Entry | TrendingEntry]) -> Floats:
