@@ -40,6 +40,12 @@ def idle(redis: Redis, worker: Process) -> dict[str, Any]:
     }
 
 
+def cpu_s(redis: Redis) -> float:
+    """Return the CPU seconds that a Redis server has used."""
+    used: Any = redis.info("cpu")
+    return float(used["used_cpu_user"] + used["used_cpu_sys"])
+
+
 def _calls(redis: Redis) -> dict[str, int]:
     """Return how often each command was called, by its name."""
     found: Any = redis.info("commandstats")

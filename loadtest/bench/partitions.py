@@ -9,7 +9,7 @@ from loadtest.bench.app_run import audit, drain, workers
 from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.footprint import measure
-from loadtest.bench.idle import CALM_S, IDLE_S, idle
+from loadtest.bench.idle import CALM_S, IDLE_S, cpu_s, idle
 from loadtest.bench.result import Plot, Result, Table, medians
 from loadtest.bench.source import Source, fill
 from loadtest.bench.topic_reader import internal_messages
@@ -23,6 +23,7 @@ _MB = 1e6
 _DRAIN = {
     "CPU us/event": ("cpu_us_per_event", 1.0, 1),
     "of base": ("of_base", 1.0, 2),
+    "Redis us/event": ("redis_cpu_us_per_event", 1.0, 1),
     "peak MB": ("peak_rss_bytes", 1 / _MB, 0),
     "Redis MB": ("redis_bytes", 1 / _MB, 1),
     "messages/event": ("internal_messages_per_event", 1.0, 3),
@@ -76,7 +77,10 @@ def measured(bench: Bench, env: BenchEnv, source: Source, about: str) -> dict[st
     env.make_topics(_RUN)
     settings = env.settings(_RUN)
     fill(env, _RUN, source, bench.events_per_record, bench.begin(f"{about}, filling"))
-    drained = drain(env, _RUN, bench.timeout_s, bench.begin(about))
+    with env.redis() as redis:
+        before_s = cpu_s(redis)
+        drained = drain(env, _RUN, bench.timeout_s, bench.begin(about))
+        redis_s = cpu_s(redis) - before_s
     with env.redis() as redis, workers(env, _RUN) as started:
         bench.begin(f"{about}, audit")
         audit(env, _RUN, source.files)
@@ -87,6 +91,7 @@ def measured(bench: Bench, env: BenchEnv, source: Source, about: str) -> dict[st
     topics = internal_messages(settings).values()
     return {
         **drained.as_dict(),
+        "redis_cpu_us_per_event": redis_s / drained.events * 1e6,
         "redis_bytes": sum(one["bytes"] for one in keys.values()),
         "internal_messages_per_event": sum(one.messages for one in topics) / drained.events,
         "internal_bytes_per_event": sum(one.bytes for one in topics) / drained.events,
@@ -118,7 +123,8 @@ def show(result: Result, bench: Bench) -> None:
     result.notes += [
         (
             "peak MB is the worker's memory during the drain; Redis MB are all keys when all lists "
-            "are exact; messages and bytes are those that the internal topics hold then, keys and "
+            "are exact; Redis us/event is the CPU of the Redis server, while the worker runs; "
+            "messages and bytes are those that the internal topics hold then, keys and "
             "values without what Kafka adds"
         ),
         (

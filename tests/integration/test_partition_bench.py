@@ -28,6 +28,7 @@ def test_a_run_counts_what_a_log_does_to_internal_topics_and_to_redis(
     # Each interaction is in one message, and each partition has sent some.
     assert 2 * 6 / 4_000 <= found["internal_messages_per_event"] < 2
     assert found["internal_bytes_per_event"] > 10
+    assert 1 < found["redis_cpu_us_per_event"] < 10_000
     assert found["redis_bytes"] == sum(one["bytes"] for one in found["keys"].values())
     assert found["keys"]["heads"]["keys"] == 3 * 6
     assert found["keys"]["norm feeds"]["keys"] == 6

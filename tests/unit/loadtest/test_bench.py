@@ -189,7 +189,7 @@ def test_medians_are_of_each_figure() -> None:
 def drained(cost: float) -> dict[str, float]:
     """Return the figures of a case of `partitions`."""
     names = "peak_rss_bytes redis_bytes internal_messages_per_event internal_bytes_per_event"
-    names += " idle_cpu_share idle_rss_bytes idle_commands_per_s connections"
+    names += " redis_cpu_us_per_event idle_cpu_share idle_rss_bytes idle_commands_per_s connections"
     return {"cpu_us_per_event": cost, **dict.fromkeys(names.split(), 1e6)}
 
 
@@ -203,7 +203,8 @@ def test_costs_are_compared_with_those_of_four_partitions(
     assert [case["of_base"] for case in result.cases] == [count / base for count in counts]
     drain, idle = result.tables
     assert drain.columns[2] == f"of {base}'s"
-    assert [row[:4] for row in drain.rows] == [(n, n / 2, n / base, 1) for n in counts]
+    assert [row[:3] for row in drain.rows] == [(n, n / 2, n / base) for n in counts]
+    assert {row[3:5] for row in drain.rows} == {(1e6, 1)}
     assert len(drain.columns) == len(drain.rows[0])
     assert len(idle.columns) == len(idle.rows[0])
 
