@@ -46,7 +46,7 @@ def run(bench: Bench) -> Result:
             "samples": [asdict(sample) for sample in samples],
         })  # fmt: skip
         result.faults += faults + verdict(name, trends)
-        _show(result, rate, bench.soak_s, samples, trends)
+        show(result, rate, bench.soak_s, samples, trends)
     result.notes.append(
         "each figure is the median of a minute, or of a sixth of a run of less than six; the slope "
         f"is that of all samples since then; a run is invalid if RSS grows by {_MOST_GROWTH:.0%} "
@@ -128,14 +128,22 @@ def verdict(name: str, trends: Mapping[str, Trend]) -> list[str]:
     return faults
 
 
-def _show(
+def show(
     result: Result,
     rate: float,
     duration_s: float,
     samples: Sequence[SoakSample],
     trends: Mapping[str, Trend],
 ) -> None:
-    """Add the table and the plot of a rate."""
+    """Add the table and the plot of a rate.
+
+    Args:
+        result: Gets them.
+        rate: Events a second.
+        duration_s: How long the load lasted.
+        samples: The samples.
+        trends: The trends, by the names of the figures.
+    """
     rows = []
     for title, (name, factor, places) in _FIGURES.items():
         one = trends[name]

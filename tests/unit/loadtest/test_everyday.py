@@ -13,7 +13,7 @@ from loadtest.bench import everyday, meter
 from loadtest.bench.meter import Reading, used
 from loadtest.bench.report import as_html
 from loadtest.bench.result import Result
-from loadtest.bench.soak import trends_of, verdict
+from loadtest.bench.soak import show, trends_of, verdict
 from loadtest.bench.soak_sample import SoakSample, sampled
 from loadtest.bench.steady import USERS, logs_of, steady_shop
 from loadtest.bench.trend import calm_s, trend
@@ -189,6 +189,24 @@ def test_a_worker_may_not_grow(grown: list[SoakSample], said: list[str]) -> None
     faults = verdict("rate1500", trends_of(grown, _HOUR_S))
     assert len(faults) == len(said)
     assert all(part in fault for part, fault in zip(said, faults, strict=True))
+
+
+def test_the_table_of_a_soak_shows_each_figure_at_two_moments() -> None:
+    """With their difference; the plot has the memory of both processes over minutes."""
+    result, grown = Result("soak"), samples(rss=1.5, threads=3)
+    show(result, 1_500.0, _HOUR_S, grown, trends_of(grown, _HOUR_S))
+    (table,) = result.tables
+    assert table.columns[1:3] == ("after 600 s", "at the end")
+    found = {row[0]: row[1:4] for row in table.rows}
+    assert found["worker RSS, MB"] == (300, 450, 50)
+    assert found["Redis memory, MB"] == (56, 56, 0)
+    assert found["file descriptors"] == (40, 40, 0)
+    assert found["threads"] == (9, 12, 33.3)
+    assert found["% of a core"] == (70, 70, 0)
+    (plot,) = result.plots
+    assert plot.series.keys() == {"worker RSS", "Redis memory"}
+    minutes, rss = plot.series["worker RSS"]
+    assert (minutes[-1], rss[0], rss[-1]) == (60, 300, 450)
 
 
 def case(rate: float, share: float) -> dict[str, Any]:
