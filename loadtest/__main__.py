@@ -21,6 +21,9 @@ from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
 from streamapp.transport.producer import Producer
 
+_RATES, _EVERYDAY_RATES, _SOAK_RATES = "0.25,0.8", "5,50,300,1500", "1500"
+_DURATION_S, _SOAK_S = 20.0, 3600.0
+
 app = typer.Typer(
     name="loadtest",
     help="Load the app with event logs.",
@@ -81,7 +84,8 @@ def replay(
 @app.command()
 def bench(
     scenarios: Annotated[
-        list[str] | None, typer.Argument(metavar="SCENARIO...", help="Which ones; default all.")
+        list[str] | None,
+        typer.Argument(metavar="SCENARIO...", help="Which ones; default all but soak."),
     ] = None,
     *,
     log: Annotated[
@@ -107,12 +111,21 @@ def bench(
         float, typer.Option(min=0.001, metavar="S", help="Seconds between periodic rebuilds.")
     ] = 0.5,
     rates: Annotated[
-        str,
-        typer.Option(metavar="R,...", help="Up to 1: shares of the full rate; else events/s."),
-    ] = "0.25,0.8",
+        str | None,
+        typer.Option(
+            metavar="R,...",
+            help=f"Up to 1: shares of the full rate; else events/s. Default {_RATES}; "
+            f"of everyday {_EVERYDAY_RATES}; of soak {_SOAK_RATES}.",
+        ),
+    ] = None,
     duration: Annotated[
-        float, typer.Option(min=1, metavar="S", help="Seconds of load at a rate.")
-    ] = 20.0,
+        float | None,
+        typer.Option(
+            min=1,
+            metavar="S",
+            help=f"Seconds of load at a rate. Default {_DURATION_S:g}; of soak {_SOAK_S:g}.",
+        ),
+    ] = None,
     clients: Annotated[int, typer.Option(min=1, max=10_000, help="Readers at once.")] = 32,
     sizes: Annotated[
         str, typer.Option(metavar="ITEMSxUSERS,...", help="Shops of the scenario growth.")
@@ -134,9 +147,10 @@ def bench(
 ) -> None:
     """Run benchmarks on servers of their own.
 
-    Scenarios: throughput latency readers growth flat hot scale partitions workers.
+    Scenarios: throughput latency readers growth flat hot scale partitions workers everyday soak.
 
-    Exits with 1 where a run is invalid or its audit finds differences.
+    Exits with 1 where a run is invalid or its audit finds differences; in soak also where a worker
+    grows.
     """
     if servers not in {"own", "given"}:
         raise ConfigError(f"--servers {servers}: own or given is needed")
@@ -156,8 +170,11 @@ def bench(
         "partitions": partitions,
         "partition_counts": command.counts_of(partition_counts, "--partition-counts", 1024),
         "freshness_s": freshness,
-        "duration_s": duration,
-        "rates": command.rates_of(rates),
+        "duration_s": _DURATION_S if duration is None else duration,
+        "rates": command.rates_of(_RATES if rates is None else rates),
+        "everyday_rates": command.rates_of(_EVERYDAY_RATES if rates is None else rates),
+        "soak_rates": command.rates_of(_SOAK_RATES if rates is None else rates),
+        "soak_s": _SOAK_S if duration is None else duration,
         "clients": clients,
         "sizes": command.sizes_of(sizes),
         "depths": command.counts_of(depths, "--depths", 1000),

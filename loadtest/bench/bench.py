@@ -30,6 +30,9 @@ class Bench:
         duration_s: How long load is kept up at a rate.
         rates: Events a second of `latency` and `hot`, as shares of what `throughput` measured,
             or absolute where over 1.
+        everyday_rates: Those of `everyday`, in the same form.
+        soak_rates: Those of `soak`, in the same form.
+        soak_s: How long `soak` keeps up load at a rate.
         clients: Readers at once.
         sizes: Items and users of the shops of `growth`.
         depths: History depths of `throughput` and `growth`.
@@ -51,6 +54,9 @@ class Bench:
     freshness_s: float = 0.5
     duration_s: float = 20.0
     rates: tuple[float, ...] = (0.25, 0.8)
+    everyday_rates: tuple[float, ...] = (5.0, 50.0, 300.0, 1500.0)
+    soak_rates: tuple[float, ...] = (1500.0,)
+    soak_s: float = 3600.0
     clients: int = 32
     sizes: tuple[tuple[int, int], ...] = ((10_000, 10_000), (100_000, 100_000))
     depths: tuple[int, ...] = (4, 20, 100)

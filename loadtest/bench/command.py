@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from loadtest.bench import (
+    everyday,
     flat,
     growth,
     hot,
@@ -17,6 +18,7 @@ from loadtest.bench import (
     partitions,
     readers,
     scale,
+    soak,
     throughput,
     workers,
 )
@@ -42,8 +44,13 @@ SCENARIOS: dict[str, Callable[[Bench], Result]] = {
     scale.ID: scale.run,
     partitions.ID: partitions.run,
     workers.ID: workers.run,
+    everyday.ID: everyday.run,
+    soak.ID: soak.run,
 }
 """By permanent id, in the order in which they run: later ones use results of earlier ones."""
+
+_BY_NAME_ONLY = {soak.ID}
+"""Those that take so long that they run only if they are named."""
 
 
 def run_scenarios(
@@ -55,7 +62,7 @@ def run_scenarios(
     """Run scenarios, print their results, and write the reports.
 
     Args:
-        names: Names of scenarios; all if none is given.
+        names: Names of scenarios; if none is given, all but those of `_BY_NAME_ONLY`.
         options: Options of the benchmark, by the names of `Bench`.
         json_file: File of the report for programs, if any.
         html_file: File of the report for people, if any.
@@ -79,13 +86,17 @@ def run_scenarios(
     results = []
     with one_line_errors(), progress() as begin:
         bench = Bench(begin, **options)
-        for name, scenario in SCENARIOS.items():
-            if not names or name in names:
-                results.append(scenario(bench))
-                _print(results[-1])
-                _write(results, about, json_file, html_file)
+        for name in chosen(names):
+            results.append(SCENARIOS[name](bench))
+            _print(results[-1])
+            _write(results, about, json_file, html_file)
     if any(result.faults for result in results):
         raise typer.Exit(1)
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """Return the scenarios to run, in their order."""
+    return [name for name in SCENARIOS if name in names or not (names or name in _BY_NAME_ONLY)]
 
 
 def rates_of(text: str) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from loadtest.bench.app_run import audited, workers
 from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.latency import WARM_UP_S
+from loadtest.bench.open_run import Load, sending
 from loadtest.bench.process import Process
 from loadtest.bench.recovery import recovery
 from loadtest.bench.source import made_up
@@ -44,10 +45,10 @@ def change_group(
     """
     env.make_topics(_RUN)
     settings, sent = env.settings(_RUN), env.folder / "sent.csv"
-    sending = _load(bench, env, rate, sent)
+    asked = _load(bench, env, rate, sent)
     bench.begin(about)
     with env.redis() as redis, workers(env, _RUN, 2) as started:
-        load = env.program(_RUN, "loadtest.bench.load", sending)
+        load = env.program(_RUN, "loadtest.bench.load", asked)
         try:
             load.hear(bench.timeout_s)
             start_s = time.monotonic() + _HEAD_START_S
@@ -98,15 +99,7 @@ def _load(bench: Bench, env: BenchEnv, rate: float, sent: Path) -> dict[str, Any
     """Return the input of the load, which lasts as long as both changes."""
     duration_s = WARM_UP_S + CALM_S + 2 * bench.duration_s
     log = made_up(bench.shop(round(rate * duration_s) + 1), env.folder)
-    return {
-        "topic": env.topic,
-        "rate": rate,
-        "duration_s": duration_s,
-        "files": [str(file) for file in log.files],
-        "probes": [],
-        "events_per_record": bench.events_per_record,
-        "sent": str(sent),
-    }
+    return sending(bench, env, Load(rate, duration_s, list(log.files)), sent)
 
 
 def _now() -> tuple[float, float]:

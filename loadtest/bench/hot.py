@@ -8,10 +8,10 @@ from loadtest.bench.bench import Bench
 from loadtest.bench.latency import PROBES_EACH_S, WARM_UP_S, show
 from loadtest.bench.open_run import Load, open_run
 from loadtest.bench.probes import spread
+from loadtest.bench.rates import named_rates
 from loadtest.bench.result import Result, Table
 from loadtest.bench.shop import Shop
 from loadtest.bench.source import Source, fill, write_log
-from loadtest.bench.throughput import measured_rate
 from streamapp.eventlog import LoggedEvent
 
 ID = "hot"
@@ -24,9 +24,7 @@ _OPENED_S = 1_600_000_000.0
 def run(bench: Bench) -> Result:
     """Make the item hot, then measure until it shows new neighbours, at each rate."""
     result, runs = Result(ID), {}
-    for asked in bench.rates:
-        rate = asked if asked > 1 else asked * measured_rate(bench)
-        name = f"rate{asked:g}" if asked > 1 else f"share{round(asked * 100)}"
+    for name, rate in named_rates(bench, bench.rates):
         duration_s = WARM_UP_S + bench.duration_s
         with bench.env() as env:
             env.make_topics(name)

@@ -6,15 +6,13 @@ from typing import Any
 from redis import Redis
 
 from loadtest.bench.process import Process
+from loadtest.bench.redis_calls import calls_per_s, redis_calls
 
 CALM_S = 5.0
 """Seconds without work after which a worker polls as seldom as it ever does."""
 
 IDLE_S = 10.0
 """For how long an idle worker is measured."""
-
-_OWN = "cmdstat_info"
-"""The calls by which this module asks Redis for its counters."""
 
 
 def idle(redis: Redis, worker: Process) -> dict[str, Any]:
@@ -25,17 +23,17 @@ def idle(redis: Redis, worker: Process) -> dict[str, Any]:
     """
     own = redis.client_id()
     time.sleep(CALM_S)
-    calls, cpu_s, began_s = _calls(redis), worker.cpu_s(), time.monotonic()
+    calls, cpu_s, began_s = redis_calls(redis), worker.cpu_s(), time.monotonic()
     time.sleep(IDLE_S)
-    after, used_s = _calls(redis), worker.cpu_s() - cpu_s
+    after, used_s = redis_calls(redis), worker.cpu_s() - cpu_s
     took_s = time.monotonic() - began_s
-    by_name = {name: (count - calls.get(name, 0)) / took_s for name, count in after.items()}
+    by_name = calls_per_s(calls, after, took_s)
     clients: Any = redis.client_list()
     return {
         "idle_cpu_share": used_s / took_s,
         "idle_rss_bytes": worker.rss_bytes(),
         "idle_commands_per_s": sum(by_name.values()),
-        "idle_commands": {name: rate for name, rate in by_name.items() if rate},
+        "idle_commands": by_name,
         "connections": sum(int(client["id"]) != own for client in clients),
     }
 
@@ -44,11 +42,3 @@ def cpu_s(redis: Redis) -> float:
     """Return the CPU seconds that a Redis server has used."""
     used: Any = redis.info("cpu")
     return float(used["used_cpu_user"] + used["used_cpu_sys"])
-
-
-def _calls(redis: Redis) -> dict[str, int]:
-    """Return how often each command was called, by its name."""
-    found: Any = redis.info("commandstats")
-    return {
-        name.removeprefix("cmdstat_"): one["calls"] for name, one in found.items() if name != _OWN
-    }

@@ -4,9 +4,9 @@ from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.open_run import Load, OpenRun, open_run
 from loadtest.bench.probes import spread
+from loadtest.bench.rates import named_rates
 from loadtest.bench.result import Plot, Result, Table
 from loadtest.bench.source import made_up
-from loadtest.bench.throughput import measured_rate
 
 ID = "latency"
 WARM_UP_S = 3.0
@@ -23,9 +23,7 @@ def run(bench: Bench) -> Result:
     idle_s = WARM_UP_S + bench.duration_s
     with bench.env() as env:
         runs["idle"] = _run(bench, env, "idle", 0.0, idle_s, _IDLE_EVERY_S)
-    for asked in bench.rates:
-        rate = asked if asked > 1 else asked * measured_rate(bench)
-        name = f"rate{asked:g}" if asked > 1 else f"share{round(asked * 100)}"
+    for name, rate in named_rates(bench, bench.rates):
         bench.begin(f"{name}, {rate:,.0f} events a second")
         with bench.env() as env:
             runs[name] = _run(bench, env, name, rate, idle_s, 1 / PROBES_EACH_S)

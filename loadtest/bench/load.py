@@ -2,7 +2,8 @@
 
 Events have as their time the moment at which they were due. The delay of each is recorded too: a
 load that did not keep its own schedule says nothing about the app. The schedule is made before the
-start, so that the load takes little of the CPU that it shares with the servers.
+start, so that the load takes little of the CPU that it shares with the servers. A very long one
+would take too much memory, and is made while it is sent.
 """
 
 import asyncio
@@ -27,6 +28,9 @@ _TICK_S = 0.005
 """Events that are due within a tick go out together."""
 _LATE_MS = 50.0
 """The 99th percentile of lateness up to which a load counts."""
+
+_AHEAD_EVENTS = 2_000_000
+"""The longest schedule that is made before the start."""
 
 
 class Due(NamedTuple):
@@ -121,8 +125,33 @@ class OpenLoop:
         return due.event._replace(ts=self._wall_s + due.at_s)
 
 
-def addressed(schedule: Iterable[Due], partitions: int) -> list[Due]:
-    """Return the schedule with the key and the partition of each event."""
+class Schedule:
+    """The events of a load with keys and partitions, in the order in which they are due.
+
+    Each pass yields the same events.
+
+    Args:
+        spec: The input of the program.
+        partitions: Partitions of the topic.
+    """
+
+    def __init__(self, spec: dict[str, Any], partitions: int) -> None:
+        self._spec = spec
+        self._partitions = partitions
+
+    def __iter__(self) -> Iterator[Due]:
+        """Read the logs."""
+        probes = [Due(at_s, LoggedEvent(*event)) for at_s, event in self._spec["probes"]]
+        return addressed(merged(background(self._spec), probes), self._partitions)
+
+    def ahead(self) -> Iterable[Due]:
+        """Return all events, made now unless there are too many of them."""
+        is_short = self._spec["rate"] * self._spec["duration_s"] <= _AHEAD_EVENTS
+        return list(self) if is_short else self
+
+
+def addressed(schedule: Iterable[Due], partitions: int) -> Iterator[Due]:
+    """Yield the events of a schedule with their keys and partitions."""
     numbers, partition_of = list(range(partitions)), DefaultPartitioner()
 
     @cache
@@ -130,7 +159,8 @@ def addressed(schedule: Iterable[Due], partitions: int) -> list[Due]:
         key = user.encode()
         return key, partition_of(key, numbers, numbers)
 
-    return [Due(due.at_s, due.event, *address(due.event.user_id)) for due in schedule]
+    for due in schedule:
+        yield Due(due.at_s, due.event, *address(due.event.user_id))
 
 
 def background(spec: dict[str, Any]) -> Iterator[Due]:
@@ -165,9 +195,7 @@ async def send(spec: dict[str, Any]) -> None:
     publisher = Producer(load_settings())
     await publisher.start()
     try:
-        probes = [Due(at_s, LoggedEvent(*event)) for at_s, event in spec["probes"]]
-        partitions = await publisher.partitions(spec["topic"])
-        schedule = addressed(merged(background(spec), probes), partitions)
+        schedule = Schedule(spec, await publisher.partitions(spec["topic"])).ahead()
         say({"ready": True})
         start_s = heard()["start_s"]
         loop = OpenLoop(publisher, spec["topic"], spec["events_per_record"], start_s)
@@ -177,7 +205,7 @@ async def send(spec: dict[str, Any]) -> None:
         await publisher.stop()
     write_log(Path(spec["sent"]), (loop.stamped(due) for due in schedule))
     say({
-        "events": len(schedule),
+        "events": loop.lateness.count,
         "elapsed_s": elapsed_s,
         "lateness": loop.lateness.as_dict(),
         "kept": kept(loop.lateness),

@@ -1,7 +1,6 @@
 """An open-loop run: load on a schedule, and watchers of its effects."""
 
-import time
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.cpus import Use
 from loadtest.bench.distribution import Distribution
-from loadtest.bench.probes import Probes
+from loadtest.bench.probes import Fields, Probes
+from loadtest.bench.together import together
 
-_HEAD_START_S = 0.5
-_PATIENCE_S = 30.0
+PATIENCE_S = 30.0
 """How long after the end of the load probes may still show."""
 
 
@@ -66,33 +65,13 @@ def open_run(
     Raises:
         StreamappError: a process ends, or the audit finds differences.
     """
-    sent, until_s = env.folder / f"{run}-sent.csv", load.duration_s + _PATIENCE_S
-    with ExitStack() as stack:
-        stack.enter_context(workers(env, run))
-        sending = {
-            "topic": env.topic,
-            "rate": load.rate,
-            "duration_s": load.duration_s,
-            "files": [str(file) for file in load.files],
-            "probes": probes.schedule,
-            "events_per_record": bench.events_per_record,
-            "sent": str(sent),
-        }
-        programs = {
-            "load": sending,
-            "key_watch": probes.watched(until_s),
-            "topic_watch": probes.watched(until_s),
-        }
-        started = {
-            name: env.program(run, f"loadtest.bench.{name}", asked)
-            for name, asked in programs.items()
-        }
-        for program in started.values():
-            stack.callback(program.kill)
-            program.hear(bench.timeout_s)
-        start_s = time.monotonic() + _HEAD_START_S
-        for program in started.values():
-            program.say({"start_s": start_s})
+    sent, until_s = env.folder / f"{run}-sent.csv", load.duration_s + PATIENCE_S
+    programs = {
+        "load": sending(bench, env, load, sent, probes.schedule),
+        "key_watch": probes.watched(until_s),
+        "topic_watch": probes.watched(until_s),
+    }
+    with workers(env, run), together(env, run, programs, bench.timeout_s) as (started, _):
         use = Use(env.cpus)
         found = {"load": started["load"].hear(bench.timeout_s)}
         busy = use.shares()
@@ -106,11 +85,44 @@ def open_run(
         topic,
         {"rate": load.rate, "load": found["load"], "key": found["key_watch"],
          "topic": found["topic_watch"], "cpus_busy": busy},
-        _faults(run, found),
+        faults_of(run, found),
     )  # fmt: skip
 
 
-def _faults(run: str, found: dict[str, Any]) -> list[str]:
+def sending(
+    bench: Bench,
+    env: BenchEnv,
+    load: Load,
+    sent: Path,
+    probes: Sequence[tuple[float, Fields]] = (),
+) -> dict[str, Any]:
+    """Return the input of the program that sends a load and probes.
+
+    Args:
+        bench: For the options.
+        env: The environment, for its event topic.
+        load: The load.
+        sent: Where the program writes the log of what it sent.
+        probes: The schedule of the probes.
+    """
+    return {
+        "topic": env.topic,
+        "rate": load.rate,
+        "duration_s": load.duration_s,
+        "files": [str(file) for file in load.files],
+        "probes": probes,
+        "events_per_record": bench.events_per_record,
+        "sent": str(sent),
+    }
+
+
+def faults_of(run: str, found: dict[str, Any]) -> list[str]:
+    """Return the reasons why a run does not count.
+
+    Args:
+        run: Name of the run.
+        found: What its programs said, by their names: `load`, and those that watch probes.
+    """
     faults = []
     load = found["load"]
     if not load["kept"]:
@@ -119,6 +131,6 @@ def _faults(run: str, found: dict[str, Any]) -> list[str]:
             f"{load['lateness']['max_ms']:.0f} ms late; ask for a lower rate or more CPUs"
         )
     for name, where in (("key_watch", "Redis"), ("topic_watch", "the output topic")):
-        if missing := found[name]["missing"]:
+        if name in found and (missing := found[name]["missing"]):
             faults.append(f"{run}: {missing} probes never showed in {where}")
     return faults

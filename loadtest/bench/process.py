@@ -77,6 +77,14 @@ class Process:
         """Return the memory it holds."""
         return int(self._seen.memory_info().rss)
 
+    def fds(self) -> int:
+        """Return how many file descriptors it has open."""
+        return int(self._seen.num_fds())
+
+    def threads(self) -> int:
+        """Return how many threads it has."""
+        return int(self._seen.num_threads())
+
     def say(self, value: Any) -> None:
         """Send it one line of JSON on standard input."""
         stdin = self._process.stdin

@@ -50,7 +50,9 @@ def caveat() -> str:
 
 
 def cell(value: Any) -> str:
-    """Return a value as text for people."""
+    """Return a value as text for people; None as `-`."""
+    if value is None:
+        return "-"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.6g}" if isinstance(value, float) else str(value)

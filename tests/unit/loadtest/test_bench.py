@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ import pytest
 
 from loadtest.__main__ import bench
 from loadtest.bench.bench import Bench
-from loadtest.bench.command import SCENARIOS, counts_of, rates_of, run_scenarios, sizes_of
+from loadtest.bench.command import SCENARIOS, chosen, counts_of, rates_of, run_scenarios, sizes_of
 from loadtest.bench.cpus import Cpus, Use, available_cpus, divide, kept_to
 from loadtest.bench.distribution import Distribution
 from loadtest.bench.footprint import CLASSES, key_class
 from loadtest.bench.hot import HOT, traffic
-from loadtest.bench.load import Due, background, kept, merged
+from loadtest.bench.load import Due, Schedule, background, kept, merged
 from loadtest.bench.partitions import show
 from loadtest.bench.probes import spread
+from loadtest.bench.rates import named_rates
 from loadtest.bench.recovery import recovery
 from loadtest.bench.report import as_html, caveat
 from loadtest.bench.result import Plot, Result, Table, as_json, medians
@@ -250,6 +251,23 @@ def test_a_log_that_is_over_begins_again_with_other_users(tmp_path: Path) -> Non
     assert not list(background({"rate": 0.0, "duration_s": 4.0, "files": [str(log)]}))
 
 
+def test_a_schedule_that_is_too_long_for_memory_is_made_while_it_is_sent(tmp_path: Path) -> None:
+    """It is the same each time, as the log of what was sent needs; a short one is made before."""
+    log = tmp_path / "log.csv"
+    write_log(log, [event("u"), event("v")])
+    probes = [(0.75, ("p", "x", "click", None))]
+    spec = {"rate": 2.0, "duration_s": 2.0, "files": [str(log)], "probes": probes}
+    made = Schedule(spec, 4).ahead()
+    assert isinstance(made, list)
+    assert [due.at_s for due in made] == [0, 0.5, 0.75, 1, 1.5]
+    assert {due.key: due.partition for due in made}.keys() == {b"u", b"v", b"p", b"u~1", b"v~1"}
+    assert all(0 <= due.partition < 4 for due in made)
+    long = Schedule({**spec, "duration_s": 3e6}, 4).ahead()
+    for _ in range(2):
+        assert list(islice(long, 5))[:4] == made[:4]
+    assert not isinstance(long, list)
+
+
 def test_a_probe_is_seen_once_when_its_item_has_a_list() -> None:
     """A probe that is not due is not looked for; a seen probe is not looked for again."""
     sightings = Sightings({"a": 1.0, "b": 5.0}, "")
@@ -360,9 +378,52 @@ def test_options_that_cannot_be_are_refused() -> None:
 
 def test_scenarios_keep_their_names_and_their_order() -> None:
     """Later ones use results of earlier ones, and the help names them all."""
-    names = "throughput latency readers growth flat hot scale partitions workers"
+    names = "throughput latency readers growth flat hot scale partitions workers everyday soak"
     assert list(SCENARIOS) == names.split()
     assert names in (bench.__doc__ or "")
+
+
+def test_what_takes_an_hour_runs_only_if_it_is_named() -> None:
+    """All others run if none is named; the order is theirs, whatever the call says."""
+    assert chosen([]) == [name for name in SCENARIOS if name != "soak"]
+    assert chosen(["soak", "flat"]) == ["flat", "soak"]
+
+
+@pytest.mark.parametrize(
+    ("given", "rates", "everyday", "soak", "seconds"),
+    [
+        ({}, (0.25, 0.8), (5, 50, 300, 1500), (1500,), (20, 3600)),
+        ({"rates": "7,0.5"}, (7, 0.5), (7, 0.5), (7, 0.5), (20, 3600)),
+        ({"duration": 60.0}, (0.25, 0.8), (5, 50, 300, 1500), (1500,), (60, 60)),
+    ],
+)
+def test_rates_and_duration_have_a_default_for_each_scenario(
+    given: dict[str, Any],
+    rates: tuple[float, ...],
+    everyday: tuple[float, ...],
+    soak: tuple[float, ...],
+    seconds: tuple[float, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is given counts for all of them; the defaults are those of `Bench`."""
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(
+        "loadtest.bench.command.run_scenarios", lambda _, options, *_files: asked.update(options)
+    )
+    bench(**given)
+    made = Bench(lambda _: lambda _done, _total: None, **asked)
+    assert (made.rates, made.everyday_rates, made.soak_rates) == (rates, everyday, soak)
+    assert (made.duration_s, made.soak_s) == seconds
+    if not given:
+        fresh = Bench(lambda _: lambda _done, _total: None)
+        for name in ("rates", "everyday_rates", "soak_rates", "duration_s", "soak_s"):
+            assert getattr(fresh, name) == getattr(made, name)
+
+
+def test_a_rate_up_to_one_is_a_share_of_the_full_rate() -> None:
+    """The name of its case says so."""
+    options = Bench(lambda _: lambda _done, _total: None, full_rate=8_000.0)
+    assert list(named_rates(options, (5, 0.25))) == [("rate5", 5), ("share25", 2_000)]
 
 
 @pytest.mark.parametrize(
