@@ -157,7 +157,8 @@ class PartitionTask:
                         await self._reopen()
                     elif batches:
                         await self._apply(batches)
-                    wait_s = await self.stage.work(busy=bool(self._inbox))
+                    if not self._finishing:
+                        wait_s = await self.stage.work(busy=bool(self._inbox))
                 except (PositionMovedError, GapError) as reason:
                     logger.warning("%s; reading the state again", reason)
                     self._move_to(TaskState.STALE)
@@ -173,8 +174,10 @@ class PartitionTask:
         """Take the batches that wait; one at a time while the task ends, and none in the end."""
         if self._finishing and time.monotonic() < self._until and self._inbox:
             return [self._inbox.take()]
-        batches = self._inbox.take_all()
-        return [] if self._finishing else batches
+        if self._finishing:
+            self._inbox.take_all()
+            return []
+        return self._inbox.take_some()
 
     def _has_work(self) -> bool:
         if self._state is TaskState.DROPPED:

@@ -40,6 +40,9 @@ _AT_ONCE = 500
 _AT_ONCE_BUSY = 125
 """Lists that are made together, without and with interactions that wait for it."""
 
+_AT_ONCE_LAST = 100
+"""Lists that are made together when the worker stops: all partitions do so at the same time."""
+
 _NOT_SWEPT = "-"
 
 
@@ -238,10 +241,10 @@ class UserLists:
         while await self._receipts.step():
             pass
         due = list(self._pending)
-        for start in range(0, len(due), _AT_ONCE):
+        for start in range(0, len(due), _AT_ONCE_LAST):
             if time.monotonic() >= until:
                 break
-            histories = await self._pending.histories(due[start : start + _AT_ONCE])
+            histories = await self._pending.histories(due[start : start + _AT_ONCE_LAST])
             await self._publisher.publish(histories, FORCE_READ)
         await self._publisher.join()
 
