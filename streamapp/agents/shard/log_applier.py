@@ -73,7 +73,9 @@ class LogApplier:
         """
         admitted: list[tuple[int, Blocks | NormUpdate]] = []
         records = ((batch.tp, record) for batch in batches for record in batch.records)
-        for key, some in groupby(records, lambda one: one[1].key if one[1].key in _OTHER_KEYS else None):
+        for key, some in groupby(
+            records, lambda one: one[1].key if one[1].key in _OTHER_KEYS else None
+        ):
             if key is None:
                 admitted += self._admit_deltas(list(some))
                 continue
