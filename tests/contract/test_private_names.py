@@ -1,7 +1,8 @@
 """Private names of Faust and aiokafka that the project uses: they exist and have their form.
 
 A failure here means that a pinned version changed: read
-`streamapp/transport/consuming/consumer.py` and `streamapp/worker/faust_app.py` before raising the pin.
+`streamapp/transport/consuming/consumer.py` and `streamapp/worker/faust_app.py` before raising the
+pin.
 """
 
 import inspect
