@@ -15,7 +15,7 @@ from streamapp.core.messages.rating_blocks import Blocks, joined
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import TP, KafkaRecord, RecordBatch, RecordFingerprint
 
-_KEYS = frozenset({UPDATE_KEY, CONTENT_KEY, NORMS_KEY})
+_OTHER_KEYS = frozenset({UPDATE_KEY, CONTENT_KEY, NORMS_KEY})
 """The keys of messages that are no deltas; a delta has another key, or none."""
 
 
@@ -73,7 +73,9 @@ class LogApplier:
         """
         admitted: list[tuple[int, Blocks | NormUpdate]] = []
         records = ((batch.tp, record) for batch in batches for record in batch.records)
-        for key, some in groupby(records, lambda one: one[1].key if one[1].key in _KEYS else None):
+        for key, some in groupby(
+            records, lambda one: one[1].key if one[1].key in _OTHER_KEYS else None
+        ):
             if key is None:
                 admitted += self._admit_deltas(list(some))
                 continue
