@@ -22,6 +22,10 @@ _FINISH_S = 4.0
 _OPENED_AT_ONCE = 8
 """Stages that are opened at the same time."""
 
+_ENDED_AT_ONCE = 8
+"""Tasks that end at the same time. Each step of a task takes longer beside those of others, and a
+step that has begun is not given up when the time is over."""
+
 
 class Assignment:
     """Runs partition tasks for the partitions of a worker, and ends them when they are revoked.
@@ -36,6 +40,7 @@ class Assignment:
         self._epochs = count(1)
         self._compared: dict[TP, RecordFingerprint] = {}
         self._opening = asyncio.Lock()
+        self._endings = asyncio.Semaphore(_ENDED_AT_ONCE)
 
     async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
         """Take over these partitions and no others; return where to start reading each."""
@@ -145,7 +150,9 @@ class Assignment:
                     # The worker ends, so no other stage needs to open.
                     waiting.clear()
                     raise
-                task = PartitionTask(list(some), stage, self._worker, self._epochs)
+                task = PartitionTask(
+                    list(some), stage, self._worker, self._epochs, self._endings
+                )
                 tasks.update(dict.fromkeys(some, task))
 
         await gather_all(*(open_others() for _ in range(_OPENED_AT_ONCE)))

@@ -99,10 +99,11 @@ class CheckpointScheduler:
             until: Monotonic time in seconds. A checkpoint that is not complete then is given up,
                 and the next owner reads the log from the one before.
         """
+        left_s = until - time.monotonic()
         try:
-            async with asyncio.timeout(None if until == math.inf else until - time.monotonic()):
+            async with asyncio.timeout(None if until == math.inf else left_s):
                 await self._writing.join()
-                if (snapshot := self._take()) is not None:
+                if left_s > 0 and (snapshot := self._take()) is not None:
                     self._writing.start(self._write(snapshot))
                     await self._writing.join()
         except TimeoutError:

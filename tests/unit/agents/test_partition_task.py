@@ -122,7 +122,7 @@ class Worker:
 def task_of(stage: Stage, worker: Worker) -> PartitionTask:
     """Return a task that is not started."""
     worker.stages.append(stage)
-    return PartitionTask([HERE], stage, worker, count())
+    return PartitionTask([HERE], stage, worker, count(), asyncio.Semaphore())
 
 
 async def ran(stage: Stage, *reads: list[int], beginning: int = 0) -> list[BaseException]:
@@ -357,8 +357,54 @@ async def test_a_task_that_ends_looks_at_the_time_between_batches() -> None:
     stage = Slow(contiguous=True)
     task = task_of(stage, worker)
     for offset in (5, 6, 7):
-        task.put(RecordBatch(HERE, [Record(offset)], task.epoch))
+        task.put(RecordBatch(HERE, [Record(offset, value=bytes(200_000))], task.epoch))
     task.stop()
     task.start()
     await asyncio.wait_for(asyncio.wait([task._task or asyncio.Future()]), WITHIN_S)
     assert (stage.applied, worker.failures) == ([5], [])
+
+
+async def test_tasks_end_one_after_another_where_not_all_may_end_at_the_same_time() -> None:
+    """The others wait, and apply what came in before; all are told to take in nothing more."""
+    worker, begun, may_end = Worker(), asyncio.Queue[int](), asyncio.Event()
+
+    class Ending(Stage):
+        async def finish(self, until: float = math.inf) -> None:
+            begun.put_nowait(self.at)
+            await may_end.wait()
+
+    endings = asyncio.Semaphore(2)
+    stages = [Ending(contiguous=True) for _ in range(5)]
+    tasks = [PartitionTask([HERE], stage, worker, count(), endings) for stage in stages]
+    for task in tasks:
+        task.put(RecordBatch(HERE, [Record(5)], task.epoch))
+        task.start()
+        task.stop()
+    async with asyncio.timeout(WITHIN_S):
+        ends = asyncio.gather(*(task.finish() for task in tasks))
+        assert [await begun.get() for _ in range(2)] == [6, 6]
+        assert [stage.applied for stage in stages].count([]) == 3
+        may_end.set()
+        await ends
+    assert [stage.applied for stage in stages] == [[5]] * 5
+    assert worker.failures == []
+
+
+@pytest.mark.parametrize("size", [1, 100_000, 249_999, 250_000, 400_000])
+async def test_a_task_takes_a_quarter_of_a_megabyte_at_a_time(size: int) -> None:
+    """And one batch where a single one has more; so a worker that stops has not begun much."""
+    taken: list[int] = []
+
+    class Counting(Stage):
+        async def apply(self, batches: Sequence[RecordBatch]) -> None:
+            taken.append(len(batches))
+            await super().apply(batches)
+
+    worker = Worker()
+    task = task_of(Counting(contiguous=True), worker)
+    for offset in range(5, 12):
+        task.put(RecordBatch(HERE, [Record(offset, value=bytes(size))], task.epoch))
+    task.start()
+    await task.finish()
+    assert (sum(taken), worker.failures) == (7, [])
+    assert max(taken) == min(7, max(1, 250_000 // size))
