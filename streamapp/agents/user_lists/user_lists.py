@@ -74,6 +74,8 @@ class UserLists:
     ) -> None:
         settings = context.settings
         self._budget = context.budget
+        self._turns = context.list_turns
+        self._stopping = False
         self._ttl_s = _lifetime_s(context)
         self._interval_s = settings.publish_interval
         self._index = index
@@ -188,11 +190,16 @@ class UserLists:
         self._publisher.sender.on_end = wake
 
     async def step(self, *, busy: bool) -> None:
-        """Publish, sweep or remove the lists that are due.
+        """Publish, sweep or remove the lists that are due, when it is the turn of this partition.
 
         Args:
             busy: Whether interactions wait.
         """
+        async with self._turns:
+            if not self._stopping:
+                await self._step(busy=busy)
+
+    async def _step(self, *, busy: bool) -> None:
         sender = self._publisher.sender
         if sender.is_done:
             await self._publisher.join()
@@ -231,6 +238,10 @@ class UserLists:
         if self._ttl_s and sender.in_flight is None:
             due_in_s.append(self._sweep.due_in_s(busy=busy))
         return min(due_in_s)
+
+    def stop(self) -> None:
+        """Begin no more steps; one that waits for its turn ends."""
+        self._stopping = True
 
     async def finish(self, until: float = math.inf) -> None:
         """Send all receipts, and publish pending lists until a time; no step is running.
