@@ -141,7 +141,7 @@ class PartitionTask:
         """Apply the batches that wait, store them, and end; `until` is as for `stop`."""
         self.stop(until)
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
 
     async def drop(self) -> None:
         """End at once; the next owner reads unstored records again."""
