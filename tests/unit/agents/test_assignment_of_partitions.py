@@ -131,7 +131,7 @@ async def test_a_task_that_does_not_end_in_time_is_left_to_the_next_owner(
     slow, quick = worker.made
     given_up: list[str] = []
 
-    async def store(until: float = math.inf) -> None:
+    async def store(_: float = math.inf) -> None:
         try:
             await asyncio.Event().wait()
         finally:
