@@ -10,12 +10,6 @@ _CAPACITY_BATCHES = 16
 _CAPACITY_BYTES = 16_000_000
 """Bytes of values from which on no more batches may wait; one batch has a few megabytes at most."""
 
-_AT_ONCE_BYTES = 250_000
-"""Bytes of values that are applied together.
-
-A worker that stops finishes what all of its tasks have begun.
-"""
-
 
 class Inbox:
     """A bounded queue of record batches, in the order in which they were read.
@@ -51,15 +45,6 @@ class Inbox:
         batch = self._batches.popleft()
         self._size -= batch.size
         return batch
-
-    def take_some(self) -> list[RecordBatch]:
-        """Return the oldest batches, and remove them: one, and more up to `_AT_ONCE_BYTES`."""
-        batches: list[RecordBatch] = []
-        size = 0
-        while self._batches and (not size or size + self._batches[0].size <= _AT_ONCE_BYTES):
-            batches.append(self.take())
-            size += batches[-1].size
-        return batches
 
     def take_all(self) -> list[RecordBatch]:
         """Return all batches, and remove them."""

@@ -190,10 +190,11 @@ class PartitionTask:
             return _RETRY_S
 
     def _taken(self) -> list[RecordBatch]:
-        """Take batches that wait: none from the time on when the task has to end."""
-        if time.monotonic() >= self._until:
-            self._inbox.take_all()
-        return self._inbox.take_some()
+        """Take the batches that wait; one at a time while the task ends, and none in the end."""
+        if self._finishing and time.monotonic() < self._until and self._inbox:
+            return [self._inbox.take()]
+        batches = self._inbox.take_all()
+        return [] if self._finishing else batches
 
     def _must_step_before_end(self) -> bool:
         if self._state is TaskState.DROPPED:

@@ -360,7 +360,7 @@ async def test_a_task_that_ends_looks_at_the_time_between_batches() -> None:
     stage = Slow(contiguous=True)
     task = task_of(stage, worker)
     for offset in (5, 6, 7):
-        task.put(RecordBatch(HERE, [Record(offset, value=bytes(200_000))], task.epoch))
+        task.put(RecordBatch(HERE, [Record(offset)], task.epoch))
     task.stop()
     task.start()
     await asyncio.wait_for(asyncio.wait([task._task or asyncio.Future()]), WITHIN_S)
@@ -391,23 +391,3 @@ async def test_tasks_end_one_after_another_where_not_all_may_end_at_the_same_tim
         await ends
     assert [stage.applied for stage in stages] == [[5]] * 5
     assert worker.failures == []
-
-
-@pytest.mark.parametrize("size", [1, 100_000, 249_999, 250_000, 400_000])
-async def test_a_task_takes_a_quarter_of_a_megabyte_at_a_time(size: int) -> None:
-    """And one batch where a single one has more; so a worker that stops has not begun much."""
-    taken: list[int] = []
-
-    class Counting(Stage):
-        async def apply(self, batches: Sequence[RecordBatch]) -> None:
-            taken.append(len(batches))
-            await super().apply(batches)
-
-    worker = Worker()
-    task = task_of(Counting(contiguous=True), worker)
-    for offset in range(5, 12):
-        task.put(RecordBatch(HERE, [Record(offset, value=bytes(size))], task.epoch))
-    task.start()
-    await task.finish()
-    assert (sum(taken), worker.failures) == (7, [])
-    assert max(taken) == min(7, max(1, 250_000 // size))
