@@ -119,9 +119,6 @@ class CatalogueStage:
         """Do nothing; this stage only reacts to records."""
         return NEVER
 
-    def stop(self) -> None:
-        """Let what goes on in the background come to its end."""
-
     async def finish(self, until: float = math.inf) -> None:
         """Do nothing; everything that was applied is already stored."""
 

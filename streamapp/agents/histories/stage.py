@@ -141,10 +141,6 @@ class HistoryStage:
             return idle_in_s
         return min(idle_in_s, max(lists_in_s, POLL_S))
 
-    def stop(self) -> None:
-        """Begin to make no more lists of users."""
-        self._user_lists.stop()
-
     async def finish(self, until: float = math.inf) -> None:
         """Publish the lists of users; everything that was applied is already stored."""
         await self._listing.join()

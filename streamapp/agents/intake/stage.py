@@ -179,9 +179,6 @@ class IntakeStage:
         await self._send()
         return NEVER
 
-    def stop(self) -> None:
-        """Let what goes on in the background come to its end."""
-
     async def finish(self, until: float = math.inf) -> None:
         """Send what was read, and wait until the positions are stored."""
         if self._draft.last:

@@ -1,6 +1,5 @@
 """Settings and connections that every stage works with."""
 
-from asyncio import Semaphore
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
@@ -17,9 +16,6 @@ from streamapp.pipelines import Pipeline
 from streamapp.store.lists import Lists
 from streamapp.transport.producer import Producer
 
-_LISTED_AT_ONCE = 8
-"""Partitions whose user lists are made at the same time; a step that has begun comes to its end."""
-
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
@@ -34,7 +30,6 @@ class StageContext:
         producer: Sends messages to Kafka.
         failpoints: Where this worker dies, in tests.
         budget: The time that sweeps have; all pipelines of a worker share it.
-        list_turns: One for each partition that makes user lists now, in all pipelines of a worker.
         heads: Those of the pipeline's shards; all jobs that poll them share reads.
         versions: Those of the pipeline's lists; all sweeps of user lists share reads.
         delta_delivery: Sends the deltas of all partitions of the pipeline.
@@ -49,7 +44,6 @@ class StageContext:
     producer: Producer
     failpoints: Failpoints
     budget: MaintenanceBudget = field(default_factory=MaintenanceBudget)
-    list_turns: Semaphore = field(default_factory=lambda: Semaphore(_LISTED_AT_ONCE))
     heads: ShardHeads = field(init=False)
     versions: ListVersions = field(init=False)
     delta_delivery: JointDelivery = field(init=False)

@@ -134,7 +134,6 @@ class PartitionTask:
             until: Monotonic time in seconds. The next owner reads the batches that wait then.
         """
         self._finishing, self._until = True, until
-        self.stage.stop()
         self._wake.set()
 
     async def finish(self, until: float = math.inf) -> None:

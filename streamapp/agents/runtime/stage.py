@@ -51,10 +51,6 @@ class Stage(Protocol):
         """
         ...
 
-    def stop(self) -> None:
-        """Begin nothing more in the background, because the stage is about to finish."""
-        ...
-
     async def finish(self, until: float = math.inf) -> None:
         """Store everything that was applied, and publish the lists that follow, at once.
 

@@ -20,8 +20,8 @@ _PUBLISH_REST = 8
 The longer the pause, the more changes go into each list.
 """
 
-_AT_ONCE = 50
-"""Lists that are published together when the worker stops: all shards do so at the same time."""
+_AT_ONCE = 500
+"""Lists that are published together when the worker stops."""
 
 
 class PublishScheduler:

@@ -157,9 +157,6 @@ class ShardStage:
             due_in_s.append(await self._content.step(busy=busy or replaying))
         return max(0.0, min(due_in_s))
 
-    def stop(self) -> None:
-        """Let what goes on in the background come to its end."""
-
     async def finish(self, until: float = math.inf) -> None:
         """Publish and store everything, or what there is time for."""
         if self._content is not None:

@@ -40,9 +40,6 @@ _AT_ONCE = 500
 _AT_ONCE_BUSY = 125
 """Lists that are made together, without and with interactions that wait for it."""
 
-_AT_ONCE_LAST = 100
-"""Lists that are made together when the worker stops: all partitions do so at the same time."""
-
 _NOT_SWEPT = "-"
 
 
@@ -74,8 +71,6 @@ class UserLists:
     ) -> None:
         settings = context.settings
         self._budget = context.budget
-        self._turns = context.list_turns
-        self._stopping = False
         self._ttl_s = _lifetime_s(context)
         self._interval_s = settings.publish_interval
         self._index = index
@@ -190,16 +185,11 @@ class UserLists:
         self._publisher.sender.on_end = wake
 
     async def step(self, *, busy: bool) -> None:
-        """Publish, sweep or remove the lists that are due, when it is the turn of this partition.
+        """Publish, sweep or remove the lists that are due.
 
         Args:
             busy: Whether interactions wait.
         """
-        async with self._turns:
-            if not self._stopping:
-                await self._step(busy=busy)
-
-    async def _step(self, *, busy: bool) -> None:
         sender = self._publisher.sender
         if sender.is_done:
             await self._publisher.join()
@@ -239,10 +229,6 @@ class UserLists:
             due_in_s.append(self._sweep.due_in_s(busy=busy))
         return min(due_in_s)
 
-    def stop(self) -> None:
-        """Begin no more steps; one that waits for its turn ends."""
-        self._stopping = True
-
     async def finish(self, until: float = math.inf) -> None:
         """Send all receipts, and publish pending lists until a time; no step is running.
 
@@ -252,10 +238,10 @@ class UserLists:
         while await self._receipts.step():
             pass
         due = list(self._pending)
-        for start in range(0, len(due), _AT_ONCE_LAST):
+        for start in range(0, len(due), _AT_ONCE):
             if time.monotonic() >= until:
                 break
-            histories = await self._pending.histories(due[start : start + _AT_ONCE_LAST])
+            histories = await self._pending.histories(due[start : start + _AT_ONCE])
             await self._publisher.publish(histories, FORCE_READ)
         await self._publisher.join()
 

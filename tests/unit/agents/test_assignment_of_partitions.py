@@ -37,9 +37,6 @@ class Stored(Stage):
         self.opened = dict(offsets), lists_suspect
         self.finished = 0
 
-    def stop(self) -> None:
-        """Nothing."""
-
     async def finish(self, until: float = math.inf) -> None:
         """Remember it."""
         self.finished += 1

@@ -55,9 +55,6 @@ class Stage:
         """Nothing."""
         return 3600.0
 
-    def stop(self) -> None:
-        """Nothing."""
-
     async def finish(self, until: float = math.inf) -> None:
         """Nothing."""
 
