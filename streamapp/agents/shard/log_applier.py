@@ -19,7 +19,7 @@ from streamapp.transport.records import TP, KafkaRecord, RecordBatch, RecordFing
 _OTHER_KEYS = frozenset({UPDATE_KEY, CONTENT_KEY, NORMS_KEY})
 """The keys of messages that are no deltas; a delta has another key, or none."""
 
-_AT_ONCE_BYTES = 250_000
+_AT_ONCE_BYTES = 1_000_000
 """Bytes of messages that are applied together.
 
 All tasks of a worker may be ready at the same time. A signal waits until each has had its turn.
@@ -57,7 +57,7 @@ class LogApplier:
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply record batches; rows that they need are read first.
 
-        The event loop gets its turn after a quarter of a megabyte.
+        The event loop gets its turn after a megabyte.
         """
         first = size = 0
         for last, batch in enumerate(batches):
