@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from demo.demo_env import DemoEnv
 from loadtest.replay import Replay, Router
 from loadtest.schedule import at_once
-from streamapp.cli.lag import Lag, wait_until_drained
+from streamapp.cli.reports.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.cli.terminal.console import progress
 from streamapp.errors import StreamappError

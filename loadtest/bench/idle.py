@@ -38,7 +38,7 @@ def idle(redis: Redis, worker: Process) -> dict[str, Any]:
     }
 
 
-def cpu_s(redis: Redis) -> float:
+def redis_cpu_s(redis: Redis) -> float:
     """Return the CPU seconds that a Redis server has used."""
     used: Any = redis.info("cpu")
     return float(used["used_cpu_user"] + used["used_cpu_sys"])

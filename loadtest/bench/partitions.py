@@ -9,7 +9,7 @@ from loadtest.bench.app_run import audit, drain, workers
 from loadtest.bench.bench import Bench
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.footprint import measure
-from loadtest.bench.idle import CALM_S, IDLE_S, cpu_s, idle
+from loadtest.bench.idle import CALM_S, IDLE_S, idle, redis_cpu_s
 from loadtest.bench.result import Plot, Result, Table, medians
 from loadtest.bench.source import Source, fill
 from loadtest.bench.topic_reader import internal_messages
@@ -78,9 +78,9 @@ def measured(bench: Bench, env: BenchEnv, source: Source, about: str) -> dict[st
     settings = env.settings(_RUN)
     fill(env, _RUN, source, bench.events_per_record, bench.begin(f"{about}, filling"))
     with env.redis() as redis:
-        before_s = cpu_s(redis)
+        before_s = redis_cpu_s(redis)
         drained = drain(env, _RUN, bench.timeout_s, bench.begin(about))
-        redis_s = cpu_s(redis) - before_s
+        used_s = redis_cpu_s(redis) - before_s
     with env.redis() as redis, workers(env, _RUN) as started:
         bench.begin(f"{about}, audit")
         audit(env, _RUN, source.files)
@@ -91,7 +91,7 @@ def measured(bench: Bench, env: BenchEnv, source: Source, about: str) -> dict[st
     topics = internal_messages(settings).values()
     return {
         **drained.as_dict(),
-        "redis_cpu_us_per_event": redis_s / drained.events * 1e6,
+        "redis_cpu_us_per_event": used_s / drained.events * 1e6,
         "redis_bytes": sum(one["bytes"] for one in keys.values()),
         "internal_messages_per_event": sum(one.messages for one in topics) / drained.events,
         "internal_bytes_per_event": sum(one.bytes for one in topics) / drained.events,

@@ -10,7 +10,7 @@ from streamapp.cli.terminal.console import print_json
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.core.events.formats.known_formats import AUTO, FLAT
-from streamapp.core.events.ids import checked_id
+from streamapp.core.events.values.ids import checked_id
 from streamapp.core.histories.event_types import FORGET
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.list_kinds import USER

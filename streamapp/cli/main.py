@@ -64,7 +64,7 @@ def embedded(
 @show.command()
 def item(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False) -> None:
     """Show the neighbours of an item."""
-    from streamapp.cli.show import show_list
+    from streamapp.cli.reports.show import show_list
 
     show_list("item", id_, as_json)
 
@@ -74,7 +74,7 @@ def bought_together(
     id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False
 ) -> None:
     """Show the items bought together with an item."""
-    from streamapp.cli.show import show_list
+    from streamapp.cli.reports.show import show_list
 
     show_list("bought_together", id_, as_json)
 
@@ -84,7 +84,7 @@ def bought_after_view(
     id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: ListJson = False
 ) -> None:
     """Show the items that viewers of an item buy."""
-    from streamapp.cli.show import show_list
+    from streamapp.cli.reports.show import show_list
 
     show_list("bought_after_view", id_, as_json)
 
@@ -97,7 +97,7 @@ def user(
     as_json: ListJson = False,
 ) -> None:
     """Show the list for a user, or the list that a page shows instead."""
-    from streamapp.cli.show import show_list
+    from streamapp.cli.reports.show import show_list
 
     show_list("user", id_, as_json, category)
 
@@ -105,7 +105,7 @@ def user(
 @show.command()
 def trending(category: Category = "", *, as_json: ListJson = False) -> None:
     """Show the items that are popular now."""
-    from streamapp.cli.show import show_list
+    from streamapp.cli.reports.show import show_list
 
     show_list("trending", category, as_json)
 
@@ -121,7 +121,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show the counts behind the score of two items."""
-    from streamapp.cli.explain import explain_pair
+    from streamapp.cli.reports.explain import explain_pair
 
     explain_pair(left, right, kind, as_json)
 
@@ -129,7 +129,7 @@ def explain(
 @app.command()
 def status(*, as_json: Json = False) -> None:
     """Show how far the app is, and how much it holds."""
-    from streamapp.cli.status import show_status
+    from streamapp.cli.reports.status import show_status
 
     show_status(as_json)
 
@@ -147,7 +147,7 @@ def export(
     `data`, `indices`, `indptr` are the symmetric CSR matrix of their dots, without a diagonal.
     Where STREAMAPP_HALF_LIFE is set, they are as of the newest event, whose time is `as_of`.
     """
-    from streamapp.cli.export import export_counts
+    from streamapp.cli.reports.export import export_counts
 
     export_counts(file, timeout)
 
@@ -155,7 +155,7 @@ def export(
 @app.command("export-user")
 def export_user(id_: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Print everything that is kept of a user, as JSON."""
-    from streamapp.cli.export_user import export_user as export
+    from streamapp.cli.reports.export_user import export_user as export
 
     export(id_)
 
@@ -186,7 +186,7 @@ def audit(
 
     Counts and lists are recomputed from the logs, which must hold everything that was produced.
     """
-    from streamapp.cli.audit import audit_state
+    from streamapp.cli.reports.audit import audit_state
 
     if more and len(log) > 1:
         raise typer.BadParameter("name all logs behind one --log, or each behind its own")
@@ -215,7 +215,7 @@ def footprint(
     as_json: Json = False,
 ) -> None:
     """Predict the memory that Redis needs: of a size that you give, or of the state there is."""
-    from streamapp.cli.footprint import show_footprint
+    from streamapp.cli.reports.footprint import show_footprint
     from streamapp.inspection.footprint import Size
 
     given = None

@@ -22,8 +22,8 @@ from streamapp.core.events.formats.known_formats import ARRAYS, AUTO, FLAT, FORM
 from streamapp.core.events.formats.translate import Translation, translate
 from streamapp.core.events.orders import MAX_ORDER_ITEMS, order_items
 from streamapp.core.events.rules import EventRules
-from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp
-from streamapp.core.events.type_names import TypeNames
+from streamapp.core.events.values.timestamps import SECONDS_UP_TO, parse_timestamp
+from streamapp.core.events.values.type_names import TypeNames
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog.header import COLUMNS, delimiter, merges, names, quote_opens, separator
 from streamapp.eventlog.text import open_bytes, open_text

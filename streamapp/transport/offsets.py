@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from streamapp.config.settings import Settings
 from streamapp.errors import StateError, UnansweredError
 from streamapp.transport.connection import client_options
-from streamapp.transport.lenient_headers import read_any_name
+from streamapp.transport.consuming.lenient_headers import read_any_name
 from streamapp.transport.records import TP, Offsets, RecordFingerprint
 
 _PATIENCE_S = 60.0

@@ -16,11 +16,11 @@ from streamapp.failpoints import Failpoints
 from streamapp.pipelines import main_pipeline, pipelines
 from streamapp.store.lists import lists_of
 from streamapp.store.redis.connection import connect
-from streamapp.transport.consumer import Consumer
-from streamapp.transport.faust_transport import Transport
+from streamapp.transport.consuming.consumer import Consumer
+from streamapp.transport.consuming.faust_transport import Transport
+from streamapp.transport.consuming.record_schema import RecordBatchSchema
 from streamapp.transport.offsets import check_fingerprints, read_offsets
 from streamapp.transport.producer import Producer
-from streamapp.transport.record_schema import RecordBatchSchema
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 from streamapp.worker.faust_app import METADATA_MAX_AGE_S, FaustApp
 from streamapp.worker.process_end import end_process, start_stop_timer

@@ -9,7 +9,7 @@ import faust
 from faust.app.base import BootStrategy
 
 from streamapp.config.settings import Settings
-from streamapp.transport.consumer_thread import READ_BYTES
+from streamapp.transport.consuming.consumer_thread import READ_BYTES
 
 METADATA_MAX_AGE_S = 30.0
 """How soon the worker notices a topic with more partitions, or one that was deleted and made."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from streamapp.cli.lag import read_lag
+from streamapp.cli.reports.lag import read_lag
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from tests.integration.traffic import read_topic
 from tests.servers.deployment import Deployment

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from aiokafka import ConsumerRecord
 
-from streamapp.cli.lag import read_lag
+from streamapp.cli.reports.lag import read_lag
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.store.slot.head import HistoriesHead, ShardHead
 from streamapp.store.values.hidden_items import read_hidden

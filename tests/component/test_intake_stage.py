@@ -202,6 +202,28 @@ async def test_a_dead_letter_that_was_one_before_names_the_reason_of_now(redis: 
     assert dict(letter.headers)["trace"] == b"t"
 
 
+async def test_a_draft_of_dead_letters_is_sent_before_it_fills_the_memory(redis: Redis) -> None:
+    """With many partitions a draft may have megabytes of records, and a letter is larger."""
+    broker = Broker()
+    around = await context(redis, broker)
+    await redis.hset("s:layout", mapping={"clicks": "2", MAIN: "64"})
+    intake = await IntakeStage.open(around, KNOWN, lists_suspect=False)
+    sent: list[int] = []
+    deliver = broker.deliver
+
+    async def counted(messages: Any) -> None:
+        sent.append(sum(len(some) for (topic, _), some in messages.items() if "dlq" in topic))
+        await deliver(messages)
+
+    broker.deliver = counted  # type: ignore[method-assign]
+    records = [record(offset, b"", key=b"u") for offset in range(60_000)]
+    await intake.apply([RecordBatch(FIRST, records, 0, backlog=1_000_000)])
+    await intake.finish()
+    assert sum(sent) == 60_000
+    # Records are read in portions, and a portion has up to 15,625 empty ones.
+    assert max(sent) < 10_000 + 15_625 + 1
+
+
 LINE = b"[%d]"
 ORDER = b'{"idgoal":0,"uid":"u","ec_id":"o","ec_items":[%b]}'
 SKIPPED = b'{"specversion":"1.0","type":"%b","data":[%b]}'

@@ -1,7 +1,6 @@
 """Lists in flight from a shard to the topic: what is pending, and what waits for what."""
 
 import asyncio
-import time
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -262,30 +261,3 @@ async def test_a_worker_that_stops_publishes_what_there_is_time_for(
     monkeypatch.setattr(publish_scheduler, "time", clock)
     await scheduler.publish_all(until=1.0)
     assert harness.shard.lists.dirty_numbers().tolist() == [2]
-
-
-async def test_a_checkpoint_that_takes_too_long_is_given_up() -> None:
-    """The next owner reads the log from the checkpoint before it."""
-    harness = await Harness().open()
-    given_up = asyncio.Event()
-
-    class Store:
-        def take(self, *_: Any) -> str:
-            return "snapshot"
-
-        async def write(self, *_: Any) -> None:
-            try:
-                await asyncio.Event().wait()
-            finally:
-                given_up.set()
-
-    settings = SimpleNamespace(row_cache_bytes=1 << 20, checkpoint_interval=0.0)
-    context: Any = SimpleNamespace(settings=settings, heads=None)
-    sweep = SimpleNamespace(
-        pending=np.zeros(len(harness.shard.owned), np.bool_), listed_update_offset=0
-    )
-    log = SimpleNamespace(replayed=0, fingerprint=None)
-    collaborators: Any = Store(), log, harness.publisher, sweep, SimpleNamespace(at=None)
-    scheduler = CheckpointScheduler(context, harness.shard, *collaborators)
-    await scheduler.store_all(until=time.monotonic())
-    await asyncio.wait_for(given_up.wait(), 5)

@@ -17,7 +17,7 @@ list(fetcher.PartitionRecords(TopicPartition("t", 0), records, None, 0, *setting
 
 
 def test_aiokafka_still_needs_to_be_taught_such_names() -> None:
-    """When this fails, delete `streamapp/transport/lenient_headers.py`, its tests and this one."""
+    """When this fails, delete `transport/consuming/lenient_headers.py`, its tests and this one."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=False)
     assert done.returncode == 1
     assert b"UnicodeDecodeError" in done.stderr

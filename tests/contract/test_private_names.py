@@ -1,7 +1,8 @@
 """Private names of Faust and aiokafka that the project uses: they exist and have their form.
 
-A failure here means that a pinned version changed: read `streamapp/transport/consumer.py` and
-`streamapp/worker/faust_app.py` before raising the pin.
+A failure here means that a pinned version changed: read
+`streamapp/transport/consuming/consumer.py` and `streamapp/worker/faust_app.py` before raising the
+pin.
 """
 
 import inspect
@@ -23,8 +24,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streamapp.config.settings import Settings
-from streamapp.transport.consumer import Consumer
-from streamapp.transport.consumer_thread import ConsumerThread
+from streamapp.transport.consuming.consumer import Consumer
+from streamapp.transport.consuming.consumer_thread import ConsumerThread
 from streamapp.transport.records import RecordBatch
 from streamapp.worker.composition import WorkerApp, create_app
 

@@ -212,7 +212,7 @@ ADDED = st.tuples(TEXTS, TEXTS, st.sampled_from([0.0, 7.0]))
 def test_interaction_batches_have_no_more_bytes_than_their_builder_says(
     portions_: list[list[tuple[str, str, float]]],
 ) -> None:
-    """Also when it is asked after every portion: most texts are known by then."""
+    """Also when it is asked after every portion, and knows most texts already."""
     builder = InteractionBatchBuilder()
     for number, some in enumerate(portions_):
         builder.begin(Source("clicks", number, 1_000_000))

@@ -39,6 +39,9 @@ from streamapp.transport.records import TP, KafkaRecord, Offsets, RecordBatch, R
 _PORTION_BYTES = 250_000
 """Bytes of event records that are read without letting other tasks run."""
 
+_MOST_LETTERS = 10_000
+"""Dead letters after which a draft is sent: an empty record has one, with a kilobyte of headers."""
+
 _RECORD_BYTES = 16
 """Bytes that a record counts beside its own: it may be empty, and has a dead letter."""
 
@@ -77,6 +80,7 @@ class _Draft:
         last: The last record that was read of each event partition.
         records: How many records were read.
         read: Bytes of the records that were read.
+        refused: How many dead letters there are.
     """
 
     builders: dict[str, InteractionBatchBuilder]
@@ -85,6 +89,7 @@ class _Draft:
     last: dict[TP, RecordFingerprint] = field(default_factory=dict)
     records: int = 0
     read: int = 0
+    refused: int = 0
 
     def most_bytes(self) -> int:
         """Return the most bytes of a message."""
@@ -153,7 +158,8 @@ class IntakeStage:
                 self._read(batch.tp, batch.records[start:end])
                 self._draft.records += end - start
                 self._draft.read += size
-                if self._draft_wait.is_full(self._draft.read):
+                many = self._draft.refused >= _MOST_LETTERS
+                if many or self._draft_wait.is_full(self._draft.read):
                     await self._send()
                 else:
                     await asyncio.sleep(0)
@@ -218,6 +224,7 @@ class IntakeStage:
             topic = tp.topic + self._settings.dead_letter_suffix
             letter = dead_letter(tp, refusal, self._producer.limit(topic))
             draft.letters.setdefault((topic, tp.partition), []).append(letter)
+            draft.refused += 1
 
     async def _send(self) -> None:
         """Send the draft, and begin another one."""

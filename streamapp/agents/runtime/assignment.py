@@ -1,6 +1,7 @@
 """The partitions that a worker has, and the tasks that work on them."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -16,11 +17,20 @@ from streamapp.store.slot.head import Head
 from streamapp.store.slot.head_reader import read_heads
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
-_FINISH_S = 4.0
+logger = logging.getLogger(__name__)
+
+_FINISH_S = 3.0
 """Seconds in which a worker that stops applies the batches that wait, and publishes lists."""
+
+_STORE_S = 2.0
+"""Seconds after these in which it stores what it has applied."""
 
 _OPENED_AT_ONCE = 8
 """Stages that are opened at the same time."""
+
+_ENDED_AT_ONCE = 8
+"""Tasks that end at the same time. Each step of a task takes longer beside those of others, and a
+step that has begun is not given up when the time is over."""
 
 
 class Assignment:
@@ -36,6 +46,7 @@ class Assignment:
         self._epochs = count(1)
         self._compared: dict[TP, RecordFingerprint] = {}
         self._opening = asyncio.Lock()
+        self._endings = asyncio.Semaphore(_ENDED_AT_ONCE)
 
     async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
         """Take over these partitions and no others; return where to start reading each."""
@@ -62,11 +73,26 @@ class Assignment:
             task.suspect_loss()
 
     async def finish(self) -> None:
-        """Let every task store its batches, and end; the next owner has what takes too long."""
-        tasks, until = self._distinct(), time.monotonic() + _FINISH_S
-        for task in tasks:
+        """Let every task store its batches, and end.
+
+        A task that has not ended in time ends at once. The next owner of its partitions reads the
+        records that are not stored.
+        """
+        until = time.monotonic() + _FINISH_S
+        ends = {}
+        for task in self._distinct():
             task.stop(until)
-        await asyncio.gather(*(task.finish(until) for task in tasks))
+            ends[asyncio.ensure_future(task.finish(until))] = task
+        if not ends:
+            return
+        _, late = await asyncio.wait(ends, timeout=_FINISH_S + _STORE_S)
+        await asyncio.gather(*(ends[end].drop() for end in late))
+        if late:
+            logger.warning(
+                "%d of %d tasks did not end in time; the next owner of their partitions reads the "
+                "records that are not stored", len(late), len(ends),
+            )  # fmt: skip
+        await asyncio.gather(*ends)
 
     def put(self, batch: RecordBatch) -> None:
         """Give a batch to its task; a batch that was read before the last seek is void."""
@@ -145,7 +171,7 @@ class Assignment:
                     # The worker ends, so no other stage needs to open.
                     waiting.clear()
                     raise
-                task = PartitionTask(list(some), stage, self._worker, self._epochs)
+                task = PartitionTask(list(some), stage, self._worker, self._epochs, self._endings)
                 tasks.update(dict.fromkeys(some, task))
 
         await gather_all(*(open_others() for _ in range(_OPENED_AT_ONCE)))

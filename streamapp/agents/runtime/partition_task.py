@@ -56,6 +56,7 @@ class PartitionTask:
         stage: The first stage, which was just made.
         worker: Makes further stages, seeks, and receives the error that ends the task.
         epochs: Numbers that rise, one for each time reading starts at another offset.
+        endings: Limits how many tasks of a worker end at the same time.
 
     Attributes:
         stage: The current stage.
@@ -65,7 +66,12 @@ class PartitionTask:
     """
 
     def __init__(
-        self, partitions: Sequence[TP], stage: Stage, worker: TaskHost, epochs: Iterable[int]
+        self,
+        partitions: Sequence[TP],
+        stage: Stage,
+        worker: TaskHost,
+        epochs: Iterable[int],
+        endings: asyncio.Semaphore,
     ) -> None:
         self.stage = stage
         self._wake = asyncio.Event()
@@ -74,6 +80,7 @@ class PartitionTask:
         self.last_applied: dict[TP, RecordFingerprint] = {}
         self._partitions = partitions
         self._worker = worker
+        self._endings = endings
         self._epochs = iter(epochs)
         self.epoch = next(self._epochs)
         self._gap_check = GapCheck(self._beginning)
@@ -133,7 +140,7 @@ class PartitionTask:
         """Apply the batches that wait, store them, and end; `until` is as for `stop`."""
         self.stop(until)
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
 
     async def drop(self) -> None:
         """End at once; the next owner reads unstored records again."""
@@ -149,25 +156,37 @@ class PartitionTask:
     async def _run(self) -> None:
         try:
             wait_s = 0.0
-            while self._has_work():
-                await self._pause(min(wait_s, _LONGEST_WAIT_S))
-                batches = self._taken()
-                try:
-                    if self._state is TaskState.STALE:
-                        await self._reopen()
-                    elif batches:
-                        await self._apply(batches)
-                    wait_s = await self.stage.work(busy=bool(self._inbox))
-                except (PositionMovedError, GapError) as reason:
-                    logger.warning("%s; reading the state again", reason)
-                    self._move_to(TaskState.STALE)
-                    wait_s = _RETRY_S
-            if self._state is not TaskState.DROPPED:
-                await self._end()
+            while not self._finishing:
+                wait_s = await self._step(wait_s)
+            async with self._endings:
+                while self._must_step_before_end():
+                    await self._step(0.0)
+                if self._state is not TaskState.DROPPED:
+                    await self._end()
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the process must not go on
             self._worker.fail(error)
+
+    async def _step(self, wait_s: float) -> float:
+        """Apply what waits, and let the stage work; return the seconds until the next step.
+
+        Args:
+            wait_s: Most seconds until something comes in.
+        """
+        await self._pause(min(wait_s, _LONGEST_WAIT_S))
+        batches = self._taken()
+        try:
+            if self._state is TaskState.STALE:
+                await self._reopen()
+            elif batches:
+                await self._apply(batches)
+            # The stage has its own last step.
+            return 0.0 if self._finishing else await self.stage.work(busy=bool(self._inbox))
+        except (PositionMovedError, GapError) as reason:
+            logger.warning("%s; reading the state again", reason)
+            self._move_to(TaskState.STALE)
+            return _RETRY_S
 
     def _taken(self) -> list[RecordBatch]:
         """Take the batches that wait; one at a time while the task ends, and none in the end."""
@@ -176,10 +195,10 @@ class PartitionTask:
         batches = self._inbox.take_all()
         return [] if self._finishing else batches
 
-    def _has_work(self) -> bool:
+    def _must_step_before_end(self) -> bool:
         if self._state is TaskState.DROPPED:
             return False
-        return not self._finishing or bool(self._inbox) or self._state is TaskState.STALE
+        return bool(self._inbox) or self._state is TaskState.STALE
 
     def _move_to(self, state: TaskState) -> None:
         """Change the state, unless the task was dropped."""

@@ -11,15 +11,15 @@ _QUIET_S = 0.1
 _PROMPT_S = 0.05
 """Records that wait longer than this are late."""
 
-_MANY = 100
-"""Lists that are published together; more of them are late."""
+_PROMPT_LISTS = 100
+"""Most lists of a batch that is published in time; the lists of a larger one are late."""
 
 _LATE_S = 0.5
 """Seconds for which sweeps hold back after late records or lists."""
 
 _REST = 1
 _LATE_REST = 15
-"""Pause of a sweep as a multiple of its last step, while records come in and while any is late.
+"""Pause of a sweep as a multiple of its last step, while work comes in and while any is late.
 
 All sweeps together get half of the time, and a sixteenth of it.
 """
@@ -46,7 +46,7 @@ class MaintenanceBudget:
         """Take in how many lists are published because their rows or histories changed."""
         if lists:
             self._worked_at = time.monotonic()
-        if lists > _MANY:
+        if lists > _PROMPT_LISTS:
             self._late_at = self._worked_at
 
     def begin(self, sweep: DutyCycle) -> None:

@@ -1,7 +1,5 @@
 """Decides when a shard is stored, and which of its lists are pending at that moment."""
 
-import asyncio
-import math
 import time
 from collections.abc import Callable
 
@@ -92,21 +90,12 @@ class CheckpointScheduler:
             return NEVER
         return max(due_in_s, POLL_S)
 
-    async def store_all(self, until: float = math.inf) -> None:
-        """Store everything that was applied.
-
-        Args:
-            until: Monotonic time in seconds. A checkpoint that is not complete then is given up,
-                and the next owner reads the log from the one before.
-        """
-        try:
-            async with asyncio.timeout(None if until == math.inf else until - time.monotonic()):
-                await self._writing.join()
-                if (snapshot := self._take()) is not None:
-                    self._writing.start(self._write(snapshot))
-                    await self._writing.join()
-        except TimeoutError:
-            await self._writing.cancel()
+    async def store_all(self) -> None:
+        """Store everything that was applied."""
+        await self._writing.join()
+        if (snapshot := self._take()) is not None:
+            self._writing.start(self._write(snapshot))
+            await self._writing.join()
 
     async def cancel(self) -> None:
         """Stop a checkpoint that runs; the next owner reads the log again."""

@@ -1,5 +1,6 @@
 """Applies the records of a shard's log to the shard in memory."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -15,8 +16,14 @@ from streamapp.core.messages.rating_blocks import Blocks, joined
 from streamapp.core.shard.shard import Shard
 from streamapp.transport.records import TP, KafkaRecord, RecordBatch, RecordFingerprint
 
-_KEYS = frozenset({UPDATE_KEY, CONTENT_KEY, NORMS_KEY})
+_OTHER_KEYS = frozenset({UPDATE_KEY, CONTENT_KEY, NORMS_KEY})
 """The keys of messages that are no deltas; a delta has another key, or none."""
+
+_AT_ONCE_BYTES = 1_000_000
+"""Bytes of messages that are applied together.
+
+All tasks of a worker may be ready at the same time. A signal waits until each has had its turn.
+"""
 
 
 class LogApplier:
@@ -48,7 +55,20 @@ class LogApplier:
         self._load = load
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
-        """Apply record batches; rows that they need are read first."""
+        """Apply record batches; rows that they need are read first.
+
+        The event loop gets its turn after a megabyte.
+        """
+        first = size = 0
+        for last, batch in enumerate(batches):
+            if first < last and size + batch.size > _AT_ONCE_BYTES:
+                await self._apply(batches[first:last])
+                await asyncio.sleep(0)
+                first, size = last, 0
+            size += batch.size
+        await self._apply(batches[first:])
+
+    async def _apply(self, batches: Sequence[RecordBatch]) -> None:
         shard = self._shard
         admitted = self._admit(batches)
         await self._load(shard.absent([one for _, one in admitted if isinstance(one, Blocks)]))
@@ -73,7 +93,9 @@ class LogApplier:
         """
         admitted: list[tuple[int, Blocks | NormUpdate]] = []
         records = ((batch.tp, record) for batch in batches for record in batch.records)
-        for key, some in groupby(records, lambda one: one[1].key if one[1].key in _KEYS else None):
+        for key, some in groupby(
+            records, lambda one: one[1].key if one[1].key in _OTHER_KEYS else None
+        ):
             if key is None:
                 admitted += self._admit_deltas(list(some))
                 continue

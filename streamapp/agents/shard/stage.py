@@ -37,9 +37,6 @@ from streamapp.store.state_layout import partition_count
 from streamapp.store.values.norm_feed import FeedMark
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
 
-_STORE_S = 3.0
-"""Seconds for the last checkpoint of a worker that stops."""
-
 
 class ShardStage:
     """The stage of one deltas partition.
@@ -165,7 +162,7 @@ class ShardStage:
         if self._content is not None:
             await self._content.cancel()
         await self._publishing.publish_all(until)
-        await self._storing.store_all(until + _STORE_S)
+        await self._storing.store_all()
         if self._trending is not None:
             await self._trending.finish(until)
 

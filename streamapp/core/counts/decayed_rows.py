@@ -223,9 +223,12 @@ def _cosines(
             target = start[row] + scratch[other] - 1
             support[target] += supports[cell]
             doublings = 2 * era_of[items[cell]] - newest[row] - newest[other]
-            cosine[target] += ldexp(
-                dots[cell] / np.sqrt(sum_sq[row] * sum_sq[other]), ERA_WIDTH // 2 * doublings
-            )
+            scale = sum_sq[row] * sum_sq[other]
+            # The owner of a norm may have applied a delta that this shard has not: the cell may
+            # hold users that the norm lacks, and eras that are newer by any number of doublings.
+            if scale > 0:
+                share = ldexp(dots[cell] / np.sqrt(scale), ERA_WIDTH // 2 * doublings)
+                cosine[target] = min(cosine[target] + share, 1.0)
         size[row] = end - start[row]
         for target in range(start[row], end):
             scratch[item[target]] = 0

@@ -10,9 +10,9 @@ import msgspec
 import orjson
 
 from streamapp.core.events.fallback_json import read_apart, read_exactly
-from streamapp.core.events.ids import checked_id
 from streamapp.core.events.record import Record
 from streamapp.core.events.refusals import CODES, Refusal
+from streamapp.core.events.values.ids import checked_id
 from streamapp.errors import BadEventError
 
 CATALOGUE_CODES = {

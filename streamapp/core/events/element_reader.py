@@ -7,15 +7,15 @@ from typing import Any
 from streamapp.core.events.fallback_json import Unreadable
 from streamapp.core.events.formats.format import Format
 from streamapp.core.events.formats.known_formats import FLAT, foreign_format, other_format
-from streamapp.core.events.ids import checked_id
 from streamapp.core.events.interaction_sink import NO_ITEM, NOBODY, InteractionSink
 from streamapp.core.events.orders import PartlyRefusedError, is_wide, order_items
 from streamapp.core.events.projection import Projected, Projection
 from streamapp.core.events.record import Record
 from streamapp.core.events.refusals import CODES
 from streamapp.core.events.rules import EventRules
-from streamapp.core.events.timestamps import SECONDS_UP_TO, parse_timestamp, scaled
-from streamapp.core.events.type_names import TypeNames
+from streamapp.core.events.values.ids import checked_id
+from streamapp.core.events.values.timestamps import SECONDS_UP_TO, parse_timestamp, scaled
+from streamapp.core.events.values.type_names import TypeNames
 from streamapp.core.histories.event_types import FORGET, NO_ORDER, PURCHASE, REFUND
 from streamapp.core.histories.marks import order_number
 from streamapp.errors import BadEventError

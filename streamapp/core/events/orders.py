@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from streamapp.core.events.ids import checked_id
+from streamapp.core.events.values.ids import checked_id
 from streamapp.errors import BadEventError
 
 MAX_ORDER_ITEMS = 200

@@ -7,8 +7,8 @@ lists (ADR-0011).
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from streamapp.core.events.ids import checked_id
 from streamapp.core.events.interaction_sink import NO_ITEM, NOBODY
+from streamapp.core.events.values.ids import checked_id
 from streamapp.core.histories.event_types import (
     FORGET,
     HIDE,

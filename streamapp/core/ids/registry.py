@@ -14,6 +14,7 @@ import numpy as np
 from streamapp.core.arrays.array_types import Bytes, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
 from streamapp.core.arrays.growing import grown
+from streamapp.core.ids.checksums import checksums
 
 
 class Registry:
@@ -54,8 +55,12 @@ class Registry:
         numbers = self._found(ids)
         unknown = np.flatnonzero(numbers < 0)
         if len(unknown):
-            self._append([ids[index] for index in unknown.tolist()])
-            numbers = self._found(ids)
+            first = len(self)
+            self._append(list(dict.fromkeys(ids[index] for index in unknown.tolist())))
+            if len(self) == first + len(unknown):
+                numbers[unknown] = np.arange(first, len(self), dtype=np.int32)
+            else:
+                numbers = self._found(ids)
         return numbers
 
     def _found(self, ids: Sequence[str]) -> Ints:
@@ -83,19 +88,23 @@ class Registry:
         """Return the shard, of `count` shards, that counts the norm of each item; int32."""
         return (self._hashes[numbers] % np.uint32(count)).astype(np.int32)
 
-    def _append(self, ids: Iterable[str]) -> None:
-        """Give the next numbers to unknown ids, in order of first appearance."""
-        new = [sys.intern(item) for item in dict.fromkeys(ids)]
-        encoded = [item.encode() for item in new]
+    def _append(self, ids: Sequence[str]) -> None:
+        """Give the next numbers to unknown ids, each of which comes once."""
+        # Partitions know the same items; an interned id is in memory once.
+        new = list(map(sys.intern, ids))
+        encoded = "".join(new).encode()
+        sizes = np.fromiter(map(len, new), np.int64, len(new))
+        if int(sizes.sum()) < len(encoded):
+            sizes = np.fromiter((len(item.encode()) for item in new), np.int64, len(new))
         known, needed = len(self.ids), len(self.ids) + len(new)
-        ends = self._ends[known] + np.cumsum([len(item) for item in encoded])
-        self._text = grown(self._text, int(ends[-1]))
+        start = int(self._ends[known])
+        self._text = grown(self._text, start + len(encoded))
         self._ends = grown(self._ends, needed + 1)
         self._hashes = grown(self._hashes, needed)
         self.scratch = grown(self.scratch, needed)
-        self._text[self._ends[known] : ends[-1]] = np.frombuffer(b"".join(encoded), np.uint8)
-        self._ends[known + 1 : needed + 1] = ends
-        self._hashes[known:needed] = [crc32(item) for item in encoded]
+        self._text[start : start + len(encoded)] = np.frombuffer(encoded, np.uint8)
+        self._ends[known + 1 : needed + 1] = start + np.cumsum(sizes)
+        checksums(self._text, self._ends[known : needed + 1], self._hashes[known:needed])
         self._number.update(zip(new, range(known, needed), strict=True))
         self.ids += new
 

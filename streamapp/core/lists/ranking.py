@@ -125,9 +125,13 @@ def rank(
 
 @compiled
 def similarity(dot: float, left_sum_sq: float, right_sum_sq: float, damping: float) -> float:
-    """Return the damped cosine; 0 where a sum of squares is 0."""
+    """Return the damped cosine; 0 where a sum of squares is 0.
+
+    It is at most 1, also while the owner of a norm has applied a delta that the owner of the dot
+    has not.
+    """
     scale = (left_sum_sq + damping) * (right_sum_sq + damping)
-    return dot / np.sqrt(scale) if scale > 0 else 0.0
+    return min(dot / np.sqrt(scale), 1.0) if scale > 0 else 0.0
 
 
 @compiled
@@ -142,12 +146,12 @@ def share(measure: int, support: int, left_users: int, right_users: int, damping
         damping: Added to the divisor.
 
     Returns:
-        The share; 0 without users.
+        The share, at most 1 as for `similarity`; 0 without users.
     """
     users = left_users
     if measure == _JACCARD:
         users = left_users + right_users - support
-    return support / (users + damping) if users + damping > 0 else 0.0
+    return min(support / (users + damping), 1.0) if users + damping > 0 else 0.0
 
 
 @compiled

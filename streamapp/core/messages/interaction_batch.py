@@ -5,7 +5,7 @@ partition. Its boundaries are fixed once it is in the log, which makes every lat
 (ADR-0002).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -139,7 +139,7 @@ class InteractionBatchBuilder:
         self._skipped_text = 0
 
     def most_bytes(self) -> int:
-        """Return the most bytes of all messages together. Cost: O(texts), cheap for known ones."""
+        """Return the most bytes of all messages together. Cost: O(texts since the last call)."""
         each = _INTERACTION_BYTES + (_ORDER_BYTES if self._orders else 0)
         return (
             each * len(self._columns[0])
@@ -241,14 +241,14 @@ class InteractionBatchBuilder:
 class _TextSize:
     """The size of texts on the wire; their dictionary only grows."""
 
-    def __init__(self, texts: Mapping[str, int]) -> None:
+    def __init__(self, texts: dict[str, int]) -> None:
         self._texts = texts
         self._seen = self._bytes = 0
 
     def bytes(self) -> int:
         """Return the most bytes that the texts take."""
-        new = list(islice(self._texts, self._seen, None))
-        self._seen += len(new)
+        new = list(islice(reversed(self._texts), len(self._texts) - self._seen))
+        self._seen = len(self._texts)
         self._bytes += _TEXT_BYTES * len(new) + len("".join(new).encode())
         return self._bytes
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from streamapp.agents.runtime import assignment
 from streamapp.agents.runtime.assignment import Assignment
 from streamapp.errors import StateError
 from streamapp.transport.records import TP, Offsets, RecordBatch, RecordFingerprint
@@ -118,6 +119,34 @@ async def test_partitions_of_a_name_share_a_task(worker: Sharing) -> None:
     assert [worker.assignment.stored_position(tp) for tp in ALL] == [4, 4, 4]
     await worker.assignment.finish()
     assert [stage.finished for stage in worker.made] == [1, 1]
+
+
+async def test_a_task_that_does_not_end_in_time_is_left_to_the_next_owner(
+    worker: Sharing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it waits for is given up, and a line says so; the other task has ended."""
+    slow, quick = worker.made
+    given_up: list[str] = []
+
+    async def store(_: float = math.inf) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.append("slow")
+
+    monkeypatch.setattr(slow, "finish", store)
+    monkeypatch.setattr(assignment, "_FINISH_S", 0.05)
+    monkeypatch.setattr(assignment, "_STORE_S", 0.05)
+    async with asyncio.timeout(10):
+        await worker.assignment.finish()
+    assert (given_up, slow.ended) == (["slow"], ["closed"])
+    assert (quick.finished, quick.ended, worker.failures) == (1, [], [])
+    assert "1 of 2 tasks did not end in time" in caplog.text
+
+
+async def test_a_worker_without_partitions_stops_at_once() -> None:
+    """It has not been given any yet."""
+    await Sharing().assignment.finish()
 
 
 async def test_a_partition_that_is_not_owned_takes_nothing(worker: Sharing) -> None:

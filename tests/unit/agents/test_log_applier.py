@@ -1,5 +1,7 @@
 """The log of a shard gives the same state in any grouping of its messages."""
 
+import asyncio
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from streamapp.agents.shard import log_applier
 from streamapp.agents.shard.log_applier import LogApplier
 from streamapp.core.arrays.array_types import Ints
 from streamapp.core.counts.decayed_norms import DecayedNorms
@@ -18,7 +21,7 @@ from streamapp.core.messages.applied_offsets import AppliedOffsets
 from streamapp.core.messages.delta import JOINT_KEY
 from streamapp.core.messages.norm_update import NORMS_KEY
 from streamapp.core.shard.shard import Shard
-from streamapp.transport.records import TP, RecordBatch
+from streamapp.transport.records import TP, RecordBatch, RecordFingerprint
 from tests.support.oracle import Act
 from tests.support.pipeline import Pipeline
 
@@ -54,15 +57,21 @@ def log_of_a_shard() -> list[Any]:
     ]
 
 
+def new_shard() -> Shard:
+    """Return an empty shard."""
+    counts = NormsAndRows.unpack(decayed=True)
+    return Shard(0, SHARDS, RULE, "g", 0, Registry(), counts, AppliedOffsets())
+
+
+async def loaded(shard: Shard, numbers: Ints) -> None:
+    """Bring rows into memory that were never stored."""
+    shard.load(numbers, [None] * len(numbers))
+
+
 async def applied(groups: list[list[Any]]) -> Shard:
     """Return a shard after groups of records."""
-    counts = NormsAndRows.unpack(decayed=True)
-    shard = Shard(0, SHARDS, RULE, "g", 0, Registry(), counts, AppliedOffsets())
-
-    async def load(numbers: Ints) -> None:
-        shard.load(numbers, [None] * len(numbers))
-
-    applier = LogApplier(shard, load, 0, None)
+    shard = new_shard()
+    applier = LogApplier(shard, partial(loaded, shard), 0, None)
     for records in groups:
         await applier.apply([RecordBatch(TP("deltas", 0), records, 0)])
     assert applier.replayed == 0
@@ -82,3 +91,27 @@ async def test_item_eras_have_the_same_numbers(ends: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(shard.norms.eras.item, alone.norms.eras.item)
     np.testing.assert_array_equal(shard.norms.eras.era, alone.norms.eras.era)
     assert shard.norms.packed_changes(3) == alone.norms.packed_changes(3)
+
+
+@pytest.mark.parametrize(
+    ("at_once", "seen"), [(1_000_000, [0, 3]), (1, [0, 1, 2, 3]), (0, [0, 1, 2, 3])]
+)
+async def test_others_have_their_turn_between_parts_of_what_waits(
+    at_once: int, seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is applied as a whole, the position with it."""
+    monkeypatch.setattr(log_applier, "_AT_ONCE_BYTES", at_once)
+    shard = new_shard()
+    applier = LogApplier(shard, partial(loaded, shard), 0, None)
+    batches = [RecordBatch(TP("deltas", 0), [record], 0) for record in log_of_a_shard()]
+    positions = [shard.position]
+    applying = asyncio.ensure_future(applier.apply(batches))
+    while not applying.done():
+        await asyncio.sleep(0)
+        if shard.position != positions[-1]:
+            positions.append(shard.position)
+    assert positions == seen
+    assert applier.fingerprint == RecordFingerprint.of(batches[-1].records[-1])
+    assert shard.norms.packed_changes(3) == (
+        await applied([log_of_a_shard()])
+    ).norms.packed_changes(3)

@@ -122,7 +122,7 @@ class Worker:
 def task_of(stage: Stage, worker: Worker) -> PartitionTask:
     """Return a task that is not started."""
     worker.stages.append(stage)
-    return PartitionTask([HERE], stage, worker, count())
+    return PartitionTask([HERE], stage, worker, count(), asyncio.Semaphore())
 
 
 async def ran(stage: Stage, *reads: list[int], beginning: int = 0) -> list[BaseException]:
@@ -362,3 +362,29 @@ async def test_a_task_that_ends_looks_at_the_time_between_batches() -> None:
     task.start()
     await asyncio.wait_for(asyncio.wait([task._task or asyncio.Future()]), WITHIN_S)
     assert (stage.applied, worker.failures) == ([5], [])
+
+
+async def test_tasks_end_one_after_another_where_not_all_may_end_at_the_same_time() -> None:
+    """The others wait, and apply what came in before; all are told to take in nothing more."""
+    worker, begun, may_end = Worker(), asyncio.Queue[int](), asyncio.Event()
+
+    class Ending(Stage):
+        async def finish(self, until: float = math.inf) -> None:
+            begun.put_nowait(self.at)
+            await may_end.wait()
+
+    endings = asyncio.Semaphore(2)
+    stages = [Ending(contiguous=True) for _ in range(5)]
+    tasks = [PartitionTask([HERE], stage, worker, count(), endings) for stage in stages]
+    for task in tasks:
+        task.put(RecordBatch(HERE, [Record(5)], task.epoch))
+        task.start()
+        task.stop()
+    async with asyncio.timeout(WITHIN_S):
+        ends = asyncio.gather(*(task.finish() for task in tasks))
+        assert [await begun.get() for _ in range(2)] == [6, 6]
+        assert [stage.applied for stage in stages].count([]) == 3
+        may_end.set()
+        await ends
+    assert [stage.applied for stage in stages] == [[5]] * 5
+    assert worker.failures == []

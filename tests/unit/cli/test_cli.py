@@ -196,7 +196,15 @@ def test_the_commands_can_be_listed_without_what_they_need() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "show", "explain", "topics", "rebuild", "export", "audit", "footprint"]
+    "command",
+    [
+        "topics",
+        "rebuild",
+        *(
+            f"reports.{name}"
+            for name in ("status", "show", "explain", "export", "audit", "footprint")
+        ),
+    ],
 )
 def test_a_command_other_than_the_worker_needs_neither_faust_nor_numba(command: str) -> None:
     """It would answer a second later."""

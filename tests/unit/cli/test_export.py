@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from streamapp.cli import export
+from streamapp.cli.reports import export
 
 
 def written(items: list[str], folder: Path) -> tuple[dict[str, Any], int]:

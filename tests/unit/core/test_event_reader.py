@@ -12,7 +12,7 @@ from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.fallback_json import RawParts
 from streamapp.core.events.refusals import CODES
 from streamapp.core.events.rules import EventRules
-from streamapp.core.events.timestamps import parse_timestamp
+from streamapp.core.events.values.timestamps import parse_timestamp
 from streamapp.errors import BadEventError
 
 NOW = 1_700_000_000.0

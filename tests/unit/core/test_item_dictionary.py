@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamapp.core.arrays.array_types import Ints
 from streamapp.core.counts.norms_and_rows import NormsAndRows
-from streamapp.core.events.ids import MAX_ID_BYTES
+from streamapp.core.events.values.ids import MAX_ID_BYTES
 from streamapp.core.histories.history import revise
 from streamapp.core.ids import item_dictionary
 from streamapp.core.ids.id_translator import IdTranslator

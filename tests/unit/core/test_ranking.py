@@ -83,7 +83,7 @@ def test_an_item_without_users_has_score_zero(measure: Measure) -> None:
 @pytest.mark.parametrize(
     ("measure", "damping", "want"),
     [
-        ("cosine", 0.0, [("c", 18 / 5), ("b", 7 / 4), ("a", 4.0 / 6)]),
+        ("cosine", 0.0, [("c", 4.5 / 5), ("b", 3.4 / 4), ("a", 4.0 / 6)]),
         ("jaccard", 0.0, [("b", 3 / (8 + 3 - 3)), ("a", 4 / (8 + 20 - 4)), ("c", 1 / 8)]),
         ("jaccard", 10.0, [("b", 3 / 18), ("a", 4 / 34), ("c", 1 / 18)]),
         ("confidence", 0.0, [("a", 4 / 8), ("b", 3 / 8), ("c", 1 / 8)]),
@@ -94,7 +94,7 @@ def test_each_measure_ranks_by_its_formula(
     measure: Measure, damping: float, want: list[tuple[str, float]]
 ) -> None:
     """Popular a leads by confidence, exclusive b by Jaccard, highly rated c by the cosine."""
-    cells = [("a", 4.0, 4), ("b", 7.0, 3), ("c", 18.0, 1)]
+    cells = [("a", 4.0, 4), ("b", 3.4, 3), ("c", 4.5, 1)]
     sums = {"a": 36.0, "b": 16.0, "c": 25.0}
     users = {"row": 8, "a": 20, "b": 3, "c": 1}
     assert ranked(cells, sums, ListRule(3, damping, measure=measure), users) == want

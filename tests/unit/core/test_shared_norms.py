@@ -7,7 +7,7 @@ from streamapp.core.counts.decayed_norms import DecayedNorms
 from streamapp.core.counts.norm_table import NormTable
 from streamapp.core.histories.decay import Decay
 from streamapp.core.ids.registry import shard_of
-from streamapp.core.lists.ranking import ListRule
+from streamapp.core.lists.ranking import MEASURES, ListRule, Measure
 from streamapp.core.messages.delta import JOINT_KEY, decode_deltas
 from streamapp.core.messages.norm_segment import NormSegment, decode_segments, encode_segments
 from streamapp.core.messages.norm_update import (
@@ -345,3 +345,31 @@ def test_a_table_that_is_behind_a_shard_brings_the_norm_of_a_new_item_later() ->
     assert found.users.tolist() == [2]
     # It is on its way now.
     assert not lookup.is_new()
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("half_life_s", [None, 3_600.0, 3_600_000.0])
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_a_score_is_a_share_of_1_while_a_norm_is_ahead_of_a_row(
+    measure: Measure, half_life_s: float | None, is_forgotten: bool
+) -> None:
+    """The owner of a norm applied what the owner of a row did not: the latest user has left."""
+    first, second = item_of(0), item_of(1)
+    pipeline = Pipeline(
+        SHARDS, 9, ListRule(3, measure=measure), decay=Decay(half_life_s) if half_life_s else None
+    )
+    old = [Act("v", second, 1.0, 0.0), Act("v", "other", 1.0, 0.0)] if not is_forgotten else []
+    pipeline.take([*old, Act("u", second, 5.0, 1e9), Act("u", first, 5.0, 1e9)])
+    pipeline.exchange_norms()
+    pipeline.forget(["u"])
+    late = pipeline.log[0][-1:]
+    del pipeline.log[0][-1:]
+    shared(pipeline)
+    pipeline.take_norms(0)
+    pipeline.drain(0)
+    assert norm(pipeline, 0, second)[1] == len(old) // 2
+    shard = pipeline.rows[0]
+    numbers = np.array([shard.registry.find(first)], np.int32)
+    assert 0 <= shard.rank(numbers).score[0, 0] <= 1
+    pipeline.log[0] += late
+    assert first not in pipeline.lists()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamapp.core.events.timestamps import parse_timestamp, scaled
+from streamapp.core.events.values.timestamps import parse_timestamp, scaled
 from streamapp.errors import BadEventError
 
 

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
-from streamapp.transport.consumer_thread import READ_BYTES, bound_reads
+from streamapp.transport.consuming.consumer_thread import READ_BYTES, bound_reads
 from tests.support.batches import builder
 
 TP = TopicPartition("clicks", 0)

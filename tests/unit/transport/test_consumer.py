@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from streamapp.transport import consumer
-from streamapp.transport.consumer import Consumer
+from streamapp.transport.consuming import consumer
+from streamapp.transport.consuming.consumer import Consumer
 from streamapp.transport.records import Offsets
 
 HERE = TP("log", 0)

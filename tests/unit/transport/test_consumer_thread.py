@@ -8,8 +8,8 @@ import pytest
 from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.transport.drivers import aiokafka as driver
 
-from streamapp.transport import consumer_thread
-from streamapp.transport.consumer_thread import ConsumerThread
+from streamapp.transport.consuming import consumer_thread
+from streamapp.transport.consuming.consumer_thread import ConsumerThread
 from streamapp.transport.records import TP
 
 

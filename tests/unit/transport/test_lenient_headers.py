@@ -7,7 +7,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
-from streamapp.transport.lenient_headers import read_any_name
+from streamapp.transport.consuming.lenient_headers import read_any_name
 from tests.support.batches import Name, builder
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -69,5 +69,5 @@ def test_a_batch_with_good_names_is_read_by_the_compiled_parser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The parser in Python takes many times as long."""
-    monkeypatch.delattr("streamapp.transport.lenient_headers._Lenient")
+    monkeypatch.delattr("streamapp.transport.consuming.lenient_headers._Lenient")
     assert len(unpacked(bytes(batch(0, "name")))) == 3

@@ -16,13 +16,13 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
 from streamapp.errors import ConfigError
-from streamapp.transport.consumer_thread import ConsumerThread
+from streamapp.transport.consuming.consumer_thread import ConsumerThread
+from streamapp.transport.consuming.partition_owner import PartitionOwner
 from streamapp.transport.offsets import read_offsets
-from streamapp.transport.partition_owner import PartitionOwner
 from streamapp.transport.records import RecordBatch
 
 if TYPE_CHECKING:
-    from streamapp.transport.faust_transport import Transport
+    from streamapp.transport.consuming.faust_transport import Transport
 
 _IDLE_WAIT_S = 1.0
 _BUSY_WAIT_S = 0.02

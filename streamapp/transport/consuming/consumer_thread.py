@@ -14,10 +14,10 @@ from faust.transport.drivers import aiokafka as driver
 
 from streamapp.config.settings import Settings
 from streamapp.pipelines import followers
-from streamapp.transport.lenient_headers import read_any_name
+from streamapp.transport.consuming.lenient_headers import read_any_name
 
 if TYPE_CHECKING:
-    from streamapp.transport.faust_transport import Transport
+    from streamapp.transport.consuming.faust_transport import Transport
 
 
 READ_BYTES = 4_194_304

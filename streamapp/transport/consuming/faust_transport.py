@@ -9,8 +9,8 @@ from yarl import URL
 
 from streamapp.config.settings import Settings
 from streamapp.failpoints import Failpoints
-from streamapp.transport.consumer import Consumer
-from streamapp.transport.partition_owner import PartitionOwner
+from streamapp.transport.consuming.consumer import Consumer
+from streamapp.transport.consuming.partition_owner import PartitionOwner
 
 
 class Transport(driver.Transport):

@@ -15,7 +15,7 @@ from streamapp.audit.counted import count_pipeline
 from streamapp.audit.log import LogInteractions, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.user_lists import ListUsers, StoredLists, compare_user_lists
-from streamapp.cli.lag import Lag, wait_until_drained
+from streamapp.cli.reports.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import Step, print_json, print_table, progress
 from streamapp.config.loader import load_settings

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.cli.lag import read_lag
+from streamapp.cli.reports.lag import read_lag
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings

@@ -1,0 +1,1 @@
+"""Faust and aiokafka become a consumer that yields record batches."""
