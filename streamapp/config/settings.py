@@ -166,6 +166,9 @@ class Settings(BaseSettings):
     """Seconds between checkpoints of a shard; an idle shard is stored at once."""
     refresh_interval: Seconds = 2.0
     """Seconds within which lists follow changed norms."""
+    refresh_cpu: float = Field(0.1, gt=0, le=1)
+    """Share of a core for sweeps over lists while events come in; two seconds after the last event
+    they get all of it."""
     row_cache_bytes: int = Field(512 * 1024 * 1024, ge=1_048_576)
     """Bytes of memory for a shard's rows in a worker; Redis has the others."""
 

@@ -10,6 +10,7 @@ from streamapp.agents.runtime.assignment import Assignment
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.item_list_cache import ItemListCache
 from streamapp.agents.runtime.stage import Stage
+from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.config.settings import Settings
 from streamapp.errors import StreamappError
 from streamapp.failpoints import Failpoints
@@ -162,4 +163,5 @@ def _context(settings: Settings) -> StageContext:
         ItemListCache(lists),
         Producer(settings),
         Failpoints(settings.failpoint),
+        MaintenanceBudget(settings.refresh_cpu),
     )

@@ -19,7 +19,7 @@ class DutyCycle:
         self._ended_at = 0.0
         self._took_s = 0.0
 
-    def due_in_s(self, *, busy: bool, times: int = 1) -> float:
+    def due_in_s(self, *, busy: bool, times: float = 1) -> float:
         """Return the seconds until the job is due; 0 or less if it is.
 
         Args:

@@ -5,7 +5,7 @@ from weakref import WeakSet
 
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 
-_QUIET_S = 0.1
+_QUIET_S = 2.0
 """Seconds without a record or a due list after which sweeps get all of a worker's time."""
 
 _PROMPT_S = 0.05
@@ -17,11 +17,10 @@ _PROMPT_LISTS = 100
 _LATE_S = 0.5
 """Seconds for which sweeps hold back after late records or lists."""
 
-_REST = 1
 _LATE_REST = 15
-"""Pause of a sweep as a multiple of its last step, while work comes in and while any is late.
+"""Pause of a sweep as a multiple of its last step while work is late, at least.
 
-All sweeps together get half of the time, and a sixteenth of it.
+All sweeps together get a sixteenth of the time.
 """
 
 
@@ -30,9 +29,13 @@ class MaintenanceBudget:
 
     All sweeps of a worker share it, because each of them delays the records of every partition. A
     sweep also waits for lists of rows and histories that changed: it compares lists with them.
+
+    Args:
+        share: The share while other work comes in, over 0 and at most 1.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 0.1) -> None:
+        self._rest = 1 / share - 1
         self._worked_at = self._late_at = float("-inf")
         self._sweeps: WeakSet[DutyCycle] = WeakSet()
 
@@ -62,4 +65,5 @@ class MaintenanceBudget:
         now = time.monotonic()
         late = now < self._late_at + _LATE_S
         busy = late or now < self._worked_at + _QUIET_S
-        return sweep.due_in_s(busy=busy, times=(_LATE_REST if late else _REST) * len(self._sweeps))
+        rest = max(_LATE_REST, self._rest) if late else self._rest
+        return sweep.due_in_s(busy=busy, times=rest * len(self._sweeps))

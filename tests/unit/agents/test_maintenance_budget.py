@@ -38,17 +38,21 @@ def begun(budget: MaintenanceBudget, count: int) -> list[DutyCycle]:
 
 
 def test_a_sweep_goes_on_at_once_where_no_records_come_in(clock: Clock) -> None:
-    """Those of a tenth of a second ago are no reason to wait."""
+    """Those of two seconds ago are no reason to wait."""
     budget = MaintenanceBudget()
     (sweep,) = begun(budget, 1)
     budget.applied(read_at=clock.now_s)
-    clock.take(sweep, 0.25)
+    clock.take(sweep, 1.9)
+    assert budget.due_in_s(sweep) > 17
+    clock.now_s += 0.11
     assert budget.due_in_s(sweep) <= 0
 
 
-def test_all_sweeps_together_get_half_of_the_time_while_records_come_in(clock: Clock) -> None:
-    """Each rests as long as its step took, times the number of sweeps under way."""
-    budget = MaintenanceBudget()
+def test_all_sweeps_together_get_their_share_of_the_time_while_records_come_in(
+    clock: Clock,
+) -> None:
+    """Here a half: each rests as long as its step took, times the number of sweeps under way."""
+    budget = MaintenanceBudget(0.5)
     first, *others = begun(budget, 4)
     clock.take(first, 0.01)
     budget.applied(read_at=clock.now_s)
@@ -60,7 +64,7 @@ def test_all_sweeps_together_get_half_of_the_time_while_records_come_in(clock: C
 
 def test_sweeps_that_are_dropped_do_not_count(clock: Clock) -> None:
     """A partition that is taken away does not say that its sweep has ended."""
-    budget = MaintenanceBudget()
+    budget = MaintenanceBudget(0.5)
     first, *others = begun(budget, 4)
     clock.take(first, 0.01)
     budget.applied(read_at=clock.now_s)
@@ -71,7 +75,7 @@ def test_sweeps_that_are_dropped_do_not_count(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("waited_s", "rest_s", "still_s"),
     [
-        pytest.param(0.04, 0.1, -0.45, id="a record that waited a moment"),
+        pytest.param(0.04, 0.1, -0.35, id="a record that waited a moment"),
         pytest.param(0.06, 1.5, 1.05, id="a record that is late"),
     ],
 )
@@ -79,7 +83,7 @@ def test_sweeps_hold_back_where_records_are_late(
     clock: Clock, waited_s: float, rest_s: float, still_s: float
 ) -> None:
     """They get half of the time, and a sixteenth for half a second after a late record."""
-    budget = MaintenanceBudget()
+    budget = MaintenanceBudget(0.5)
     (sweep,) = begun(budget, 1)
     clock.take(sweep, 0.1)
     budget.applied(read_at=clock.now_s - waited_s)
@@ -87,7 +91,7 @@ def test_sweeps_hold_back_where_records_are_late(
     clock.now_s += 0.45
     assert budget.due_in_s(sweep) == pytest.approx(still_s)
     clock.now_s += 0.1
-    assert budget.due_in_s(sweep) == pytest.approx(-0.55)
+    assert budget.due_in_s(sweep) == pytest.approx(-0.45)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +106,24 @@ def test_sweeps_hold_back_while_lists_are_published(
     clock: Clock, lists: int, rest_s: float
 ) -> None:
     """After a backlog, the lists of what it changed come before the lists that follow from them."""
-    budget = MaintenanceBudget()
+    budget = MaintenanceBudget(0.5)
     (sweep,) = begun(budget, 1)
     clock.take(sweep, 0.1)
     budget.published(lists)
     assert budget.due_in_s(sweep) == pytest.approx(rest_s)
+
+
+@pytest.mark.parametrize(
+    ("share", "rest_s", "late_s"), [(0.1, 0.9, 1.5), (0.01, 9.9, 9.9), (1.0, 0.0, 1.5)]
+)
+def test_the_operator_chooses_the_share(
+    clock: Clock, share: float, rest_s: float, late_s: float
+) -> None:
+    """Late records get the larger part of what is left in any case."""
+    budget = MaintenanceBudget(share)
+    (sweep,) = begun(budget, 1)
+    clock.take(sweep, 0.1)
+    budget.applied(read_at=clock.now_s)
+    assert budget.due_in_s(sweep) == pytest.approx(rest_s)
+    budget.applied(read_at=clock.now_s - 1)
+    assert budget.due_in_s(sweep) == pytest.approx(late_s)
