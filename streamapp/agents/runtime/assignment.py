@@ -46,7 +46,6 @@ class Assignment:
         self._epochs = count(1)
         self._compared: dict[TP, RecordFingerprint] = {}
         self._opening = asyncio.Lock()
-        self._endings = asyncio.Semaphore(_ENDED_AT_ONCE)
 
     async def open(self, offsets: Mapping[TP, Offsets]) -> Mapping[TP, int]:
         """Take over these partitions and no others; return where to start reading each."""
@@ -58,8 +57,9 @@ class Assignment:
                 self._worker.fail(error)
                 raise
             self._tasks, self._compared = tasks, {}
+            turn_to_end = asyncio.Semaphore(_ENDED_AT_ONCE)
             for task in self._distinct():
-                task.start()
+                task.start(turn_to_end)
             return {tp: task.stage.position(tp) for tp, task in tasks.items()}
 
     async def drop(self) -> None:
@@ -171,7 +171,7 @@ class Assignment:
                     # The worker ends, so no other stage needs to open.
                     waiting.clear()
                     raise
-                task = PartitionTask(list(some), stage, self._worker, self._epochs, self._endings)
+                task = PartitionTask(list(some), stage, self._worker, self._epochs)
                 tasks.update(dict.fromkeys(some, task))
 
         await gather_all(*(open_others() for _ in range(_OPENED_AT_ONCE)))

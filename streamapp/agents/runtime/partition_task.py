@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from enum import Enum, auto
 
 from streamapp.agents.runtime.gap_check import GapCheck
@@ -25,6 +26,8 @@ _GRAIN_S = 0.001
 
 _RETRY_S = 0.05
 """Seconds between a failed step and the next reading of the state."""
+
+_AT_ONCE = nullcontext()
 
 
 class TaskState(Enum):
@@ -56,7 +59,6 @@ class PartitionTask:
         stage: The first stage, which was just made.
         worker: Makes further stages, seeks, and receives the error that ends the task.
         epochs: Numbers that rise, one for each time reading starts at another offset.
-        endings: Limits how many tasks of a worker end at the same time.
 
     Attributes:
         stage: The current stage.
@@ -66,12 +68,7 @@ class PartitionTask:
     """
 
     def __init__(
-        self,
-        partitions: Sequence[TP],
-        stage: Stage,
-        worker: TaskHost,
-        epochs: Iterable[int],
-        endings: asyncio.Semaphore,
+        self, partitions: Sequence[TP], stage: Stage, worker: TaskHost, epochs: Iterable[int]
     ) -> None:
         self.stage = stage
         self._wake = asyncio.Event()
@@ -80,7 +77,6 @@ class PartitionTask:
         self.last_applied: dict[TP, RecordFingerprint] = {}
         self._partitions = partitions
         self._worker = worker
-        self._endings = endings
         self._epochs = iter(epochs)
         self.epoch = next(self._epochs)
         self._gap_check = GapCheck(self._beginning)
@@ -90,9 +86,13 @@ class PartitionTask:
         self._lists_suspect = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Start to work."""
-        self._task = asyncio.create_task(self._run())
+    def start(self, turn_to_end: AbstractAsyncContextManager[None] = _AT_ONCE) -> None:
+        """Start to work.
+
+        Args:
+            turn_to_end: Held while the task ends, so that not all tasks of a worker do so together.
+        """
+        self._task = asyncio.create_task(self._run(turn_to_end))
 
     def put(self, batch: RecordBatch) -> None:
         """Take a batch in, unless the task is about to end."""
@@ -153,12 +153,12 @@ class PartitionTask:
             await asyncio.wait([self._task])
         await self.stage.close()
 
-    async def _run(self) -> None:
+    async def _run(self, turn_to_end: AbstractAsyncContextManager[None]) -> None:
         try:
             wait_s = 0.0
             while not self._finishing:
                 wait_s = await self._step(wait_s)
-            async with self._endings:
+            async with turn_to_end:
                 while self._must_step_before_end():
                     await self._step(0.0)
                 if self._state is not TaskState.DROPPED:

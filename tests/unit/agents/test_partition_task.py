@@ -122,7 +122,7 @@ class Worker:
 def task_of(stage: Stage, worker: Worker) -> PartitionTask:
     """Return a task that is not started."""
     worker.stages.append(stage)
-    return PartitionTask([HERE], stage, worker, count(), asyncio.Semaphore())
+    return PartitionTask([HERE], stage, worker, count())
 
 
 async def ran(stage: Stage, *reads: list[int], beginning: int = 0) -> list[BaseException]:
@@ -375,10 +375,10 @@ async def test_tasks_end_one_after_another_where_not_all_may_end_at_the_same_tim
 
     endings = asyncio.Semaphore(2)
     stages = [Ending(contiguous=True) for _ in range(5)]
-    tasks = [PartitionTask([HERE], stage, worker, count(), endings) for stage in stages]
+    tasks = [PartitionTask([HERE], stage, worker, count()) for stage in stages]
     for task in tasks:
         task.put(RecordBatch(HERE, [Record(5)], task.epoch))
-        task.start()
+        task.start(endings)
         task.stop()
     async with asyncio.timeout(WITHIN_S):
         ends = asyncio.gather(*(task.finish() for task in tasks))

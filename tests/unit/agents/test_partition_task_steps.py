@@ -96,7 +96,7 @@ class Steps(PartitionTask):
 
     def __init__(self, stage: Stage, pauses: int = 3, *, waits: bool = False) -> None:
         self.worker = Opening(stage)
-        super().__init__([HERE], stage, self.worker, count(1), asyncio.Semaphore())
+        super().__init__([HERE], stage, self.worker, count(1))
         self.worker.task = self
         self.asked = stage
         self.pauses: list[float] = []
