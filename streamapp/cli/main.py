@@ -204,7 +204,8 @@ def import_(
     the first event is sent. Events that the app would skip or refuse are not sent.
     """
     try:
-        from streamapp.cli.importing import CsvForm, Request, import_files
+        from streamapp.cli.importing import Request, import_files
+        from streamapp.importing.csv_source import CsvForm
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "pyarrow":
             raise

@@ -16,7 +16,7 @@ from streamapp.eventlog.text import open_text
 from streamapp.importing.mapping import FieldMapping
 from streamapp.importing.source import Portion
 
-_BLOCK_BYTES = 1_000_000
+_BLOCK_BYTES = 500_000
 
 
 class CsvForm(NamedTuple):
@@ -44,7 +44,7 @@ class CsvSource:
     Attributes:
         size: Bytes of the file.
 
-    Cost: 0.2 us a line of four fields; memory for a few blocks of 1 MB.
+    Cost: 0.2 us a line of four fields; memory for a few blocks of 0.5 MB.
     """
 
     def __init__(self, path: Path, mapping: FieldMapping, form: CsvForm) -> None:

@@ -151,6 +151,7 @@ class Judge:
 
     def _types(self, columns: Mapping[str, Any], size: int) -> tuple[Any, Any, Bools]:
         """Return the type of each row, its topic, and which rows have a plain type."""
+        names: list[str | None]
         if "type" not in columns:
             names, places = [self._mapping.fixed_type], np.zeros(size, np.int64)
         elif pa.types.is_string(columns["type"].type):
@@ -159,8 +160,8 @@ class Judge:
             places = pc.fill_null(encoded.indices, len(names) - 1).to_numpy(zero_copy_only=False)
         else:
             names, places = [None], np.zeros(size, np.int64)
-        ours = [self._mapping.types.get(name, name) for name in names]
-        plain = [self._rules.types.get(name) not in {None, REFUND, FORGET} for name in ours]
+        ours = [name and self._mapping.types.get(name, name) for name in names]
+        plain = [self._rules.types.get(name or "") not in {None, REFUND, FORGET} for name in ours]
         topics = [self._router.topic(name) for name in ours]
         return (
             np.array(ours, object)[places],

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from streamapp.core.ids.partitioner import partitions_of
 from streamapp.importing.judge import Accepted
+from streamapp.importing.partitions import partitions_of
 from streamapp.transport.producer import Outgoing, Producer
 
 
