@@ -37,7 +37,8 @@ def partitions_of(keys: Sequence[bytes], partitions: int) -> list[int]:
         first = at[rows] + 4 * word
         value = text[first] | text[first + 1] << 8 | text[first + 2] << 16 | text[first + 3] << 24
         value *= _FACTOR
-        value = (value ^ value >> 24) * _FACTOR
+        value ^= value >> np.uint32(24)
+        value *= _FACTOR
         hashes[rows] = hashes[rows] * _FACTOR ^ value
     tails = sizes % 4
     last = at + 4 * words
