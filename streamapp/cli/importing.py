@@ -97,6 +97,9 @@ async def _send(
             for events in _accepted(sources, judge, begin, encodes=True):
                 await sender.send(events)
             await sender.finish()
+        except StreamappError as error:
+            sent = sum(sender.sent.values())
+            raise type(error)(f"{error}; {sent:,} events were sent before") from None
         finally:
             sender.stop()
             await producer.stop()

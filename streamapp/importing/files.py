@@ -55,6 +55,8 @@ def source_of(path: Path, name: str, mapping: FieldMapping, form: CsvForm) -> So
         raise ConfigError(
             f"{path}: the name says no format; name one of {', '.join(FORMATS)} with --format"
         )
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ConfigError(f"{path}: a file on a disk is needed, because it is read twice")
     with readable(path):
         if found == "csv":
             return CsvSource(path, mapping, form)

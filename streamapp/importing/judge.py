@@ -139,7 +139,8 @@ class Judge:
             sure &= (ts >= self._rules.earliest_ts) & (ts <= self._latest_ts)
         order = columns.get("order_id")
         if order is not None and not pa.types.is_string(order.type):
-            sure &= False
+            # Only where there is none: a float, say, is judged by itself.
+            sure &= pc.is_null(order).to_numpy(zero_copy_only=False)
         found = Accepted([], [], [])
         self.tally.counted += int(sure.sum())
         if encodes and sure.any():
@@ -183,7 +184,7 @@ class Judge:
         # An event without a time has that of its record.
         times = [None] * len(texts[0]) if ts is None else ts[sure].tolist()
         fields = [*texts, types[sure].tolist(), times]
-        if "order_id" in columns:
+        if "order_id" in columns and pa.types.is_string(columns["order_id"].type):
             fields.append([order or None for order in _objects(columns["order_id"].filter(mask))])
         keys = _objects(users.filter(mask).cast(pa.binary()))
         return Accepted(topics[sure].tolist(), keys, list(map(self._encode, map(_Event, *fields))))

@@ -35,7 +35,9 @@ def partitions_of(keys: Sequence[bytes], partitions: int) -> list[int]:
     for word in range(int(words.max(initial=0))):
         rows = np.flatnonzero(words > word)
         first = at[rows] + 4 * word
-        value = text[first] | text[first + 1] << 8 | text[first + 2] << 16 | text[first + 3] << 24
+        value: Words = text[first]
+        for byte in (1, 2, 3):
+            value |= text[first + byte] << np.uint32(8 * byte)
         value *= _FACTOR
         value ^= value >> np.uint32(24)
         value *= _FACTOR
@@ -46,7 +48,8 @@ def partitions_of(keys: Sequence[bytes], partitions: int) -> list[int]:
         has: Bools = tails > byte
         hashes[has] ^= text[last[has] + byte] << np.uint32(8 * byte)
     hashes[tails > 0] *= _FACTOR
-    hashes = (hashes ^ hashes >> 13) * _FACTOR
-    hashes ^= hashes >> 15
+    hashes ^= hashes >> np.uint32(13)
+    hashes *= _FACTOR
+    hashes ^= hashes >> np.uint32(15)
     found: list[int] = ((hashes & _POSITIVE) % partitions).tolist()
     return found

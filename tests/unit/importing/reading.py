@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
@@ -12,10 +12,11 @@ NOW_S = 1_750_000_000.0
 Interaction = tuple[str, str, str, float, float]
 
 
-class Sent(NamedTuple):
+@dataclass
+class Sent:
     """A record of the topic."""
 
-    value: bytes
+    value: bytes | None
     key: bytes | None = None
     offset: int = 0
     timestamp: int = int(NOW_S * 1000)

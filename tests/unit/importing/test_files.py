@@ -1,6 +1,7 @@
 """Files of events: formats, columns and encodings, recognised or named; what is malformed."""
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,13 @@ def test_what_cannot_be_read_is_one_line(
     with pytest.raises(ConfigError, match=message) as caught:
         read(path, FieldMapping(mapping), CsvForm(**form))
     assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """It could be read once only."""
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(ConfigError, match=r"a\.csv: a file on a disk is needed"):
+        read(tmp_path / "a.csv")
 
 
 def test_a_parquet_file_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:

@@ -108,6 +108,17 @@ def test_ids_that_are_neither_text_nor_integers_are_refused() -> None:
     assert orjson.loads(example)["user_id"] == 7.0
 
 
+def test_a_column_of_orders_that_are_floats_holds_no_orders() -> None:
+    """Programs make floats of integers beside missing values; the events count."""
+    _, accepted = judged({
+        "user_id": pa.array(["u", "v"]), "item_id": pa.array(["a", "b"]),
+        "type": pa.array(["purchase"] * 2), "ts": pa.array([1_700_000_000] * 2),
+        "order_id": pa.array([None, 4.0]),
+    })  # fmt: skip
+    found = Interactions(settings(), accepted.values).found
+    assert [(user, order) for user, _, _, _, order in found] == [("u", 0.0), ("v", 0.0)]
+
+
 def test_an_event_without_a_time_column_counts_when_it_is_sent() -> None:
     """Its record has the time."""
     _, accepted = judged(
@@ -124,13 +135,14 @@ def test_json_lines_of_other_formats_are_sent_as_flat_events() -> None:
         "timestamp": "2023-11-14T00:00:00Z", "properties": {"product_id": "p"},
     }  # fmt: skip
     flat = {"user_id": 2**70, "item_id": "a", "type": "click", "ts": 1_700_000_000}
-    judge, accepted = judged({}, elements=[segment, [flat, 5]])
+    judge, accepted = judged({}, elements=[segment, [flat, 5], {"events": [flat]}])
 
-    assert judge.tally.counted == 2
+    assert judge.tally.counted == 3
     assert judge.tally.refused == {"not_an_event": 1}
     found = Interactions(settings(), accepted.values).found
-    assert [one[:3] for one in found] == [("u", "p", "click"), (str(2**70), "a", "click")]
-    assert accepted.keys == [b"u", str(2**70).encode()]
+    wide = str(2**70)
+    assert [one[:2] for one in found] == [("u", "p"), (wide, "a"), (wide, "a")]
+    assert accepted.keys == [b"u", wide.encode(), wide.encode()]
 
 
 def test_a_line_that_no_event_was_found_in_is_a_refusal() -> None:
