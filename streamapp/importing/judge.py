@@ -100,7 +100,7 @@ class Judge:
             for name, form in FORMATS.items()
         }
         self._names = {name: TypeNames(self._rules.types, form) for name, form in FORMATS.items()}
-        self._record = _Record()
+        self._record, self._verdict = _Record(), _Verdict()
         self._latest_ts = self._record.timestamp / 1000 + settings.max_ahead_s
         self._encode = msgspec.json.Encoder().encode
         self.tally = Tally()
@@ -217,19 +217,19 @@ class Judge:
             if self._counts(element, topic, form.name):
                 yield topic, element
 
-    def _named(self, given: Mapping[str, Any], form: Format) -> tuple[dict[str, Any], str | None]:
-        """Return an event without empty fields and with our name of its type, and that name."""
-        element = {name: field for name, field in given.items() if field is not None}
-        name = element.get("type")
-        if type(name) is not str:
+    def _named(self, element: dict[str, Any], form: Format) -> tuple[dict[str, Any], str | None]:
+        """Return an event with our name of its type, and that name."""
+        given = element.get("type")
+        if type(given) is not str:
             return element, None
-        name = self._mapping.types.get(name, name)
+        name = self._mapping.types.get(given, given)
         names = self._names[form.name]
         name = names.types.get(name) or names.spelled(name) or name
-        return element | {"type": name}, name
+        return (element if name == given else element | {"type": name}), name
 
     def _counts(self, element: Any, topic: str, form: str) -> bool:
-        verdict = _Verdict()
+        verdict = self._verdict
+        verdict.counts, verdict.unknown = False, None
         try:
             self._readers[topic, form].take(element, self._record, self._latest_ts, verdict)
         except BadEventError as error:

@@ -1,6 +1,7 @@
 """Files of events: formats, columns and encodings, recognised or named; what is malformed."""
 
 import gzip
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,37 @@ def test_an_unknown_preset_names_the_known_ones() -> None:
     """In one line."""
     with pytest.raises(ConfigError, match="--preset movies: one of rees46, otto"):
         preset("movies")
+
+
+LINE = {"user_id": "ann", "item_id": "tent", "type": "click", "ts": 1_700_000_000}
+ORDER = {"user_id": "ann", "items": [{"item_id": "a"}, {"item_id": "b"}], "type": "purchase"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        LINE | {"order_id": "o", "type": "purchase"},
+        LINE | {"price": 2.5},
+        LINE | {"user_id": 7},
+        LINE | {"user_id": 2**70},
+        LINE | {"ts": "2023-11-14"},
+        LINE | {"ts": 1_700_000_000.5},
+        LINE | {"ts": True},
+        LINE | {"user_id": None, "anonymous_id": "a"},
+        ORDER | {"ts": 1_700_000_000},
+        [LINE, LINE],
+    ],
+)
+def test_lines_of_any_shape_beside_plain_ones_are_read_as_the_app_reads_them(
+    tmp_path: Path, more: Any
+) -> None:
+    """Plain lines are read as columns; others take their neighbours along and change nothing."""
+    lines = [json.dumps(one) for one in (LINE, more, LINE)]
+    found, judge = read(written(tmp_path / "a.jsonl", "\n".join(lines)))
+    app = Interactions(settings(), [line.encode() for line in lines])
+    assert found == app.found
+    assert judge.tally.refused == app.refused
 
 
 def test_a_line_that_is_not_json_is_refused_alone(tmp_path: Path) -> None:
