@@ -23,7 +23,7 @@ from streamapp.importing.tally import Tally
 from streamapp.printable import visible
 from streamapp.transport.producer import Producer
 
-_BEGIN = Callable[[str], Step]
+_Begin = Callable[[str], Step]
 
 
 class Request(NamedTuple):
@@ -71,7 +71,7 @@ def import_files(request: Request, as_json: bool) -> None:
 
 
 def _accepted(
-    sources: dict[Path, Source], judge: Judge, begin: _BEGIN, *, encodes: bool
+    sources: dict[Path, Source], judge: Judge, begin: _Begin, *, encodes: bool
 ) -> Iterator[Accepted]:
     """Yield the events of each portion that count; a check looks through each file first."""
     for path, source in sources.items():
@@ -85,7 +85,7 @@ def _accepted(
 
 
 async def _send(
-    settings: Settings, router: Router, sources: dict[Path, Source], judge: Judge, begin: _BEGIN
+    settings: Settings, router: Router, sources: dict[Path, Source], judge: Judge, begin: _Begin
 ) -> dict[str, int]:
     """Send the events that count; return their number by topic."""
     with one_line_errors():
