@@ -15,13 +15,14 @@ import orjson
 from redis.asyncio import Redis
 
 from demo.demo_env import DemoEnv
-from loadtest.replay import Replay, Router
+from loadtest.replay import Replay
 from loadtest.schedule import at_once
 from streamapp.cli.reports.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, redis_session, state_topics
 from streamapp.cli.terminal.console import progress
 from streamapp.errors import StreamappError
 from streamapp.eventlog import LoggedEvent
+from streamapp.importing.router import Router
 from streamapp.store.slot.head import HistoriesHead
 from streamapp.transport.producer import Producer
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from loadtest.precheck import count_events
-from loadtest.replay import Replay, Router, Summary
+from loadtest.replay import Replay, Summary
 from loadtest.schedule import Schedule, choose
 from streamapp.cli.session import existing_partitions, one_line_errors
 from streamapp.cli.terminal.console import print_json, print_table, progress
@@ -19,6 +19,7 @@ from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
 from streamapp.eventlog import read_log
+from streamapp.importing.router import Router
 from streamapp.transport.producer import Producer
 
 _RATES, _EVERYDAY_RATES, _SOAK_RATES = "0.25,0.8", "5,50,300,1500", "1500"

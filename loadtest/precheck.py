@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from loadtest.replay import Router
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event_reader import EventReader
 from streamapp.errors import BadEventError, StreamappError
 from streamapp.eventlog import LoggedEvent
+from streamapp.importing.router import Router
 from streamapp.printable import visible
 
 _SHOWN = 3
@@ -60,7 +60,7 @@ def count_events(events: Iterable[LoggedEvent], router: Router, settings: Settin
     left = iter(events)
     for event in left:
         total += 1
-        reader, verdict = readers.get(router.topic(event)), _Verdict()
+        reader, verdict = readers.get(router.topic(event.type)), _Verdict()
         if reader is None:
             return total + sum(1 for _ in left)
         try:

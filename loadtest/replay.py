@@ -14,12 +14,8 @@ import orjson
 from aiokafka.partitioner import DefaultPartitioner
 
 from loadtest.schedule import Schedule
-from streamapp.config.rules import event_rules
-from streamapp.config.settings import Settings
-from streamapp.core.events.formats.known_formats import AUTO, FLAT
-from streamapp.core.histories.event_types import TAKES_BACK
-from streamapp.errors import ConfigError
 from streamapp.eventlog import LoggedEvent
+from streamapp.importing.router import Router
 from streamapp.transport.producer import Outgoing, Producer
 
 _BUNDLE_EVENTS = 10_000
@@ -50,53 +46,6 @@ class Summary:
     def events_per_s(self) -> float:
         """Events a second, from the first to the last acknowledgement."""
         return self.total / self.elapsed_s if self.elapsed_s else 0.0
-
-
-class Router:
-    """Chooses the topic of an event.
-
-    By default an event goes to the topic that implies its type, and one of another type to the
-    first event topic. An event that takes back follows what it takes back.
-
-    Args:
-        settings: The event topics and types.
-        topic: The topic of all events; None for the default.
-
-    Raises:
-        ConfigError: an event may go to a topic that is read in another format.
-    """
-
-    def __init__(self, settings: Settings, topic: str | None) -> None:
-        implied = {
-            kind: name
-            for name, kind in reversed(settings.topic_types.items())
-            if name in settings.event_topics
-        }
-        self._topic = topic
-        self._first = settings.event_topics[0]
-        self._by_name = {
-            name: implied.get(TAKES_BACK.get(kind, kind), self._first)
-            for name, kind in event_rules(settings).types.items()
-        }
-        for name in self.topics:
-            form = settings.event_formats.get(name, FLAT.name)
-            if form not in {FLAT.name, AUTO}:
-                raise ConfigError(
-                    f"EVENT_FORMATS reads {name} as {form}, and a replay sends flat events"
-                )
-
-    @property
-    def topics(self) -> list[str]:
-        """Every topic that an event may go to."""
-        if self._topic is not None:
-            return [self._topic]
-        return sorted({self._first, *self._by_name.values()})
-
-    def topic(self, event: LoggedEvent) -> str:
-        """Return the topic of an event."""
-        if self._topic is not None:
-            return self._topic
-        return self._by_name.get(event.type or "", self._first)
 
 
 class Replay:
@@ -163,7 +112,7 @@ class Replay:
         return self.summary
 
     def _add(self, event: LoggedEvent) -> None:
-        topic, key = self._router.topic(event), event.user_id.encode()
+        topic, key = self._router.topic(event.type), event.user_id.encode()
         known = self._known[topic]
         partition = known.get(event.user_id)
         if partition is None:

@@ -10,11 +10,12 @@ from typing import Any
 
 from loadtest.bench.bench_env import BenchEnv
 from loadtest.bench.shop import Shop
-from loadtest.replay import Replay, Router
+from loadtest.replay import Replay
 from loadtest.schedule import at_once
 from streamapp.cli.session import existing_partitions
 from streamapp.cli.terminal.console import Step
 from streamapp.eventlog import LoggedEvent, read_log
+from streamapp.importing.router import Router
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.producer import Producer
 from streamapp.transport.records import TP

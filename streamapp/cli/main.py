@@ -11,6 +11,7 @@ import typer
 
 from streamapp import __version__
 from streamapp.cli.terminal.outcome import HELP, run
+from streamapp.errors import ConfigError
 
 app = typer.Typer(
     name="streamapp",
@@ -169,6 +170,54 @@ def forget(id_: Annotated[str, typer.Argument(metavar="ID")], *, as_json: Json =
     from streamapp.cli.forget import forget_user
 
     forget_user(id_, as_json)
+
+
+@app.command("import")
+def import_(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV, JSON lines or Parquet.")
+    ],
+    format_: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="csv, jsonl or parquet.")
+    ] = "",
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="rees46, otto, retailrocket, instacart or hm.")
+    ] = "",
+    columns: Annotated[
+        str, typer.Option(metavar="FIELD=COLUMN,...", help="Names of columns in the files.")
+    ] = "",
+    type_: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="The type of all events.")
+    ] = "",
+    *,
+    delimiter: Annotated[str, typer.Option(metavar="CHAR", help="Of CSV; else recognised.")] = "",
+    encoding: Annotated[str, typer.Option(metavar="NAME", help="Of text; else recognised.")] = "",
+    header: Annotated[
+        str, typer.Option(metavar="COLUMN,...", help="Columns of CSV files without a header.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would count.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send the events of files to the event topics.
+
+    The files are read twice: whether every line can be read, and what would count, is known before
+    the first event is sent. Events that the app would skip or refuse are not sent.
+    """
+    try:
+        from streamapp.cli.importing import Request, import_files
+        from streamapp.importing.csv_source import CsvForm
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "pyarrow":
+            raise
+        raise ConfigError(
+            "import needs pyarrow: install the extra `import`, as in pip install "
+            "'streamapp[import]'"
+        ) from None
+    from streamapp.importing.presets import preset as preset_named
+
+    mapping = preset_named(preset).changed(columns, type_)
+    form = CsvForm("\t" if delimiter == "\\t" else delimiter, encoding, header)
+    import_files(Request(files, format_, mapping, form, dry_run), as_json)
 
 
 @app.command()

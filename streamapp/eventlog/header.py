@@ -17,9 +17,15 @@ def separator(line: str) -> str:
     return text[4] if len(text) == 5 and text.lower().startswith("sep=") else ""
 
 
-def delimiter(line: str) -> str:
-    """Return the delimiter with which a header names most columns; a comma if none does."""
-    return max(DELIMITERS, key=lambda one: _needed(split(line, one)))
+def delimiter(line: str, wanted: Iterable[str] = COLUMNS) -> str:
+    """Return the delimiter with which a header names most columns; a comma if none does.
+
+    Args:
+        line: The header.
+        wanted: The names of the columns.
+    """
+    known = set(wanted)
+    return max(DELIMITERS, key=lambda one: len(known.intersection(names(split(line, one)))))
 
 
 def split(line: str, by: str) -> list[str]:
@@ -41,32 +47,3 @@ def names(header: Sequence[str]) -> list[str]:
         if ours not in found and other in found:
             found[found.index(other)] = ours
     return found
-
-
-def quote_opens(lines: Iterable[str], by: str) -> int:
-    """Return the place, from 0, of the line in which the last quoted field of `lines` opens."""
-    opened, is_inside, is_start = 0, False, True
-    for place, line in enumerate(lines):
-        before = ""
-        for char in line:
-            if char == '"' and (is_inside or is_start or before == '"'):
-                if is_start and not is_inside:
-                    opened = place
-                is_inside = not is_inside
-                is_start = False
-            elif not is_inside:
-                is_start = char == by or char in "\r\n"
-            before = char
-    return opened
-
-
-def merges(row: Sequence[str], by: str) -> bool:
-    """Return whether every line of a row of several lines is as wide as the row.
-
-    Then two stray quotes have made one row of several.
-    """
-    return all(line.count(by) == len(row) - 1 for line in by.join(row).splitlines())
-
-
-def _needed(fields: Sequence[str]) -> int:
-    return len(set(COLUMNS).intersection(names(fields)))

@@ -6,14 +6,13 @@ in the format that each line looks like. Each may be compressed (`.gz`). Reading
 a line. Whether its events count is for the rules of the app.
 """
 
-import csv
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import orjson
 
@@ -25,8 +24,10 @@ from streamapp.core.events.rules import EventRules
 from streamapp.core.events.values.timestamps import SECONDS_UP_TO, parse_timestamp
 from streamapp.core.events.values.type_names import TypeNames
 from streamapp.errors import BadEventError, ConfigError
-from streamapp.eventlog.header import COLUMNS, delimiter, merges, names, quote_opens, separator
-from streamapp.eventlog.text import open_bytes, open_text
+from streamapp.eventlog.header import COLUMNS, delimiter, names, separator
+from streamapp.eventlog.refusing import refuse, refuse_encoding
+from streamapp.eventlog.strict_rows import strict_rows
+from streamapp.eventlog.text import open_text
 
 ORDER = "order_id"
 _VISITOR = "anonymous_id"
@@ -80,11 +81,7 @@ def _read_file(path: Path, rules: EventRules | None) -> Iterator[LoggedEvent]:
         with open_text(path) as file:
             yield from read(file, path, rules)
     except UnicodeDecodeError as error:
-        if error.encoding != "utf-8":
-            raise ConfigError(f"{path}: not {error.encoding}: {error.reason}") from None
-        with open_bytes(path) as raw:
-            line = _first_not_utf8(raw)
-        _refuse(path, line, "not UTF-8, perhaps Windows-1252 or Latin-1; save the file as UTF-8")
+        refuse_encoding(path, error)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path}: the log cannot be read: {reason}") from None
@@ -96,51 +93,33 @@ def _read_csv(file: TextIO, path: Path, _rules: EventRules | None) -> Iterator[L
     if by:
         first, above = file.readline(), 1
     by = by or delimiter(first)
-    reader = csv.reader(chain((first,) if first else (), file), delimiter=by, strict=True)
-    last = 0
-    try:
-        header = next(reader, [])
-        named, last = names(header), reader.line_num
-        if missing := [name for name in COLUMNS if name not in named]:
-            found = f"; it is {first.strip()[:80]!r}" if header else ""
-            _refuse(path, 1 + above, f"the header lacks {', '.join(missing)}{found}")
-        more = [name for name in (ORDER, _VISITOR) if name in named]
-        width, pick = len(header), itemgetter(*map(named.index, (*COLUMNS, *more)))
-        for row in reader:
-            line = reader.line_num
-            if line != last + 1 and (len(row) != width or merges(row, by)):
-                _refuse(
-                    path,
-                    last + 1 + above,
-                    f"a quote that opens here closes in line {line + above}; "
-                    "a quote inside a field is written twice",
-                )
-            last = line
-            if len(row) != width:
-                if not row:
-                    continue
-                _refuse(path, line + above, f"{len(row)} fields under a header of {width}")
-            user_id, item_id, name, text, *rest = pick(row)
-            found_more = dict(zip(more, rest, strict=True)) if rest else {}
-            try:
-                ts: float | None = float(text)
-            except ValueError:
-                ts = math.inf
-            if not (ts is not None and 0 <= ts <= SECONDS_UP_TO):
-                ts = _seconds(text, path, line + above, shown=True)
-            yield LoggedEvent(
-                user_id or found_more.get(_VISITOR, ""),
-                item_id,
-                name.strip() or None,
-                ts,
-                found_more.get(ORDER) or None,
-            )
-    except csv.Error as error:
-        start = last + above
-        with open_text(path) as again:
-            place = quote_opens(islice(again, start, reader.line_num + above), by)
-        _refuse(
-            path, start + place + 1, f"{error}; a quote inside a field is written twice, in quotes"
+    rows = strict_rows(path, chain((first,) if first else (), file), by, above)
+    line, header = next(rows, (1 + above, []))
+    named = names(header)
+    if missing := [name for name in COLUMNS if name not in named]:
+        found = f"; it is {first.strip()[:80]!r}" if header else ""
+        refuse(path, 1 + above, f"the header lacks {', '.join(missing)}{found}")
+    more = [name for name in (ORDER, _VISITOR) if name in named]
+    width, pick = len(header), itemgetter(*map(named.index, (*COLUMNS, *more)))
+    for line, row in rows:
+        if len(row) != width:
+            if not row:
+                continue
+            refuse(path, line, f"{len(row)} fields under a header of {width}")
+        user_id, item_id, name, text, *rest = pick(row)
+        found_more = dict(zip(more, rest, strict=True)) if rest else {}
+        try:
+            ts: float | None = float(text)
+        except ValueError:
+            ts = math.inf
+        if not (ts is not None and 0 <= ts <= SECONDS_UP_TO):
+            ts = _seconds(text, path, line, shown=True)
+        yield LoggedEvent(
+            user_id or found_more.get(_VISITOR, ""),
+            item_id,
+            name.strip() or None,
+            ts,
+            found_more.get(ORDER) or None,
         )
 
 
@@ -190,7 +169,7 @@ class _JsonLines:
                 value = read_apart(text.encode(), ARRAYS)
             except BadEventError as error:
                 reason = str(error).removeprefix("the value is not JSON: ")
-                _refuse(self._path, line, f"not JSON: {reason}")
+                refuse(self._path, line, f"not JSON: {reason}")
         try:
             return self._events(value, line)
         except ConfigError as refusal:
@@ -212,7 +191,7 @@ class _JsonLines:
         element = found.element
         if type(element) is not dict:
             error = getattr(element, "error", element)
-            _refuse(
+            refuse(
                 self._path,
                 line,
                 str(error)
@@ -229,18 +208,18 @@ class _JsonLines:
         try:
             items, refused = order_items(element["items"], self._most, exact=False)
         except BadEventError as error:
-            _refuse(self._path, line, str(error))
+            refuse(self._path, line, str(error))
         for item in items:
             yield event._replace(item_id=item)
         for place, why in refused:
             if why.code == "missing_id":
                 yield event
             elif place is not None:
-                _refuse(self._path, line, str(why))
+                refuse(self._path, line, str(why))
 
     def _event(self, element: Mapping[str, Any], line: int, name: Any) -> LoggedEvent:
         if not (name is None or isinstance(name, str)):
-            _refuse(self._path, line, "type is not a string")
+            refuse(self._path, line, "type is not a string")
         return LoggedEvent(
             self._id(element, "user_id", line) or self._id(element, _VISITOR, line),
             self._id(element, "item_id", line),
@@ -254,7 +233,7 @@ class _JsonLines:
         if value is None:
             return ""
         if type(value) not in {str, int}:
-            _refuse(self._path, line, f"{field} is neither a string nor an integer")
+            refuse(self._path, line, f"{field} is neither a string nor an integer")
         return str(value)
 
 
@@ -262,20 +241,7 @@ def _seconds(value: Any, path: Path, line: int, *, shown: bool = False) -> float
     try:
         ts = parse_timestamp(value)
     except BadEventError as error:
-        _refuse(path, line, f"{error}: {value[:40]!r}" if shown else str(error))
+        refuse(path, line, f"{error}: {value[:40]!r}" if shown else str(error))
     if ts is not None and not math.isfinite(ts):
-        _refuse(path, line, "ts is not finite")
+        refuse(path, line, "ts is not finite")
     return ts
-
-
-def _first_not_utf8(lines: Iterable[bytes]) -> int:
-    for line, content in enumerate(lines, 1):
-        try:
-            content.decode()
-        except UnicodeDecodeError:
-            return line
-    return 1
-
-
-def _refuse(path: Path, line: int, reason: str) -> NoReturn:
-    raise ConfigError(f"{path}, line {line}: {reason}")

@@ -19,11 +19,11 @@ _FOREIGN = {
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
+def open_text(path: Path, encoding: str | None = None) -> Iterator[TextIO]:
     """Yield a log as text with its line ends as they are.
 
     A byte order mark says UTF-8 or UTF-16. Without one, UTF-16 is recognised by the zero bytes of
-    its first two characters; everything else is read as UTF-8.
+    its first two characters; everything else is read as UTF-8. `encoding` names another one.
 
     Raises:
         ConfigError: the file is of another kind; says which.
@@ -34,7 +34,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
         for magic, advice in _FOREIGN.items():
             if start.startswith(magic):
                 raise ConfigError(f"{path}: the content {advice}")
-        with io.TextIOWrapper(raw, _encoding(start), newline="") as text:
+        with io.TextIOWrapper(raw, encoding or _encoding(start), newline="") as text:
             yield text
 
 

@@ -22,6 +22,7 @@ FORBIDDEN = {
     "agents": {"typer", "rich"} | OUTER - {"streamapp.agents"},
     "audit": {"faust", "mode", "aiokafka", "typer", "rich", "streamapp.transport"}
     | OUTER - {"streamapp.audit", "streamapp.inspection"},
+    "importing": {"faust", "mode", "redis", "typer", "rich", "streamapp.store"} | OUTER,
     "worker": {"typer", "rich", "streamapp.cli"},
 }  # fmt: skip
 

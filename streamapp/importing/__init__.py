@@ -1,0 +1,1 @@
+"""Importing: the lines of files become flat events on the event topics."""
