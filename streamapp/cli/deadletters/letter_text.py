@@ -27,6 +27,11 @@ def moment(milliseconds: int) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1_000:03d}Z" if time else ""
 
 
+def minute(milliseconds: int) -> str:
+    """Return a time in UTC for a narrow table."""
+    return moment(milliseconds)[:16].replace("T", " ")
+
+
 def excerpt(value: bytes | None) -> str | None:
     """Return the begin of a value for a table; None if there is no value."""
     if value is None:

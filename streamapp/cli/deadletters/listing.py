@@ -8,7 +8,7 @@ import typer
 
 from streamapp.cli.deadletters.arguments import choice_of, letter_topics
 from streamapp.cli.deadletters.letter_store import LetterStore
-from streamapp.cli.deadletters.letter_text import excerpt, moment
+from streamapp.cli.deadletters.letter_text import excerpt, minute, moment
 from streamapp.cli.session import one_line_errors
 from streamapp.cli.terminal.console import print_json, print_table, progress
 from streamapp.config.loader import load_settings
@@ -49,10 +49,10 @@ def list_letters(codes: Sequence[str], topic: str, since: str, limit: int, as_js
         typer.echo(visible(f"no dead letter {what} in {', '.join(store.topics)}"))
         return
     print_table(
-        f"{census.letters:,} dead letters",
-        ("source topic", "code", "letters", "newest", "example"),
+        f"Dead letters: {census.letters:,}",
+        ("source topic", "code", "letters", "newest, UTC", "example"),
         (
-            (one.topic, one.code, one.letters, moment(one.newest.made_ms), one.newest.address)
+            (one.topic, one.code, one.letters, minute(one.newest.made_ms), one.newest.address)
             for one in census.groups
         ),
     )

@@ -146,13 +146,13 @@ def _size(message: Outgoing) -> int:
 def _print(outcome: ReplayOutcome, *, is_cut_short: bool, dry_run: bool) -> None:
     if outcome.sent:
         print_table(
-            f"{outcome.sent:,} records {'would be' if dry_run else 'are'} sent",
+            f"{'To be replayed' if dry_run else 'Replayed'}: {outcome.sent:,}",
             ("to", "code", "replay.count", "records"),
             ((*name, count) for name, count in outcome.records.items()),
         )
     if outcome.kept:
         print_table(
-            f"{outcome.kept:,} dead letters are not replayed",
+            f"Not replayed: {outcome.kept:,}",
             ("reason", "letters", "example", "why"),
             (
                 (reason, one.letters, one.example, one.why)
