@@ -108,9 +108,8 @@ async def test_refused_events_are_replayed_when_the_settings_are_right_and_count
     assert report["applied_events"] == report["interactions"] == 2
     assert {"item:tent", "item:stove"} <= set(redis_lists(deployment))
     replayed = await read_topic(deployment, clicks)
-    assert sorted(record.value for record in replayed) == sorted(
-        [mismatched.value, orjson.dumps(CALL)]
-    )
+    assert {record.value for record in replayed} == {mismatched.value, orjson.dumps(CALL)}
+    assert len(replayed) == 2
     assert {dict(record.headers)["replay.count"] for record in replayed} == {b"1"}
 
 

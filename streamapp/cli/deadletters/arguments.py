@@ -57,7 +57,7 @@ def letter_topics(settings: Settings, topic: str) -> list[str]:
         return [letters[topic]]
     if topic in letters.values():
         return [topic]
-    raise ConfigError(f"--topic {topic}: the settings name {', '.join(sources)}")
+    raise ConfigError(f"{topic} is no topic with dead letters: it is one of {', '.join(sources)}")
 
 
 def address_of(settings: Settings, text: str, topic: str) -> Address:
