@@ -108,10 +108,10 @@ class LetterStore:
         for tp, offset in addresses:
             known = self._spans.get(tp, Span(tp, 0, 0))
             if not known.start <= offset < known.end:
-                holds = f"from {known.start} to {known.end - 1}" if known.end > known.start else ""
+                has_any = known.start < known.end
                 raise ConfigError(
                     f"no dead letter lies at {tp.topic}:{tp.partition}:{offset}; the partition "
-                    f"holds {f'offsets {holds}' if holds else 'nothing'}"
+                    f"holds {f'{known.start} to {known.end - 1}' if has_any else 'nothing'}"
                 )
             spans.append(Span(tp, offset, offset + 1))
         async with aclosing(scan(self._settings, spans)) as parts:
