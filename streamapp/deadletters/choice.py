@@ -11,11 +11,12 @@ class Choice:
 
     Attributes:
         codes: The codes; empty for all.
-        since_ms: The earliest time at which a letter was made, in milliseconds.
+        since_ms: The earliest time at which a letter was made, in milliseconds; -1 for any, which
+            is also what Kafka says of a record without a time.
     """
 
     codes: frozenset[str] = frozenset()
-    since_ms: int = 0
+    since_ms: int = -1
 
     def takes(self, letter: Letter) -> bool:
         """Say whether a letter is chosen."""

@@ -82,7 +82,7 @@ def address_of(settings: Settings, text: str, topic: str) -> Address:
 
 def _since_ms(text: str) -> int:
     if not text:
-        return 0
+        return -1
     if match := _AGO.fullmatch(text):
         return int((time.time() - int(match[1]) * _SECONDS[match[2]]) * 1_000)
     try:

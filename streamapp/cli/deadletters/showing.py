@@ -17,6 +17,7 @@ from streamapp.config.settings import Settings
 from streamapp.deadletters.census import Census
 from streamapp.deadletters.choice import Choice
 from streamapp.deadletters.letter import Letter
+from streamapp.errors import ConfigError
 from streamapp.printable import visible
 
 
@@ -47,6 +48,8 @@ def show_letters(
     settings = load_settings()
     choice, topics = choice_of(codes, since), letter_topics(settings, topic)
     places = [address_of(settings, text, topic) for text in addresses]
+    if places and (codes or since):
+        raise ConfigError("give addresses, or --code and --since, but not both")
     if places:
         topics = list(dict.fromkeys(place.tp.topic for place in places))
     if not asyncio.run(_show(settings, choice, topics, places, limit, as_json)):

@@ -67,6 +67,7 @@ def ended(
         (["deadletters", "list", "--limit", "0"], "greater than or equal to 1"),
         (["deadletters", "show", "clicks"], "clicks is no address: write TOPIC:PARTITION:OFFSET"),
         (["deadletters", "show", "0:7"], "0:7 names no topic: write it in front"),
+        (["deadletters", "show", "clicks:0:7", "--since", "1h"], "but not both"),
         (["deadletters", "show", "lists:0:7"], "lists is no topic with dead letters"),
         (["deadletters", "replay", "--after", "7"], "7 is no address"),
         (["deadletters", "replay", "clicks:0:7", "--since", "1h"], "but not both"),
