@@ -23,12 +23,29 @@ app = typer.Typer(
 )
 show = typer.Typer(help="Show a list as frontends read it.")
 app.add_typer(show, name="show")
+deadletters = typer.Typer(help="List, show and replay the records that were refused.")
+app.add_typer(deadletters, name="deadletters")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 ListJson = Annotated[bool, typer.Option("--json", help="Print the bytes of the key.")]
 Category = Annotated[str, typer.Option(metavar="NAME", help="The category at hand.")]
 Timeout = Annotated[
     float, typer.Option(min=0, help="Seconds to wait for the app to be drained.", metavar="S")
+]
+Addresses = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TOPIC:PARTITION:OFFSET", help="Addresses, as `list` prints them."),
+]
+Codes = Annotated[
+    list[str] | None,
+    typer.Option("--code", metavar="CODE", help="Letters with this code; may be repeated."),
+]
+LetterTopic = Annotated[
+    str, typer.Option("--topic", metavar="NAME", help="Letters of this topic; default all.")
+]
+Since = Annotated[
+    str,
+    typer.Option(metavar="TIME", help="Letters that were made since: 15m, 2h, 7d ago, or a date."),
 ]
 
 
@@ -218,6 +235,63 @@ def import_(
     mapping = preset_named(preset).changed(columns, type_)
     form = CsvForm("\t" if delimiter == "\\t" else delimiter, encoding, header)
     import_files(Request(files, format_, mapping, form, dry_run), as_json)
+
+
+@deadletters.command("list")
+def list_(
+    code: Codes = None,
+    topic: LetterTopic = "",
+    since: Since = "",
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Most letters to name.")] = 10,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Count dead letters by topic and code, and name the newest ones."""
+    from streamapp.cli.deadletters.listing import list_letters
+
+    list_letters(code or (), topic, since, limit, as_json)
+
+
+@deadletters.command("show")
+def show_(
+    addresses: Addresses = None,
+    code: Codes = None,
+    topic: LetterTopic = "",
+    since: Since = "",
+    limit: Annotated[
+        int, typer.Option(min=1, max=1_000, help="Most letters without addresses.")
+    ] = 1,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show dead letters in full: those at addresses, or the newest one."""
+    from streamapp.cli.deadletters.showing import show_letters
+
+    show_letters(addresses or (), code or (), topic, since, limit, as_json)
+
+
+@deadletters.command("replay")
+def replay_(
+    addresses: Addresses = None,
+    code: Codes = None,
+    topic: LetterTopic = "",
+    since: Since = "",
+    after: Annotated[str, typer.Option(metavar="ADDRESS", help="Go on behind this address.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most records to send.")] = 1_000,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Send refused records back to their source topics, the oldest first.
+
+    Only what a worker with these settings accepts is sent, and a record at most three times.
+    """
+    from streamapp.cli.deadletters.replaying import Replay, replay_letters
+
+    chosen = Replay(addresses or (), code or (), topic, since, after, limit, dry_run)
+    replay_letters(chosen, as_json)
 
 
 @app.command()

@@ -5,24 +5,9 @@ from typing import Any
 from streamapp import __version__
 from streamapp.core.events.refusals import Refusal
 from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
+from streamapp.deadletters import headers
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP
-
-_NAMES = frozenset(
-    {
-        "error.code",
-        "error.message",
-        "error.count",
-        "source.topic",
-        "source.partition",
-        "source.offset",
-        "source.timestamp",
-        "value.bytes",
-        "app.version",
-    }
-)
-"""The headers that a letter may add, each once."""
-
 
 _OWN_BYTES = 2_048
 """Most bytes of the headers that a letter adds, and of what Kafka adds to a message."""
@@ -42,23 +27,25 @@ def dead_letter(tp: TP, refusal: Refusal, most: int = MAX_MESSAGE_BYTES) -> Outg
     """
     record: Any = refusal.record
     about = {
-        "error.code": refusal.code,
-        "error.message": refusal.message,
-        "source.topic": tp.topic,
-        "source.partition": str(tp.partition),
-        "source.offset": str(record.offset),
-        "source.timestamp": str(record.timestamp),
-        "app.version": __version__,
+        headers.CODE: refusal.code,
+        headers.MESSAGE: refusal.message,
+        headers.SOURCE_TOPIC: tp.topic,
+        headers.SOURCE_PARTITION: str(tp.partition),
+        headers.SOURCE_OFFSET: str(record.offset),
+        headers.SOURCE_TIMESTAMP: str(record.timestamp),
+        headers.VERSION: __version__,
     }
     if refusal.rest:
-        about["error.count"] = str(refusal.rest)
-    kept = [(name, value) for name, value in record.headers if name not in _NAMES]
+        about[headers.COUNT] = str(refusal.rest)
+    if refusal.part:
+        about[headers.VALUE_PART] = refusal.part
+    kept = [(name, value) for name, value in record.headers if name not in headers.ADDED]
     value, key, left = refusal.value, record.key, most - _OWN_BYTES
     beside = len(key or b"") + sum(
         _HEADER_BYTES + len(name.encode()) + len(text or b"") for name, text in kept
     )
     if value is not None and len(value) + beside > left:
-        about["value.bytes"] = str(len(value))
+        about[headers.VALUE_BYTES] = str(len(value))
         if beside > left // 2:
             kept, key = [], key and key[: left // 2]
             beside = len(key or b"")

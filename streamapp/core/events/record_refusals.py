@@ -11,7 +11,7 @@ from streamapp.core.events.fallback_json import RawParts
 from streamapp.core.events.formats.translate import Translation
 from streamapp.core.events.orders import PartlyRefusedError
 from streamapp.core.events.record import Record
-from streamapp.core.events.refusals import Refusal
+from streamapp.core.events.refusals import ENCLOSED, EVENT, LINE, REST, Refusal
 from streamapp.errors import BadEventError
 
 MAX_PARTS = 100
@@ -66,7 +66,7 @@ class RecordRefusals:
         if self._first is None:
             return self._found
         whole = self._refusal(self.record.value or b"", self._first)
-        return [*self._found, whole._replace(rest=self._rest)]
+        return [*self._found, whole._replace(rest=self._rest, part=REST)]
 
     def raw(self, event: Translation) -> bytes:
         """Return an event byte for byte as it came."""
@@ -77,30 +77,45 @@ class RecordRefusals:
 
         Lines without bytes of their own are refused with the event, once.
         """
-        if not isinstance(error, PartlyRefusedError) or not event.lines_at:
-            self._add(event.path, error)
+        if not isinstance(error, PartlyRefusedError):
+            self._add(event.path, error, _part_of(event))
+            return
+        if not event.lines_at:
+            self._add(event.path, error, REST)
             return
         for done, (place, why) in enumerate(error.lines):
             if self.is_full:
                 self._rest += len(error.lines) - done
                 return
-            path = event.path if place is None else (*event.path, *event.lines_at, place)
-            self._add(path, why)
+            if place is None:
+                self._add(event.path, why, REST)
+            else:
+                self._add((*event.path, *event.lines_at, place), why, LINE)
 
     def add_another(self) -> None:
         """Refuse a part that has no letter of its own, because `is_full`."""
         self._rest += 1
 
-    def _add(self, path: tuple[str | int, ...], error: BadEventError) -> None:
+    def _add(self, path: tuple[str | int, ...], error: BadEventError, part: str) -> None:
         if self._first is None and len(self._found) < MAX_PARTS:
             refusal = self._refusal(self._parts.at(path), error)
+            # Where nothing is at the path, the value is that of the record.
+            part = REST if path and refusal.value == self.record.value else part
             size = len(refusal.value or b"") + self._beside + _LETTER_BYTES + len(refusal.message)
             if size <= self._left:
                 self._left -= size
-                self._found.append(refusal)
+                self._found.append(refusal._replace(part=part))
                 return
         self._first = self._first or error
         self._rest += 1
 
     def _refusal(self, value: bytes, error: BadEventError) -> Refusal:
         return Refusal(self.record, value, error.code, str(error)[:_MESSAGE_CHARACTERS])
+
+
+def _part_of(event: Translation) -> str:
+    """Return what an event is of its record, if all of the event is refused."""
+    if not event.path:
+        return ""
+    is_envelope = all(type(step) is int for step in event.path)
+    return EVENT if is_envelope or event.format.stands_alone else ENCLOSED

@@ -26,6 +26,14 @@ CODES = {
 }
 """Every code that a dead letter may carry, and what it means."""
 
+EVENT, ENCLOSED, LINE, REST = "event", "enclosed", "line", "rest"
+"""What a refused value is, if it is not the whole of what its record says.
+
+`EVENT` is one event of several, which can be read alone. `ENCLOSED` is one event that is read with
+the envelope around it, such as one without its user. `LINE` is one line of an order. `REST` also
+holds parts that counted, or that are refused alone.
+"""
+
 
 class Refusal(NamedTuple):
     """A record, or one element of it, that cannot be counted.
@@ -37,6 +45,7 @@ class Refusal(NamedTuple):
         message: Why, for people.
         rest: Where `value` is the whole value because too many parts of it are refused to give
             each a letter of its own: how many parts have none. 0 otherwise.
+        part: `EVENT`, `ENCLOSED`, `LINE` or `REST`; "" of a record that is refused as a whole.
     """
 
     record: Record
@@ -44,3 +53,4 @@ class Refusal(NamedTuple):
     code: str
     message: str
     rest: int = 0
+    part: str = ""

@@ -61,6 +61,21 @@ def ended(
         (["forget"], "Missing argument 'ID'"),
         (["forget", ""], "ID is missing or empty"),
         (["export-user"], "Missing argument 'ID'"),
+        (["deadletters"], "Missing command"),
+        (["deadletters", "list", "--code", "no_json"], "--code no_json: no dead letter has it"),
+        (
+            ["deadletters", "list", "--topic", "click"],
+            "click is no topic with dead letters: it is one of",
+        ),
+        (["deadletters", "list", "--since", "soon"], "--since soon: write how long ago"),
+        (["deadletters", "list", "--since", "inf"], "--since inf: write how long ago"),
+        (["deadletters", "list", "--limit", "0"], "greater than or equal to 1"),
+        (["deadletters", "show", "clicks"], "clicks is no address: write TOPIC:PARTITION:OFFSET"),
+        (["deadletters", "show", "0:7"], "0:7 names no topic: write it in front"),
+        (["deadletters", "show", "clicks:0:7", "--since", "1h"], "but not both"),
+        (["deadletters", "show", "lists:0:7"], "lists is no topic with dead letters"),
+        (["deadletters", "replay", "--after", "7"], "7 is no address"),
+        (["deadletters", "replay", "clicks:0:7", "--since", "1h"], "but not both"),
         (["export", "nowhere/file.npz"], "there is no folder nowhere"),
         (["embedded", "--kafka-port", "70000"], "less than or equal to 65535"),
     ],
@@ -209,6 +224,7 @@ def test_the_commands_can_be_listed_without_what_they_need() -> None:
             f"reports.{name}"
             for name in ("status", "show", "explain", "export", "audit", "footprint")
         ),
+        *(f"deadletters.{name}" for name in ("listing", "showing", "replaying")),
     ],
 )
 def test_a_command_other_than_the_worker_needs_neither_faust_nor_numba(command: str) -> None:

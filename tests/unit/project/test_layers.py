@@ -12,11 +12,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 OUTSIDE = {"faust", "mode", "aiokafka", "redis", "typer", "rich", "pydantic", "pydantic_settings"}
 IMPURE = OUTSIDE | {"os", "time", "random", "logging", "asyncio", "socket", "subprocess", "secrets"}
 OUTER = {f"streamapp.{name}" for name in ("agents", "audit", "app", "cli", "inspection", "worker")}
+LETTERS = "streamapp.deadletters"
 
 FORBIDDEN = {
-    "core": IMPURE | OUTER | {"streamapp.config", "streamapp.store", "streamapp.transport"},
-    "store": {"faust", "mode", "aiokafka", "typer", "rich", "streamapp.transport"} | OUTER,
-    "transport": {"redis", "typer", "rich", "streamapp.store"} | OUTER,
+    "core": IMPURE | OUTER
+    | {"streamapp.config", "streamapp.store", "streamapp.transport", LETTERS},
+    "store": {"faust", "mode", "aiokafka", "typer", "rich", "streamapp.transport", LETTERS} | OUTER,
+    "transport": {"redis", "typer", "rich", "streamapp.store", LETTERS} | OUTER,
+    "deadletters": {"faust", "mode", "aiokafka", "redis", "typer", "rich", "streamapp.store"}
+    | OUTER,
     "inspection": {"faust", "mode", "aiokafka", "typer", "rich", "streamapp.transport"}
     | OUTER - {"streamapp.inspection"},
     "agents": {"typer", "rich"} | OUTER - {"streamapp.agents"},

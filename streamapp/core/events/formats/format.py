@@ -41,6 +41,7 @@ class Format:
         text: Reads a value that is not JSON; returns None if it is not of this format.
         query: Reads an event that is a text instead of an object.
         last_word: Whether the part of a type's name behind the last dot may name it too.
+        stands_alone: Whether an event of `arrays` says the same without its envelope.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Format:
     text: Callable[[bytes], Json | None] | None = None
     query: Callable[[str], Json] | None = None
     last_word: bool = False
+    stands_alone: bool = False
 
 
 def first(fields: Json, *names: str) -> Any:

@@ -21,6 +21,7 @@ FLAT = Format(
     arrays=("events",),
     recognises=lambda value: "item_id" in value or ("items" in value and "user_id" in value),
     flat=lambda event, _envelope: FlatEvent(event, ("items",)),  # type: ignore[arg-type]
+    stands_alone=True,
 )
 """The format that the app reads without a translation."""
 

@@ -70,5 +70,6 @@ SEGMENT = Format(
     arrays=("batch",),
     recognises=_recognises,
     flat=_flat,
+    stands_alone=True,
 )
 """The format `segment`."""

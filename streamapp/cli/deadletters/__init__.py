@@ -1,0 +1,1 @@
+"""`streamapp deadletters`: lists, shows and replays dead letters."""

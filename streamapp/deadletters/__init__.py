@@ -1,0 +1,1 @@
+"""Dead letters as commands read them: which there are, and which may be replayed."""
