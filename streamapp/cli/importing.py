@@ -12,8 +12,9 @@ from streamapp.cli.terminal.console import Step, print_json, print_table, progre
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.errors import StreamappError
+from streamapp.eventlog.readable import readable
 from streamapp.importing.csv_source import CsvForm
-from streamapp.importing.files import readable, source_of
+from streamapp.importing.files import source_of
 from streamapp.importing.judge import Accepted, Judge
 from streamapp.importing.mapping import FieldMapping
 from streamapp.importing.router import Router

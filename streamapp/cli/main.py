@@ -237,6 +237,33 @@ def import_(
     import_files(Request(files, format_, mapping, form, dry_run), as_json)
 
 
+@app.command()
+def catalogue(
+    feed: Annotated[
+        str, typer.Argument(metavar="FILE-OR-URL", help="The whole feed; an http(s) address.")
+    ],
+    format_: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="google, shopify, csv or jsonl.")
+    ],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what differs, and send nothing.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Send also if the feed is empty or has shrunk.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Send what of a feed of products differs from the topic of the catalogue.
+
+    An item that is missing in the feed becomes unavailable. A feed without items, or without more
+    than 30 % of the items that are available on the topic, is refused.
+    """
+    from streamapp.cli.catalogue import Request, send_feed
+
+    send_feed(Request(feed, format_, dry_run, force), as_json)
+
+
 @deadletters.command("list")
 def list_(
     code: Codes = None,

@@ -1,13 +1,10 @@
 """Opens files of events by their names."""
 
 import codecs
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from streamapp.errors import ConfigError
-from streamapp.eventlog.refusing import refuse_encoding
+from streamapp.eventlog.readable import readable
 from streamapp.importing.csv_source import CsvForm, CsvSource
 from streamapp.importing.json_source import JsonSource
 from streamapp.importing.mapping import FieldMapping
@@ -63,19 +60,3 @@ def source_of(path: Path, name: str, mapping: FieldMapping, form: CsvForm) -> So
         if found == "jsonl":
             return JsonSource(path, mapping, form.encoding)
         return ParquetSource(path, mapping)
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn errors of reading a file into one line.
-
-    Raises:
-        ConfigError: the body could not read the file; says why, and in which line it can.
-    """
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        refuse_encoding(path, error)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"{path}: the file cannot be read: {reason}") from None

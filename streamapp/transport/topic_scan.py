@@ -60,6 +60,8 @@ async def scan(
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=_FETCH_BYTES,
+        # As workers read: a record of an aborted transaction was never sent.
+        isolation_level="read_committed",
     )
     await consumer.start()
     try:

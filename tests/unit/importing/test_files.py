@@ -12,8 +12,9 @@ import pytest
 from pyarrow import parquet
 
 from streamapp.errors import ConfigError
+from streamapp.eventlog.readable import readable
 from streamapp.importing.csv_source import CsvForm
-from streamapp.importing.files import readable, source_of
+from streamapp.importing.files import source_of
 from streamapp.importing.judge import Judge
 from streamapp.importing.mapping import FieldMapping
 from streamapp.importing.presets import preset

@@ -27,6 +27,8 @@ FORBIDDEN = {
     "audit": {"faust", "mode", "aiokafka", "typer", "rich", "streamapp.transport"}
     | OUTER - {"streamapp.audit", "streamapp.inspection"},
     "importing": {"faust", "mode", "redis", "typer", "rich", "streamapp.store"} | OUTER,
+    "feeds": {"faust", "mode", "aiokafka", "redis", "typer", "rich", "streamapp.store",
+              "streamapp.transport", "streamapp.importing", LETTERS} | OUTER,
     "worker": {"typer", "rich", "streamapp.cli"},
 }  # fmt: skip
 
