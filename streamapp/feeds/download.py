@@ -51,16 +51,13 @@ def shown_address(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def download(
-    url: str, target: BinaryIO, tell: Callable[[int, int | None], None], most: int = MAX_BYTES
-) -> None:
+def download(url: str, target: BinaryIO, tell: Callable[[int, int | None], None]) -> None:
     """Write what a web server answers into a file.
 
     Args:
         url: With http or https.
         target: The file.
         tell: Called with how many bytes there are, and how many come if the server says so.
-        most: Most bytes.
 
     Raises:
         ConfigError: the address is wrong.
@@ -84,8 +81,8 @@ def download(
             # One part at a time: a whole block of a slow server could take for ever.
             while part := answer.read1(_BLOCK):
                 done += len(part)
-                if done > most:
-                    raise StreamappError(f"{where}: the feed has more than {most:,} bytes")
+                if done > MAX_BYTES:
+                    raise StreamappError(f"{where}: the feed has more than {MAX_BYTES:,} bytes")
                 if time.monotonic() > until:
                     raise StreamappError(
                         f"{where}: the feed did not come in {_MAX_S:.0f} s; fetch the file first"

@@ -17,6 +17,9 @@ _MOST_CHARACTERS = 16_000_000
 
 _SPACES = " \t\r\n"
 
+_ENDS = frozenset(",]}" + _SPACES)
+"""What may follow a number."""
+
 
 def elements(path: Path, name: str) -> Iterator[Any]:
     """Yield the elements of the arrays of a file.
@@ -104,17 +107,21 @@ class _Ahead:
         while True:
             try:
                 value, end = self._decode(self._text, self._at)
-            except json.JSONDecodeError as error:
+            except ValueError as error:
                 failure = error
             except RecursionError:
                 self._refuse("it is nested too deeply")
             else:
-                # A number may go on in the next block.
-                if end < len(self._text) or not self._more():
-                    self._at = end
+                size = end - self._at
+                # A number that a block cuts is a shorter number.
+                is_cut = type(value) in {int, float} and self._text[end : end + 1] not in _ENDS
+                if not is_cut or not self._more():
+                    self._at += size
                     return value
                 continue
-            if len(self._text) - self._at > _MOST_CHARACTERS or not self._more():
+            if len(self._text) - self._at > _MOST_CHARACTERS:
+                self._refuse(f"an element has more than {_MOST_CHARACTERS:,} characters")
+            if not self._more():
                 self._refuse(str(failure))
 
     def _more(self) -> bool:
