@@ -41,6 +41,7 @@ class FeedReader:
         self.rows += 1
         if isinstance(row, UnreadableRow):
             self._refuse(row.code, row.place, row.message, row.text)
+            self._comparison.keep(row.item_id)
             return
         try:
             item = checked_id("item_id", row.item_id)

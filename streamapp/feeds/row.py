@@ -29,9 +29,11 @@ class UnreadableRow(NamedTuple):
         code: Why it is no row, for programs.
         message: Why, for people.
         text: What is there.
+        item_id: The id of the item, as far as it can be told; else "".
     """
 
     place: str
     code: str
     message: str
     text: str
+    item_id: str = ""

@@ -52,7 +52,9 @@ class Table:
                     yield line, {name: row[place] for name, place in places.items()}
                 else:
                     why = f"{len(row)} fields, not {len(header)}"
-                    yield UnreadableRow(f"line {line}", "wrong_width", why, by.join(row))
+                    place = places[self._needed]
+                    item = row[place] if place < len(row) else ""
+                    yield UnreadableRow(f"line {line}", "wrong_width", why, by.join(row), item)
 
     def _delimiter(self, first: str) -> str:
         """Return the delimiter with which the header names most columns."""

@@ -145,7 +145,8 @@ def test_what_cannot_be_used_is_refused_with_the_first_example_of_its_code() -> 
     kept = Comparison({item: encode_product(one) for item, one in published.items()})
     again = FeedReader(kept)
     again.take(FeedRow("line 1", "a", title=7))
-    assert set(kept.difference().gone) == {"b", "c", "d"}
+    again.take(UnreadableRow("line 2", "wrong_width", "1 fields, not 2", "b", "b"))
+    assert set(kept.difference().gone) == {"c", "d"}
     assert (kept.items, kept.difference().unchanged) == (0, 0)
 
 

@@ -95,7 +95,7 @@ def test_google_text_with_tabs_is_a_table(tmp_path: Path) -> None:
     text = "g:id\ttitle\tproduct type\tavailability\n7\tTent, 2\ttents\tin stock\n8\tx\n"
     found = rows(tmp_path / "feed.txt", text, "google")
     assert items(found[:1]) == [("7", "Tent, 2", "tents", "in stock")]
-    assert found[1] == UnreadableRow("line 3", "wrong_width", "2 fields, not 4", "8\tx")
+    assert found[1] == UnreadableRow("line 3", "wrong_width", "2 fields, not 4", "8\tx", "8")
 
 
 @pytest.mark.parametrize("attack", [
