@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,8 @@ from streamapp.transport.topic_scan import Span
 PARTITIONS = [0, 1, 2]
 
 
-class Stored(NamedTuple):
+@dataclass
+class Stored:
     """A record of the topic."""
 
     offset: int

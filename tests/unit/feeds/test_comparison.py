@@ -1,6 +1,7 @@
 """What differs between a feed and the topic, and when a feed has shrunk."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import pytest
@@ -15,7 +16,8 @@ TENT = Product(available=True, title="Tent", category="tents")
 STOVE = Product(available=True, title="Stove", category="")
 
 
-class Stored(NamedTuple):
+@dataclass
+class Stored:
     """A record of the topic."""
 
     key: bytes | None
