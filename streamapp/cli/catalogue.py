@@ -18,7 +18,7 @@ from streamapp.errors import ConfigError, StreamappError
 from streamapp.feeds.comparison import Comparison, Difference
 from streamapp.feeds.feed_reader import FeedReader
 from streamapp.feeds.formats import Rows, reader_of
-from streamapp.feeds.location import local_file
+from streamapp.feeds.location import local_file, shown_feed
 from streamapp.feeds.published import Published
 from streamapp.importing.partitions import partitions_of
 from streamapp.printable import visible
@@ -82,7 +82,7 @@ def send_feed(request: Request, as_json: bool) -> None:
         reader = FeedReader(comparison)
         _read(rows, path, reader, begin)
     result = _Result(reader, comparison, comparison.difference())
-    refusal = "" if request.is_forced else _refusal(request.feed, result)
+    refusal = "" if request.is_forced else _refusal(shown_feed(request.feed), result)
     sent = 0
     if not (request.is_dry or refusal):
         with progress() as begin:

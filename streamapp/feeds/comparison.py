@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from streamapp.core.events.catalogue_record import Product, decode_product, encode_product
 
-_SHRUNK = 0.3
-"""Share of the available items without which a feed is taken for a broken one."""
+_MOST_MISSING = 30
+"""Percent of the available items; a feed without more of them is taken for a broken one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Difference:
     @property
     def has_shrunk(self) -> bool:
         """Whether more than 30 % of the available items are missing in the feed."""
-        return len(self.gone) > _SHRUNK * self.available
+        return 100 * len(self.gone) > _MOST_MISSING * self.available
 
 
 class Comparison:

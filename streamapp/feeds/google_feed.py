@@ -82,6 +82,10 @@ def _xml_rows(path: Path) -> Iterator[FeedRow]:
                 f"{path}: the XML declares a document type or an entity, which may be an attack; "
                 "export the feed without it"
             ) from None
+        except (LookupError, ValueError) as error:
+            raise ConfigError(
+                f"{path}: the encoding of the XML cannot be read ({error}); use UTF-8"
+            ) from None
 
 
 def _row(number: int, element: Any) -> FeedRow:

@@ -16,6 +16,11 @@ _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _BLOCK = 1_048_576
 
 
+def shown_feed(where: str) -> str:
+    """Return where a feed is as messages show it: an address without what may be secret."""
+    return shown_address(where) if _SCHEME.match(where) else where
+
+
 @contextmanager
 def local_file(where: str, tell: Callable[[int, int | None], None]) -> Iterator[Path]:
     """Yield the file of a feed; one that was fetched is there until the end of the block.

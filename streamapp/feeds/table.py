@@ -1,6 +1,8 @@
 """Reads the rows of a table: a header, and lines of text that a delimiter divides."""
 
+import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from streamapp.errors import ConfigError
@@ -8,6 +10,9 @@ from streamapp.eventlog.header import DELIMITERS, separator, split
 from streamapp.eventlog.strict_rows import strict_rows
 from streamapp.eventlog.text import open_text
 from streamapp.feeds.row import UnreadableRow
+
+_MOST_CHARACTERS = 16_000_000
+"""Longest field, so that a quote without an end does not fill the memory."""
 
 
 class Table:
@@ -35,7 +40,7 @@ class Table:
         Raises:
             ConfigError: the header lacks the needed column, or quotes are malformed.
         """
-        with open_text(self._path) as file:
+        with open_text(self._path) as file, _long_fields():
             first, above = file.readline(), 0
             by = separator(first)
             if by:
@@ -76,6 +81,16 @@ class Table:
                 f"among {', '.join(header)[:200]}; --format may be another one"
             )
         return found
+
+
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Let fields be longer than what the reader of Python takes, as descriptions of shops are."""
+    before = csv.field_size_limit(_MOST_CHARACTERS)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _plain(name: str) -> str:

@@ -115,6 +115,14 @@ def test_malformed_xml_is_refused_with_its_line(tmp_path: Path) -> None:
         rows(tmp_path / "feed.xml", RSS[: RSS.index("</channel>")], "google")
 
 
+@pytest.mark.parametrize("encoding", ["klingon", "shift_jis"])
+def test_xml_in_an_encoding_that_is_not_read_is_refused(tmp_path: Path, encoding: str) -> None:
+    """In one line, whether the encoding exists or not."""
+    text = RSS.replace("utf-8", encoding)
+    with pytest.raises(ConfigError, match=r"feed.xml: the encoding of the XML cannot be read"):
+        rows(tmp_path / "feed.xml", text, "google")
+
+
 def test_memory_does_not_grow_with_a_document(tmp_path: Path) -> None:
     """Elements of items and beside them are dropped as they are read."""
     item = f"<item><g:id>7</g:id><g:title>{'x' * 400}</g:title></item><other><b/></other>\n"
@@ -217,6 +225,12 @@ def test_a_file_of_another_kind_is_refused_in_one_line(
     """It says what was found or needed."""
     with pytest.raises(ConfigError, match=message):
         rows(tmp_path / "feed", content, name)
+
+
+def test_a_description_may_be_long(tmp_path: Path) -> None:
+    """Longer than the reader of Python takes by itself."""
+    export = f"Handle,Title,Body (HTML)\ntent,Tent,{'x' * 200_000}\n"
+    assert items(rows(tmp_path / "products.csv", export, "shopify")) == [("tent", "Tent", "", True)]
 
 
 @pytest.mark.parametrize("name", ["google", "csv", "jsonl"])

@@ -11,7 +11,7 @@ import pytest
 
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.feeds import download, location
-from streamapp.feeds.location import local_file
+from streamapp.feeds.location import local_file, shown_feed
 
 FEED = b"item_id\n" + b"tent\n" * 1_000
 
@@ -142,6 +142,14 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match="a file on a disk is needed"):
         fetched(str(tmp_path / "pipe"))
+
+
+def test_messages_show_an_address_without_its_secrets() -> None:
+    """And the name of a file as it is."""
+    assert shown_feed("https://ann:secret@shop.example/feed?key=secret") == (
+        "https://shop.example/feed"
+    )
+    assert shown_feed("feeds/today.csv?") == "feeds/today.csv?"
 
 
 def test_an_error_in_a_fetched_feed_names_the_address(shop: str) -> None:

@@ -106,6 +106,22 @@ async def test_offsets_without_a_record_are_passed(monkeypatch: pytest.MonkeyPat
     assert await read(Span(FIRST, 0, 9)) == [(FIRST, [2], 3), (FIRST, [7], 9)]
 
 
+async def test_records_of_aborted_transactions_are_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The client is asked for what workers read, from the first record that is still there."""
+    log, asked = Log({FIRST: range(2)}, {FIRST: 2}, 2), {}
+
+    def made(**options: Any) -> Log:
+        asked.update(options)
+        return log
+
+    monkeypatch.setattr(topic_scan, "AIOKafkaConsumer", made)
+    assert await read(Span(FIRST, 0, 2)) == [(FIRST, [0, 1], 2)]
+    assert asked["isolation_level"] == "read_committed"
+    assert asked["auto_offset_reset"] == "earliest"
+
+
 async def test_where_nothing_is_to_be_read_nobody_is_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
