@@ -13,6 +13,7 @@ fence:<source>       applied_offsets        commit: first offset of each source 
 mark                 last_record            commit: fingerprint of the last applied record
 generation           state_id               create: id of the state that the slot belongs to
 results              results                create: settings that change counts, as JSON
+begun                begun                  create: first offset of the log that the slot counts
 owner                owner                  claim: the worker that may publish for the slot
 written              write_token            put-*: names the last write ahead of the position
 tick                 clock                  next-timestamp: hybrid logical clock, in milliseconds
@@ -142,6 +143,7 @@ class Head:
         last_record: Fingerprint of the last applied record; None before the first one.
         state_id: Identifies the state that the slot belongs to.
         results: The settings that change counts, as canonical JSON.
+        begun: First offset of the log that the slot counts; 0 in a state of an older version.
         owner: The worker that claimed the slot.
         write_token: Names the last write that went ahead of the position.
         clock: Hybrid logical clock in milliseconds.
@@ -156,6 +158,7 @@ class Head:
     last_record: bytes | None = _stored("mark", _if_any(_BYTES), None)
     state_id: str = _stored("generation", _TEXT, "", committed=False)
     results: str = _stored("results", _TEXT, "", committed=False)
+    begun: int = _stored("begun", _COUNT, 0, committed=False)
     owner: str = _stored("owner", _TEXT, "", committed=False)
     write_token: bytes = _stored("written", _BYTES, b"", committed=False)
     clock: int = _stored("tick", _COUNT, 0, committed=False)
