@@ -126,7 +126,7 @@ async def test_records_that_retention_drops_are_named_and_counted(
         await admin.delete_records({tp: RecordsToDelete(5)})
 
     assert rebuild_is_refused_for(deployment) == f"5 records of {tp.topic}"
-    done = rebuilt(deployment, "--accept-loss")
+    done = rebuilt(deployment, "--accept-loss", "--drop-lists")
     assert (done["records_lost"], done["records_to_count"]) == ({tp.topic: 5}, 7)
     two = worker("two")
     log = write_log(tmp_path / "left.csv", ACTS[5:])

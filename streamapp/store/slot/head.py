@@ -143,7 +143,6 @@ class Head:
         last_record: Fingerprint of the last applied record; None before the first one.
         state_id: Identifies the state that the slot belongs to.
         results: The settings that change counts, as canonical JSON.
-        begun: First offset of the log that the slot counts; 0 in a state of an older version.
         owner: The worker that claimed the slot.
         write_token: Names the last write that went ahead of the position.
         clock: Hybrid logical clock in milliseconds.
@@ -151,6 +150,7 @@ class Head:
         blob_bytes: Bytes of these blobs.
         rolled_back: How often Redis was found behind what Kafka says it stored.
         rolled_back_offsets: How many offsets it was behind, all times together.
+        begun: First offset of the log that the slot counts; 0 in a state of an older version.
     """
 
     position: int = _stored("position", _COUNT, 0, committed=False)
@@ -158,7 +158,6 @@ class Head:
     last_record: bytes | None = _stored("mark", _if_any(_BYTES), None)
     state_id: str = _stored("generation", _TEXT, "", committed=False)
     results: str = _stored("results", _TEXT, "", committed=False)
-    begun: int = _stored("begun", _COUNT, 0, committed=False)
     owner: str = _stored("owner", _TEXT, "", committed=False)
     write_token: bytes = _stored("written", _BYTES, b"", committed=False)
     clock: int = _stored("tick", _COUNT, 0, committed=False)
@@ -166,6 +165,7 @@ class Head:
     blob_bytes: int = _stored("blob_bytes", _COUNT, 0, committed=False)
     rolled_back: int = _stored("rolled_back", _COUNT, 0, committed=False)
     rolled_back_offsets: int = _stored("rolled_back_offsets", _COUNT, 0, committed=False)
+    begun: int = _stored("begun", _COUNT, 0, committed=False)
 
     @classmethod
     def decode(cls, stored: Mapping[str, bytes]) -> Self | None:
