@@ -74,7 +74,7 @@ async def _rebuild(
         layout = await existing_partitions(settings, state_topics(settings))
         tps = [TP(topic, number) for topic, count in layout.items() for number in range(count)]
         offsets = await read_offsets(settings, tps, {})
-        plan = await read_plan(redis, settings, layout, offsets, drop_lists=drop_lists)
+        plan = await read_plan(redis, settings, offsets, drop_lists=drop_lists)
         if not yes:
             return plan.report()
         plan.check(accept_loss=accept_loss)

@@ -1,5 +1,6 @@
 """What a rebuild would remove, count again and lose, and what speaks against it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +79,6 @@ class RebuildPlan:
 async def read_plan(
     redis: Redis,
     settings: Settings,
-    layout: Mapping[str, int],
     offsets: Mapping[TP, Offsets],
     *,
     drop_lists: bool,
@@ -88,8 +88,7 @@ async def read_plan(
     Args:
         redis: A client that answers in bytes.
         settings: Where the state and the topics are.
-        layout: Number of partitions by topic.
-        offsets: The offsets of these partitions.
+        offsets: The offsets of every partition of the topics that the state depends on.
         drop_lists: Whether all lists are to be removed.
 
     Raises:
@@ -98,16 +97,6 @@ async def read_plan(
     Cost: two to five scans over all keys of the server.
     """
     own, others = await count_keys(redis, settings.state_prefix)
-    sources, lost = main_pipeline(settings).source_topics, dict[str, int]()
-    if await read_state_id(redis, settings.state_prefix):
-        for topic in sources:
-            count = 0
-            for partition in range(layout[topic]):
-                tag = tag_of(main_pipeline(settings), topic, partition)
-                head = await _head(redis, SlotKeys(settings.state_prefix, tag), Head)
-                count += records_lost(head, offsets[TP(topic, partition)])
-            if count:
-                lost[topic] = count
     return RebuildPlan(
         await live_members(settings),
         own,
@@ -119,7 +108,7 @@ async def read_plan(
             for tp, known in offsets.items()
             if tp.topic in settings.event_topics
         ),
-        lost,
+        await _lost_by_topic(redis, settings, offsets),
     )
 
 
@@ -139,6 +128,22 @@ def records_lost(head: Head | None, offsets: Offsets) -> int:
     # A topic that was made again ends before the position.
     beyond = head.position - max(offsets.end, head.begun)
     return max(0, dropped) + max(0, beyond)
+
+
+async def _lost_by_topic(
+    redis: Redis, settings: Settings, offsets: Mapping[TP, Offsets]
+) -> dict[str, int]:
+    """Return the records that would be lost, of topics that would lose any.
+
+    Without a state id there is no state, and nothing to lose.
+    """
+    main, lost = main_pipeline(settings), Counter[str]()
+    if await read_state_id(redis, settings.state_prefix):
+        for tp, known in offsets.items():
+            if tp.topic in main.source_topics:
+                keys = SlotKeys(settings.state_prefix, tag_of(main, tp.topic, tp.partition))
+                lost[tp.topic] += records_lost(await _head(redis, keys, Head), known)
+    return {topic: count for topic, count in lost.items() if count}
 
 
 async def _applied_events(redis: Redis, settings: Settings) -> int:
