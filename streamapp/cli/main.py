@@ -380,6 +380,13 @@ def footprint(
 @app.command()
 def rebuild(
     *,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without it, say what would happen.")
+    ] = False,
+    accept_loss: Annotated[
+        bool,
+        typer.Option("--accept-loss", help="Give up what was counted and Kafka no longer holds."),
+    ] = False,
     drop_lists: Annotated[
         bool,
         typer.Option(
@@ -390,13 +397,14 @@ def rebuild(
 ) -> None:
     """Begin a new state, counted from the first event that Kafka holds.
 
+    Without --yes, nothing is changed. Stop all workers first: it refuses while one lives.
+
     Lists stay readable meanwhile, and those of items that no event names any more stay for ever,
-    which is a difference to `audit`: --drop-lists withdraws all. A worker that ends because of it
-    is to be started again.
+    which is a difference to `audit`: --drop-lists withdraws all.
     """
     from streamapp.cli.rebuild import rebuild_state
 
-    rebuild_state(drop_lists, as_json)
+    rebuild_state(yes=yes, accept_loss=accept_loss, drop_lists=drop_lists, as_json=as_json)
 
 
 def _print_version(wanted: bool) -> None:

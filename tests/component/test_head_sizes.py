@@ -21,7 +21,7 @@ MOVES = 123_456
 async def put(redis: Redis, tag: str, head: Head, results: str, **others: str) -> int:
     """Write a head with the fields that scripts write; return its memory."""
     key = SlotKeys(SETTINGS.state_prefix, tag).head
-    written = {"position": str(MOVES), "generation": "f" * 16, "written": "f" * 16}
+    written = {"position": str(MOVES), "generation": "f" * 16, "written": "f" * 16, "begun": "0"}
     for name, value in (head.encode() | written | {"results": results} | others).items():
         await redis.hset(key, name, value)
     return int(await redis.memory_usage(key, samples=0) or 0)

@@ -43,7 +43,7 @@ async def opened(context: StageContext, slot: Slot, offsets: Offsets, tp: TP = H
 async def test_a_new_group_begins_at_the_first_record(context: StageContext, slot: Slot) -> None:
     """And notes under which settings."""
     head = await opened(context, slot, Offsets(4, 9, None))
-    assert head.position == 4
+    assert (head.position, head.begun) == (4, 4)
     assert (head.state_id, head.results) == (STATE_ID, RESULTS)
     assert slot.state_id == STATE_ID
     assert (await opened(context, slot, Offsets(4, 9, 0))).position == 4
@@ -56,6 +56,27 @@ async def test_a_state_that_is_gone_is_not_begun_again(
     with pytest.raises(StateError, match=r"log\[2\]: the group has committed offset 5, but Redis"):
         await opened(context, slot, Offsets(4, 9, 5))
     assert not await redis.exists(slot.keys.head)
+
+
+@pytest.mark.parametrize("committed", [None, 0])
+async def test_no_slot_is_made_while_the_state_has_no_id(
+    redis: Redis, context: StageContext, slot: Slot, committed: int | None
+) -> None:
+    """A rebuild removes the state and makes another one: the slot would belong to neither."""
+    await redis.hdel("s:layout", ":generation")
+    with pytest.raises(StateError, match=r"log\[2\]: redis holds no state id \(s:layout is miss"):
+        await opened(context, slot, Offsets(4, 9, committed))
+    assert not await redis.exists(slot.keys.head)
+
+
+async def test_a_slot_is_not_read_on_while_the_state_has_no_id(
+    redis: Redis, context: StageContext, slot: Slot
+) -> None:
+    """Also one that was made without any, by a version that did not look."""
+    await slot.create(4, RESULTS)
+    await redis.delete("s:layout")
+    with pytest.raises(StateError, match="start the worker again"):
+        await opened(context, slot, Offsets(4, 9, None))
 
 
 @pytest.mark.parametrize(

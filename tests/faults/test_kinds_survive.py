@@ -8,7 +8,7 @@ import pytest
 
 from streamapp.failpoints import NAMES
 from tests.faults.shop import exact, selling, wait_applied
-from tests.integration.traffic import redis_lists, succeeded, synthetic
+from tests.integration.traffic import rebuilt, redis_lists, synthetic
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 
@@ -85,7 +85,7 @@ def test_the_state_of_a_kind_that_is_gone_stops_the_worker_and_rebuild_counts_al
     one.launch()
     assert one.wait(60) == 1
     assert "streamapp rebuild" in one.output.splitlines()[-1]
-    succeeded(deployment, "streamapp", "rebuild")
+    rebuilt(deployment)
     one.start()
     compared(deployment, exact(deployment, shop.sold))
 

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from tests.faults.shop import exact, selling, wait_applied
-from tests.integration.traffic import redis_lists, succeeded, synthetic
+from tests.integration.traffic import rebuilt, redis_lists, synthetic
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.node import RedisNode
@@ -56,8 +56,7 @@ def test_an_empty_redis_stops_the_worker_and_rebuild_counts_from_the_first_event
     assert last.startswith("streamapp: "), last
     assert "streamapp rebuild" in last
 
-    done = orjson.loads(succeeded(apart, "streamapp", "rebuild", "--json"))
-    assert done["records_to_count"] == len(shop.sold)
+    assert rebuilt(apart)["records_to_count"] == len(shop.sold)
     one.start()
     exact(apart, shop.sold)
     after = redis_lists(apart)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.shop import exact, selling, total, wait_applied
-from tests.integration.traffic import succeeded, synthetic
+from tests.integration.traffic import rebuilt, synthetic
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 from tests.servers.node import RedisNode
@@ -70,6 +70,6 @@ def test_a_state_key_of_another_type_stops_the_worker_and_rebuild_counts_again(
     assert last.startswith("streamapp: redis refuses"), last
     assert "WRONGTYPE" in last
     assert "streamapp rebuild" in last
-    succeeded(apart, "streamapp", "rebuild")
+    rebuilt(apart)
     one.start()
     exact(apart, shop.sold)

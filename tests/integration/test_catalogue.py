@@ -17,6 +17,7 @@ from tests.integration.traffic import (
     produce,
     product,
     read_topic,
+    rebuilt,
     redis_lists,
     succeeded,
     synthetic,
@@ -159,7 +160,7 @@ def test_a_catalogue_may_come_later_and_a_rebuild_reads_it_again(
     assert hidden_in_lists(deployment, hidden) == []
     assert two.terminate() == 0
 
-    succeeded(deployment, "streamapp", "rebuild")
+    rebuilt(deployment)
     worker("three")
     report = audited(deployment, [log])
     assert (report["compared"]["availability"], report["applied_events"]) == (7, len(acts))

@@ -15,6 +15,7 @@ from tests.integration.traffic import (
     event,
     produce,
     product,
+    rebuilt,
     redis_lists,
     succeeded,
     synthetic,
@@ -157,7 +158,7 @@ def test_two_workers_agree_with_log_and_catalogue_also_after_a_rebuild(
         redis.delete(key)
 
     assert [one.terminate() for one in deployment.workers] == [0, 0]
-    succeeded(deployment, "streamapp", "rebuild")
+    rebuilt(deployment)
     assert trending(deployment) == {}
     worker("three")
     assert audited(deployment, [log])["compared"]["trending in categories"] == 8

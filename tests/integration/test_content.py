@@ -17,6 +17,7 @@ from tests.integration.traffic import (
     event,
     produce,
     product,
+    rebuilt,
     redis_lists,
     succeeded,
     topic_as_keys,
@@ -185,8 +186,7 @@ def test_a_rebuild_switches_it_off_and_withdraws_what_was_of_content(
     refused = deployment.run("streamapp", "status")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "CONTENT_NEIGHBOURS is false, which is not what the state was begun" in refused.stderr
-    rebuilt = orjson.loads(succeeded(deployment, "streamapp", "rebuild", "--json"))
-    assert rebuilt["lists_removed"] == 4  # one of them of what trends in the category
+    assert rebuilt(deployment)["lists_removed"] == 4  # one of them of what trends in the category
     worker("three")
     report = audited(deployment, [log])
     assert "content lists" not in report["compared"]

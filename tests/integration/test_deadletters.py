@@ -15,6 +15,7 @@ from tests.integration.traffic import (
     event,
     produce,
     read_topic,
+    rebuilt,
     redis_lists,
     succeeded,
 )
@@ -94,7 +95,8 @@ async def test_refused_events_are_replayed_when_the_settings_are_right_and_count
     }
     await forget_events(deployment)
     succeeded(deployment, "streamapp", "topics")
-    succeeded(deployment, "streamapp", "rebuild")
+    lost = rebuilt(deployment, "--accept-loss")["records_lost"]
+    assert lost == {clicks: 3}
     worker("second")
     would = deadletters(deployment, "replay", "--dry-run")
     did = deadletters(deployment, "replay")

@@ -14,6 +14,7 @@ from tests.integration.traffic import (
     audited,
     event,
     produce,
+    rebuilt,
     redis_lists,
     succeeded,
     synthetic,
@@ -233,8 +234,7 @@ def test_a_state_that_is_gone_stops_the_worker_and_rebuild_counts_again(
     assert one.wait(60) == 1
     assert "streamapp rebuild" in one.output.splitlines()[-1]
 
-    done = orjson.loads(succeeded(deployment, "streamapp", "rebuild", "--json"))
-    assert done["records_to_count"] == 5_000
+    assert rebuilt(deployment)["records_to_count"] == 5_000
     one.start()
     report = audited(deployment, [log])
     assert report["applied_events"] == 5_000
@@ -247,6 +247,5 @@ def test_a_state_that_is_gone_stops_the_worker_and_rebuild_counts_again(
     assert asyncio.run(topic_as_keys(deployment)) == after
 
     assert one.terminate() == 0
-    done = orjson.loads(succeeded(deployment, "streamapp", "rebuild", "--drop-lists", "--json"))
-    assert done["lists_removed"] == len(after)
+    assert rebuilt(deployment, "--drop-lists")["lists_removed"] == len(after)
     assert redis_lists(deployment) == asyncio.run(topic_as_keys(deployment)) == {}

@@ -15,6 +15,7 @@ from streamapp.pipelines import main_pipeline
 from streamapp.store.redis.connection import opened
 from streamapp.store.values.hidden_items import HiddenItems, read_hidden
 from streamapp.transport.topics import administration, partition_counts
+from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
 
 
@@ -183,6 +184,23 @@ def succeeded(deployment: Deployment, module: str, *arguments: str, within_s: fl
     done = deployment.run(module, *arguments, within_s=within_s)
     assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def rebuilt(deployment: Deployment, *options: str) -> dict[str, Any]:
+    """Rebuild, as soon as Kafka knows of no worker, and return what was done.
+
+    Kafka counts a worker that was killed, or that has an instance id, until its session is over.
+    """
+
+    def done() -> str | None:
+        ended = deployment.run("streamapp", "rebuild", "--yes", "--json", *options)
+        if "workers live: " in ended.stderr:
+            return None
+        assert ended.returncode == 0, f"{ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        return ended.stdout
+
+    report: dict[str, Any] = orjson.loads(wait_until(done, 60, "no worker lives") or "")
+    return report
 
 
 def audited(deployment: Deployment, logs: Sequence[Path]) -> dict[str, Any]:

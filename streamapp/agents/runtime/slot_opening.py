@@ -9,7 +9,12 @@ from streamapp.agents.runtime.context import StageContext
 from streamapp.errors import StateError
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
-from streamapp.store.state_layout import check_partitions, partition_count, read_state_id
+from streamapp.store.state_layout import (
+    check_partitions,
+    layout_key,
+    partition_count,
+    read_state_id,
+)
 from streamapp.transport.records import TP, Offsets
 
 H = TypeVar("H", bound=Head)
@@ -35,6 +40,25 @@ def _changes(before: str, now: str) -> str:
     )
 
 
+def _check_position(head: Head, offsets: Offsets, where: str) -> None:
+    """Refuse a position that the partition does not have.
+
+    Raises:
+        StateError: the topic ends before the position, or begins behind it.
+    """
+    if head.position > offsets.end:
+        raise StateError(
+            f"{where}: the state is at offset {head.position}, but the topic ends at "
+            f"{offsets.end}; was it created again? Use another GROUP_ID and STATE_PREFIX "
+            "to start from scratch"
+        )
+    if head.position < offsets.beginning:
+        raise StateError(
+            f"{where}: the state is at offset {head.position}, but the topic begins at "
+            f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
+        )
+
+
 async def open_slot(
     context: StageContext, slot: Slot, kind: type[H], tp: TP, offsets: Offsets, results: str
 ) -> H:
@@ -50,8 +74,8 @@ async def open_slot(
 
     Raises:
         ConfigError: the partition was added after the state was begun.
-        StateError: the state is gone, was made under other settings, or names offsets that the
-            partition does not have.
+        StateError: the state is gone, has no id, was made under other settings, or names offsets
+            that the partition does not have.
     """
     begun = await partition_count(context.redis, context.pipeline.state_prefix, tp.topic)
     # If the topic is unknown, Redis is empty, and the missing head below is the better message.
@@ -60,14 +84,21 @@ async def open_slot(
     slot.state_id = await read_state_id(context.redis, context.pipeline.state_prefix)
     head = await slot.head(kind)
     where = f"{tp.topic}[{tp.partition}]"
+    if head is None and offsets.committed:
+        raise StateError(
+            f"{where}: the group has committed offset {offsets.committed}, but Redis holds no "
+            f"state for it ({slot.keys.head} is missing); restore Redis from a backup, or "
+            "count again from the first event with `streamapp rebuild`; where that was just "
+            "done, start the worker again"
+        )
+    if not slot.state_id:
+        # A slot that is made now would belong to no state, and what it counts would be lost.
+        raise StateError(
+            f"{where}: redis holds no state id "
+            f"({layout_key(context.pipeline.state_prefix)} is missing): the state was removed "
+            "under this worker; start the worker again"
+        )
     if head is None:
-        if offsets.committed:
-            raise StateError(
-                f"{where}: the group has committed offset {offsets.committed}, but Redis holds no "
-                f"state for it ({slot.keys.head} is missing); restore Redis from a backup, or "
-                "count again from the first event with `streamapp rebuild`; where that was just "
-                "done, start the worker again"
-            )
         await slot.create(offsets.beginning, results)
         head = await slot.head(kind)
         if head is None:
@@ -82,17 +113,7 @@ async def open_slot(
             f"{where}: the state was made under other settings: {_changes(head.results, results)}; "
             "set them back, or count again from the first event with `streamapp rebuild`"
         )
-    if head.position > offsets.end:
-        raise StateError(
-            f"{where}: the state is at offset {head.position}, but the topic ends at "
-            f"{offsets.end}; was it created again? Use another GROUP_ID and STATE_PREFIX "
-            "to start from scratch"
-        )
-    if head.position < offsets.beginning:
-        raise StateError(
-            f"{where}: the state is at offset {head.position}, but the topic begins at "
-            f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
-        )
+    _check_position(head, offsets, where)
     if lost := rolled_back(head, offsets):
         await slot.count_rollback(lost)
         logger.warning(

@@ -13,6 +13,7 @@ fence:<source>       applied_offsets        commit: first offset of each source 
 mark                 last_record            commit: fingerprint of the last applied record
 generation           state_id               create: id of the state that the slot belongs to
 results              results                create: settings that change counts, as JSON
+begun                begun                  create: first offset of the log that the slot counts
 owner                owner                  claim: the worker that may publish for the slot
 written              write_token            put-*: names the last write ahead of the position
 tick                 clock                  next-timestamp: hybrid logical clock, in milliseconds
@@ -149,6 +150,7 @@ class Head:
         blob_bytes: Bytes of these blobs.
         rolled_back: How often Redis was found behind what Kafka says it stored.
         rolled_back_offsets: How many offsets it was behind, all times together.
+        begun: First offset of the log that the slot counts; 0 in a state of an older version.
     """
 
     position: int = _stored("position", _COUNT, 0, committed=False)
@@ -163,6 +165,7 @@ class Head:
     blob_bytes: int = _stored("blob_bytes", _COUNT, 0, committed=False)
     rolled_back: int = _stored("rolled_back", _COUNT, 0, committed=False)
     rolled_back_offsets: int = _stored("rolled_back_offsets", _COUNT, 0, committed=False)
+    begun: int = _stored("begun", _COUNT, 0, committed=False)
 
     @classmethod
     def decode(cls, stored: Mapping[str, bytes]) -> Self | None:

@@ -74,6 +74,7 @@ class Slot:
         first: dict[str, Value] = {
             "results": results,
             "generation": self.state_id,
+            "begun": position,
             "position": position,
         }
         for name, value in first.items():

@@ -260,7 +260,8 @@ async def test_a_commit_sets_every_field(redis: Redis, slot: Slot, fields: list[
     stored: Any = await redis.hgetall(KEYS.head)
     names = [str(name).encode() for name in fields[::2]]
     assert [stored.pop(name) for name in names] == [str(one).encode() for one in fields[1::2]]
-    assert stored == {b"position": b"20", b"generation": b"g", b"results": b""}
+    made = {b"generation": b"g", b"results": b"", b"begun": b"10"}
+    assert stored == {b"position": b"20", **made}
 
 
 @pytest.mark.parametrize(

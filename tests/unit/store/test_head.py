@@ -115,9 +115,10 @@ def test_what_scripts_write_is_read_and_not_written_back() -> None:
         "blob_bytes": b"3",
         "rolled_back": b"4",
         "rolled_back_offsets": b"5",
+        "begun": b"6",
     }
     head = Head.decode({"position": b"0", **stored})
-    assert head == Head(0, {}, None, "g", "{}", "me", b"w", 1, 2, 3, 4, 5)
+    assert head == Head(0, {}, None, "g", "{}", "me", b"w", 1, 2, 3, 4, 5, 6)
     assert head.encode() == {}
     histories = HistoriesHead.decode({"position": b"0", "due_users": b"3", "seen": b"1:2/3"})
     assert histories == HistoriesHead(due_users=3, user_lists_version="1:2/3")
@@ -130,7 +131,7 @@ def test_what_scripts_write_is_read_and_not_written_back() -> None:
 EVERY = {
     "position": 0, "applied_offsets": {}, "last_record": None, "state_id": "", "results": "",
     "owner": "", "write_token": b"", "clock": 0, "blobs": 0, "blob_bytes": 0, "rolled_back": 0,
-    "rolled_back_offsets": 0,
+    "rolled_back_offsets": 0, "begun": 0,
 }  # fmt: skip
 FIRST: list[tuple[type[Head], dict[str, object]]] = [
     (IntakeHead, {}),
