@@ -91,12 +91,12 @@ def test_the_last_row_of_a_repeated_item_counts() -> None:
     assert comparison.repeated == 2
 
 
-@pytest.mark.parametrize(("left", "has_shrunk"), [(10, False), (7, False), (6, True), (0, True)])
-def test_a_feed_has_shrunk_if_more_than_three_of_ten_available_items_are_missing(
+@pytest.mark.parametrize(("left", "has_shrunk"), [(100, False), (70, False), (69, True), (0, True)])
+def test_a_feed_has_shrunk_if_more_than_30_percent_of_the_available_items_are_missing(
     left: int, has_shrunk: bool
 ) -> None:
     """Items that were hidden before do not count."""
-    stored = {f"a{number}": encode_product(TENT) for number in range(10)}
+    stored = {f"a{number}": encode_product(TENT) for number in range(100)}
     stored |= {f"h{number}": encode_product(hidden(TENT)) for number in range(90)}
     comparison = Comparison(stored)
     for number in range(left):

@@ -199,11 +199,11 @@ def test_columns_of_csv_have_several_names(tmp_path: Path) -> None:
 def test_lines_of_json_are_read_alone(tmp_path: Path) -> None:
     """A line that is no object is unreadable, and ids keep all their digits."""
     text = (
-        f'{{"item_id": {2**70}, "title": "Tent", "available": false}}\n'
+        f'{{"item_id": {2**70 + 1}, "title": "Tent", "available": false}}\n'
         '\n{"id": "a", "price": 1}\n[]\n{"id": \n'
     )
     found = rows(tmp_path / "a.jsonl", text, "jsonl")
-    assert items(found[:2]) == [(2**70, "Tent", None, False), ("a", None, None, None)]
+    assert items(found[:2]) == [(2**70 + 1, "Tent", None, False), ("a", None, None, None)]
     assert [(row.place, row.code) for row in found[2:] if isinstance(row, UnreadableRow)] == [
         ("line 4", "not_an_object"), ("line 5", "not_json"),
     ]  # fmt: skip
