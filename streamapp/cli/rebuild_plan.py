@@ -16,7 +16,6 @@ from streamapp.pipelines import main_pipeline
 from streamapp.store.slot.head import Head, HistoriesHead
 from streamapp.store.slot.keys import SlotKeys, histories_tag
 from streamapp.store.slot.slot import Slot
-from streamapp.store.state_layout import partition_count, read_state_id
 from streamapp.transport.group_members import live_members
 from streamapp.transport.records import TP, Offsets
 
@@ -102,13 +101,14 @@ async def read_plan(
         own,
         others,
         await (all_lists if drop_lists else outdated_lists)(redis, settings),
-        await _applied_events(redis, settings),
+        await _applied_events(redis, settings, offsets),
         sum(
             known.end - known.beginning
             for tp, known in offsets.items()
             if tp.topic in settings.event_topics
         ),
-        await _lost_by_topic(redis, settings, offsets),
+        # Without a key there is no state, and nothing to lose.
+        await _lost_by_topic(redis, settings, offsets) if own else {},
     )
 
 
@@ -133,25 +133,22 @@ def records_lost(head: Head | None, offsets: Offsets) -> int:
 async def _lost_by_topic(
     redis: Redis, settings: Settings, offsets: Mapping[TP, Offsets]
 ) -> dict[str, int]:
-    """Return the records that would be lost, of topics that would lose any.
-
-    Without a state id there is no state, and nothing to lose.
-    """
+    """Return the records that would be lost, of topics that would lose any."""
     main, lost = main_pipeline(settings), Counter[str]()
-    if await read_state_id(redis, settings.state_prefix):
-        for tp, known in offsets.items():
-            if tp.topic in main.source_topics:
-                keys = SlotKeys(settings.state_prefix, tag_of(main, tp.topic, tp.partition))
-                lost[tp.topic] += records_lost(await _head(redis, keys, Head), known)
+    for tp, known in offsets.items():
+        if tp.topic in main.source_topics:
+            keys = SlotKeys(settings.state_prefix, tag_of(main, tp.topic, tp.partition))
+            lost[tp.topic] += records_lost(await _head(redis, keys, Head), known)
     return {topic: count for topic, count in lost.items() if count}
 
 
-async def _applied_events(redis: Redis, settings: Settings) -> int:
+async def _applied_events(redis: Redis, settings: Settings, offsets: Mapping[TP, Offsets]) -> int:
     """Return the interactions of all histories whose head can be read."""
-    prefix = settings.state_prefix
+    tags = [
+        histories_tag(tp.partition) for tp in offsets if tp.topic == settings.interactions_topic
+    ]
     heads = [
-        await _head(redis, SlotKeys(prefix, histories_tag(number)), HistoriesHead)
-        for number in range(await partition_count(redis, prefix, settings.interactions_topic))
+        await _head(redis, SlotKeys(settings.state_prefix, tag), HistoriesHead) for tag in tags
     ]
     return sum(head.applied for head in heads if isinstance(head, HistoriesHead))
 

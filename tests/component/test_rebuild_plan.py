@@ -16,6 +16,7 @@ OFFSETS = {
     TP("clicks", 1): Offsets(4, 20, None),
     TP("purchases", 0): Offsets(0, 7, None),
     TP("goods", 0): Offsets(0, 2, None),
+    **{TP(SETTINGS.interactions_topic, number): Offsets(3, 9, None) for number in range(3)},
     TP(SETTINGS.deltas_topic, 0): Offsets(90, 100, None),
 }
 
@@ -56,6 +57,13 @@ async def test_what_the_state_holds_is_added_as_far_as_it_can_be_read(redis: Red
     found = await plan(redis)
     assert found.applied_events == 30
     assert (found.state_keys, found.other_keys, found.live_workers) == (7, 0, [])
+
+
+async def test_a_layout_that_cannot_be_read_hides_nothing(redis: Redis) -> None:
+    """A rebuild is the remedy for that, too."""
+    before = await plan(redis)
+    await redis.set("streamapp:layout", "of another program")
+    assert await plan(redis) == before
 
 
 async def test_a_state_that_is_gone_has_nothing_to_lose(redis: Redis) -> None:
