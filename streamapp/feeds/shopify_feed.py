@@ -27,7 +27,7 @@ _COLUMNS = {
     "pieces": ("variant_inventory_qty", "inventory_quantity", "total_inventory_qty"),
     "policy": ("variant_inventory_policy", "continue_selling_when_out_of_stock"),
 }
-"""The names of the columns in exports of today and of before."""
+"""The names of the columns in current and in older exports."""
 
 _GLOBAL_ID = "gid://shopify/Product/"
 

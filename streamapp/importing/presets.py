@@ -23,7 +23,7 @@ PRESETS = {
         },
         {"view": "click", "addtocart": ADD_TO_CART, "transaction": PURCHASE},
     ),
-    # `order_products` names no user and no time: a basket stands for its user.
+    # `order_products` names no user and no time: the id of the basket is the user id.
     "instacart": FieldMapping(
         {"user_id": "order_id", "item_id": "product_id", "order_id": "order_id", "ts": ""},
         fixed_type=PURCHASE,

@@ -41,7 +41,7 @@ async def scan(
 ) -> AsyncGenerator[tuple[Span, list[KafkaRecord], int], None]:
     """Yield the records of spans in order: the span, some records, and the offset behind them.
 
-    An offset without a record is passed. Whoever stops early closes the generator.
+    An offset without a record is passed. A caller that stops early closes the generator.
 
     Raises:
         KafkaError: no broker can be reached.

@@ -154,7 +154,7 @@ async def test_a_position_that_moves_away_during_the_comparison_is_found(
 async def test_a_stage_that_was_made_again_meanwhile_is_left_alone(
     worker: Any, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was read belongs to the stage of before."""
+    """The read records belong to the previous stage."""
     await redis.hset(SlotKeys("s:", "1a").head, "position", FIRST - 1)
     execute = type(redis.pipeline()).execute
 

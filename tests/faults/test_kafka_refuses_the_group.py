@@ -25,7 +25,7 @@ def test_a_session_timeout_that_the_broker_refuses_is_named(deployment: Deployme
 def test_topics_that_differ_from_those_that_the_group_remembers_are_named(
     deployment: Deployment,
 ) -> None:
-    """Kafka would go on with the partitions of before, and never give out those of a new topic."""
+    """Kafka would go on with the old partitions, and never give out those of a new topic."""
     deployment.env["STREAMAPP_SESSION_TIMEOUT"] = "20"
     both = deployment.env["STREAMAPP_EVENT_TOPICS"]
     deployment.env["STREAMAPP_EVENT_TOPICS"] = f"{deployment.name}-clicks"

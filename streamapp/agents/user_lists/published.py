@@ -32,7 +32,7 @@ class PublishedList:
 
     Attributes:
         expires_at: Unix time in seconds at which the list is removed.
-        digest: Digest of entries that the stored list stands for, or the state without one.
+        digest: Digest of the entries of the stored list, or the state without one.
         order: Digest of the members, the order and the reasons of the stored list, if `digest` is
             a digest.
         published_at: Monotonic time in seconds at which the list was last replaced.

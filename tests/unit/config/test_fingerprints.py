@@ -22,7 +22,7 @@ def test_the_rule_text_has_every_setting_of_a_list() -> None:
 
 
 def test_lists_of_a_lower_tolerance_are_right_under_a_higher_one() -> None:
-    """Those of a higher one are published again; without a tolerance the text is that of before."""
+    """Those of a higher one are published again; without a tolerance the text does not change."""
     exact, usual, loose = (Settings(_env_file=None, list_tolerance=one) for one in (0, 0.01, 0.1))
     assert '"min_support":1,"tolerance":0.01,"top_n":20' in rule_text(usual)
     texts = [rule_text(one) for one in (exact, usual, loose)]

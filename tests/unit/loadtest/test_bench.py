@@ -158,7 +158,7 @@ def test_a_partition_works_again_when_its_last_standstill_is_over() -> None:
 
 
 def test_a_partition_works_again_when_it_has_applied_a_newer_record() -> None:
-    """Records of before the change do not count; a partition without newer ones has to do none."""
+    """Earlier records do not count; a partition without newer ones has to do none."""
     steady = range(100)
     samples = moved(*((at, at) for at in steady))
     assert recovery(samples, 0.0, 3.0, 9.0, [30, 47]).works_s == pytest.approx(1.8)
