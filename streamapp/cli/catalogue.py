@@ -17,8 +17,8 @@ from streamapp.core.events.catalogue_record import Product
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.feeds.comparison import Comparison, Difference
 from streamapp.feeds.feed_reader import FeedReader
+from streamapp.feeds.fetching.location import local_file, shown_feed
 from streamapp.feeds.formats import Rows, reader_of
-from streamapp.feeds.location import local_file, shown_feed
 from streamapp.feeds.published import Published
 from streamapp.importing.partitions import partitions_of
 from streamapp.printable import visible

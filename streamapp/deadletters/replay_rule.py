@@ -12,9 +12,9 @@ from typing import NamedTuple
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
 from streamapp.core.events.event_reader import EventReader
+from streamapp.core.events.interaction_counter import InteractionCounter
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.events.refusals import ENCLOSED, EVENT, LINE
-from streamapp.core.histories.event_types import NO_ORDER
 from streamapp.deadletters.headers import REPLAYS
 from streamapp.deadletters.letter import Letter
 from streamapp.pipelines import extra_kinds
@@ -74,28 +74,6 @@ class _Candidate:
     headers: list[tuple[str, bytes]]
 
 
-@dataclass(slots=True)
-class _Counter:
-    """Counts the interactions of a record, and keeps none."""
-
-    interactions: int = 0
-
-    def add(
-        self,
-        offset: int,
-        user: str,
-        item: str,
-        event_type: str,
-        ts: float,
-        order: float = NO_ORDER,
-    ) -> None:
-        """Count an interaction."""
-        self.interactions += 1
-
-    def skip(self, offset: int, user: str, event_type: str) -> None:
-        """Leave out an event of an unknown type."""
-
-
 class ReplayRule:
     """Decides about letters, one by one.
 
@@ -142,7 +120,7 @@ class ReplayRule:
             message.value,
             list(message.headers),
         )
-        counter, beside = _Counter(), _Counter()
+        counter, beside = InteractionCounter(), InteractionCounter()
         refusals = self._readers[letter.source.topic].read(
             [record],
             now_s + self._settings.max_ahead_s,

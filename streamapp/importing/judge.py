@@ -19,6 +19,7 @@ from streamapp.core.events.element_reader import ElementReader
 from streamapp.core.events.formats.format import Format
 from streamapp.core.events.formats.known_formats import AUTO, FLAT, FORMATS
 from streamapp.core.events.formats.translate import translate
+from streamapp.core.events.interaction_counter import InteractionCounter
 from streamapp.core.events.values.type_names import TypeNames
 from streamapp.core.histories.event_types import FORGET, REFUND
 from streamapp.errors import BadEventError
@@ -63,20 +64,6 @@ class _Record:
         self.value: bytes | None = None
 
 
-class _Verdict:
-    """Takes the outcome of one event."""
-
-    def __init__(self) -> None:
-        self.counts = False
-        self.unknown: str | None = None
-
-    def add(self, *_: object) -> None:
-        self.counts = True
-
-    def skip(self, _offset: int, _user: str, event_type: str) -> None:
-        self.unknown = event_type
-
-
 class Judge:
     """Finds the events of portions that count, and tallies the others.
 
@@ -100,7 +87,7 @@ class Judge:
             for name, form in FORMATS.items()
         }
         self._names = {name: TypeNames(self._rules.types, form) for name, form in FORMATS.items()}
-        self._record, self._verdict = _Record(), _Verdict()
+        self._record = _Record()
         self._latest_ts = self._record.timestamp / 1000 + settings.max_ahead_s
         self._encode = msgspec.json.Encoder().encode
         self.tally = Tally()
@@ -228,19 +215,18 @@ class Judge:
         return (element if name == given else element | {"type": name}), name
 
     def _counts(self, element: Any, topic: str, form: str) -> bool:
-        verdict = self._verdict
-        verdict.counts, verdict.unknown = False, None
+        read = InteractionCounter()
         try:
-            self._readers[topic, form].take(element, self._record, self._latest_ts, verdict)
+            self._readers[topic, form].take(element, self._record, self._latest_ts, read)
         except BadEventError as error:
-            if not verdict.counts:
+            if not read.interactions:
                 # Only the first example of a code is kept, so no other is written.
                 is_new = error.code not in self.tally.examples
                 self.tally.refuse(error.code, str(error), _shown(element) if is_new else "")
-        if verdict.unknown is not None:
-            self.tally.skip(verdict.unknown)
-        self.tally.counted += verdict.counts
-        return verdict.counts
+        if read.skipped is not None:
+            self.tally.skip(read.skipped)
+        self.tally.counted += read.interactions > 0
+        return read.interactions > 0
 
 
 def _users(columns: Mapping[str, Any], size: int) -> Any:

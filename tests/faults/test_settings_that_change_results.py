@@ -121,7 +121,7 @@ def test_a_lower_tolerance_publishes_every_list_again(deployment: Deployment) ->
 def test_a_kind_of_lists_is_switched_on_by_a_rebuild_and_never_silently(
     deployment: Deployment, kind: str
 ) -> None:
-    """Events were counted without it: the worker refuses the new setting, and the old one afterwards."""
+    """The state has no such events: the new setting is refused, and the old one afterwards."""
     shop = sold(deployment, seed=65)
     one = deployment.worker()
     exact(deployment, shop.sold)

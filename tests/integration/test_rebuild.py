@@ -43,6 +43,14 @@ def refused(deployment: Deployment, code: int, *options: str) -> tuple[str, str]
     return done.stdout, line
 
 
+async def count_all(deployment: Deployment, worker: StartWorker) -> None:
+    """Let a worker apply all events, and end."""
+    one = worker()
+    await produce(deployment, EVENTS)
+    await asyncio.to_thread(wait_applied, deployment, len(EVENTS))
+    assert await asyncio.to_thread(one.terminate) == 0
+
+
 async def make_again(deployment: Deployment) -> None:
     """Delete the event topics, and make them again."""
     async with administration(deployment.settings) as admin:
@@ -55,10 +63,7 @@ async def test_without_yes_it_says_what_would_happen_and_changes_nothing(
     deployment: Deployment, worker: StartWorker
 ) -> None:
     """Exit code 2; the keys of an app under a longer prefix are named, and they stay."""
-    one = worker()
-    await produce(deployment, EVENTS)
-    await asyncio.to_thread(wait_applied, deployment, len(EVENTS))
-    assert await asyncio.to_thread(one.terminate) == 0
+    await count_all(deployment, worker)
     prefix = deployment.env["STREAMAPP_STATE_PREFIX"]
     nested = f"{prefix}staging:{{u0}}:head"
     with deployment.redis() as redis:
@@ -86,10 +91,7 @@ async def test_what_kafka_no_longer_holds_has_to_be_given_up(
     deployment: Deployment, worker: StartWorker
 ) -> None:
     """The refusal names the topic and its records; the next rebuild has nothing to lose."""
-    one = worker()
-    await produce(deployment, EVENTS)
-    await asyncio.to_thread(wait_applied, deployment, len(EVENTS))
-    assert await asyncio.to_thread(one.terminate) == 0
+    await count_all(deployment, worker)
     await make_again(deployment)
     clicks = f"{deployment.name}-clicks"
 
@@ -117,10 +119,7 @@ async def test_records_that_retention_drops_are_named_and_counted(
     if deployment.servers.backend == "embedded":
         pytest.skip("the embedded broker cannot drop records")
     deployment.env["STREAMAPP_PARTITIONS"] = "1"
-    one = worker()
-    await produce(deployment, EVENTS)
-    await asyncio.to_thread(wait_applied, deployment, len(EVENTS))
-    assert await asyncio.to_thread(one.terminate) == 0
+    await count_all(deployment, worker)
     tp = TopicPartition(f"{deployment.name}-clicks", 0)
     async with administration(deployment.settings) as admin:
         await admin.delete_records({tp: RecordsToDelete(5)})

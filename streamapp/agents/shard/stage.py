@@ -26,7 +26,7 @@ from streamapp.agents.shard.norm_change_sweep import NormChangeSweep
 from streamapp.agents.shard.publish_scheduler import PublishScheduler
 from streamapp.agents.shard.republication import Republication, republish_from
 from streamapp.agents.shard.shard_reader import read_shard
-from streamapp.agents.shard.trending_job import TrendingJob
+from streamapp.agents.trending.trending_job import TrendingJob
 from streamapp.core.shard.shard import Shard
 from streamapp.errors import PositionMovedError
 from streamapp.pipelines import Pipeline

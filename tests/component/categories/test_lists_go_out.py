@@ -29,7 +29,7 @@ async def test_many_lists_go_out_in_parts_and_count_as_merged_with_the_last(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that dies in between leaves the whole pass to the next owner."""
-    monkeypatch.setattr("streamapp.agents.shard.trending_job._AT_ONCE", 2)
+    monkeypatch.setattr("streamapp.agents.trending.trending_job._AT_ONCE", 2)
     for item in ITEMS:
         harness.shop.say(item, f"of {item}")
         harness.shop.act(item)
@@ -46,7 +46,7 @@ async def test_what_happens_while_lists_go_out_in_parts_is_in_the_next_round(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also in a category whose list is out already."""
-    monkeypatch.setattr("streamapp.agents.shard.trending_job._AT_ONCE", 3)
+    monkeypatch.setattr("streamapp.agents.trending.trending_job._AT_ONCE", 3)
     for item in ITEMS:
         harness.shop.say(item, f"of {item}")
         harness.shop.act(item)

@@ -15,7 +15,7 @@ from streamapp.agents.polling.shard_heads import ShardHeads
 from streamapp.agents.shard.checkpoint import Checkpoint
 from streamapp.agents.shard.pending_lists import PendingLists
 from streamapp.agents.shard.shard_reader import read_shard
-from streamapp.agents.shard.trending_job import TrendingJob
+from streamapp.agents.trending.trending_job import TrendingJob
 from streamapp.config.settings import Settings
 from streamapp.core.shard.shard import Shard
 from streamapp.failpoints import Failpoints

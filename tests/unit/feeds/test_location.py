@@ -10,8 +10,8 @@ from threading import Thread
 import pytest
 
 from streamapp.errors import ConfigError, StreamappError
-from streamapp.feeds import download, location
-from streamapp.feeds.location import local_file, shown_feed
+from streamapp.feeds.fetching import download, location
+from streamapp.feeds.fetching.location import local_file, shown_feed
 
 FEED = b"item_id\n" + b"tent\n" * 1_000
 

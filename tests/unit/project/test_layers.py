@@ -37,7 +37,7 @@ ORDER = {
              "counts", "trending", "lists", "content", "shard"),
     "agents": (
         "scheduling", "polling", "delivery", "runtime", "intake", "catalogue", "user_lists",
-        "histories", "norms", "shard",
+        "histories", "norms", "trending", "shard",
     ),
     "store": ("redis", "slot", "state_layout", "values", "lists", "input_versions"),
 }  # fmt: skip

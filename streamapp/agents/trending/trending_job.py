@@ -17,7 +17,7 @@ from streamapp.agents.polling.popular_items import PopularItems
 from streamapp.agents.runtime.context import StageContext
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.scheduling.due_time import DueTime
-from streamapp.agents.shard.trending_comparison import TrendingComparison
+from streamapp.agents.trending.trending_comparison import TrendingComparison
 from streamapp.core.list_kinds import TRENDING
 from streamapp.core.lists.list_format import encode_trending
 from streamapp.core.trending.popularity import Popular, most_popular

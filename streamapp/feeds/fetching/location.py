@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from streamapp.errors import ConfigError, StreamappError
 from streamapp.eventlog.readable import readable
-from streamapp.feeds.download import MAX_BYTES, download, shown_address
+from streamapp.feeds.fetching.download import MAX_BYTES, download, shown_address
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _BLOCK = 1_048_576

@@ -1,0 +1,1 @@
+"""The jobs that merge popularity, and publish the trending lists."""

@@ -1,0 +1,1 @@
+"""Where a feed is: a file or an address, and its download."""
