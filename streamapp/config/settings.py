@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     publish_interval: Seconds = 0.2
     """Shortest time in seconds between two versions of a list; a new list appears at once."""
     checkpoint_interval: Seconds = 0.5
-    """Seconds between checkpoints of a shard; an idle shard is stored at once."""
+    """Seconds between checkpoints of a shard; up to five where a busy worker has many shards."""
     refresh_interval: Seconds = 2.0
     """Seconds within which lists follow changed norms."""
     refresh_cpu: float = Field(0.1, gt=0, le=1)

@@ -1,5 +1,6 @@
 """The composition root: settings in, a Faust app with its agents out."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterable, Mapping
 from typing import Any, cast
@@ -47,6 +48,7 @@ class WorkerApp(FaustApp):
         super().__init__(settings)
         self.settings = settings
         self.context = _context(settings)
+        self.own_messages = self.context.own_messages
         self._stages = StageFactory(self.context)
         self.assignment = Assignment(self)
         self.transport = Transport(
@@ -65,6 +67,7 @@ class WorkerApp(FaustApp):
         try:
             limits = await check_servers(self.settings, self.context.redis)
             await self.context.producer.start(limits)
+            await self.context.list_producer.start(limits)
         except StreamappError as error:
             end_process(error)
         await super().on_start()
@@ -83,6 +86,7 @@ class WorkerApp(FaustApp):
         await self.assignment.finish()
         await super().on_stop()
         await self.context.producer.stop()
+        await self.context.list_producer.stop()
         await self.context.redis.aclose()
 
     async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
@@ -96,7 +100,8 @@ class WorkerApp(FaustApp):
         broker has them (ADR-0006), unless it dies before that.
         """
         await self.assignment.drop()
-        if not await self.context.producer.settled(_RELEASE_S):
+        producers = self.context.producer, self.context.list_producer
+        if not all(await asyncio.gather(*(one.settled(_RELEASE_S) for one in producers))):
             logger.warning("partitions are released with messages in flight to the broker")
 
     def task_of(self, tp: TP) -> str:
@@ -161,6 +166,7 @@ def _context(settings: Settings) -> StageContext:
         redis,
         lists,
         ItemListCache(lists),
+        Producer(settings),
         Producer(settings),
         Failpoints(settings.failpoint),
         MaintenanceBudget(settings.refresh_cpu),

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from streamapp.agents.delivery.own_messages import OwnMessages
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
+from streamapp.agents.scheduling.shared_pauses import SharedPauses
 from streamapp.agents.shard import publish_scheduler
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
@@ -195,7 +197,12 @@ async def test_a_checkpoint_carries_the_lists_in_flight() -> None:
             written.append(unpack_flags(pending.dirty).tolist())
 
     settings = SimpleNamespace(row_cache_bytes=1 << 20, checkpoint_interval=0.0)
-    context: Any = SimpleNamespace(settings=settings, heads=None)
+    context: Any = SimpleNamespace(
+        settings=settings,
+        heads=None,
+        own_messages=OwnMessages(),
+        checkpoint_pauses=SharedPauses(),
+    )
     sweep = SimpleNamespace(
         pending=np.zeros(len(harness.shard.owned), np.bool_), listed_update_offset=0
     )

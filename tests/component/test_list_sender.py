@@ -30,7 +30,7 @@ class Broker(Taking):
         """Return how many there are."""
         return {"recommendations": 3}[topic]
 
-    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
+    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> dict[Any, int]:
         """Wait until it is open, then take what comes."""
         await self.open.wait()
         if self.fails:
@@ -42,6 +42,7 @@ class Broker(Taking):
                 batch[message.key.decode()] = message.value
                 self.places[message.key.decode()] = partition
         self.batches.append(batch)
+        return {}
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ class HistoryStage:
         forgotten = {user for _, cut in admitted for user in cut.forgotten if self._tells_users}
         # The ids of items are stored before a history that refers to them can be read.
         await gather_all(
-            self._delivery.deliver(deltas),
+            self._delivery.deliver_of(batches[-1].tp, end, deltas),
             self._user_lists.prepare(histories, forgotten),
             self._slot.item_ids.put_ids(end, known, state.registry.ids[known:]),
         )

@@ -107,6 +107,7 @@ class IntakeStage:
         settings = context.settings
         self._settings = settings
         self._producer = context.producer
+        self._own_messages = context.own_messages
         self._failpoints = context.failpoints
         self._budget = context.budget
         self.slots = [one.slot for one in partitions.values()]
@@ -120,7 +121,7 @@ class IntakeStage:
         self._topics = {kind: one.interactions_topic for kind, one in pipelines(settings).items()}
         self._letter_partitions: dict[str, int] = {}
         self._draft = self._new_draft()
-        self._draft_wait = DraftWait(max(targets.values()))
+        self._draft_wait = DraftWait(max(targets.values()), context.own_messages)
 
     @classmethod
     async def open(
@@ -146,7 +147,8 @@ class IntakeStage:
         return cls(context, partitions, targets)
 
     def connect(self, wake: Callable[[], None]) -> None:
-        """Do nothing; a move of the positions is joined by the next one, or by the next `work`."""
+        """Let the task go on when everything that was sent is applied."""
+        self._own_messages.on_applied = wake
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Send the interactions of the record batches; positions follow in the background."""
@@ -163,12 +165,12 @@ class IntakeStage:
                     await self._send()
                 else:
                     await asyncio.sleep(0)
-        is_over = self._draft_wait.ends_at(self._draft.records, batches[-1].backlog)
-        if self._draft.last and is_over:
+        self._draft_wait.end_read(self._draft.records, batches[-1].backlog)
+        if self._draft.last and self._draft_wait.left_s <= 0:
             await self._send()
 
     async def work(self, busy: bool) -> float:
-        """Send the draft if it waits for records that do not come."""
+        """Send the draft if nothing more is to come into it."""
         if self._moving.is_done:
             await self._moving.join()
         if not self._draft.last:
@@ -240,7 +242,7 @@ class IntakeStage:
             values = builder.encode(self._state_id, self._targets[topic])
             for partition, value in values.items():
                 messages[topic, partition] = [Outgoing(value)]
-        await self._producer.deliver(messages)
+        self._own_messages.sent(await self._producer.deliver(messages))
         self._failpoints.reach("intake.cut-sent")
         await self._moving.join()
         moves = [(self._partitions[tp], last) for tp, last in draft.last.items()]
