@@ -185,7 +185,7 @@ class TrendingJob:
         self._merged_heads = self._pass_heads
         self._comparison.replaced(of_all, as_of)
         del self._queue[: len(some)]
-        self._sender.send(lists, _NOT_LAST if self._queue else self._pass_positions)
+        self._sender.send(lists, seq, _NOT_LAST if self._queue else self._pass_positions)
         return True
 
     def _most_popular(self, heads: list[ShardHead | None]) -> tuple[list[Popular], float]:

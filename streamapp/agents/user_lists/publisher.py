@@ -104,7 +104,7 @@ class UserListPublisher:
         stored = await self._lists.replace(USER, [(user, b"") for user in users], seq)
         removed = [user for user, now in zip(users, stored, strict=True) if now is not None]
         if removed:
-            self.sender.send(dict.fromkeys(removed, b""), removed)
+            self.sender.send(dict.fromkeys(removed, b""), seq, removed)
         return removed
 
     async def join(self) -> None:
@@ -157,7 +157,7 @@ class UserListPublisher:
                 one.stand_for(change.digest, change.order)
                 self._pending.complete(user, histories[user])
         if lists:
-            self.sender.send(lists, list(lists))
+            self.sender.send(lists, seq, list(lists))
 
     async def _extend(self, histories: Mapping[str, bytes], listed: Iterable[str]) -> None:
         """Let lists live longer that are still right; complete their users.
