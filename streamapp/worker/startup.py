@@ -13,8 +13,10 @@ from streamapp.store.state_layout import check_layout
 from streamapp.transport.topics import (
     administration,
     check_limits,
+    dated_by_workers,
     ensure_topics,
     message_limits,
+    topic_configs,
 )
 from streamapp.worker.log_dedup import deduplicate_logs
 from streamapp.worker.warm import warm
@@ -49,8 +51,15 @@ async def check_servers(settings: Settings, redis: Redis) -> dict[str, int]:
     async with administration(settings) as admin:
         topics = await ensure_topics(admin, settings)
         needed = [topic for topic, _, _ in topics]
-        limits = await message_limits(admin, needed)
+        configs = await topic_configs(admin, needed)
+    limits = message_limits(configs)
     check_limits(needed, limits)
+    if dated := dated_by_workers(needed, configs):
+        logger.warning(
+            "records of %s have the time of a worker's clock: kafka refuses a worker whose clock "
+            "is an hour ahead; set message.timestamp.type of these topics to LogAppendTime",
+            ", ".join(dated),
+        )
     # From here on the worker waits for conditions that pass, such as a Redis that is full.
     await check_layout(redis, settings, {topic.name: count for topic, count, _ in topics})
     for topic, count, is_new in topics:
