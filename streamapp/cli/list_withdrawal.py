@@ -11,8 +11,8 @@ from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.list_kinds import ITEM, TRENDING, USER
-from streamapp.core.lists.list_format import is_content, seq_of
-from streamapp.core.lists.list_headers import seq_headers
+from streamapp.core.lists.list_format import is_content
+from streamapp.core.lists.list_seq import seq_headers, seq_of
 from streamapp.errors import StateError
 from streamapp.inspection.reset import remove_all
 from streamapp.pipelines import extra_kinds

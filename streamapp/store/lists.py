@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from redis.asyncio import Redis
 
-from streamapp.core.lists.list_format import seq_of
+from streamapp.core.lists.list_seq import seq_of
 from streamapp.store.redis.scripts import Value, run
 from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, list_name, tombstone_key
 

@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.core.ids.partitioner import partitions_of
-from streamapp.core.lists.list_headers import seq_headers
+from streamapp.core.lists.list_seq import seq_headers
 from streamapp.store.slot.keys import list_name
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing

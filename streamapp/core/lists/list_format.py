@@ -1,6 +1,5 @@
 """The JSON of a list, as frontends read it from a key and from the output topic."""
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -25,9 +24,6 @@ _MOST_BESIDE_TEXT = 256
 """Most bytes of an entry beside its ids, and of a list beside its own id and its entries."""
 
 _MOST_KEY = 2_048
-
-_SEQ = re.compile(rb'"seq":(\d+)')
-"""The first match is the `seq` of a list: quotes of an id before it are escaped."""
 
 _CONTENT_END = f'"reason":"{CONTENT}"}}]}}'.encode()
 
@@ -141,12 +137,6 @@ def trending_entries(
 def is_content(content: bytes) -> bool:
     """Say whether the list of an item, as this app writes it, has content neighbours."""
     return content.endswith(_CONTENT_END)
-
-
-def seq_of(content: bytes) -> int:
-    """Return the `seq` of a list; 0 where there is no list."""
-    found = _SEQ.search(content)
-    return int(found[1]) if found else 0
 
 
 def entries_of(content: bytes) -> bytes:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from streamapp.agents.runtime.list_sender import ListSender
-from streamapp.core.lists.list_headers import seq_headers
+from streamapp.core.lists.list_seq import seq_headers
 from streamapp.failpoints import Failpoints
 from tests.support.topic_reader import newest_lists
 
