@@ -1,7 +1,7 @@
 """Which events of a log file were too far ahead of their records.
 
-A worker compares the time of an event with that of its record, and a file does not say when its
-events were sent. So the records that Kafka holds are asked, if an event may have been too far ahead.
+A worker compares the time of an event with that of its record. A file does not say when its events
+were sent. So the records that Kafka holds are asked, if an event may have been too far ahead.
 """
 
 import math

@@ -180,6 +180,11 @@ class TrendingJob:
             self._failpoints.reach("trending.replaced")
             if None in stored:
                 self._comparison.not_sent()
+                later = await self._lists.get_versions(KIND, list(lists))
+                # The next list passes those that a state before this one left behind.
+                await self._slot.ownership.next_timestamp(
+                    self._sender.owner, after=max(seq for _, seq in later)
+                )
                 return False
         # Changes since the pass began are for the next one.
         self._merged_heads = self._pass_heads

@@ -146,7 +146,7 @@ async def _compare(
             begin("reading lists for users"),
         )
         in_categories = await _in_categories(redis, settings) if settings.catalogue_topic else {}
-        now = time.time()
+        now = await slots[0].ownership.server_time() if slots else 0.0
         for kind, one in counted.items():
             await check_still(redis, own[kind], one.snapshot.positions)
     begin("comparing")
