@@ -44,7 +44,7 @@ class Record:
     offset: int
     value: bytes | None
     key: bytes | None
-    timestamp: int = 0
+    timestamp: int = 1_700_000_000_000
 
 
 events = st.lists(
