@@ -104,6 +104,9 @@ class TrendingJob:
         """
         sender = await ListSender[str].open(context, slot, KIND, owner, "trending.sent")
         merged = positions_of(head.trending_version)
+        if lists_suspect:
+            # The next owner merges all categories too, if this one dies before it has.
+            await slot.ownership.set_field(owner, ShardHead, "trending_version", "")
         if lists_suspect or len(merged) != shards:
             merged = [0] * shards
         return cls(context, slot, sender, shards, merged, lists_suspect=lists_suspect)

@@ -51,6 +51,15 @@ class SlotOwnership:
             raise ClaimLostError
         return timestamp
 
+    async def note_redis(self, state_id: str, identity: str) -> None:
+        """Note on which Redis the lists of the slot are whole, or known to be due.
+
+        Args:
+            state_id: The state of the slot; a slot of another state stays as it is.
+            identity: Of the Redis, as `identity_of` returns it.
+        """
+        await run(self._redis, "note-redis", [self._keys.head], [state_id, identity])
+
     async def set_field(
         self, owner: str, kind: type[Head], attribute: str, value: str | int
     ) -> None:
