@@ -190,6 +190,8 @@ class Settings(BaseSettings):
     failpoint: str = Field("", pattern=rf"^(({'|'.join(EVERY_NAME)}):[1-9][0-9]*(:stop|:raise)?)?$")
     """For tests only: `name:n` kills the worker when it reaches the failpoint for the n-th time;
     `name:n:stop` makes it sleep there, `name:n:raise` fail."""
+    failpoints_enabled: bool = False
+    """For tests only: without it, FAILPOINT does nothing."""
     log_level: LogLevel = "info"
     """Lowest level of the lines that the worker logs: `debug`, `info`, `warning` or `error`."""
 

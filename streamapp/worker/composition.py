@@ -165,6 +165,6 @@ def _context(settings: Settings) -> StageContext:
         lists,
         ItemListCache(lists),
         Producer(settings),
-        Failpoints(settings.failpoint),
+        Failpoints(settings.failpoint if settings.failpoints_enabled else ""),
         MaintenanceBudget(settings.refresh_cpu),
     )
