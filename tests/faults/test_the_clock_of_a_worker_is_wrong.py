@@ -33,7 +33,7 @@ def test_live_events_count_and_lists_live_whatever_the_clock_says(
     deployment.workers.append(worker)
     worker.start()
     now = time.time()
-    acts = [Act(f"u{n % 5}", f"i{n % 6}", "click", round(now) - 60.0 + n) for n in range(40)]
+    acts = [Act(f"u{n % 5}", f"i{n % 7}", "click", round(now) - 60.0 + n) for n in range(20)]
     asyncio.run(produce(deployment, [event(one.user, one.item, ts=one.ts) for one in acts]))
     wait_applied(deployment, len(acts))
     exact(deployment, acts)
