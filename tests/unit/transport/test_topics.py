@@ -107,7 +107,7 @@ async def test_topics_that_workers_write_are_dated_by_the_broker() -> None:
 async def test_a_topic_that_exists_and_is_dated_by_workers_is_named() -> None:
     """One of which Kafka says nothing is not, and no topic of trackers."""
     needed = needed_topics(settings())
-    found = await topic_configs(Admin({"streamapp-deltas": "9", "clicks": "9"}), needed)  # type: ignore[arg-type]
+    found = await topic_configs(Admin({"streamapp-deltas": "9", "clicks": "9"}), needed)
     assert dated_by_workers(needed, found) == ["streamapp-deltas"]
     assert (
         dated_by_workers(needed, {"streamapp-deltas": {"message.timestamp.type": "LogAppendTime"}})
