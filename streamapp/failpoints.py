@@ -1,8 +1,8 @@
 """Failpoints: named points at which a test kills a worker, to check what survives.
 
 `STREAMAPP_FAILPOINT=name:n` kills the process by SIGKILL when it reaches the failpoint for the n-th
-time. `name:n:stop` stops it there until SIGCONT, and `name:n:raise` raises an exception. Without
-the setting, a failpoint costs one comparison.
+time, if `STREAMAPP_FAILPOINTS_ENABLED=true`. `name:n:stop` stops it there until SIGCONT, and
+`name:n:raise` raises an exception. Without the setting, a failpoint costs one comparison.
 """
 
 import os

@@ -1,5 +1,6 @@
 """The interactions of an event log, by the rules of the app."""
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from streamapp.audit.event_bounds import EventBounds, LoggedInteraction
 from streamapp.core.arrays.array_types import Bools, Floats, Ints
 from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.interaction_sink import NO_ITEM, NOBODY
@@ -138,6 +140,21 @@ class _Taken:
         )
 
 
+class _Probe:
+    """Collects the interactions of one event."""
+
+    def __init__(self) -> None:
+        self.interactions: list[LoggedInteraction] = []
+
+    def add(
+        self, offset: int, user: str, item: str, event_type: str, ts: float, order: float = 0.0
+    ) -> None:
+        self.interactions.append(LoggedInteraction(user, item, event_type, ts))
+
+    def skip(self, offset: int, user: str, event_type: str) -> None:
+        pass
+
+
 def read_interactions(
     events: Iterable[LoggedEvent],
     rules: EventRules,
@@ -145,6 +162,7 @@ def read_interactions(
     topic: str,
     latest_ts: float,
     extra_weights: Mapping[str, Mapping[str, float]] | None = None,
+    bounds: EventBounds | None = None,
 ) -> LogInteractions:
     """Return the interactions of `events`.
 
@@ -153,8 +171,9 @@ def read_interactions(
         rules: How the app reads events; keys are taken to be right.
         weights: Weight by canonical type.
         topic: Where events that leave out their type were sent; it implies one.
-        latest_ts: Newest event time allowed, in seconds.
+        latest_ts: Newest event time in seconds that is allowed without asking `bounds`.
         extra_weights: Weight by canonical type, of each of the further kinds of lists.
+        bounds: Says which later events count; None for none of them.
 
     Raises:
         ConfigError: an event leaves out its time, so that the log does not say when it was.
@@ -171,8 +190,17 @@ def read_interactions(
         event_type = rules.types.get(event.type or implied)
         if event.ts is None and event_type and event_type != FORGET:
             raise ConfigError(f"event {place} of the log has no ts, so its time is not known")
+        fields = event._asdict()
         try:
-            reader.take(event._asdict(), record, latest_ts, taken, projections)
+            try:
+                reader.take(fields, record, latest_ts, taken, projections)
+            except BadEventError as refusal:
+                if bounds is None or refusal.code != "ts_out_of_range":
+                    raise
+                reader.take(fields, record, math.inf, probe := _Probe())
+                if not all(map(bounds.allow, probe.interactions)):
+                    raise
+                reader.take(fields, record, math.inf, taken, projections)
         except BadEventError as refusal:
             refused[refusal.code] += 1
     return taken.interactions(

@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     earliest_ts: float = 631_152_000.0
     """Oldest allowed event time in seconds; the default is 1990-01-01. Changes results."""
     max_ahead_s: float = Field(86_400.0, ge=0)
-    """How many seconds an event time may be ahead of the clock. Changes results."""
+    """How many seconds an event time may be ahead of the time of its record. Changes results."""
     max_record_bytes: int = Field(1_048_576, ge=1_024, le=2_097_152)
     """Most bytes of the value of an event record. Changes results."""
 
@@ -190,6 +190,8 @@ class Settings(BaseSettings):
     failpoint: str = Field("", pattern=rf"^(({'|'.join(EVERY_NAME)}):[1-9][0-9]*(:stop|:raise)?)?$")
     """For tests only: `name:n` kills the worker when it reaches the failpoint for the n-th time;
     `name:n:stop` makes it sleep there, `name:n:raise` fail."""
+    failpoints_enabled: bool = False
+    """For tests only: without it, FAILPOINT does nothing."""
     log_level: LogLevel = "info"
     """Lowest level of the lines that the worker logs: `debug`, `info`, `warning` or `error`."""
 

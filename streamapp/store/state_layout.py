@@ -5,6 +5,7 @@ same state id. The id also names the extra kinds of lists that the state has cou
 event. The first worker sets this field once, and all workers follow it.
 """
 
+import logging
 from collections.abc import Mapping
 from secrets import token_hex
 from typing import Any
@@ -15,6 +16,8 @@ from streamapp.config.settings import Settings
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.errors import ConfigError
 from streamapp.pipelines import Pipeline, extra_kinds, pipelines
+
+logger = logging.getLogger(__name__)
 
 _STATE_ID = ":generation"
 """The field of the state id; the name of a topic has no colon."""
@@ -40,11 +43,13 @@ def layout_key(state_prefix: str) -> str:
 async def check_layout(redis: Redis, settings: Settings, counts: Mapping[str, int]) -> None:
     """Record the partition counts of a new state, and compare those of an existing one.
 
-    A topic that is added to an existing state is counted from its first record.
+    A topic that is added to an existing state is counted from its first record, and so are
+    partitions that are added to a topic of events.
 
     Raises:
-        ConfigError: a topic has another number of partitions than when the state was begun, or the
-            settings no longer name it; or the settings name other kinds of lists.
+        ConfigError: another topic has another number of partitions than when the state was begun,
+            or a topic of events has fewer; or the settings no longer name a topic; or they name
+            other kinds of lists.
     """
     first, *others = pipelines(settings).values()
     new = ":".join((token_hex(4), *extra_kinds(settings)))
@@ -76,7 +81,11 @@ async def _check_pipeline(
         await redis.hsetnx(key, topic, str(counts[topic]))
     stored = await redis.hgetall(key)
     for topic in topics:
-        check_partitions(topic, counts[topic], int(stored[topic.encode()]))
+        begun = int(stored[topic.encode()])
+        if topic in pipeline.event_topics and counts[topic] > begun:
+            await accept_growth(redis, pipeline.state_prefix, topic, counts[topic], begun)
+        else:
+            check_partitions(topic, counts[topic], begun)
     return await read_state_id(redis, pipeline.state_prefix)
 
 
@@ -96,6 +105,22 @@ def check_kinds(state_id: str, settings: Settings) -> None:
                 f"{back}, or stop all workers and count again from the first event with "
                 "`streamapp rebuild`"
             )
+
+
+async def accept_growth(
+    redis: Redis, state_prefix: str, topic: str, found: int, begun: int
+) -> None:
+    """Record that a topic of events has more partitions now.
+
+    Each is one more source of events: intake sends the events of a user to the same partition of
+    interactions, wherever they come from.
+    """
+    await redis.hset(layout_key(state_prefix), topic, str(found))
+    logger.warning(
+        "%s has %d partitions, %d more than before: events of the new ones count from the first "
+        "one; between an old and a new partition the order of a user's events is not defined",
+        topic, found, found - begun,
+    )  # fmt: skip
 
 
 def check_partitions(topic: str, found: int, begun: int) -> None:

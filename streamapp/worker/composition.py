@@ -65,7 +65,8 @@ class WorkerApp(FaustApp):
         """Load the kernels, and check that Kafka and Redis are fit for use."""
         prepare_process(self.settings)
         try:
-            limits = await check_servers(self.settings, self.context.redis)
+            limits, identity = await check_servers(self.settings, self.context.redis)
+            self._stages.redis_identity = identity
             await self.context.producer.start(limits)
             await self.context.list_producer.start(limits)
         except StreamappError as error:
@@ -76,7 +77,9 @@ class WorkerApp(FaustApp):
     async def on_started_init_extra_tasks(self) -> None:
         """Watch Redis and the topics from here on."""
         await super().on_started_init_extra_tasks()
-        self.add_future(watch_redis(self, self.context.redis, self.assignment, end_process))
+        self.add_future(
+            watch_redis(self, self.context.redis, self._stages, self.assignment, end_process)
+        )
         self.add_future(watch_positions(self, self.context.redis, self.assignment, end_process))
         self.add_future(watch_topics(self, self.assignment, METADATA_MAX_AGE_S, end_process))
 
@@ -168,6 +171,6 @@ def _context(settings: Settings) -> StageContext:
         ItemListCache(lists),
         Producer(settings),
         Producer(settings),
-        Failpoints(settings.failpoint),
+        Failpoints(settings.failpoint if settings.failpoints_enabled else ""),
         MaintenanceBudget(settings.refresh_cpu),
     )

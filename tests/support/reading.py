@@ -37,7 +37,7 @@ class Record:
     headers: Sequence[tuple[str, bytes]] = ()
     key: bytes | None = None
     offset: int = 7
-    timestamp: int = 1_600_000_000_500
+    timestamp: int = 1_700_000_000_500
 
 
 class Interaction(NamedTuple):
@@ -94,5 +94,5 @@ def said(
     )
     found = Said()
     reader = EventReader(chosen, topic)
-    found.refusals = reader.read([record], NOW + 86_400, found, projections)
+    found.refusals = reader.read([record], found, projections)
     return found

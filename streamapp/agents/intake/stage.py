@@ -9,11 +9,11 @@ kind has batches of its own in its own topic (ADR-0011).
 
 import asyncio
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from streamapp.agents.intake.clock_watch import ClockWatch
 from streamapp.agents.intake.draft_wait import DraftWait
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
@@ -102,7 +102,11 @@ class IntakeStage:
     contiguous = False
 
     def __init__(
-        self, context: StageContext, partitions: Mapping[TP, _Partition], targets: Mapping[str, int]
+        self,
+        context: StageContext,
+        partitions: Mapping[TP, _Partition],
+        targets: Mapping[str, int],
+        ends: Mapping[TP, int],
     ) -> None:
         settings = context.settings
         self._settings = settings
@@ -122,6 +126,7 @@ class IntakeStage:
         self._letter_partitions: dict[str, int] = {}
         self._draft = self._new_draft()
         self._draft_wait = DraftWait(max(targets.values()), context.own_messages)
+        self._clock_watch = ClockWatch(ends)
 
     @classmethod
     async def open(
@@ -144,7 +149,8 @@ class IntakeStage:
             check_kinds(slot.state_id, settings)
             last = RecordFingerprint.decode(head.last_record or b"")
             partitions[tp] = _Partition(slot, head.position, head.position, last)
-        return cls(context, partitions, targets)
+        ends = {tp: known.end for tp, known in offsets.items()}
+        return cls(context, partitions, targets, ends)
 
     def connect(self, wake: Callable[[], None]) -> None:
         """Let the task go on when everything that was sent is applied."""
@@ -153,6 +159,7 @@ class IntakeStage:
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Send the interactions of the record batches; positions follow in the background."""
         self._budget.applied(batches[0].read_at)
+        self._clock_watch.see(batches)
         for batch in batches:
             for start, end, size in _portions(batch.records):
                 if self._draft.last and self._draft.most_bytes() + _GROWTH * size > _MOST_BYTES:
@@ -219,9 +226,8 @@ class IntakeStage:
             builder.begin(source)
         draft.last[tp] = RecordFingerprint.of(records[-1])
         self._partitions[tp].position = source.end
-        latest_ts = time.time() + self._settings.max_ahead_s
         main, reader = draft.builders[ITEM], self._readers[tp.topic]
-        for refusal in reader.read(records, latest_ts, main, draft.projections):
+        for refusal in reader.read(records, main, draft.projections):
             main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
             letter = dead_letter(tp, refusal, self._producer.limit(topic))

@@ -10,6 +10,7 @@ from streamapp.errors import StateError
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.store.state_layout import (
+    accept_growth,
     check_partitions,
     layout_key,
     partition_count,
@@ -73,14 +74,18 @@ async def open_slot(
         results: The settings that change counts.
 
     Raises:
-        ConfigError: the partition was added after the state was begun.
+        ConfigError: the partition was added to a topic that must not get more of them.
         StateError: the state is gone, has no id, was made under other settings, or names offsets
             that the partition does not have.
     """
     begun = await partition_count(context.redis, context.pipeline.state_prefix, tp.topic)
     # If the topic is unknown, Redis is empty, and the missing head below is the better message.
     if 0 < begun <= tp.partition:
-        check_partitions(tp.topic, tp.partition + 1, begun)
+        found, prefix = tp.partition + 1, context.pipeline.state_prefix
+        if tp.topic in context.pipeline.event_topics:
+            await accept_growth(context.redis, prefix, tp.topic, found, begun)
+        else:
+            check_partitions(tp.topic, found, begun)
     slot.state_id = await read_state_id(context.redis, context.pipeline.state_prefix)
     head = await slot.head(kind)
     where = f"{tp.topic}[{tp.partition}]"

@@ -75,12 +75,11 @@ class ItemListPublisher:
             chosen: bool. Which of them to publish.
         """
         await self.sender.join()
+        seq = shard.position
         lines = np.flatnonzero(chosen)
         some, rows = ranking.only(lines), numbers[lines]
-        lists = encode_item_lists(
-            rows, some, shard.position, shard.rows.as_of, shard.registry, self._kind
-        )
-        stored = await self._lists.replace(self._kind, lists, shard.position)
+        lists = encode_item_lists(rows, some, seq, shard.rows.as_of, shard.registry, self._kind)
+        stored = await self._lists.replace(self._kind, lists, seq)
         self._failpoints.reach("publication.lists-replaced")
         replaced = {
             name: content
@@ -91,7 +90,7 @@ class ItemListPublisher:
         shard.lists.acknowledge(rows[done], some.only(done))
         self._times(rows)[rows] = time.monotonic()
         self.published += len(done)
-        self.sender.send(replaced, rows[done])
+        self.sender.send(replaced, seq, rows[done])
 
     async def recall(self, shard: Shard, numbers: Ints, ranking: Ranking) -> None:
         """Remember which lists the owner before published; those that cannot be read stay unknown.

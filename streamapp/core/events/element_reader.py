@@ -105,7 +105,7 @@ class ElementReader:
         if not self._earliest_ts <= ts <= latest_ts:
             ts = scaled(ts)
             if not self._earliest_ts <= ts <= latest_ts:
-                raise BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
+                raise _out_of_range(ts, latest_ts)
         if self._check_keys and record.key != user.encode():
             raise BadEventError("key_mismatch", CODES["key_mismatch"])
         if self._ignored and user in self._ignored:
@@ -186,6 +186,12 @@ def _no_event(element: Any) -> BadEventError:
     if isinstance(element, BadEventError):
         return element
     return BadEventError("not_an_event", CODES["not_an_event"])
+
+
+def _out_of_range(ts: float, latest_ts: float) -> BadEventError:
+    if latest_ts == -math.inf:
+        return BadEventError("ts_out_of_range", "the record has no timestamp to compare ts with")
+    return BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
 
 
 def _user(element: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ CODES = {
     "order_too_large": "an order names more than MAX_ORDER_ITEMS items; the first ones count",
     "other_format": "the event has another format than EVENT_FORMATS names for its topic",
     "invalid_ts": "ts is neither a number nor an ISO 8601 date",
-    "ts_out_of_range": "ts lies before EARLIEST_TS or after now plus MAX_AHEAD_S",
+    "ts_out_of_range": "ts lies before EARLIEST_TS or over MAX_AHEAD_S after its record",
     "key_mismatch": "the record's key is not its user_id",
 }
 """Every code that a dead letter may carry, and what it means."""

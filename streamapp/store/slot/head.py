@@ -20,6 +20,7 @@ tick                 clock                  next-timestamp: hybrid logical clock
 blobs, blob_bytes    blobs, blob_bytes      put-blobs: how many blobs are not empty; their bytes
 rolled_back          rolled_back            count_rollback: how often Redis went back
 rolled_back_offsets  rolled_back_offsets    count_rollback: how many offsets it went back, summed
+redis                redis                  note-redis: the Redis on which no list was lost since
 
 histories
 ------------------------------------------------------------------------------------------
@@ -151,6 +152,7 @@ class Head:
         rolled_back: How often Redis was found behind what Kafka says it stored.
         rolled_back_offsets: How many offsets it was behind, all times together.
         begun: First offset of the log that the slot counts; 0 in a state of an older version.
+        redis: Identity of the Redis whose lists an owner of the slot last vouched for.
     """
 
     position: int = _stored("position", _COUNT, 0, committed=False)
@@ -166,6 +168,7 @@ class Head:
     rolled_back: int = _stored("rolled_back", _COUNT, 0, committed=False)
     rolled_back_offsets: int = _stored("rolled_back_offsets", _COUNT, 0, committed=False)
     begun: int = _stored("begun", _COUNT, 0, committed=False)
+    redis: str = _stored("redis", _TEXT, "", committed=False)
 
     @classmethod
     def decode(cls, stored: Mapping[str, bytes]) -> Self | None:

@@ -60,7 +60,7 @@ def read(
     value = orjson.dumps([{"user_id": "ann", "item_id": "tent", **event} for event in events])
     sink, own = Sink(), [Sink() for _ in kinds]
     projections = [(PROJECTIONS[kind], one) for kind, one in zip(kinds, own, strict=True)]
-    refused = READER.read([Record(value)], 1_800_000_000.0, sink, projections)
+    refused = READER.read([Record(value)], sink, projections)
     return sink, [sink, *own][-1], [refusal.code for refusal in refused]
 
 

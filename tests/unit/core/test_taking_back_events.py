@@ -48,7 +48,7 @@ def read(
     found = {kind: Taken() for kind in ("item", *PROJECTIONS)}
     projections = [(project, found[kind]) for kind, project in PROJECTIONS.items()]
     records = [Record(encoded(event), key=key) for event in events]
-    refusals = reader.read(records, NOW + 86_400, found["item"], projections)
+    refusals = reader.read(records, found["item"], projections)
     return found, refusals
 
 
@@ -122,7 +122,7 @@ def test_an_order_that_cannot_be_one_is_refused_of_a_refund_and_ignored_of_a_pur
         for kind in ("purchase", "refund")
         for order in orders
     ]
-    refusals = reader.read(records, NOW + 86_400, sink)
+    refusals = reader.read(records, sink)
     assert [refusal.code for refusal in refusals] == ["invalid_id", "invalid_id", "id_too_long"]
     assert sink.taken == [("u", "a", "purchase", NO_ORDER)] * 3
 

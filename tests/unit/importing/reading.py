@@ -35,7 +35,7 @@ class Interactions:
         self.found: list[Interaction] = []
         self.skipped: Counter[str] = Counter()
         self._reader = EventReader(event_rules(settings), "clicks")
-        refusals = self._reader.read([Sent(value) for value in values], NOW_S + 60, self)
+        refusals = self._reader.read([Sent(value) for value in values], self)
         self.refused = Counter(refusal.code for refusal in refusals)
 
     def add(

@@ -215,7 +215,7 @@ FOR_GOOD = (
     (errors.TopicAuthorizationFailedError, "write to deltas"),
     (errors.ClusterAuthorizationFailedError, "rights of this worker"),
     (errors.InvalidTopicError, "settings of the topic"),
-    (errors.InvalidTimestampError, "message.timestamp.after.max.ms"),
+    (errors.InvalidTimestampError, "set message.timestamp.type of the topic to LogAppendTime"),
     (errors.PolicyViolationError, "settings of the topic"),
     (errors.InvalidRequiredAcksError, "settings of the topic"),
     (errors.UnsupportedForMessageFormatError, "settings of the topic"),
