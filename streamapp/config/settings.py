@@ -28,7 +28,7 @@ from streamapp.config.setting_types import (
 )
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
 from streamapp.core.lists.ranking import Measure
-from streamapp.failpoints import EVERY_NAME
+from streamapp.failpoints import EVERY_NAME, REBUILD_NAMES
 
 
 class Settings(BaseSettings):
@@ -187,7 +187,9 @@ class Settings(BaseSettings):
     stop_timeout: Seconds = 25.0
     """Seconds within which a worker ends after SIGTERM. If Kafka or Redis do not answer until then,
     it ends with exit code 1, and the next worker reads the records that were not stored."""
-    failpoint: str = Field("", pattern=rf"^(({'|'.join(EVERY_NAME)}):[1-9][0-9]*(:stop|:raise)?)?$")
+    failpoint: str = Field(
+        "", pattern=rf"^(({'|'.join((*EVERY_NAME, *REBUILD_NAMES))}):[1-9][0-9]*(:stop|:raise)?)?$"
+    )
     """For tests only: `name:n` kills the worker when it reaches the failpoint for the n-th time;
     `name:n:stop` makes it sleep there, `name:n:raise` fail."""
     log_level: LogLevel = "info"

@@ -29,6 +29,7 @@ from streamapp.cli.terminal.console import print_json, print_table
 from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StateError
+from streamapp.failpoints import Failpoints
 from streamapp.inspection.reset import remove_all
 from streamapp.inspection.snapshot import read_layout
 from streamapp.pipelines import Pipeline, main_pipeline, pipelines
@@ -144,6 +145,7 @@ async def _begin(redis: Redis, settings: Settings, old: OldState) -> Journal:
             )
             newest_ts = increments.newest_ts
             await carry_popularity(redis, settings.state_prefix, ids, increments)
+            context.failpoints.reach("rebuild.popularity-put")
     finally:
         await producer.stop()
     journal = Journal(new_state_id(settings), dict(old.before), newest_ts, dict(lost))
@@ -154,13 +156,15 @@ async def _begin(redis: Redis, settings: Settings, old: OldState) -> Journal:
 async def _end(redis: Redis, settings: Settings, journal: Journal) -> dict[str, Any]:
     """Do what the journal says is left, and remove it."""
     every = list(pipelines(settings).values())
+    failpoints = Failpoints(settings.failpoint)
     lists = 0
     if journal.sent is None:
         # Messages of an interrupted run have another state id, and no shard applies them.
         journal = msgspec.structs.replace(journal, state_id=new_state_id(settings))
         await write_journal(redis, settings.state_prefix, journal)
+        failpoints.reach("rebuild.journal-written")
         await make_internal_topics(settings, list(journal.before))
-        journal, lists = await _send(redis, settings, journal)
+        journal, lists = await _send(redis, settings, journal, failpoints)
     sent = journal.sent
     if sent is None:
         raise StateError("the journal does not say what was sent")
@@ -172,18 +176,21 @@ async def _end(redis: Redis, settings: Settings, journal: Journal) -> dict[str, 
             one,
             journal.before[one.interactions_topic],
             sent.positions[one.interactions_topic],
+            failpoints,
         )
         await move.run(sent.heads[one.kind])
         await remove_slots(redis, prefix, "i")
         for number, position in enumerate(sent.positions[one.deltas_topic]):
             slot = Slot(redis, SlotKeys(prefix, rows_tag(number)), journal.state_id)
             await slot.create(position, one.results)
+    failpoints.reach("rebuild.histories-moved")
     await _begin_sources(redis, every[0], journal, sent)
     # The layout of the main pipeline is the last one: it names the state.
     for one in reversed(every):
         counts: Any = {topic: str(len(sent.positions[topic])) for topic in one.internal_topics}
         stored = {**counts, STATE_ID_FIELD: journal.state_id}
         await redis.hset(layout_key(one.state_prefix), mapping=stored)
+    failpoints.reach("rebuild.layout-written")
     await remove_journal(redis, settings.state_prefix)
     return {
         "histories": await _count(redis, every, sent),
@@ -194,7 +201,9 @@ async def _end(redis: Redis, settings: Settings, journal: Journal) -> dict[str, 
     }
 
 
-async def _send(redis: Redis, settings: Settings, journal: Journal) -> tuple[Journal, int]:
+async def _send(
+    redis: Redis, settings: Settings, journal: Journal, failpoints: Failpoints
+) -> tuple[Journal, int]:
     """Send all deltas, withdraw lists, and note it; return the journal and the lists removed."""
     every = pipelines(settings)
     main = main_pipeline(settings)
@@ -216,6 +225,7 @@ async def _send(redis: Redis, settings: Settings, journal: Journal) -> tuple[Jou
                 await sender.send_popularity(carried)
     finally:
         await producer.stop()
+    failpoints.reach("rebuild.deltas-sent")
     begins_lower = await _begins_lower(redis, every, journal, positions)
     keep: dict[str, set[str]] = {kind: set() for kind in every} if begins_lower else listed
     keys = {*await outdated_lists(redis, settings), *await item_lists(redis, settings, keep)}

@@ -21,6 +21,7 @@ from streamapp.core.histories.marks import newest_ts, packed, unpacked
 from streamapp.core.ids.registry import Registry
 from streamapp.core.ids.role_registry import registry_of
 from streamapp.core.messages.interaction_batch import partition_of
+from streamapp.failpoints import Failpoints
 from streamapp.pipelines import Pipeline
 from streamapp.store.redis.hash_pages import read_hash
 from streamapp.store.slot.blob import Blob
@@ -35,10 +36,16 @@ class HistoryMove:
         pipeline: The pipeline.
         before: Partitions of interactions in the old state.
         positions: The first offset of each new partition that is not applied.
+        failpoints: Where this process dies, in tests.
     """
 
     def __init__(
-        self, redis: Redis, pipeline: Pipeline, before: int, positions: Sequence[int]
+        self,
+        redis: Redis,
+        pipeline: Pipeline,
+        before: int,
+        positions: Sequence[int],
+        failpoints: Failpoints,
     ) -> None:
         self._redis = redis
         self._pipeline = pipeline
@@ -46,6 +53,7 @@ class HistoryMove:
         self._positions = positions
         count = max(before, len(positions))
         self._slots = [histories_slot(redis, pipeline.state_prefix, n) for n in range(count)]
+        self._failpoints = failpoints
         self._registries: list[Registry] = []
 
     async def run(self, heads: Mapping[int, Mapping[str, bytes]]) -> None:
@@ -59,6 +67,7 @@ class HistoryMove:
         await self._copy()
         if self._pipeline.is_main:
             await self._copy_index()
+        self._failpoints.reach("rebuild.histories-copied")
         await self._finish(heads)
         await remove_slots(self._redis, self._pipeline.state_prefix, "u", len(self._positions))
 
