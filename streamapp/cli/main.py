@@ -424,6 +424,24 @@ def rebuild(
     rebuild_state(yes=yes, accept_loss=accept_loss, drop_lists=drop_lists, as_json=as_json)
 
 
+@app.command()
+def resume(
+    *,
+    accept_gap: Annotated[
+        bool,
+        typer.Option("--accept-gap", help="Do it; without it, say what would be skipped."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on after event records that Kafka dropped before they were read.
+
+    The positions move to the first record that Kafka still has. Stop all workers first.
+    """
+    from streamapp.cli.resume import resume as resume_after_gap
+
+    resume_after_gap(accept_gap=accept_gap, as_json=as_json)
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(__version__)

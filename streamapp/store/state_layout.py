@@ -136,5 +136,6 @@ def check_partitions(topic: str, found: int, begun: int) -> None:
         raise ConfigError(
             f"{topic} has {found} partitions, the state was begun with {begun}: "
             "users or items would change their partition. Make the topic with "
-            f"{begun} partitions, or use another GROUP_ID and STATE_PREFIX to start from scratch"
+            f"{begun} partitions, use another GROUP_ID and STATE_PREFIX to start from scratch, or "
+            "give internal topics PARTITIONS partitions with `streamapp rebuild --from-histories`"
         )

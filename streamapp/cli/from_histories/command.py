@@ -105,7 +105,7 @@ async def _run(settings: Settings, *, yes: bool, accept_loss: bool) -> dict[str,
             if not yes:
                 return old.report()
             old.check(accept_loss=accept_loss)
-            journal = await _begin(redis, settings, old)
+            journal = await _begin(redis, settings, old, accept_loss=accept_loss)
         return await _end(redis, settings, journal)
 
 
@@ -120,14 +120,14 @@ def _interrupted(settings: Settings, journal: Journal, members: list[str]) -> di
     }
 
 
-async def _begin(redis: Redis, settings: Settings, old: OldState) -> Journal:
+async def _begin(redis: Redis, settings: Settings, old: OldState, *, accept_loss: bool) -> Journal:
     """Apply what waits, carry over what histories do not say, and write the journal."""
     producer = Producer(settings)
     await producer.start()
     try:
         context = stage_context(settings, redis, producer)
         for pipeline in pipelines(settings).values():
-            await apply_interactions(context, pipeline, old.waiting)
+            await apply_interactions(context, pipeline, old.waiting, accept_loss=accept_loss)
         lost = old.lost
         old = await read_old_state(redis, settings)
         main = context.pipeline

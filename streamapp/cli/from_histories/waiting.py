@@ -51,7 +51,11 @@ def stage_context(settings: Settings, redis: Redis, producer: Producer) -> Stage
 
 
 async def apply_interactions(
-    context: StageContext, pipeline: Pipeline, waiting: Mapping[TP, tuple[int, int]]
+    context: StageContext,
+    pipeline: Pipeline,
+    waiting: Mapping[TP, tuple[int, int]],
+    *,
+    accept_loss: bool,
 ) -> None:
     """Apply the interactions of a pipeline that wait, as a worker does.
 
@@ -60,6 +64,10 @@ async def apply_interactions(
         pipeline: The pipeline.
         waiting: By partition, the first offset to apply, and the end. Records below the first
             offset that are not applied are given up.
+        accept_loss: Whether records may be missing in between.
+
+    Raises:
+        StateError: records are missing. What comes before them is applied.
     """
     own = replace(context, pipeline=pipeline)
     for tp, (start, end) in waiting.items():
@@ -72,6 +80,12 @@ async def apply_interactions(
         try:
             async for _, records, _ in scan(context.settings, [Span(tp, start, end)]):
                 if records:
+                    missing = records[-1].offset + 1 - stage.position(tp) - len(records)
+                    if missing and not accept_loss:
+                        raise StateError(
+                            f"{tp.topic}[{tp.partition}] lacks {missing:,} records from offset "
+                            f"{stage.position(tp)} on; repeat with --accept-loss to give them up"
+                        )
                     await stage.apply([RecordBatch(tp, records, epoch=0)])
         finally:
             await stage.close()
