@@ -80,6 +80,7 @@ async def test_rows_that_were_lost_are_counted_again_for_all_kinds_of_lists(
     assert await asyncio.to_thread(two.terminate) == 0
 
 
+@pytest.mark.kafka
 async def test_the_number_of_internal_partitions_grows_and_shrinks(
     deployment: Deployment, worker: StartWorker
 ) -> None:
