@@ -101,8 +101,9 @@ class Settings(BaseSettings):
     dead_letter_suffix: str = Field(".dlq", pattern=r"^[a-zA-Z0-9._-]{1,40}$")
     """Suffix of an event topic's name that gives the name of its dead-letter topic."""
     partitions: int = Field(4, ge=1, le=1024)
-    """Partitions of the topics that `streamapp topics` creates; fixed once there is state. At most
-    as many workers can share the work. Under load each partition of a worker adds some latency."""
+    """Partitions of the topics that `streamapp topics` creates; fixed once there is state, and
+    changed by `streamapp rebuild --from-histories`. At most as many workers can share the work.
+    Under load each partition of a worker adds some latency."""
     replication: int = Field(1, ge=1, le=10)
     """Replication factor of the topics that `streamapp topics` creates."""
 
