@@ -30,11 +30,11 @@ from streamapp.config.loader import load_settings
 from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError, StateError
 from streamapp.failpoints import Failpoints
-from streamapp.inspection.reset import remove_all
 from streamapp.inspection.snapshot import read_layout
 from streamapp.pipelines import Pipeline, main_pipeline, pipelines
 from streamapp.store.slot.head import Head
-from streamapp.store.slot.keys import SlotKeys, catalogue_tag, intake_tag, pattern_of, rows_tag
+from streamapp.store.slot.keys import SlotKeys, catalogue_tag, intake_tag, rows_tag
+from streamapp.store.slot.seq_base import read_seq_base, write_seq_base
 from streamapp.store.slot.slot import Slot
 from streamapp.store.state_layout import (
     STATE_ID_FIELD,
@@ -148,9 +148,33 @@ async def _begin(redis: Redis, settings: Settings, old: OldState, *, accept_loss
             context.failpoints.reach("rebuild.popularity-put")
     finally:
         await producer.stop()
-    journal = Journal(new_state_id(settings), dict(old.before), newest_ts, dict(lost))
+    seqs = {
+        one.kind: await _seqs(redis, settings, one, old) for one in pipelines(settings).values()
+    }
+    journal = Journal(new_state_id(settings), dict(old.before), newest_ts, dict(lost), seqs)
     await write_journal(redis, settings.state_prefix, journal)
     return journal
+
+
+async def _seqs(
+    redis: Redis, settings: Settings, pipeline: Pipeline, old: OldState
+) -> tuple[int, int]:
+    """Return what the shards add to their positions, and the highest position that they reached."""
+    topic = pipeline.deltas_topic
+    slots = [
+        Slot(redis, SlotKeys(pipeline.state_prefix, rows_tag(n))) for n in range(old.before[topic])
+    ]
+    bases, reached = [0], [0]
+    for slot in slots:
+        try:
+            head = await slot.head(Head)
+            bases.append(await read_seq_base(slot))
+        except StateError:
+            head = None
+        reached.append(head.position if head else 0)
+    counts = await existing_partitions(settings, [topic])
+    ends = await read_offsets(settings, [TP(topic, n) for n in range(counts[topic])], {})
+    return max(bases), max(*reached, *(known.end for known in ends.values()))
 
 
 async def _end(redis: Redis, settings: Settings, journal: Journal) -> dict[str, Any]:
@@ -182,6 +206,7 @@ async def _end(redis: Redis, settings: Settings, journal: Journal) -> dict[str, 
         await remove_slots(redis, prefix, "i")
         for number, position in enumerate(sent.positions[one.deltas_topic]):
             slot = Slot(redis, SlotKeys(prefix, rows_tag(number)), journal.state_id)
+            await write_seq_base(slot, sent.seq_bases[one.kind])
             await slot.create(position, one.results)
     failpoints.reach("rebuild.histories-moved")
     await _begin_sources(redis, every[0], journal, sent)
@@ -227,11 +252,9 @@ async def _send(
         await producer.stop()
     failpoints.reach("rebuild.deltas-sent")
     begins_lower = await _begins_lower(redis, every, journal, positions)
-    keep: dict[str, set[str]] = {kind: set() for kind in every} if begins_lower else listed
-    keys = {*await outdated_lists(redis, settings), *await item_lists(redis, settings, keep)}
+    bases = {kind: old + begins_lower * end for kind, (old, end) in journal.seqs.items()}
+    keys = {*await outdated_lists(redis, settings), *await item_lists(redis, settings, listed)}
     lists = await withdraw(redis, settings, sorted(keys))
-    if begins_lower:
-        await _remove_tombstones(redis, settings.state_prefix)
     intake = await intake_positions(redis, main, await read_layout(redis, main))
     old_id = await read_state_id(redis, settings.state_prefix)
     heads = {
@@ -249,7 +272,7 @@ async def _send(
         tps = [TP(topic, n) for topic, count in counts.items() for n in range(count)]
         offsets = await read_offsets(settings, tps, {})
         positions[settings.catalogue_topic] = [offsets[tp].beginning for tp in tps]
-    journal = msgspec.structs.replace(journal, sent=Sent(positions, heads))
+    journal = msgspec.structs.replace(journal, sent=Sent(positions, heads, bases))
     await write_journal(redis, settings.state_prefix, journal)
     return journal, lists
 
@@ -283,12 +306,6 @@ async def _begins_lower(
             if head is not None and head.position > position:
                 return True
     return False
-
-
-async def _remove_tombstones(redis: Redis, state_prefix: str) -> None:
-    """Remove the tombstones of lists, which would refuse lists of a lower `seq`."""
-    pattern = pattern_of(f"{state_prefix}gone:")
-    await remove_all(redis, [key async for key in redis.scan_iter(pattern, count=1_000)])
 
 
 async def _check_topics(settings: Settings, sent: Sent) -> None:

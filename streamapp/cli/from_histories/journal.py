@@ -28,10 +28,12 @@ class Sent(msgspec.Struct, frozen=True):
     Attributes:
         positions: By topic, the first offset of each partition that the new state applies.
         heads: By kind and partition of interactions, the fields of the new heads.
+        seq_bases: By kind, what shards add to their positions to make the `seq` of a list.
     """
 
     positions: dict[str, list[int]]
     heads: dict[str, dict[int, dict[str, bytes]]]
+    seq_bases: dict[str, int]
 
 
 class Journal(msgspec.Struct, frozen=True):
@@ -42,6 +44,7 @@ class Journal(msgspec.Struct, frozen=True):
         before: Partitions of each internal topic in the old state.
         newest_ts: Newest event time behind the popularity that is carried, in seconds.
         lost: By topic, records that were given up.
+        seqs: By kind, what the old shards add to their positions, and the highest position.
         sent: None until the broker has all deltas.
     """
 
@@ -49,6 +52,7 @@ class Journal(msgspec.Struct, frozen=True):
     before: dict[str, int]
     newest_ts: float
     lost: dict[str, int]
+    seqs: dict[str, tuple[int, int]]
     sent: Sent | None = None
 
 
