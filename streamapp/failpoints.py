@@ -37,6 +37,16 @@ CATEGORY_NAMES = ("neighbours.tops-put",)
 CONTENT_NAMES = ("content.lists-sent",)
 """The failpoints that content neighbours pass before they are in the topics of the shards."""
 
+REBUILD_NAMES = (
+    "rebuild.popularity-put",
+    "rebuild.journal-written",
+    "rebuild.deltas-sent",
+    "rebuild.histories-copied",
+    "rebuild.histories-moved",
+    "rebuild.layout-written",
+)
+"""The failpoints that a rebuild from histories passes, in this order."""
+
 EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES)
 
 

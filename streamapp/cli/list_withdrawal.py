@@ -1,7 +1,7 @@
 """Withdraws lists that the next state may never replace."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -65,6 +65,27 @@ async def outdated_lists(redis: Redis, settings: Settings) -> list[str]:
             if is_content(await redis.get(key) or b"")  # type: ignore[arg-type]
         ]
     return sorted(set(found))
+
+
+async def item_lists(
+    redis: Redis, settings: Settings, keep: Mapping[str, Collection[str]]
+) -> list[str]:
+    """Return the keys of item lists, except those of some items.
+
+    Args:
+        redis: A client that answers in bytes.
+        settings: Where the lists are.
+        keep: By kind, the items whose lists are left out.
+
+    Cost: a scan over all keys of the server for each kind.
+    """
+    found = [
+        key
+        for kind, items in keep.items()
+        for key in await _keys_under(redis, _prefix(settings, kind))
+        if key.removeprefix(_prefix(settings, kind)) not in items
+    ]
+    return sorted(found)
 
 
 async def withdraw(redis: Redis, settings: Settings, keys: Sequence[str]) -> int:

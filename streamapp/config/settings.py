@@ -28,7 +28,7 @@ from streamapp.config.setting_types import (
 )
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
 from streamapp.core.lists.ranking import Measure
-from streamapp.failpoints import EVERY_NAME
+from streamapp.failpoints import EVERY_NAME, REBUILD_NAMES
 
 
 class Settings(BaseSettings):
@@ -101,8 +101,9 @@ class Settings(BaseSettings):
     dead_letter_suffix: str = Field(".dlq", pattern=r"^[a-zA-Z0-9._-]{1,40}$")
     """Suffix of an event topic's name that gives the name of its dead-letter topic."""
     partitions: int = Field(4, ge=1, le=1024)
-    """Partitions of the topics that `streamapp topics` creates; fixed once there is state. At most
-    as many workers can share the work. Under load each partition of a worker adds some latency."""
+    """Partitions of the topics that `streamapp topics` creates; fixed once there is state, and
+    changed by `streamapp rebuild --from-histories`. At most as many workers can share the work.
+    Under load each partition of a worker adds some latency."""
     replication: int = Field(1, ge=1, le=10)
     """Replication factor of the topics that `streamapp topics` creates."""
 
@@ -187,7 +188,9 @@ class Settings(BaseSettings):
     stop_timeout: Seconds = 25.0
     """Seconds within which a worker ends after SIGTERM. If Kafka or Redis do not answer until then,
     it ends with exit code 1, and the next worker reads the records that were not stored."""
-    failpoint: str = Field("", pattern=rf"^(({'|'.join(EVERY_NAME)}):[1-9][0-9]*(:stop|:raise)?)?$")
+    failpoint: str = Field(
+        "", pattern=rf"^(({'|'.join((*EVERY_NAME, *REBUILD_NAMES))}):[1-9][0-9]*(:stop|:raise)?)?$"
+    )
     """For tests only: `name:n` kills the worker when it reaches the failpoint for the n-th time;
     `name:n:stop` makes it sleep there, `name:n:raise` fail."""
     failpoints_enabled: bool = False

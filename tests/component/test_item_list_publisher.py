@@ -69,6 +69,9 @@ class Claims:
         """Return true."""
         return True
 
+    async def hget(self, _: str, __: str) -> None:
+        """Return that no field is stored."""
+
 
 class Harness:
     """A shard with lists of a, b and c, and its publisher."""
@@ -91,7 +94,9 @@ class Harness:
 
     async def open(self) -> "Harness":
         """Claim the shard."""
-        slot: Any = SimpleNamespace(ownership=Claims())
+        slot: Any = SimpleNamespace(
+            ownership=Claims(), redis=Claims(), keys=SimpleNamespace(head="{i0}:head")
+        )
         items = len(self.shard.registry)
         self.publisher = await ItemListPublisher.open(self.context, slot, 0, items)
         self.sender = self.publisher.sender

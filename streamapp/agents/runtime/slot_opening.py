@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from streamapp.agents.runtime.context import StageContext
 from streamapp.errors import StateError
+from streamapp.pipelines import Pipeline
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.store.state_layout import (
@@ -41,7 +42,18 @@ def _changes(before: str, now: str) -> str:
     )
 
 
-def _check_position(head: Head, offsets: Offsets, where: str) -> None:
+def gap_remedy(pipeline: Pipeline, topic: str) -> str:
+    """Return what an operator can do about records of a topic that Kafka no longer holds."""
+    if topic in pipeline.internal_topics:
+        return (
+            "`streamapp rebuild --from-histories` counts the histories again, and says what is lost"
+        )
+    if topic == pipeline.catalogue_topic:
+        return "read the catalogue and the events again with `streamapp rebuild`"
+    return "`streamapp resume --accept-gap` goes on without them"
+
+
+def _check_position(head: Head, offsets: Offsets, where: str, remedy: str) -> None:
     """Refuse a position that the partition does not have.
 
     Raises:
@@ -56,7 +68,8 @@ def _check_position(head: Head, offsets: Offsets, where: str) -> None:
     if head.position < offsets.beginning:
         raise StateError(
             f"{where}: the state is at offset {head.position}, but the topic begins at "
-            f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
+            f"{offsets.beginning}; the records in between are lost, so counts cannot be exact; "
+            f"{remedy}"
         )
 
 
@@ -118,7 +131,7 @@ async def open_slot(
             f"{where}: the state was made under other settings: {_changes(head.results, results)}; "
             "set them back, or count again from the first event with `streamapp rebuild`"
         )
-    _check_position(head, offsets, where)
+    _check_position(head, offsets, where, gap_remedy(context.pipeline, tp.topic))
     if lost := rolled_back(head, offsets):
         await slot.count_rollback(lost)
         logger.warning(
