@@ -37,6 +37,9 @@ CATEGORY_NAMES = ("neighbours.tops-put",)
 CONTENT_NAMES = ("content.lists-sent",)
 """The failpoints that content neighbours pass before they are in the topics of the shards."""
 
+MERGE_NAMES = ("histories.transfers-sent",)
+"""The failpoint behind the transfers of merges; chaos runs have no merges."""
+
 EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES)
 
 
