@@ -132,7 +132,9 @@ class Partitions:
         end = one.position + len(values)
         put = list(histories.items())
         for user, history in put[:place] if death == PUT else put:
-            one.blobs.stored[user] = Blob(end, history)
+            known = one.blobs.stored.get(user)
+            if known is None or known.position <= end:
+                one.blobs.stored[user] = Blob(end, history)
         if death == PUT:
             return True
         last: Any = SimpleNamespace(encode=lambda: b"")
@@ -143,7 +145,7 @@ class Partitions:
 
     def finish(self) -> None:
         """Let all owners work until nothing is left."""
-        while any([self.work(number) for number in range(len(self.partitions))]):
+        while sum(self.work(number) for number in range(len(self.partitions))):
             pass
         for shard in range(2):
             self.shards.drain(shard)
