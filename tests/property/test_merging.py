@@ -6,6 +6,11 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from streamapp.audit.log import read_interactions
+from streamapp.audit.truth import hidden_items, live_ratings
+from streamapp.config.rules import event_rules
+from streamapp.config.settings import Settings
+from streamapp.eventlog import LoggedEvent
 from tests.property.test_equivalence import KINDS, acts_of, assert_equal_to_truth
 from tests.support import oracle
 from tests.support.oracle import Act
@@ -105,3 +110,35 @@ def test_the_union_is_by_the_history_rule(
         work(data, run)
         run.finish()
         assert_equal_to_truth(run.shards, done)
+
+
+@examples(200)
+@given(merged(fickle_streams()), st.integers(1, 5), st.sampled_from([5.0, math.inf]))
+def test_the_audit_follows_merges(acts: list[Act], cap: int, forget_after_s: float) -> None:
+    """Its histories and hidden items are those of the slow truth."""
+    logged = [
+        LoggedEvent(act.into, "", "merge", None, None, act.user)
+        if act.into
+        else LoggedEvent(act.user, act.item, act.type, max(act.ts, 0.0), act.order or None)
+        for act in acts
+    ]
+    settings = Settings(
+        _env_file=None, event_weights={"click": 1.0, "add_to_cart": 3.0, "purchase": 5.0}
+    )
+    log = read_interactions(logged, event_rules(settings), settings.event_weights, "clicks", 2e9)
+    live = live_ratings(log, cap, forget_after_s)
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for user, item, rating, ts in zip(
+        live.user.tolist(), live.item.tolist(), live.rating.tolist(), live.ts.tolist(), strict=True
+    ):
+        found.setdefault(log.users[user], {})[log.items[item]] = rating, ts
+    want = oracle.histories(acts, cap, forget_after_s)
+    assert found == {user: some for user, some in want.items() if some}
+    hidden = {
+        log.users[user]: some for user, some in hidden_items(log, cap, forget_after_s).items()
+    }
+    assert hidden == {
+        user: one.hidden
+        for user, one in oracle.users(acts, cap, forget_after_s).items()
+        if one.hidden
+    }
