@@ -38,9 +38,9 @@ CONTENT_NAMES = ("content.lists-sent",)
 """The failpoints that content neighbours pass before they are in the topics of the shards."""
 
 MERGE_NAMES = ("histories.transfers-sent",)
-"""The failpoint behind the transfers of merges; chaos runs have no merges."""
+"""The failpoints that a merge passes beside those of other events."""
 
-EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES)
+EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES, *MERGE_NAMES)
 
 
 class Failpoints:

@@ -249,6 +249,9 @@ def _objects(column: Any) -> list[Any]:
 
 def _append(found: Accepted, topic: str, element: Mapping[str, Any]) -> None:
     user = element.get("user_id") or element.get("anonymous_id")
+    if element.get("type") == MERGE:
+        # Behind the events of the user who leaves.
+        user = element.get("from")
     found.topics.append(topic)
     found.keys.append(str(user).encode())
     try:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from streamapp.core.events.interaction_sink import NO_ITEM
+from streamapp.core.histories.departures import KEPT, Departure, Departures
 from streamapp.core.histories.event_types import NO_ORDER
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER
 from streamapp.core.messages.interaction_batch import (
@@ -92,3 +93,59 @@ def test_a_merge_goes_to_the_partition_of_who_leaves() -> None:
         assert set(batch.items) == {"a", NO_ITEM}
     # Each record here has one departure, or several that came one after the other.
     assert set(places) == {0}
+
+
+def test_departures_of_one_record_are_in_order() -> None:
+    """They share an offset, so each has a place; another offset starts again."""
+    builder = InteractionBatchBuilder()
+    builder.begin(Source("clicks", 0, 9))
+    builder.leave(4, "a", "b", 77)
+    builder.leave(4, "b", "c", 77)
+    builder.leave(5, "c", "d", 77)
+    (batch,) = map(decode_interactions, builder.encode("g", 1).values())
+    assert batch.leaves == [(0, "b", 77, 0), (1, "c", 77, 1), (2, "d", 77, 0)]
+
+
+def test_segment_calls_a_merge_alias() -> None:
+    """Without a previous id it says nothing."""
+    call = {"type": "alias", "userId": "u", "messageId": "m"}
+    found, refusals = read({**call, "previousId": "anon"}, call, form="segment")
+    assert not refusals
+    assert found["item"].taken == [("anon", "u", "merge", NO_ORDER)]
+    assert found["item"].skipped == ["alias"]
+
+
+def departure(source: str, offset: int, place: int = 0, logged_ms: int = 5) -> Departure:
+    """Return a departure of a user who is forgotten."""
+    return Departure("", source, offset, place, logged_ms)
+
+
+@pytest.mark.parametrize(("first", "second", "follows"), [
+    (departure("c/0", 3), departure("c/0", 4), True),
+    (departure("c/0", 4), departure("c/0", 3, logged_ms=9), False),
+    (departure("c/0", 3), departure("c/0", 3, 1), True),
+    (departure("c/0", 3), departure("c/0", 3), False),
+    (departure("c/0", 3), departure("c/1", 1, logged_ms=6), True),
+    (departure("c/0", 3), departure("c/1", 9), False),
+    (departure("c/0", 3, logged_ms=-1), departure("c/1", 9), False),
+])  # fmt: skip
+def test_offsets_decide_within_a_partition_and_timestamps_between_two(
+    first: Departure, second: Departure, follows: bool
+) -> None:
+    """A time that is not known decides nothing."""
+    assert second.follows(first) is follows
+
+
+def test_a_partition_remembers_its_newest_departures() -> None:
+    """The first one after the merge counts; those that are too old are not known any more."""
+    departures = Departures()
+    departures.note("u", departure("c/0", 5))
+    departures.note("u", departure("c/0", 7))
+    departures.note("v", departure("c/0", 6))
+    again = Departures(departures.encode())
+    assert again.next_of("u", departure("c/0", 3)) == departure("c/0", 5)
+    assert again.next_of("u", departure("c/0", 5)) == departure("c/0", 7)
+    assert again.next_of("u", departure("c/0", 7)) is None
+    for number in range(KEPT - 2):
+        again.note(f"user {number}", departure("c/0", 9))
+    assert again.next_of("u", departure("c/0", 3)) == departure("c/0", 7)
