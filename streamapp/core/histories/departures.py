@@ -35,11 +35,12 @@ class Departure(NamedTuple):
     def follows(self, other: "Departure") -> bool:
         """Return whether this event was logged after another one.
 
-        Offsets decide within a partition, and the timestamps of records between two.
+        Offsets decide within a partition, and the timestamps of records between two. Of equal
+        timestamps, this event is taken for the later one: a tracker sends a chain of merges at once.
         """
         if self.source == other.source:
             return (self.offset, self.place) > (other.offset, other.place)
-        return self.logged_ms > other.logged_ms >= 0
+        return self.logged_ms >= other.logged_ms >= 0
 
 
 class Departures:

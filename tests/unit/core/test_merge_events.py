@@ -126,7 +126,8 @@ def departure(source: str, offset: int, place: int = 0, logged_ms: int = 5) -> D
     (departure("c/0", 3), departure("c/0", 3, 1), True),
     (departure("c/0", 3), departure("c/0", 3), False),
     (departure("c/0", 3), departure("c/1", 1, logged_ms=6), True),
-    (departure("c/0", 3), departure("c/1", 9), False),
+    (departure("c/0", 3), departure("c/1", 1), True),
+    (departure("c/0", 3), departure("c/1", 9, logged_ms=4), False),
     (departure("c/0", 3, logged_ms=-1), departure("c/1", 9), False),
 ])  # fmt: skip
 def test_offsets_decide_within_a_partition_and_timestamps_between_two(
