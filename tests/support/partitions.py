@@ -123,6 +123,7 @@ class Partitions:
         sent = [(target, message) for by in (transfers, deltas)
                 for target, some in by.items() for message in some]  # fmt: skip
         for (topic, target), message in sent[:place] if death == SENDING else sent:
+            assert message.value is not None
             if topic == self.pipeline.interactions_topic:
                 self.partitions[target].log.append(message.value)
             else:

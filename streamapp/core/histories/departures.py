@@ -36,7 +36,7 @@ class Departure(NamedTuple):
         """Return whether this event was logged after another one.
 
         Offsets decide within a partition, and the timestamps of records between two. Of equal
-        timestamps, this event is taken for the later one: a tracker sends a chain of merges at once.
+        times, this one is taken for the later event: a tracker sends a chain of merges at once.
         """
         if self.source == other.source:
             return (self.offset, self.place) > (other.offset, other.place)

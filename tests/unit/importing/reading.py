@@ -1,8 +1,10 @@
 """Reads the values of records as the app does, for comparison."""
 
-from collections import Counter
+from collections import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import Counter
 
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
@@ -43,6 +45,10 @@ class Interactions:
     ) -> None:
         """Take an interaction."""
         self.found.append((user, item, event_type, ts, order))
+
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends a history; the user who takes it over is its item."""
+        self.add(offset, user, into, "merge" if into else "forget", -math.inf)
 
     def skip(self, _: int, _user: str, event_type: str) -> None:
         """Take an event of a type without a weight."""
