@@ -1,10 +1,9 @@
 """Reads the values of records as the app does, for comparison."""
 
-from collections import math
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import Counter
 
 from streamapp.config.rules import event_rules
 from streamapp.config.settings import Settings
