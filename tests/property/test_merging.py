@@ -45,10 +45,15 @@ def one_id(acts: list[Act]) -> list[Act]:
             continue
         last = max((place for place, one in enumerate(found)
                     if one.user == act.user and one.type == "forget"), default=-1)  # fmt: skip
-        found = [
-            one._replace(user=act.into) if one.user == act.user and place > last else one
-            for place, one in enumerate(found)
-        ]
+        kept: list[Act] = []
+        moved: list[Act] = []
+        for place, one in enumerate(found):
+            if one.user == act.user and place > last:
+                moved.append(one._replace(user=act.into))
+            else:
+                kept.append(one)
+        # Behind what the new user did: an earlier `forget` of that user does not concern it.
+        found = kept + moved
     return found
 
 
