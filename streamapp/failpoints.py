@@ -47,7 +47,10 @@ REBUILD_NAMES = (
 )
 """The failpoints that a rebuild from histories passes, in this order."""
 
-EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES)
+MERGE_NAMES = ("histories.transfers-sent",)
+"""The failpoints that a merge passes beside those of other events."""
+
+EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES, *MERGE_NAMES)
 
 
 class Failpoints:

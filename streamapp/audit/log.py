@@ -14,7 +14,7 @@ from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.interaction_sink import NO_ITEM, NOBODY
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.events.rules import EventRules
-from streamapp.core.histories.event_types import FORGET
+from streamapp.core.histories.event_types import FORGET, MERGE
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog import LoggedEvent
 
@@ -37,6 +37,7 @@ class LogInteractions:
         kinds: Event types by number, in order of first appearance.
         kind: int32. Numbers of event types; None if the weight says everything.
         order: float64. Numbers of orders; None without any.
+        into: int32. Of a merge, the user who takes the history over, else -1; None without any.
     """
 
     users: list[str]
@@ -52,6 +53,7 @@ class LogInteractions:
     kinds: list[str] = field(default_factory=list)
     kind: Ints | None = None
     order: Floats | None = None
+    into: Ints | None = None
 
     @property
     def newest_ts(self) -> float:
@@ -65,7 +67,8 @@ class LogInteractions:
         nobody = self.users.index(NOBODY)
         kept = self._only(self.user != nobody)
         users = [user for user in self.users if user != NOBODY]
-        return replace(kept, users=users, user=kept.user - (kept.user > nobody))
+        into = None if kept.into is None else kept.into - (kept.into > nobody)
+        return replace(kept, users=users, user=kept.user - (kept.user > nobody), into=into)
 
     def rated(self) -> "LogInteractions":
         """Return the interactions that count: none takes back, hides or forgets."""
@@ -82,6 +85,7 @@ class LogInteractions:
             newest_elsewhere=self.newest_ts,
             kind=None if self.kind is None else self.kind[chosen],
             order=None if self.order is None else self.order[chosen],
+            into=None if self.into is None else self.into[chosen],
         )
 
 
@@ -104,6 +108,7 @@ class _Taken:
         self.kinds: dict[str, int] = {}
         self.user, self.item, self.kind = array("i"), array("i"), array("i")
         self.weight, self.ts, self.order = array("d"), array("d"), array("d")
+        self.into: dict[int, int] = {}
         self.skipped: Counter[str] = Counter()
         self._weights = weights
 
@@ -117,6 +122,11 @@ class _Taken:
         self.ts.append(ts)
         self.order.append(order)
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        if into:
+            self.into[len(self.user)] = self.users.setdefault(into, len(self.users))
+        self.add(offset, user, NO_ITEM, MERGE if into else FORGET, -math.inf)
+
     def skip(self, offset: int, user: str, event_type: str) -> None:
         self.skipped[event_type] += 1
 
@@ -124,6 +134,10 @@ class _Taken:
         self, refused: Mapping[str, int], extra: dict[str, LogInteractions]
     ) -> LogInteractions:
         """Return the collected interactions."""
+        into = None
+        if self.into:
+            into = np.full(len(self.user), -1, np.int32)
+            into[list(self.into)] = list(self.into.values())
         return LogInteractions(
             list(self.users),
             list(self.items),
@@ -137,6 +151,7 @@ class _Taken:
             kinds=list(self.kinds),
             kind=np.frombuffer(self.kind, np.int32),
             order=np.frombuffer(self.order, np.float64),
+            into=into,
         )
 
 
@@ -150,6 +165,9 @@ class _Probe:
         self, offset: int, user: str, item: str, event_type: str, ts: float, order: float = 0.0
     ) -> None:
         self.interactions.append(LoggedInteraction(user, item, event_type, ts))
+
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        pass
 
     def skip(self, offset: int, user: str, event_type: str) -> None:
         pass
@@ -188,9 +206,9 @@ def read_interactions(
     implied = rules.implied.get(topic, "")
     for place, event in enumerate(events, 1):
         event_type = rules.types.get(event.type or implied)
-        if event.ts is None and event_type and event_type != FORGET:
+        if event.ts is None and event_type and event_type not in {FORGET, MERGE}:
             raise ConfigError(f"event {place} of the log has no ts, so its time is not known")
-        fields = event._asdict()
+        fields = event.element()
         try:
             try:
                 reader.take(fields, record, latest_ts, taken, projections)

@@ -68,6 +68,10 @@ class Said:
         """Take an interaction."""
         self.taken.append(Interaction(user, item, kind, ts))
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends a history; no test here sends one."""
+        raise AssertionError(user)
+
     def skip(self, offset: int, user: str, kind: str) -> None:
         """Take an event of an unknown type."""
         self.skipped.append(kind)

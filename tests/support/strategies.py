@@ -35,6 +35,7 @@ def streams(draw: st.DrawFn, max_size: int = 60) -> list[Act]:
         ts=_times,
         kind=st.just(""),
         order=st.just(""),
+        into=st.just(""),
     )
     return draw(st.lists(act, min_size=1, max_size=max_size))
 
@@ -53,7 +54,14 @@ def fickle_streams(draw: st.DrawFn, max_size: int = 60, min_size: int = 1) -> li
         kind: str, weight: float, item: st.SearchStrategy[str], order: st.SearchStrategy[str]
     ) -> st.SearchStrategy[Act]:
         return st.builds(
-            Act, st.sampled_from(users), item, st.just(weight), _times, st.just(kind), order
+            Act,
+            st.sampled_from(users),
+            item,
+            st.just(weight),
+            _times,
+            st.just(kind),
+            order,
+            st.just(""),
         )
 
     none = st.just("")

@@ -227,6 +227,8 @@ class HistoriesHead(Head):
         online_metrics: How good the lists were that users had.
         due_users: Users who wait for a list.
         user_lists_version: The lists with which all user lists were compared.
+        departures: The newest events that ended a history, encoded; None if none did since the last
+            commit.
     """
 
     applied: int = _stored("applied", _COUNT, 0)
@@ -237,6 +239,7 @@ class HistoriesHead(Head):
     online_metrics: OnlineMetrics = field(default_factory=OnlineMetrics)
     due_users: int = _stored("due_users", _COUNT, 0, committed=False)
     user_lists_version: str = _stored("seen", _TEXT, "", committed=False)
+    departures: bytes | None = _stored("departures", _if_any(_BYTES), None)
 
     @classmethod
     def decode(cls, stored: Mapping[str, bytes]) -> Self | None:

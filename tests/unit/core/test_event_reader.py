@@ -63,6 +63,10 @@ class Sink:
         assert offset == Record.offset
         self.events.append(Event(user, item, kind, known=True, ts=ts))
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends a history; no test here sends one."""
+        raise AssertionError(user)
+
     def skip(self, offset: int, user: str, kind: str) -> None:
         """Take an event of unknown type."""
         self.events.append(Event(user, "", kind, known=False, ts=0.0))

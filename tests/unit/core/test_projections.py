@@ -49,6 +49,10 @@ class Sink:
         assert (offset, ts) == (3, 1_700_000_000.0)
         self.taken.append((user, item, kind))
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends a history; no test here sends one."""
+        raise AssertionError(user)
+
     def skip(self, offset: int, user: str, kind: str) -> None:
         """Take an event of unknown type."""
 

@@ -34,6 +34,10 @@ class Taken(InteractionSink):
         self.taken.append((user, item, event_type, order))
         self.times.append(ts)
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends a history; the user who takes it over is its item."""
+        self.add(offset, user, into, "merge" if into else "forget", -float("inf"))
+
     def skip(self, offset: int, user: str, event_type: str) -> None:
         """Take an event of an unknown type."""
         self.skipped.append(event_type)

@@ -24,6 +24,10 @@ class _Counting:
     ) -> None:
         self.taken += 1
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends a history; no test here sends one."""
+        raise AssertionError(user)
+
     def skip(self, offset: int, user: str, kind: str) -> None:
         self.taken += 1
 
