@@ -1,5 +1,7 @@
 """Decides how long a draft of interaction batches waits for more records (ADR-0025, ADR-0028)."""
 
+from collections.abc import Callable, Mapping
+
 from streamapp.agents.delivery.own_messages import OwnMessages
 from streamapp.agents.scheduling.due_time import NEVER, DueTime
 
@@ -33,6 +35,14 @@ class DraftWait:
         self._due_time = DueTime(NEVER)
         self._own_messages = own_messages
         self._is_last = True
+
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Take in how to call for a look at the draft when the worker has applied what it sent."""
+        self._own_messages.on_applied = wake
+
+    def sent(self, ends: Mapping[tuple[str, int], int]) -> None:
+        """Take in where the messages of a draft end that was sent, by topic and partition."""
+        self._own_messages.sent(ends)
 
     def is_full(self, size: int) -> bool:
         """Say whether a draft of so many bytes of records waits for no more."""

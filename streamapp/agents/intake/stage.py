@@ -111,7 +111,6 @@ class IntakeStage:
         settings = context.settings
         self._settings = settings
         self._producer = context.producer
-        self._own_messages = context.own_messages
         self._failpoints = context.failpoints
         self._budget = context.budget
         self.slots = [one.slot for one in partitions.values()]
@@ -154,7 +153,7 @@ class IntakeStage:
 
     def connect(self, wake: Callable[[], None]) -> None:
         """Let the task go on when everything that was sent is applied."""
-        self._own_messages.on_applied = wake
+        self._draft_wait.connect(wake)
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Send the interactions of the record batches; positions follow in the background."""
@@ -248,7 +247,7 @@ class IntakeStage:
             values = builder.encode(self._state_id, self._targets[topic])
             for partition, value in values.items():
                 messages[topic, partition] = [Outgoing(value)]
-        self._own_messages.sent(await self._producer.deliver(messages))
+        self._draft_wait.sent(await self._producer.deliver(messages))
         self._failpoints.reach("intake.cut-sent")
         await self._moving.join()
         moves = [(self._partitions[tp], last) for tp, last in draft.last.items()]

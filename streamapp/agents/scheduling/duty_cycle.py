@@ -20,6 +20,11 @@ class DutyCycle:
         self._ended_at = 0.0
         self._took_s = 0.0
 
+    @property
+    def rested_s(self) -> float:
+        """The seconds since the last run ended."""
+        return time.monotonic() - self._ended_at
+
     def due_in_s(self, *, busy: bool, times: float = 1, longest_s: float = math.inf) -> float:
         """Return the seconds until the job is due; 0 or less if it is.
 

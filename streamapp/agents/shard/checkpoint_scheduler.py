@@ -26,6 +26,9 @@ _STORE_REST = 10
 _IDLE_S = 0.05
 """Seconds without deltas after which a shard is stored as soon as its lists are published."""
 
+_IDLE_GAP_S = 0.5
+"""Seconds between two checkpoints of an idle shard, if the interval is not shorter."""
+
 _NO_ROWS: Ints = np.zeros(0, np.int32)
 
 
@@ -61,7 +64,7 @@ class CheckpointScheduler:
         self._sweep = sweep
         self._republication = republication
         self._interval_s = context.settings.checkpoint_interval
-        self._changed_at = 0.0
+        self._changed_at = float("-inf")
         self._own_messages = context.own_messages
         self._pauses = context.checkpoint_pauses
         self._cycle = DutyCycle(context.settings.checkpoint_interval, _STORE_REST)
@@ -117,7 +120,8 @@ class CheckpointScheduler:
         ready_at = self._changed_at + self._interval_s
         if not self._shard.lists.dirty.any() and not self._in_flight().any():
             ready_at = min(ready_at, self._log.applied_at + _IDLE_S)
-        return max(self._cycle.due_in_s(busy=False), ready_at - now)
+        gap_s = min(_IDLE_GAP_S, self._interval_s)
+        return max(gap_s - self._cycle.rested_s, ready_at - now)
 
     def _take(self) -> ShardSnapshot | None:
         # A list that is in flight may get lost with this process, so its row stays pending.

@@ -140,7 +140,7 @@ FIRST: list[tuple[type[Head], dict[str, object]]] = [
         {
             "applied": 0, "dead": 0, "replayed": 0, "skipped": {}, "newest_ts": -inf,
             "online_metrics": OnlineMetrics(0, 0.0, 0, 0, 0), "due_users": 0,
-            "user_lists_version": "",
+            "user_lists_version": "", "departures": None,
         },
     ),
     (
