@@ -166,7 +166,8 @@ class Settings(BaseSettings):
     checkpoint_interval: Seconds = 0.5
     """Seconds between checkpoints of a shard; up to five where a busy worker has many shards."""
     refresh_interval: Seconds = 2.0
-    """Seconds within which lists follow changed norms."""
+    """Seconds within which lists follow changed norms on an idle system; ten times as many while
+    events come in."""
     refresh_cpu: float = Field(0.1, gt=0, le=1)
     """Share of a core for sweeps over lists while events come in; two seconds after the last event
     they get all of it."""

@@ -8,7 +8,7 @@ _SLOWER = 2
 finds it, and for one more that finds nothing else: together one interval at most."""
 
 _PATIENCE = 10
-"""Intervals after which a pass begins while the inputs change all the time."""
+"""Intervals after which a pass begins while the inputs change all the time, by default."""
 
 
 class InputDebounce:
@@ -20,6 +20,7 @@ class InputDebounce:
     Args:
         interval_s: Seconds within which a pass should begin once its inputs stopped changing.
         now_s: Monotonic time in seconds.
+        patience: Intervals after which a pass begins while the inputs change all the time.
 
     Attributes:
         poll_s: Seconds between two polls while a pass has something to do.
@@ -28,12 +29,13 @@ class InputDebounce:
         is_idle: Whether the last poll found the version of the poll before it.
     """
 
-    def __init__(self, interval_s: float, now_s: float) -> None:
+    def __init__(self, interval_s: float, now_s: float, patience: int = _PATIENCE) -> None:
         self.poll_s = interval_s / _POLLS
         self.idle_poll_s = _SLOWER * self.poll_s
         self.changed_at = now_s
         self.is_idle = False
         self._interval_s = interval_s
+        self._patience = patience
         self._version = self._finished = ""
         self._ran_at = now_s
 
@@ -50,12 +52,12 @@ class InputDebounce:
             version: Names the state of the inputs; "" if there are none.
             now_s: Monotonic time in seconds, after the version was read.
             quiet: Whether the caller itself is idle; if not, only patience begins a pass.
-            urgent: Whether to wait for one interval at most, instead of ten.
+            urgent: Whether to wait for one interval at most.
         """
         self.is_idle = version == self._version
         if not self.is_idle:
             self._version, self.changed_at = version, now_s
-        patience_s = (1 if urgent else _PATIENCE) * self._interval_s
+        patience_s = (1 if urgent else self._patience) * self._interval_s
         impatient = now_s >= self._ran_at + patience_s
         return not self.is_finished(version) and (impatient or (self.is_idle and quiet))
 

@@ -39,6 +39,11 @@ class MaintenanceBudget:
         self._worked_at = self._late_at = float("-inf")
         self._sweeps: WeakSet[DutyCycle] = WeakSet()
 
+    @property
+    def quiet_in_s(self) -> float:
+        """The seconds until no record and no due list came for so long that the worker is idle."""
+        return max(0.0, self._worked_at + _QUIET_S - time.monotonic())
+
     def applied(self, read_at: float) -> None:
         """Take in that records are applied that were read at a monotonic time in seconds."""
         self._worked_at = time.monotonic()
@@ -64,6 +69,6 @@ class MaintenanceBudget:
         """Return the seconds until the next step of a sweep that has begun; 0 or less for now."""
         now = time.monotonic()
         late = now < self._late_at + _LATE_S
-        busy = late or now < self._worked_at + _QUIET_S
+        busy = late or self.quiet_in_s > 0
         rest = max(_LATE_REST, self._rest) if late else self._rest
         return sweep.due_in_s(busy=busy, times=rest * len(self._sweeps))

@@ -2,8 +2,10 @@
 
 When the norm of an item changes, its rank changes in every list that holds it. A sweep compares the
 rows that this may concern, some at a time between batches of deltas. So a list is at most
-`REFRESH_INTERVAL` behind when the worker has time. Under load deltas come first, unless the
-catalogue hides an item: lists must not show that item for long.
+`REFRESH_INTERVAL` behind when the worker is idle. While records come in, a sweep begins once in ten
+intervals: norms change with every event, and a list that follows each of them is published ten
+times as often (ADR-0029). A sweep begins at once if the catalogue hides an item: lists must not
+show that item for long.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,6 +23,9 @@ from streamapp.core.shard.shard import Shard
 _ROWS_AT_ONCE = 128
 
 _SOON_S = 0.001
+
+_BUSY_INTERVALS = 10
+"""Intervals between two sweeps while records come in."""
 
 
 class NormChangeSweep:
@@ -55,7 +60,7 @@ class NormChangeSweep:
         self._budget = budget
         self._cycle = DutyCycle(0.0, 1)
         self._interval_s = interval_s
-        self._due_time = DueTime(interval_s)
+        self._due_time, self._busy_due_time = DueTime(interval_s), DueTime()
         self._norms_seen = shard.norms_seen
         self._changed: Bools = np.zeros(0, np.bool_)
         self._queue: Ints = np.zeros(0, np.int32)
@@ -72,14 +77,10 @@ class NormChangeSweep:
         """Compare some rows if it is time; return the seconds until the next step."""
         if self._shard.is_replaying:
             return self._interval_s
+        if (wait_s := self._due_in_s()) > 0:
+            return wait_s
         if not len(self._queue):
-            if not self._shard.norms.changed.any():
-                return NEVER
-            if not self._due_time.is_due and self._shard.norms_seen is self._norms_seen:
-                return max(self._due_time.due_in_s, _SOON_S)
             self._begin()
-        elif not self._urgent and (pause_s := self._budget.due_in_s(self._cycle)) > 0:
-            return pause_s
         with self._cycle.measured():
             await self._compare(self._queue[:_ROWS_AT_ONCE])
         self._queue = self._queue[_ROWS_AT_ONCE:]
@@ -89,6 +90,18 @@ class NormChangeSweep:
             self._due_time.restart(self._interval_s)
             return self._interval_s
         return 0.0
+
+    def _due_in_s(self) -> float:
+        """Return the seconds until some rows are to be compared; 0 or less for now."""
+        if len(self._queue):
+            return 0.0 if self._urgent else self._budget.due_in_s(self._cycle)
+        if not self._shard.norms.changed.any():
+            return NEVER
+        if not self._due_time.is_due and self._shard.norms_seen is self._norms_seen:
+            return max(self._due_time.due_in_s, _SOON_S)
+        if self._urgent:
+            return 0.0
+        return min(self._budget.quiet_in_s, self._busy_due_time.due_in_s)
 
     def close(self) -> None:
         """End a sweep that is under way; the other sweeps of the worker get its time."""
@@ -101,6 +114,7 @@ class NormChangeSweep:
 
     def _begin(self) -> None:
         self._budget.begin(self._cycle)
+        self._busy_due_time.restart(_BUSY_INTERVALS * self._interval_s)
         self._norms_seen = self._shard.norms_seen
         self._changed, decreased = self._shard.norms.take_changes()
         self._queue = self._shard.outdated(self._changed, decreased)

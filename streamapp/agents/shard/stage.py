@@ -27,6 +27,7 @@ from streamapp.agents.shard.publish_scheduler import PublishScheduler
 from streamapp.agents.shard.republication import Republication, republish_from
 from streamapp.agents.shard.shard_reader import read_shard
 from streamapp.agents.trending.trending_job import TrendingJob
+from streamapp.core.messages.norm_update import NORMS_KEY
 from streamapp.core.shard.shard import Shard
 from streamapp.errors import PositionMovedError
 from streamapp.pipelines import Pipeline
@@ -139,7 +140,9 @@ class ShardStage:
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Apply the messages of the batches to the shard in memory."""
-        self._budget.applied(batches[0].read_at)
+        # Norms alone are work for a sweep, and not what a sweep waits for.
+        if any(record.key != NORMS_KEY for batch in batches for record in batch.records):
+            self._budget.applied(batches[0].read_at)
         await self._log.apply(batches)
         self._failpoints.reach("neighbours.deltas-applied")
         self._republication.step()

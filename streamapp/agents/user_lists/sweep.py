@@ -23,6 +23,9 @@ from streamapp.agents.user_lists.publisher import UserListPublisher
 
 _USERS_AT_ONCE = 128
 
+_PATIENCE = 30
+"""Intervals between two sweeps while item lists change all the time (ADR-0029)."""
+
 _REST = 1
 """While interactions wait, an urgent sweep takes half of the time at most."""
 
@@ -54,7 +57,8 @@ class UserSweep:
         self._blender = blender
         self._pending = pending
         self._published = published
-        self._debounce = InputDebounce(context.settings.refresh_interval, time.monotonic())
+        interval_s = context.settings.refresh_interval
+        self._debounce = InputDebounce(interval_s, time.monotonic(), _PATIENCE)
         self._poll = Poll(context.heads, self._debounce.poll_s, self._debounce.idle_poll_s)
         self._cycle = DutyCycle(0.0, _REST)
         self._budget = context.budget
