@@ -4,6 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -15,6 +16,27 @@ from streamapp.core.events.rules import EventRules
 from streamapp.core.histories.event_types import FORGET
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog import LoggedEvent
+
+
+class TrendingWeights(NamedTuple):
+    """Bounds of what interactions add.
+
+    Attributes:
+        least: float64, by interaction.
+        most: float64, by interaction. Equal to `least` where the order is known, or says nothing.
+    """
+
+    least: Floats
+    most: Floats
+
+    @classmethod
+    def exactly(cls, weight: Floats) -> Self:
+        """Return bounds that are equal."""
+        return cls(weight, weight)
+
+    def only(self, chosen: Bools) -> Self:
+        """Return the bounds of some interactions."""
+        return type(self)(self.least[chosen], self.most[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +57,7 @@ class LogInteractions:
         kinds: Event types by number, in order of first appearance.
         kind: int32. Numbers of event types; None if the weight says everything.
         order: float64. Numbers of orders; None without any.
+        trending: What interactions add to trending items; None: their weights.
     """
 
     users: list[str]
@@ -50,6 +73,7 @@ class LogInteractions:
     kinds: list[str] = field(default_factory=list)
     kind: Ints | None = None
     order: Floats | None = None
+    trending: TrendingWeights | None = None
 
     @property
     def newest_ts(self) -> float:
@@ -80,6 +104,7 @@ class LogInteractions:
             newest_elsewhere=self.newest_ts,
             kind=None if self.kind is None else self.kind[chosen],
             order=None if self.order is None else self.order[chosen],
+            trending=None if self.trending is None else self.trending.only(chosen),
         )
 
 

@@ -53,6 +53,20 @@ class Ratings(NamedTuple):
         return Ratings(*(None if column is None else column[entries] for column in self))  # type: ignore[arg-type]
 
 
+class _Replayed(NamedTuple):
+    """What the events of one user make.
+
+    Attributes:
+        entries: By item the rating and the last event time.
+        hidden: By hidden item its time.
+        news: Of each event, whether it is news.
+    """
+
+    entries: dict[int, tuple[float, float]]
+    hidden: dict[int, float]
+    news: list[bool]
+
+
 def live_ratings(
     log: LogInteractions, cap: int, forget_after_s: float = np.inf, decay: Decay | None = None
 ) -> Ratings:
@@ -85,18 +99,44 @@ def hidden_items(
     """
     found = {}
     for user, some in _by_user(log, _changes_its_mind(log)):
-        if hidden := _replayed(log, some, log.weight, cap, forget_after_s)[1]:
+        if hidden := _replayed(log, some, log.weight, cap, forget_after_s).hidden:
             found[user] = {log.items[item]: ts for item, ts in hidden.items()}
     return found
 
 
-def _live(log: LogInteractions, weight: Floats, cap: int, forget_after_s: float) -> Ratings:
-    whole = _largest(log, weight)
+def depends_on_order(log: LogInteractions, cap: int, forget_after_s: float) -> Bools:
+    """Return for each user whether the history depends on the order of the user's events."""
+    whole = _largest(log, log.weight)
     apart = np.bincount(whole.user, minlength=len(log.users)) > cap
     apart |= _idle_once(log, forget_after_s) | _changes_its_mind(log)
+    return apart
+
+
+def news_in_order(
+    log: LogInteractions, chosen: Bools, cap: int, forget_after_s: float
+) -> Iterator[tuple[Longs, Bools]]:
+    """Yield the places of the events of each of some users, and which of them are news.
+
+    An interaction is news if its item is not in the history, or if it raises the rating, or falls
+    on a later UTC day than the last one. Other events are none.
+
+    Args:
+        log: The interactions; those of one user in the order in which they were applied.
+        chosen: bool, by user.
+        cap: Most entries of a history.
+        forget_after_s: As in `live_ratings`.
+    """
+    for _, some in _by_user(log, chosen):
+        news = _replayed(log, some, log.weight, cap, forget_after_s).news
+        yield some, np.array(news, np.bool_)
+
+
+def _live(log: LogInteractions, weight: Floats, cap: int, forget_after_s: float) -> Ratings:
+    whole = _largest(log, weight)
+    apart = depends_on_order(log, cap, forget_after_s)
     parts = [whole.only(~apart[whole.user])]
     for user, some in _by_user(log, apart):
-        kept, _ = _replayed(log, some, weight, cap, forget_after_s)
+        kept = _replayed(log, some, weight, cap, forget_after_s).entries
         parts.append(
             Ratings(
                 np.full(len(kept), user, np.int32),
@@ -234,12 +274,9 @@ def _largest(log: LogInteractions, weight: Floats) -> Ratings:
 
 def _replayed(
     log: LogInteractions, places: Longs, weight: Floats, cap: int, forget_after_s: float
-) -> tuple[dict[int, tuple[float, float]], dict[int, float]]:
-    """Apply the history rule to the events of one user, one by one.
-
-    Returns by item the rating and the last event time, and by hidden item its time.
-    """
-    replay = Replay(log.items, cap)
+) -> _Replayed:
+    """Apply the history rule to the events of one user, one by one."""
+    replay, news = Replay(log.items, cap), list[bool]()
     columns = [column[places].tolist() for column in (log.item, weight, log.ts)]
     kinds: list[str] = [""] * len(places)
     orders: list[float] = [NO_ORDER] * len(places)
@@ -248,6 +285,7 @@ def _replayed(
     if log.order is not None:
         orders = log.order[places].tolist()
     for item, value, ts, kind, order in zip(*columns, kinds, orders, strict=True):
+        is_news = False
         if kind == FORGET or ts - replay.newest > forget_after_s:
             replay = Replay(log.items, cap)
         if kind in TAKES_BACK:
@@ -257,5 +295,7 @@ def _replayed(
         elif kind == UNHIDE:
             replay.show(item)
         elif kind != FORGET:
-            replay.add(item, kind or str(value), value, ts, order if kind == PURCHASE else NO_ORDER)
-    return replay.entries(), replay.hidden
+            number = order if kind == PURCHASE else NO_ORDER
+            is_news = replay.add(item, kind or str(value), value, ts, number)
+        news.append(is_news)
+    return _Replayed(replay.entries(), replay.hidden, news)

@@ -15,6 +15,10 @@ from streamapp.core.events.formats.known_formats import FLAT
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
 
 _TOLERANCE = "tolerance"
+_TRENDING_REPEATS = "trending_repeats"
+
+_WHERE_ABSENT: Mapping[str, Any] = {_TRENDING_REPEATS: "all"}
+"""What it means that a text lacks a setting; it is switched off if it is not named here."""
 
 
 def rule_text(settings: Settings) -> str:
@@ -66,16 +70,30 @@ def results_text(
         history_cap: Most items of a history of the pipeline.
         is_main: Whether the pipeline has trending lists and content neighbours.
     """
+    makes_trending = is_main and settings.trending_half_life > 0
+    is_daily = makes_trending and settings.trending_repeats != "all"
     return _canonical(
         {
             "event_weights": event_weights,
             "forget_after": settings.forget_after,
             "history_cap": history_cap,
             "trending_half_life": settings.trending_half_life if is_main else 0.0,
+            # Absent where every interaction counts, as in state from before this setting.
+            **({_TRENDING_REPEATS: settings.trending_repeats} if is_daily else {}),
             # Absent where switched off, so that state from before these settings still fits.
             **({"half_life": settings.half_life} if settings.half_life else {}),
             **({"content_neighbours": True} if is_main and settings.content_neighbours else {}),
         }
+    )
+
+
+def changes(before: str, now: str) -> str:
+    """Describe the settings that differ between two texts."""
+    old, new = ({**_WHERE_ABSENT, **json.loads(text or "{}")} for text in (before, now))
+    return ", ".join(
+        f"STREAMAPP_{name.upper()} was {json.dumps(old.get(name))}, is {json.dumps(new.get(name))}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
     )
 
 

@@ -142,6 +142,10 @@ class Settings(BaseSettings):
     trending_half_life: float = Field(86_400.0, ge=0, le=315_360_000)
     """Seconds of event time after which an interaction counts half for trending items; 0 is no
     lists of trending items. Changes results."""
+    trending_repeats: Literal["daily", "all"] = "daily"
+    """Which interactions with an item that is already in the user's history add to trending items.
+    `daily`: those that raise the rating, or fall on a later UTC day than the last one. `all`: every
+    one. Changes results."""
     bought_together: bool = False
     """Whether every item also gets a list of the items bought together with it: in one order
     (`order_id`), or by one user for purchases without an order. Changes results."""

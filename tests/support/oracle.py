@@ -6,6 +6,7 @@ Nothing here is fast. Nothing comes from the code under test, except the number 
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
@@ -95,10 +96,15 @@ class History:
         """The newest time that is left of an item."""
         return max(ts for _, ts in self.seen[item].values())
 
-    def take(self, act: Act, cap: int, forget_after_s: float) -> None:
-        """Take an event."""
+    def take(self, act: Act, cap: int, forget_after_s: float) -> bool:
+        """Take an event; return whether it adds to what trends where repeats add once a day."""
         if act.type == "forget" or act.ts - self.newest > forget_after_s:
             self.seen, self.hidden = {}, {}
+        adds = act.weight > 0 and (
+            act.item not in self.seen
+            or act.weight > self.rating(act.item)
+            or _day(act.ts) > _day(self.ts(act.item))
+        )
         if act.type == "hide":
             self.hidden[act.item] = max(act.ts, self.hidden.get(act.item, act.ts))
             if len(self.hidden) > cap:
@@ -117,6 +123,7 @@ class History:
                     del self.seen[item]
         elif act.type != "forget":
             self._add(act, cap)
+        return adds
 
     def _add(self, act: Act, cap: int) -> None:
         marks = self.seen.setdefault(act.item, {})
@@ -128,6 +135,17 @@ class History:
             del marks[min(orders, key=lambda name: (marks[name][1], order_number(name[1])))]
         while len(self.seen) > cap:
             del self.seen[min(self.seen, key=lambda one: (self.ts(one), one.encode()))]
+
+
+def _day(ts: float) -> date:
+    """Return the UTC day of a time."""
+    return datetime.fromtimestamp(ts, UTC).date()
+
+
+def daily(acts: list[Act], cap: int, forget_after_s: float = math.inf) -> list[bool]:
+    """Return of each act whether it adds to what trends where repeats add once a day."""
+    found: dict[str, History] = {}
+    return [found.setdefault(act.user, History()).take(act, cap, forget_after_s) for act in acts]
 
 
 def users(acts: list[Act], cap: int, forget_after_s: float = math.inf) -> dict[str, History]:

@@ -14,6 +14,13 @@ WEIGHTS = (1.0, 3.0, 5.0)
 
 _times = st.integers(1_000_000_000, 1_000_000_020).map(float)
 
+days = st.builds(
+    lambda day, second: 86_400.0 * day + second,
+    st.integers(11_574, 11_577),
+    st.sampled_from([0.0, 1.0, 40_000.0, 86_399.5]),
+)
+"""Times on a few days, some at their ends."""
+
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
 
 
@@ -40,7 +47,12 @@ def streams(draw: st.DrawFn, max_size: int = 60) -> list[Act]:
 
 
 @st.composite
-def fickle_streams(draw: st.DrawFn, max_size: int = 60, min_size: int = 1) -> list[Act]:
+def fickle_streams(
+    draw: st.DrawFn,
+    max_size: int = 60,
+    min_size: int = 1,
+    times: st.SearchStrategy[float] = _times,
+) -> list[Act]:
     """Draw acts of which some take others back: of items, of orders, of items in orders, of users.
 
     A history remembers fewer orders than there are here, so some draws run over that too.
@@ -53,7 +65,7 @@ def fickle_streams(draw: st.DrawFn, max_size: int = 60, min_size: int = 1) -> li
         kind: str, weight: float, item: st.SearchStrategy[str], order: st.SearchStrategy[str]
     ) -> st.SearchStrategy[Act]:
         return st.builds(
-            Act, st.sampled_from(users), item, st.just(weight), _times, st.just(kind), order
+            Act, st.sampled_from(users), item, st.just(weight), times, st.just(kind), order
         )
 
     none = st.just("")

@@ -1,9 +1,10 @@
 """`streamapp audit`: compares Redis with the batch truth of event logs."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ from redis.asyncio import Redis
 
 from streamapp.audit.comparison import Comparison
 from streamapp.audit.counted import count_pipeline
-from streamapp.audit.log import LogInteractions, read_interactions
+from streamapp.audit.log import LogInteractions, TrendingWeights, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
+from streamapp.audit.trending_weights import daily_weights
 from streamapp.audit.user_lists import ListUsers, StoredLists, compare_user_lists
 from streamapp.cli.reports.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import Step, print_json, print_table, progress
 from streamapp.config.loader import load_settings
-from streamapp.config.rules import event_rules, user_rule
+from streamapp.config.rules import event_rules, topic_by_type, user_rule
 from streamapp.config.settings import Settings
 from streamapp.core.list_kinds import ITEM, TRENDING
 from streamapp.eventlog import read_log
@@ -161,7 +163,7 @@ async def _compare(
         user_rule(settings),
         settings.list_tolerance,
     )
-    rated = log.rated()
+    rated = replace(log, trending=_trending_weights(log, settings)).rated()
     comparisons["trending"] = compare_trending(
         rated,
         trending or b"",
@@ -184,6 +186,19 @@ async def _compare(
         found = one.comparisons(settings, own[kind], products)
         comparisons |= {f"{kind} {name}": comparison for name, comparison in found.items()}
     return Report(log, main.snapshot.applied, comparisons)
+
+
+def _trending_weights(log: LogInteractions, settings: Settings) -> TrendingWeights | None:
+    """Return what the interactions add to trending items; None: their weights."""
+    if settings.trending_repeats == "all" or not settings.trending_half_life:
+        return None
+    return daily_weights(
+        log,
+        topic_by_type(settings),
+        settings.trending_half_life,
+        settings.history_cap,
+        settings.forget_after or math.inf,
+    )
 
 
 async def _in_categories(redis: Redis, settings: Settings) -> dict[str, bytes]:
