@@ -15,6 +15,7 @@ from streamapp.core.events.formats.known_formats import FLAT
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
 
 _TOLERANCE = "tolerance"
+_DETAILS, _FULL = "details", "full"
 _TRENDING_REPEATS = "trending_repeats"
 
 _WHERE_ABSENT: Mapping[str, Any] = {_TRENDING_REPEATS: "all"}
@@ -25,7 +26,8 @@ def rule_text(settings: Settings) -> str:
     """Return the settings that make item lists from counts, and how exact their scores are."""
     # Absent where it is 0, so that state from before this setting is that of exact scores.
     tolerance = {_TOLERANCE: settings.list_tolerance} if settings.list_tolerance else {}
-    return _canonical(asdict(item_rule(settings)) | tolerance)
+    details = {_DETAILS: settings.list_details} if settings.list_details != _FULL else {}
+    return _canonical(asdict(item_rule(settings)) | tolerance | details)
 
 
 def lists_fit(stored: str, settings: Settings) -> bool:
@@ -35,8 +37,9 @@ def lists_fit(stored: str, settings: Settings) -> bool:
     """
     rule = json.loads(stored)
     tolerance = rule.pop(_TOLERANCE, 0.0)
+    details = rule.pop(_DETAILS, _FULL)
     fits: bool = rule == asdict(item_rule(settings)) and tolerance <= settings.list_tolerance
-    return fits
+    return fits and details == settings.list_details
 
 
 def reading_text(settings: Settings, topic: str) -> str:

@@ -125,6 +125,10 @@ class Settings(BaseSettings):
     """A published list is replaced if its members or their order change, or if a score moves by
     more than this share of the published one. Members and order of idle lists are exact, scores to
     this share. 0: every change is published, and scores are exact to 1e-9. Changes results."""
+    list_details: Literal["full", "ids"] = "full"
+    """What lists say beside their members: `full`, or `ids` for entries without score and support,
+    and lists without `as_of`. Members and order are the same. With `ids` the state keeps each list
+    with its details as well. Changes results."""
     half_life: HalfLife = 0.0
     """Seconds of event time after which an interaction counts half in the similarity of items; at
     least 3600, or 0, which is off. Not with DAMPING. Changes results."""

@@ -14,6 +14,8 @@ OWN = [
     "streamapp:{u0}:b:staging:layout",
     "streamapp:{e:clicks:0}:head",
     "streamapp:gone:{recs:v1:user:ann}:recs:v1:user:ann",
+    "streamapp:details",
+    "streamapp:details:{recs:v1:user:ann}:recs:v1:user:ann",
     "streamapp:bought_together:layout",
     "streamapp:bought_after_view:{i3}:b:7",
 ]
@@ -23,6 +25,7 @@ OTHERS = [
     "streamapp:staging:gone:{tag}:recs:v1:user:ann",
     "streamapp:staging:bought_together:{u0}:head",
     "streamapp:layouts",
+    "streamapp:detailsman",
     "streamapp:layout\n",
 ]
 LISTS = [

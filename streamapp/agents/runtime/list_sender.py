@@ -97,5 +97,5 @@ class ListSender(BackgroundTask[P]):
         targets = partitions_of(keys, self._partitions)
         for key, partition, content in zip(keys, targets, lists.values(), strict=True):
             batch = messages.setdefault((self._topic, partition), [])
-            batch.append(Outgoing(content or None, key))
+            batch.append(Outgoing(self._lists.served(content) or None, key))
         return messages

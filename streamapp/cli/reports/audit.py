@@ -23,12 +23,12 @@ from streamapp.cli.terminal.console import Step, print_json, print_table, progre
 from streamapp.config.loader import load_settings
 from streamapp.config.rules import event_rules, topic_by_type, user_rule
 from streamapp.config.settings import Settings
-from streamapp.core.list_kinds import ITEM, TRENDING
+from streamapp.core.list_kinds import ITEM, TRENDING, USER
 from streamapp.eventlog import read_log
 from streamapp.inspection.snapshot import (
     check_still,
     names_under,
-    read_lists,
+    read_published,
     slots_of,
 )
 from streamapp.pipelines import pipelines
@@ -134,10 +134,11 @@ async def _compare(
         }
         slots, _ = slots_of(redis, own[ITEM], layout)
         removed_at = await present(redis, (slot.keys for slot in slots))
-        keys = [f"{settings.list_prefix}user:{user}" for user in paired.users]
-        *user_lists, trending = await read_lists(
+        names = [list_name(USER, user) for user in paired.users]
+        *user_lists, trending = await read_published(
             redis,
-            [*keys, settings.list_prefix + list_name(TRENDING, "")],
+            settings,
+            [*names, list_name(TRENDING, "")],
             begin("reading lists for users"),
         )
         in_categories = await _in_categories(redis, settings) if settings.catalogue_topic else {}
@@ -203,9 +204,10 @@ def _trending_weights(log: LogInteractions, settings: Settings) -> TrendingWeigh
 
 async def _in_categories(redis: Redis, settings: Settings) -> dict[str, bytes]:
     """Return the trending list of every category."""
-    prefix = settings.list_prefix + list_name(TRENDING, "") + ":"
-    names = await names_under(redis, prefix)
-    found = await read_lists(redis, [prefix + name for name in names], lambda *_: None)
+    prefix = list_name(TRENDING, "") + ":"
+    names = await names_under(redis, settings.list_prefix + prefix)
+    every = [prefix + name for name in names]
+    found = await read_published(redis, settings, every, lambda *_: None)
     return {name: content or b"" for name, content in zip(names, found, strict=True)}
 
 

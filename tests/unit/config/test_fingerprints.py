@@ -32,6 +32,14 @@ def test_lists_of_a_lower_tolerance_are_right_under_a_higher_one() -> None:
     assert fits == [[True, False, False], [True, True, False], [True, True, True]]
 
 
+def test_lists_with_other_details_are_published_again() -> None:
+    """In both directions; lists with details are those of before the setting."""
+    full, ids = (Settings(_env_file=None, list_details=one) for one in ("full", "ids"))
+    assert "details" not in rule_text(full)
+    fits = [[lists_fit(rule_text(text), one) for text in (full, ids)] for one in (full, ids)]
+    assert fits == [[True, False], [False, True]]
+
+
 def test_the_results_of_each_pipeline_are_the_stored_texts() -> None:
     """A worker refuses state whose text differs from its own."""
     settings = Settings(_env_file=None, bought_together=True, bought_after_view=True)
