@@ -1,6 +1,7 @@
 """Lists that frontends read: replaced by later ones only, and removed when they should be."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -159,8 +160,7 @@ async def test_readers_see_ids_and_the_app_sees_details(redis: Redis, of_ids: Li
     some = [("a", detailed(5)), ("long", detailed(5, 0.25)), ("c", detailed(5))]
     assert await of_ids.replace("item", some, 5, [SOON] * 3) == [one for _, one in some]
     assert await of_ids.get_many("item", ["long", "none"]) == [detailed(5, 0.25), b""]
-    keys = [key.decode() for key in await redis.keys("*")]
-    assert sorted(keys) == sorted(
+    assert await every_key(redis) == sorted(
         key for name in ("a", "long", "c") for key in ("l:item:" + name, details(name))
     )
     for name, _ in some:
@@ -206,10 +206,16 @@ async def test_details_are_removed_when_they_are_no_longer_kept(
     await of_ids.replace("item", [("a", detailed(5)), ("b", b"")], 5)
     others = ["l:item:a", tombstone_key("s:", "l:item:b")]
     await keep_details(redis, "s:", kept=False)
-    assert sorted(key.decode() for key in await redis.keys("*")) == sorted(others)
+    assert await every_key(redis) == sorted(others)
     await redis.set(details("kept"), 1)
     await keep_details(redis, "s:", kept=False)
     assert await redis.exists(details("kept"))
+
+
+async def every_key(redis: Redis) -> list[str]:
+    """Return the keys of Redis, in order."""
+    keys: Any = await redis.keys("*")
+    return sorted(key.decode() for key in keys)
 
 
 def details(name: str) -> str:
