@@ -34,6 +34,10 @@ class _Verdict:
         self.counts = False
         self.unknown = ""
 
+    def leave(self, *_: object) -> None:
+        """Take an event that ends a history."""
+        self.counts = True
+
     def add(self, *_: object) -> None:
         self.counts = True
 

@@ -149,7 +149,7 @@ class Replay:
 
 def encode(event: LoggedEvent) -> bytes:
     """Return the value of an event record; missing fields of the event are left out."""
-    fields = zip(LoggedEvent._fields, event, strict=True)
+    fields = event.element().items()
     return orjson.dumps({name: value for name, value in fields if value is not None})
 
 

@@ -1,8 +1,8 @@
 """Failpoints: named points at which a test kills a worker, to check what survives.
 
 `STREAMAPP_FAILPOINT=name:n` kills the process by SIGKILL when it reaches the failpoint for the n-th
-time. `name:n:stop` stops it there until SIGCONT, and `name:n:raise` raises an exception. Without
-the setting, a failpoint costs one comparison.
+time, if `STREAMAPP_FAILPOINTS_ENABLED=true`. `name:n:stop` stops it there until SIGCONT, and
+`name:n:raise` raises an exception. Without the setting, a failpoint costs one comparison.
 """
 
 import os
@@ -37,7 +37,20 @@ CATEGORY_NAMES = ("neighbours.tops-put",)
 CONTENT_NAMES = ("content.lists-sent",)
 """The failpoints that content neighbours pass before they are in the topics of the shards."""
 
-EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES)
+REBUILD_NAMES = (
+    "rebuild.popularity-put",
+    "rebuild.journal-written",
+    "rebuild.deltas-sent",
+    "rebuild.histories-copied",
+    "rebuild.histories-moved",
+    "rebuild.layout-written",
+)
+"""The failpoints that a rebuild from histories passes, in this order."""
+
+MERGE_NAMES = ("histories.transfers-sent",)
+"""The failpoints that a merge passes beside those of other events."""
+
+EVERY_NAME = (*NAMES, *CATALOGUE_NAMES, *CATEGORY_NAMES, *CONTENT_NAMES, *MERGE_NAMES)
 
 
 class Failpoints:

@@ -1,5 +1,6 @@
 """The interactions of an event log, by the rules of the app."""
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,12 +9,13 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from streamapp.audit.event_bounds import EventBounds, LoggedInteraction
 from streamapp.core.arrays.array_types import Bools, Floats, Ints
 from streamapp.core.events.event_reader import EventReader
 from streamapp.core.events.interaction_sink import NO_ITEM, NOBODY
 from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.events.rules import EventRules
-from streamapp.core.histories.event_types import FORGET
+from streamapp.core.histories.event_types import FORGET, MERGE
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog import LoggedEvent
 
@@ -57,6 +59,7 @@ class LogInteractions:
         kinds: Event types by number, in order of first appearance.
         kind: int32. Numbers of event types; None if the weight says everything.
         order: float64. Numbers of orders; None without any.
+        into: int32. Of a merge, the user who takes the history over, else -1; None without any.
         trending: What interactions add to trending items; None: their weights.
     """
 
@@ -73,6 +76,7 @@ class LogInteractions:
     kinds: list[str] = field(default_factory=list)
     kind: Ints | None = None
     order: Floats | None = None
+    into: Ints | None = None
     trending: TrendingWeights | None = None
 
     @property
@@ -87,7 +91,8 @@ class LogInteractions:
         nobody = self.users.index(NOBODY)
         kept = self._only(self.user != nobody)
         users = [user for user in self.users if user != NOBODY]
-        return replace(kept, users=users, user=kept.user - (kept.user > nobody))
+        into = None if kept.into is None else kept.into - (kept.into > nobody)
+        return replace(kept, users=users, user=kept.user - (kept.user > nobody), into=into)
 
     def rated(self) -> "LogInteractions":
         """Return the interactions that count: none takes back, hides or forgets."""
@@ -104,6 +109,7 @@ class LogInteractions:
             newest_elsewhere=self.newest_ts,
             kind=None if self.kind is None else self.kind[chosen],
             order=None if self.order is None else self.order[chosen],
+            into=None if self.into is None else self.into[chosen],
             trending=None if self.trending is None else self.trending.only(chosen),
         )
 
@@ -127,6 +133,7 @@ class _Taken:
         self.kinds: dict[str, int] = {}
         self.user, self.item, self.kind = array("i"), array("i"), array("i")
         self.weight, self.ts, self.order = array("d"), array("d"), array("d")
+        self.into: dict[int, int] = {}
         self.skipped: Counter[str] = Counter()
         self._weights = weights
 
@@ -140,6 +147,11 @@ class _Taken:
         self.ts.append(ts)
         self.order.append(order)
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        if into:
+            self.into[len(self.user)] = self.users.setdefault(into, len(self.users))
+        self.add(offset, user, NO_ITEM, MERGE if into else FORGET, -math.inf)
+
     def skip(self, offset: int, user: str, event_type: str) -> None:
         self.skipped[event_type] += 1
 
@@ -147,6 +159,10 @@ class _Taken:
         self, refused: Mapping[str, int], extra: dict[str, LogInteractions]
     ) -> LogInteractions:
         """Return the collected interactions."""
+        into = None
+        if self.into:
+            into = np.full(len(self.user), -1, np.int32)
+            into[list(self.into)] = list(self.into.values())
         return LogInteractions(
             list(self.users),
             list(self.items),
@@ -160,7 +176,26 @@ class _Taken:
             kinds=list(self.kinds),
             kind=np.frombuffer(self.kind, np.int32),
             order=np.frombuffer(self.order, np.float64),
+            into=into,
         )
+
+
+class _Probe:
+    """Collects the interactions of one event."""
+
+    def __init__(self) -> None:
+        self.interactions: list[LoggedInteraction] = []
+
+    def add(
+        self, offset: int, user: str, item: str, event_type: str, ts: float, order: float = 0.0
+    ) -> None:
+        self.interactions.append(LoggedInteraction(user, item, event_type, ts))
+
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        pass
+
+    def skip(self, offset: int, user: str, event_type: str) -> None:
+        pass
 
 
 def read_interactions(
@@ -170,6 +205,7 @@ def read_interactions(
     topic: str,
     latest_ts: float,
     extra_weights: Mapping[str, Mapping[str, float]] | None = None,
+    bounds: EventBounds | None = None,
 ) -> LogInteractions:
     """Return the interactions of `events`.
 
@@ -178,8 +214,9 @@ def read_interactions(
         rules: How the app reads events; keys are taken to be right.
         weights: Weight by canonical type.
         topic: Where events that leave out their type were sent; it implies one.
-        latest_ts: Newest event time allowed, in seconds.
+        latest_ts: Newest event time in seconds that is allowed without asking `bounds`.
         extra_weights: Weight by canonical type, of each of the further kinds of lists.
+        bounds: Says which later events count; None for none of them.
 
     Raises:
         ConfigError: an event leaves out its time, so that the log does not say when it was.
@@ -194,10 +231,19 @@ def read_interactions(
     implied = rules.implied.get(topic, "")
     for place, event in enumerate(events, 1):
         event_type = rules.types.get(event.type or implied)
-        if event.ts is None and event_type and event_type != FORGET:
+        if event.ts is None and event_type and event_type not in {FORGET, MERGE}:
             raise ConfigError(f"event {place} of the log has no ts, so its time is not known")
+        fields = event.element()
         try:
-            reader.take(event._asdict(), record, latest_ts, taken, projections)
+            try:
+                reader.take(fields, record, latest_ts, taken, projections)
+            except BadEventError as refusal:
+                if bounds is None or refusal.code != "ts_out_of_range":
+                    raise
+                reader.take(fields, record, math.inf, probe := _Probe())
+                if not all(map(bounds.allow, probe.interactions)):
+                    raise
+                reader.take(fields, record, math.inf, taken, projections)
         except BadEventError as refusal:
             refused[refusal.code] += 1
     return taken.interactions(

@@ -101,6 +101,22 @@ class Replay:
         self.hidden.pop(item, None)
         self._look_back()
 
+    def marks(self) -> list[tuple[int, str, float, float, float]]:
+        """Return (item, type, value, time, order) of all that is left, newest first."""
+        found = [
+            (item, kind, value, ts, order)
+            for item, some in self._marks.items()
+            for (kind, order), (value, ts) in some.items()
+        ]
+        return sorted(found, key=lambda mark: -mark[3])
+
+    def take_over(self, other: "Replay") -> None:
+        """Take what another history holds."""
+        for mark in other.marks():
+            self.add(*mark)
+        for item, ts in sorted(other.hidden.items(), key=lambda one: -one[1]):
+            self.hide(item, ts)
+
     def _date(self, item: int, ts: float) -> None:
         self._last[item] = ts
         heappush(self._queue, (ts, self._names[item], item))

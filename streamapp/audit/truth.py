@@ -2,7 +2,8 @@
 
 A history that never exceeded the cap, never started again and took nothing back does not depend on
 the order of its events: each rating is the largest weight. Only the other users are processed event
-by event. Then the counts are one sparse product. Source: the history rule in `docs/contracts.md`.
+by event; users who are merged, together. Then the counts are one sparse product. Source: the
+history rule in `docs/contracts.md`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from streamapp.core.histories.decay import ERA_WIDTH, Decay
 from streamapp.core.histories.event_types import (
     FORGET,
     HIDE,
+    MERGE,
     NO_ORDER,
     PURCHASE,
     TAKES_BACK,
@@ -26,6 +28,8 @@ from streamapp.core.histories.event_types import (
 )
 from streamapp.core.ids.role_registry import NO_ROLES, Roles
 from streamapp.inspection.counts_merge import Counts
+
+_ENDS = {FORGET, MERGE}
 
 _STEP = ERA_WIDTH // 2
 _SMALLEST = -500.0
@@ -54,16 +58,14 @@ class Ratings(NamedTuple):
 
 
 class _Replayed(NamedTuple):
-    """What the events of one user make.
+    """What events make.
 
     Attributes:
-        entries: By item the rating and the last event time.
-        hidden: By hidden item its time.
+        histories: By user.
         news: Of each event, whether it is news.
     """
 
-    entries: dict[int, tuple[float, float]]
-    hidden: dict[int, float]
+    histories: dict[int, Replay]
     news: list[bool]
 
 
@@ -98,9 +100,11 @@ def hidden_items(
     The arguments are those of `live_ratings`.
     """
     found = {}
-    for user, some in _by_user(log, _changes_its_mind(log)):
-        if hidden := _replayed(log, some, log.weight, cap, forget_after_s).hidden:
-            found[user] = {log.items[item]: ts for item, ts in hidden.items()}
+    for places in _together(log, _changes_its_mind(log)):
+        histories = _replayed(log, places, log.weight, cap, forget_after_s).histories
+        for user, one in histories.items():
+            if one.hidden:
+                found[user] = {log.items[item]: ts for item, ts in one.hidden.items()}
     return found
 
 
@@ -115,51 +119,65 @@ def depends_on_order(log: LogInteractions, cap: int, forget_after_s: float) -> B
 def news_in_order(
     log: LogInteractions, chosen: Bools, cap: int, forget_after_s: float
 ) -> Iterator[tuple[Longs, Bools]]:
-    """Yield the places of the events of each of some users, and which of them are news.
+    """Yield the places of the events of some users, and which of them are news.
 
     An interaction is news if its item is not in the history, or if it raises the rating, or falls
     on a later UTC day than the last one. Other events are none.
 
     Args:
-        log: The interactions; those of one user in the order in which they were applied.
+        log: The interactions; those of one user, and of all who are merged, in the order in which
+            they were applied.
         chosen: bool, by user.
         cap: Most entries of a history.
         forget_after_s: As in `live_ratings`.
     """
-    for _, some in _by_user(log, chosen):
-        news = _replayed(log, some, log.weight, cap, forget_after_s).news
-        yield some, np.array(news, np.bool_)
+    for places in _together(log, chosen):
+        news = _replayed(log, places, log.weight, cap, forget_after_s).news
+        yield places, np.array(news, np.bool_)
 
 
 def _live(log: LogInteractions, weight: Floats, cap: int, forget_after_s: float) -> Ratings:
     whole = _largest(log, weight)
     apart = depends_on_order(log, cap, forget_after_s)
     parts = [whole.only(~apart[whole.user])]
-    for user, some in _by_user(log, apart):
-        kept = _replayed(log, some, weight, cap, forget_after_s).entries
-        parts.append(
-            Ratings(
-                np.full(len(kept), user, np.int32),
-                np.fromiter(kept.keys(), np.int32, len(kept)),
-                np.array([rating for rating, _ in kept.values()], np.float64),
-                np.array([ts for _, ts in kept.values()], np.float64),
+    for places in _together(log, apart):
+        for user, one in _replayed(log, places, weight, cap, forget_after_s).histories.items():
+            kept = one.entries()
+            parts.append(
+                Ratings(
+                    np.full(len(kept), user, np.int32),
+                    np.fromiter(kept.keys(), np.int32, len(kept)),
+                    np.array([rating for rating, _ in kept.values()], np.float64),
+                    np.array([ts for _, ts in kept.values()], np.float64),
+                )
             )
-        )
     return Ratings(*(np.concatenate([part[place] for part in parts]) for place in range(4)))
 
 
-def _by_user(log: LogInteractions, chosen: Bools) -> Iterator[tuple[int, Longs]]:
-    """Yield some users, and the places of the events of each."""
-    events = np.flatnonzero(chosen[log.user])
+def _together(log: LogInteractions, chosen: Bools) -> Iterator[Longs]:
+    """Yield the places of the events of some users: of each alone, or of all who are merged."""
+    merged = merged_users(log)
+    if (merged & chosen).any():
+        yield np.flatnonzero((merged & chosen)[log.user])
+    events = np.flatnonzero((chosen & ~merged)[log.user])
     events = events[np.argsort(log.user[events], kind="stable")]
     bounds = np.flatnonzero(np.diff(log.user[events], prepend=-1, append=-1)).tolist()
     for start, end in pairwise(bounds):
-        yield int(log.user[events[start]]), events[start:end]
+        yield events[start:end]
+
+
+def merged_users(log: LogInteractions) -> Bools:
+    """Return for each user whether some event merges the user, or another one into the user."""
+    found = np.zeros(len(log.users), np.bool_)
+    if log.into is not None:
+        merges = log.into >= 0
+        found[log.user[merges]] = found[log.into[merges]] = True
+    return found
 
 
 def _changes_its_mind(log: LogInteractions) -> Bools:
-    """Return for each user whether some event takes back, hides or forgets."""
-    found = np.zeros(len(log.users), np.bool_)
+    """Return for each user whether some event takes back, hides, forgets or merges."""
+    found = merged_users(log)
     found[log.user[log.weight == 0]] = True
     return found
 
@@ -275,27 +293,42 @@ def _largest(log: LogInteractions, weight: Floats) -> Ratings:
 def _replayed(
     log: LogInteractions, places: Longs, weight: Floats, cap: int, forget_after_s: float
 ) -> _Replayed:
-    """Apply the history rule to the events of one user, one by one."""
-    replay, news = Replay(log.items, cap), list[bool]()
-    columns = [column[places].tolist() for column in (log.item, weight, log.ts)]
-    kinds: list[str] = [""] * len(places)
-    orders: list[float] = [NO_ORDER] * len(places)
+    """Apply the history rule to the events at some places, one by one."""
+    found, news = dict[int, Replay](), list[bool]()
+    columns = [column[places].tolist() for column in (log.user, log.item, weight, log.ts)]
+    size = len(places)
+    kinds, orders, heirs = [""] * size, [NO_ORDER] * size, [-1] * size
     if log.kind is not None:
         kinds = [log.kinds[number] for number in log.kind[places].tolist()]
     if log.order is not None:
         orders = log.order[places].tolist()
-    for item, value, ts, kind, order in zip(*columns, kinds, orders, strict=True):
-        is_news = False
-        if kind == FORGET or ts - replay.newest > forget_after_s:
-            replay = Replay(log.items, cap)
-        if kind in TAKES_BACK:
-            replay.take_back(item, TAKES_BACK[kind], order)
-        elif kind == HIDE:
-            replay.hide(item, ts)
-        elif kind == UNHIDE:
-            replay.show(item)
-        elif kind != FORGET:
-            number = order if kind == PURCHASE else NO_ORDER
-            is_news = replay.add(item, kind or str(value), value, ts, number)
-        news.append(is_news)
-    return _Replayed(replay.entries(), replay.hidden, news)
+    if log.into is not None:
+        heirs = log.into[places].tolist()
+    events = zip(*columns, kinds, orders, heirs, strict=True)
+    for user, item, value, ts, kind, order, heir in events:
+        replay = found.get(user)
+        if replay is None:
+            replay = found[user] = Replay(log.items, cap)
+        if kind == MERGE:
+            known = found.get(heir)
+            if known is None or replay.newest - known.newest > forget_after_s:
+                known = found[heir] = Replay(log.items, cap)
+            known.take_over(replay)
+        if kind in _ENDS or ts - replay.newest > forget_after_s:
+            replay = found[user] = Replay(log.items, cap)
+        news.append(_take(replay, item, value, ts, kind, order))
+    return _Replayed(found, news)
+
+
+def _take(replay: Replay, item: int, value: float, ts: float, kind: str, order: float) -> bool:
+    """Apply an event to a history that does not end with it; return whether it is news."""
+    if kind in TAKES_BACK:
+        replay.take_back(item, TAKES_BACK[kind], order)
+    elif kind == HIDE:
+        replay.hide(item, ts)
+    elif kind == UNHIDE:
+        replay.show(item)
+    elif kind not in _ENDS:
+        number = order if kind == PURCHASE else NO_ORDER
+        return replay.add(item, kind or str(value), value, ts, number)
+    return False

@@ -1,6 +1,8 @@
 """Withdraws lists that the next state may never replace."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -10,6 +12,7 @@ from streamapp.core.events.projection import PROJECTIONS
 from streamapp.core.ids.partitioner import partitions_of
 from streamapp.core.list_kinds import ITEM, TRENDING, USER
 from streamapp.core.lists.list_format import is_content
+from streamapp.core.lists.list_seq import seq_headers, seq_of
 from streamapp.errors import StateError
 from streamapp.inspection.reset import remove_all
 from streamapp.pipelines import extra_kinds
@@ -20,6 +23,8 @@ from streamapp.transport.producer import Outgoing, Producer
 
 _KINDS = (ITEM, *PROJECTIONS, USER)
 """The kinds whose lists have a name; a trending list may have none."""
+
+_READ_AT_ONCE = 100
 
 
 async def all_lists(redis: Redis, settings: Settings) -> list[str]:
@@ -62,6 +67,27 @@ async def outdated_lists(redis: Redis, settings: Settings) -> list[str]:
     return sorted(set(found))
 
 
+async def item_lists(
+    redis: Redis, settings: Settings, keep: Mapping[str, Collection[str]]
+) -> list[str]:
+    """Return the keys of item lists, except those of some items.
+
+    Args:
+        redis: A client that answers in bytes.
+        settings: Where the lists are.
+        keep: By kind, the items whose lists are left out.
+
+    Cost: a scan over all keys of the server for each kind.
+    """
+    found = [
+        key
+        for kind, items in keep.items()
+        for key in await _keys_under(redis, _prefix(settings, kind))
+        if key.removeprefix(_prefix(settings, kind)) not in items
+    ]
+    return sorted(found)
+
+
 async def withdraw(redis: Redis, settings: Settings, keys: Sequence[str]) -> int:
     """Remove lists; return how many there were.
 
@@ -74,8 +100,11 @@ async def withdraw(redis: Redis, settings: Settings, keys: Sequence[str]) -> int
     names = [key.removeprefix(settings.list_prefix).encode() for key in keys]
     partitions = partitions_of(names, (await existing_partitions(settings, [topic]))[topic])
     messages: dict[tuple[str, int], list[Outgoing]] = {}
-    for name, partition in zip(names, partitions, strict=True):
-        messages.setdefault((topic, partition), []).append(Outgoing(None, name))
+    seqs = await _stored_seqs(redis, keys)
+    for name, partition, seq in zip(names, partitions, seqs, strict=True):
+        # The record of a removal replaces the list of the same `seq`.
+        removal = Outgoing(None, name, headers=seq_headers(seq))
+        messages.setdefault((topic, partition), []).append(removal)
     producer = Producer(settings)
     await producer.start()
     try:
@@ -83,6 +112,16 @@ async def withdraw(redis: Redis, settings: Settings, keys: Sequence[str]) -> int
     finally:
         await producer.stop()
     return await remove_all(redis, keys)
+
+
+async def _stored_seqs(redis: Redis, keys: Sequence[str]) -> list[int]:
+    """Return the `seq` of each list; 0 if it has gone meanwhile."""
+    seqs: list[int] = []
+    for start in range(0, len(keys), _READ_AT_ONCE):
+        some = keys[start : start + _READ_AT_ONCE]
+        stored: Any = await asyncio.gather(*(redis.get(key) for key in some))
+        seqs += [seq_of(content or b"") for content in stored]
+    return seqs
 
 
 async def _may_have_content(redis: Redis, settings: Settings) -> bool:

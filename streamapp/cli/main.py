@@ -393,6 +393,13 @@ def rebuild(
             "--drop-lists", help="Withdraw the lists too, which readers then miss for a while."
         ),
     ] = False,
+    from_histories: Annotated[
+        bool,
+        typer.Option(
+            "--from-histories",
+            help="Count the histories in Redis instead of events, with PARTITIONS partitions.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Begin a new state, counted from the first event that Kafka holds.
@@ -401,10 +408,38 @@ def rebuild(
 
     Lists stay readable meanwhile, and those of items that no event names any more stay for ever,
     which is a difference to `audit`: --drop-lists withdraws all.
+
+    With --from-histories no event is read: rows, norms and lists are made again from the histories.
+    The internal topics get PARTITIONS partitions.
     """
+    if from_histories:
+        if drop_lists:
+            raise ConfigError("--drop-lists does not go with --from-histories")
+        from streamapp.cli.from_histories.command import rebuild_from_histories
+
+        rebuild_from_histories(yes=yes, accept_loss=accept_loss, as_json=as_json)
+        return
     from streamapp.cli.rebuild import rebuild_state
 
     rebuild_state(yes=yes, accept_loss=accept_loss, drop_lists=drop_lists, as_json=as_json)
+
+
+@app.command()
+def resume(
+    *,
+    accept_gap: Annotated[
+        bool,
+        typer.Option("--accept-gap", help="Do it; without it, say what would be skipped."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on after event records that Kafka dropped before they were read.
+
+    The positions move to the first record that Kafka still has. Stop all workers first.
+    """
+    from streamapp.cli.resume import resume as resume_after_gap
+
+    resume_after_gap(accept_gap=accept_gap, as_json=as_json)
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from streamapp.cli.list_withdrawal import withdraw
 from streamapp.cli.rebuild_plan import RebuildPlan, read_plan
@@ -15,7 +17,10 @@ from streamapp.config.settings import Settings
 from streamapp.errors import ConfigError
 from streamapp.inspection.reset import begin_at, remove_state
 from streamapp.inspection.slot_tags import tag_of
-from streamapp.pipelines import followers, main_pipeline
+from streamapp.pipelines import followers, main_pipeline, pipelines
+from streamapp.store.slot.keys import SlotKeys, rows_tag
+from streamapp.store.slot.seq_base import read_seq_base, write_seq_base
+from streamapp.store.slot.slot import Slot
 from streamapp.store.state_layout import check_layout
 from streamapp.transport.offsets import read_offsets
 from streamapp.transport.records import TP, Offsets
@@ -93,6 +98,7 @@ async def _carry_out(
     positions = {
         tp: known.beginning if tp.topic in sources else known.end for tp, known in offsets.items()
     }
+    bases = await _seq_bases(redis, settings, layout)
     # A worker of the old state publishes no list from here on.
     removed = await remove_state(redis, settings.state_prefix)
     lists = await withdraw(redis, settings, plan.lists)
@@ -102,6 +108,9 @@ async def _carry_out(
             tag_of(pipeline, topic, number): positions[TP(topic, number)]
             for number in range(layout[topic])
         }
+        for tag in tags:
+            slot = Slot(redis, SlotKeys(pipeline.state_prefix, tag))
+            await write_seq_base(slot, bases.get(topic, 0))
         await begin_at(redis, settings, pipeline, tags)
     return {
         "state_keys_removed": removed,
@@ -110,3 +119,18 @@ async def _carry_out(
         "records_to_count": plan.records_to_count,
         "records_lost": dict(plan.records_lost),
     }
+
+
+async def _seq_bases(redis: Redis, settings: Settings, layout: Mapping[str, int]) -> dict[str, int]:
+    """Return, by deltas topic, what shards add to their positions to make the `seq` of a list.
+
+    A head that is damaged has none.
+    """
+    bases: dict[str, int] = {}
+    for one in pipelines(settings).values():
+        for number in range(layout[one.deltas_topic]):
+            slot = Slot(redis, SlotKeys(one.state_prefix, rows_tag(number)))
+            with suppress(ResponseError, ValueError):
+                base = max(bases.get(one.deltas_topic, 0), await read_seq_base(slot))
+                bases[one.deltas_topic] = base
+    return bases

@@ -60,11 +60,7 @@ class RebuildPlan:
         Raises:
             StreamappError: workers live, or records are lost without `accept_loss`.
         """
-        if self.live_workers:
-            raise StreamappError(
-                f"workers live: {', '.join(self.live_workers)}; stop them, and wait for "
-                "SESSION_TIMEOUT if one was killed or has an INSTANCE_ID"
-            )
+        check_nobody_lives(self.live_workers)
         if self.records_lost and not accept_loss:
             lost = ", ".join(
                 f"{count:,} records of {topic}" for topic, count in self.records_lost.items()
@@ -73,6 +69,19 @@ class RebuildPlan:
                 f"kafka no longer holds {lost} that the state has applied, so their counts would "
                 "be lost; nothing was changed; repeat with --accept-loss to give them up"
             )
+
+
+def check_nobody_lives(live_workers: Sequence[str]) -> None:
+    """Refuse to change the state beside workers.
+
+    Raises:
+        StreamappError: the consumer group has members.
+    """
+    if live_workers:
+        raise StreamappError(
+            f"workers live: {', '.join(live_workers)}; stop them, and wait for "
+            "SESSION_TIMEOUT if one was killed or has an INSTANCE_ID"
+        )
 
 
 async def read_plan(

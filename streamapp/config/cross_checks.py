@@ -80,6 +80,16 @@ def _topics_are_distinct(settings: "Settings") -> None:
     ]
     if settings.catalogue_topic:
         topics.append(settings.catalogue_topic)
+    switches = {
+        "bought-together": settings.bought_together,
+        "bought-after-view": settings.bought_after_view,
+    }
+    topics += [
+        f"{topic}-{kind}"
+        for topic in (settings.interactions_topic, settings.deltas_topic)
+        for kind, is_on in switches.items()
+        if is_on
+    ]
     if twice := [name for name, count in Counter(topics).items() if count > 1]:
         raise ValueError(f"{twice[0]} is named twice: each setting needs a topic of its own")
     for read in (*settings.event_topics, settings.catalogue_topic):

@@ -9,6 +9,7 @@ from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.event_types import (
     FORGET,
     HIDE,
+    MERGE,
     PURCHASE,
     TAKES_BACK,
     UNHIDE,
@@ -65,7 +66,7 @@ def topic_by_type(settings: Settings) -> dict[str, str]:
 def known_types(weights: Collection[str]) -> set[str]:
     """Return the types that count, and those that take them back or say something else."""
     taking = {name for name, taken in TAKES_BACK.items() if taken in weights}
-    return {*weights, *taking, HIDE, UNHIDE, FORGET}
+    return {*weights, *taking, HIDE, UNHIDE, FORGET, MERGE}
 
 
 def item_rule(settings: Settings) -> ListRule:

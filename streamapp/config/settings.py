@@ -28,7 +28,7 @@ from streamapp.config.setting_types import (
 )
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
 from streamapp.core.lists.ranking import Measure
-from streamapp.failpoints import EVERY_NAME
+from streamapp.failpoints import EVERY_NAME, REBUILD_NAMES
 
 
 class Settings(BaseSettings):
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     earliest_ts: float = 631_152_000.0
     """Oldest allowed event time in seconds; the default is 1990-01-01. Changes results."""
     max_ahead_s: float = Field(86_400.0, ge=0)
-    """How many seconds an event time may be ahead of the clock. Changes results."""
+    """How many seconds an event time may be ahead of the time of its record. Changes results."""
     max_record_bytes: int = Field(1_048_576, ge=1_024, le=2_097_152)
     """Most bytes of the value of an event record. Changes results."""
 
@@ -101,8 +101,9 @@ class Settings(BaseSettings):
     dead_letter_suffix: str = Field(".dlq", pattern=r"^[a-zA-Z0-9._-]{1,40}$")
     """Suffix of an event topic's name that gives the name of its dead-letter topic."""
     partitions: int = Field(4, ge=1, le=1024)
-    """Partitions of the topics that `streamapp topics` creates; fixed once there is state. At most
-    as many workers can share the work. Under load each partition of a worker adds some latency."""
+    """Partitions of the topics that `streamapp topics` creates; fixed once there is state, and
+    changed by `streamapp rebuild --from-histories`. At most as many workers can share the work.
+    Under load each partition of a worker adds some latency."""
     replication: int = Field(1, ge=1, le=10)
     """Replication factor of the topics that `streamapp topics` creates."""
 
@@ -171,7 +172,7 @@ class Settings(BaseSettings):
     publish_interval: Seconds = 0.2
     """Shortest time in seconds between two versions of a list; a new list appears at once."""
     checkpoint_interval: Seconds = 0.5
-    """Seconds between checkpoints of a shard; an idle shard is stored at once."""
+    """Seconds between checkpoints of a shard; up to five where a busy worker has many shards."""
     refresh_interval: Seconds = 2.0
     """Seconds within which lists follow changed norms."""
     refresh_cpu: float = Field(0.1, gt=0, le=1)
@@ -195,9 +196,13 @@ class Settings(BaseSettings):
     stop_timeout: Seconds = 25.0
     """Seconds within which a worker ends after SIGTERM. If Kafka or Redis do not answer until then,
     it ends with exit code 1, and the next worker reads the records that were not stored."""
-    failpoint: str = Field("", pattern=rf"^(({'|'.join(EVERY_NAME)}):[1-9][0-9]*(:stop|:raise)?)?$")
+    failpoint: str = Field(
+        "", pattern=rf"^(({'|'.join((*EVERY_NAME, *REBUILD_NAMES))}):[1-9][0-9]*(:stop|:raise)?)?$"
+    )
     """For tests only: `name:n` kills the worker when it reaches the failpoint for the n-th time;
     `name:n:stop` makes it sleep there, `name:n:raise` fail."""
+    failpoints_enabled: bool = False
+    """For tests only: without it, FAILPOINT does nothing."""
     log_level: LogLevel = "info"
     """Lowest level of the lines that the worker logs: `debug`, `info`, `warning` or `error`."""
 

@@ -94,7 +94,7 @@ class ReplayRule:
 
         Args:
             letter: The letter, with its whole value.
-            now_s: The time of now in seconds, which bounds event times.
+            now_s: The time of now in seconds, which a record without a time gets.
 
         Cost: the letter is read as a worker reads a record.
         """
@@ -123,7 +123,6 @@ class ReplayRule:
         counter, beside = InteractionCounter(), InteractionCounter()
         refusals = self._readers[letter.source.topic].read(
             [record],
-            now_s + self._settings.max_ahead_s,
             counter,
             [(projection, beside) for projection in self._projections],
         )
@@ -142,11 +141,13 @@ class ReplayRule:
 def replay_of(letter: Letter) -> Outgoing:
     """Return the message that replays a letter: key, value, headers and time of its record.
 
-    A record without a time gets the time of sending.
+    A record without a time gets the time of sending. So does an event that was too far ahead of its
+    record, because its time may have come.
     """
+    dated = letter.source_ms >= 0 and letter.code != "ts_out_of_range"
     return Outgoing(
         letter.value,
         letter.key,
-        letter.source_ms if letter.source_ms >= 0 else None,
+        letter.source_ms if dated else None,
         [*letter.headers, (REPLAYS, str(letter.replays + 1).encode())],
     )

@@ -1,9 +1,9 @@
 """Event logs: files of events, as the load test produces them and the audit counts them.
 
 A log is CSV (`.csv`, `.tsv`) whose header names at least `user_id,item_id,type,ts`, and perhaps
-`order_id` and `anonymous_id`, or JSON lines (`.jsonl`, `.ndjson`, `.json`) of what trackers send,
-in the format that each line looks like. Each may be compressed (`.gz`). Reading checks the form of
-a line. Whether its events count is for the rules of the app.
+`order_id`, `anonymous_id` and `from`, or JSON lines (`.jsonl`, `.ndjson`, `.json`) of what trackers
+send, in the format that each line looks like. Each may be compressed (`.gz`). Reading checks the
+form of a line. Whether its events count is for the rules of the app.
 """
 
 import math
@@ -30,6 +30,7 @@ from streamapp.eventlog.strict_rows import strict_rows
 from streamapp.eventlog.text import open_text
 
 ORDER = "order_id"
+FROM = "from"
 _VISITOR = "anonymous_id"
 
 
@@ -42,6 +43,7 @@ class LoggedEvent(NamedTuple):
         type: Name of its type as logged, or as the app calls it; None where it is left out.
         ts: Event time in seconds; None where it is left out.
         order_id: As logged, whatever it is; None where it is left out.
+        merged: The user who is merged, as logged in the field `from`; None where it is left out.
     """
 
     user_id: str
@@ -49,6 +51,13 @@ class LoggedEvent(NamedTuple):
     type: str | None
     ts: float | None
     order_id: Any = None
+    merged: Any = None
+
+    def element(self) -> dict[str, Any]:
+        """Return the event as trackers send it, with all its fields."""
+        fields = self._asdict()
+        fields[FROM] = fields.pop("merged")
+        return fields
 
 
 def read_log(paths: Iterable[Path], rules: EventRules | None = None) -> Iterator[LoggedEvent]:
@@ -99,7 +108,7 @@ def _read_csv(file: TextIO, path: Path, _rules: EventRules | None) -> Iterator[L
     if missing := [name for name in COLUMNS if name not in named]:
         found = f"; it is {first.strip()[:80]!r}" if header else ""
         refuse(path, 1 + above, f"the header lacks {', '.join(missing)}{found}")
-    more = [name for name in (ORDER, _VISITOR) if name in named]
+    more = [name for name in (ORDER, _VISITOR, FROM) if name in named]
     width, pick = len(header), itemgetter(*map(named.index, (*COLUMNS, *more)))
     for line, row in rows:
         if len(row) != width:
@@ -120,6 +129,7 @@ def _read_csv(file: TextIO, path: Path, _rules: EventRules | None) -> Iterator[L
             name.strip() or None,
             ts,
             found_more.get(ORDER) or None,
+            found_more.get(FROM) or None,
         )
 
 
@@ -226,6 +236,7 @@ class _JsonLines:
             (name.strip() or None) if name else None,
             _seconds(element.get("ts"), self._path, line),
             element.get(ORDER),
+            element.get(FROM),
         )
 
     def _id(self, element: Mapping[str, Any], field: str, line: int) -> str:

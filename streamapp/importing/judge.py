@@ -21,13 +21,16 @@ from streamapp.core.events.formats.known_formats import AUTO, FLAT, FORMATS
 from streamapp.core.events.formats.translate import translate
 from streamapp.core.events.interaction_counter import InteractionCounter
 from streamapp.core.events.values.type_names import TypeNames
-from streamapp.core.histories.event_types import FORGET, REFUND
+from streamapp.core.histories.event_types import FORGET, MERGE, REFUND
 from streamapp.errors import BadEventError
 from streamapp.importing.columns import as_text, is_empty, is_id, seconds
 from streamapp.importing.mapping import FieldMapping
 from streamapp.importing.router import Router
 from streamapp.importing.source import Portion
 from streamapp.importing.tally import Tally
+
+_APART = {None, REFUND, FORGET, MERGE}
+"""Types whose events need more, or less, than a user and an item."""
 
 
 class Accepted(NamedTuple):
@@ -149,7 +152,7 @@ class Judge:
         else:
             names, places = [None], np.zeros(size, np.int64)
         ours = [name and self._mapping.types.get(name, name) for name in names]
-        plain = [self._rules.types.get(name or "") not in {None, REFUND, FORGET} for name in ours]
+        plain = [self._rules.types.get(name or "") not in _APART for name in ours]
         topics = [self._router.topic(name) for name in ours]
         return (
             np.array(ours, object)[places],
@@ -246,6 +249,9 @@ def _objects(column: Any) -> list[Any]:
 
 def _append(found: Accepted, topic: str, element: Mapping[str, Any]) -> None:
     user = element.get("user_id") or element.get("anonymous_id")
+    if element.get("type") == MERGE:
+        # Behind the events of the user who leaves.
+        user = element.get("from")
     found.topics.append(topic)
     found.keys.append(str(user).encode())
     try:

@@ -1,7 +1,7 @@
 """The lists that frontends read: each is replaced in one step, and never by an older list."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import TypeVar
 
@@ -9,6 +9,7 @@ import numpy as np
 from redis.asyncio import Redis
 
 from streamapp.core.lists.list_format import without_details
+from streamapp.core.lists.list_seq import seq_of
 from streamapp.store.redis.scripts import Value, run
 from streamapp.store.slot.keys import (
     TOMBSTONE_LIFETIME_S,
@@ -113,6 +114,13 @@ class Lists:
         )
         return list(chain.from_iterable(parts))
 
+    async def get_versions(self, kind: str, names: Sequence[str]) -> list[tuple[bytes, int]]:
+        """Return each stored list, or b"", and its `seq`, or that of its tombstone; 0 without."""
+        parts = await asyncio.gather(
+            *(self._get_versions(kind, some) for some in self._portions(names))
+        )
+        return list(chain.from_iterable(parts))
+
     async def get(self, kind: str, name: str) -> bytes | None:
         """Return the list of `kind` for `name`, or None."""
         key = self._key(kind, name)
@@ -131,11 +139,7 @@ class Lists:
     async def _replace(
         self, kind: str, lists: Sequence[tuple[str, bytes]], seq: int, expire_at: Sequence[int]
     ) -> list[bytes | None]:
-        keys: list[str] = []
-        for name, _ in lists:
-            key = self.key(kind, name)
-            keys += [self._key(kind, name), tombstone_key(self._state_prefix, key)]
-            keys += [key] if self._ids_only else []
+        keys = self._with_tombstones(kind, [name for name, _ in lists], served=self._ids_only)
         contents = [content for _, content in lists]
         arguments: list[Value] = [
             seq,
@@ -168,6 +172,32 @@ class Lists:
         async with self._calls:
             values: list[bytes | None] = await self._redis.mget(keys)  # type: ignore[assignment]
         return [value or b"" for value in values]
+
+    async def _get_versions(self, kind: str, names: Sequence[str]) -> list[tuple[bytes, int]]:
+        keys = self._with_tombstones(kind, names)
+        async with self._calls:
+            values: list[bytes | None] = await self._redis.mget(keys)  # type: ignore[assignment]
+        return [
+            (content or b"", seq_of(content) if content else int(tombstone or 0))
+            for content, tombstone in zip(values[::2], values[1::2], strict=True)
+        ]
+
+    def _with_tombstones(
+        self, kind: str, names: Iterable[str], *, served: bool = False
+    ) -> list[str]:
+        """Return the keys of each list and of its tombstone, one after the other.
+
+        Args:
+            kind: Of all lists.
+            names: Their names.
+            served: Whether the key of each list as readers see it follows too.
+        """
+        keys: list[str] = []
+        for name in names:
+            key = self.key(kind, name)
+            keys += [self._key(kind, name), tombstone_key(self._state_prefix, key)]
+            keys += [key] if served else []
+        return keys
 
 
 def _packed(times: Sequence[int]) -> bytes:

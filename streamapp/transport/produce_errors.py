@@ -67,8 +67,8 @@ def refusal(topic: str, size: int, error: errors.KafkaError) -> ConfigError:
     if isinstance(error, errors.InvalidTimestampError):
         return ConfigError(
             f"{topic} does not take the time of a message ({name}): set the clock of this machine, "
-            "or check message.timestamp.before.max.ms and message.timestamp.after.max.ms of the "
-            "topic"
+            "or set message.timestamp.type of the topic to LogAppendTime, as `streamapp topics` "
+            "makes it"
         )
     if isinstance(error, InvalidRecordError):
         return ConfigError(

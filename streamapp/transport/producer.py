@@ -59,7 +59,7 @@ class _Delivery:
     """The messages of one caller for one partition, and the future that the caller awaits."""
 
     messages: Sequence[Outgoing]
-    acknowledged: asyncio.Future[None]
+    acknowledged: asyncio.Future[int]
 
 
 class Producer:
@@ -117,8 +117,13 @@ class Producer:
                     raise refusal(topic, 0, error) from error
                 logger.warning("%s is not there (%s); waiting for it", topic, type(error).__name__)
 
-    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
+    async def deliver(
+        self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]
+    ) -> dict[tuple[str, int], int]:
         """Send messages by (topic, partition); return when all of them are acknowledged.
+
+        Returns:
+            An offset of each partition behind the messages.
 
         Raises:
             ConfigError: Kafka refuses messages for good.
@@ -131,7 +136,8 @@ class Producer:
             self._waiting.setdefault(target, []).append(delivery)
             if target not in self._sending:
                 self._sending[target] = asyncio.create_task(self._send(target))
-        await asyncio.gather(*(delivery.acknowledged for delivery in deliveries.values()))
+        ends = await asyncio.gather(*(one.acknowledged for one in deliveries.values()))
+        return dict(zip(deliveries, ends, strict=True))
 
     async def settled(self, within_s: float) -> bool:
         """Wait until no message is in flight, for so long at most; return whether none is."""
@@ -159,27 +165,30 @@ class Producer:
         waiting = [delivery for delivery in deliveries if not delivery.acknowledged.done()]
         messages = list(chain.from_iterable(delivery.messages for delivery in waiting))
         failure: Exception | None = None
+        end = 0
         try:
-            await self._send_until_acknowledged(topic, partition, messages, waiting)
+            end = await self._send_until_acknowledged(topic, partition, messages, waiting)
         except Exception as error:  # noqa: BLE001 - the callers get it
             failure = error
         for delivery in waiting:
             if delivery.acknowledged.done():
                 continue
             if failure is None:
-                delivery.acknowledged.set_result(None)
+                delivery.acknowledged.set_result(end)
             else:
                 delivery.acknowledged.set_exception(failure)
 
     async def _send_until_acknowledged(
         self, topic: str, partition: int, messages: Sequence[Outgoing], waiting: list[_Delivery]
-    ) -> None:
-        start = attempt = 0
+    ) -> int:
+        """Return the offset behind the last message that was sent; 0 without one."""
+        start = attempt = behind = 0
         while start < len(messages) and not all(one.acknowledged.done() for one in waiting):
             batch, end, size = self._filled(topic, messages, start)
             try:
                 async with self._in_flight.reserved(size):
-                    await (await self._connected.send_batch(batch, topic, partition=partition))
+                    sending = await self._connected.send_batch(batch, topic, partition=partition)
+                    behind = (await sending).offset + end - start
             except KafkaError as error:
                 if isinstance(error, TOO_LARGE) and end > start + 1:
                     self._fill[topic] = size // 2
@@ -194,6 +203,7 @@ class Producer:
                 await asyncio.sleep(min(_RETRY_S * 2**attempt, _MAX_RETRY_S))
             else:
                 start, attempt = end, 0
+        return behind
 
     def _filled(
         self, topic: str, messages: Sequence[Outgoing], start: int

@@ -19,6 +19,8 @@ from streamapp.transport.connection import broker_addresses, client_options
 logger = logging.getLogger(__name__)
 
 _LIMIT = "max.message.bytes"
+_CLOCK = "message.timestamp.type"
+_BROKERS_CLOCK = "LogAppendTime"
 _WEEK_MS = str(7 * 24 * 3600 * 1000)
 
 
@@ -43,7 +45,8 @@ class Topic:
 
 def needed_topics(settings: Settings) -> list[Topic]:
     """Return the topics that the app needs under these settings."""
-    large = {_LIMIT: str(MAX_MESSAGE_BYTES)}
+    # The broker dates what workers send: it would refuse, or soon drop, messages of a wrong clock.
+    large = {_LIMIT: str(MAX_MESSAGE_BYTES), _CLOCK: _BROKERS_CLOCK}
     internal = {"cleanup.policy": "delete", "retention.ms": _WEEK_MS, **large}
     events = [Topic(name, "events") for name in settings.event_topics]
     if settings.catalogue_topic:
@@ -130,22 +133,44 @@ async def ensure_topics(
     return [(topic, counts[topic.name], topic.name in made) for topic in needed]
 
 
-async def message_limits(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> dict[str, int]:
-    """Return the largest record batch of each topic in bytes, as far as Kafka says so."""
+async def topic_configs(
+    admin: AIOKafkaAdminClient, topics: Iterable[Topic]
+) -> dict[str, dict[str, str]]:
+    """Return the settings of each topic by name, as far as Kafka says them."""
     asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
     try:
         answers = await admin.describe_configs(asked)
     except KafkaError as error:
         # The right to ask is not needed for anything else.
-        logger.warning("kafka does not say how large messages may be (%s)", type(error).__name__)
+        logger.warning("kafka does not tell the settings of topics (%s)", type(error).__name__)
         return {}
     return {
-        name: int(value)
+        name: {setting: value for setting, value, *_ in entries}
         for answer in answers
-        for _, _, _, name, entries in answer.resources
-        for setting, value, *_ in entries
-        if setting == _LIMIT
+        for error_code, _, _, name, entries in answer.resources
+        if not error_code
     }
+
+
+def message_limits(configs: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """Return the largest record batch of each topic in bytes, as far as Kafka says so."""
+    return {name: int(config[_LIMIT]) for name, config in configs.items() if config.get(_LIMIT)}
+
+
+def dated_by_workers(
+    topics: Iterable[Topic], configs: Mapping[str, Mapping[str, str]]
+) -> list[str]:
+    """Return the topics whose records have the time of the worker, not of the broker.
+
+    Kafka refuses a worker whose clock is far ahead there, and may soon drop what a worker sends
+    whose clock is far behind.
+    """
+    return [
+        topic.name
+        for topic in topics
+        if _CLOCK in topic.config
+        and configs.get(topic.name, {}).get(_CLOCK, _BROKERS_CLOCK) != _BROKERS_CLOCK
+    ]
 
 
 def check_limits(topics: Iterable[Topic], limits: Mapping[str, int]) -> None:

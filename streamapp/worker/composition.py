@@ -1,5 +1,6 @@
 """The composition root: settings in, a Faust app with its agents out."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterable, Mapping
 from typing import Any, cast
@@ -47,6 +48,7 @@ class WorkerApp(FaustApp):
         super().__init__(settings)
         self.settings = settings
         self.context = _context(settings)
+        self.own_messages = self.context.own_messages
         self._stages = StageFactory(self.context)
         self.assignment = Assignment(self)
         self.transport = Transport(
@@ -63,8 +65,10 @@ class WorkerApp(FaustApp):
         """Load the kernels, and check that Kafka and Redis are fit for use."""
         prepare_process(self.settings)
         try:
-            limits = await check_servers(self.settings, self.context.redis)
+            limits, identity = await check_servers(self.settings, self.context.redis)
+            self._stages.redis_identity = identity
             await self.context.producer.start(limits)
+            await self.context.list_producer.start(limits)
         except StreamappError as error:
             end_process(error)
         await super().on_start()
@@ -73,7 +77,9 @@ class WorkerApp(FaustApp):
     async def on_started_init_extra_tasks(self) -> None:
         """Watch Redis and the topics from here on."""
         await super().on_started_init_extra_tasks()
-        self.add_future(watch_redis(self, self.context.redis, self.assignment, end_process))
+        self.add_future(
+            watch_redis(self, self.context.redis, self._stages, self.assignment, end_process)
+        )
         self.add_future(watch_positions(self, self.context.redis, self.assignment, end_process))
         self.add_future(watch_topics(self, self.assignment, METADATA_MAX_AGE_S, end_process))
 
@@ -83,6 +89,7 @@ class WorkerApp(FaustApp):
         await self.assignment.finish()
         await super().on_stop()
         await self.context.producer.stop()
+        await self.context.list_producer.stop()
         await self.context.redis.aclose()
 
     async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
@@ -96,7 +103,8 @@ class WorkerApp(FaustApp):
         broker has them (ADR-0006), unless it dies before that.
         """
         await self.assignment.drop()
-        if not await self.context.producer.settled(_RELEASE_S):
+        producers = self.context.producer, self.context.list_producer
+        if not all(await asyncio.gather(*(one.settled(_RELEASE_S) for one in producers))):
             logger.warning("partitions are released with messages in flight to the broker")
 
     def task_of(self, tp: TP) -> str:
@@ -168,6 +176,7 @@ def _context(settings: Settings) -> StageContext:
         lists,
         ItemListCache(lists),
         Producer(settings),
-        Failpoints(settings.failpoint),
+        Producer(settings),
+        Failpoints(settings.failpoint if settings.failpoints_enabled else ""),
         MaintenanceBudget(settings.refresh_cpu),
     )

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from streamapp.agents.runtime.assignment import Assignment
 from streamapp.errors import ConfigError, StateError, StreamappError, UnansweredError
 from streamapp.store.redis.health import check_policy, identity_of, read_masters
+from streamapp.worker.stage_factory import StageFactory
 
 logger = logging.getLogger(__name__)
 
@@ -20,9 +21,10 @@ Fail = Callable[[BaseException], None]
 _INTERVAL_S = 2.0
 
 
-async def watch_redis(service: Service, redis: Redis, assignment: Assignment, fail: Fail) -> None:
+async def watch_redis(
+    service: Service, redis: Redis, stages: StageFactory, assignment: Assignment, fail: Fail
+) -> None:
     """Let stages reload their state when another Redis answers; end the process if it is unfit."""
-    known = identity_of(await read_masters(redis))
     while not service.should_stop:
         await service.sleep(_INTERVAL_S)
         try:
@@ -31,10 +33,10 @@ async def watch_redis(service: Service, redis: Redis, assignment: Assignment, fa
         except StreamappError as error:
             fail(error)
             return
-        if (found := identity_of(masters)) != known:
+        if (found := identity_of(masters)) != stages.redis_identity:
             logger.warning("redis was restarted or replaced; reading the state again")
+            stages.redis_identity = found
             assignment.suspect_loss()
-            known = found
 
 
 async def watch_positions(

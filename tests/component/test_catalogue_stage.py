@@ -67,6 +67,7 @@ class Harness:
             SimpleNamespace(),  # type: ignore[arg-type]
             SimpleNamespace(),  # type: ignore[arg-type]
             self.broker,  # type: ignore[arg-type]
+            self.broker,  # type: ignore[arg-type]
             Failpoints(failpoint),
         )
         return await CatalogueStage.open(

@@ -86,6 +86,7 @@ class Shop:
             lists,
             items,
             publisher,
+            publisher,
             Failpoints(),
         )
         slot = self.slot(rows_tag(0))

@@ -211,9 +211,9 @@ async def test_a_draft_of_dead_letters_is_sent_before_it_fills_the_memory(redis:
     sent: list[int] = []
     deliver = broker.deliver
 
-    async def counted(messages: Any) -> None:
+    async def counted(messages: Any) -> dict[Any, int]:
         sent.append(sum(len(some) for (topic, _), some in messages.items() if "dlq" in topic))
-        await deliver(messages)
+        return await deliver(messages)
 
     broker.deliver = counted  # type: ignore[method-assign]
     records = [record(offset, b"", key=b"u") for offset in range(60_000)]

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from streamapp.agents.delivery.own_messages import OwnMessages
 from streamapp.agents.runtime.list_sender import ListSender
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
+from streamapp.agents.scheduling.shared_pauses import SharedPauses
 from streamapp.agents.shard import publish_scheduler
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
@@ -71,6 +73,9 @@ class Claims:
         """Return true."""
         return True
 
+    async def hget(self, _: str, __: str) -> None:
+        """Return that no field is stored."""
+
 
 class Harness:
     """A shard with lists of a, b and c, and its publisher."""
@@ -93,7 +98,9 @@ class Harness:
 
     async def open(self) -> "Harness":
         """Claim the shard."""
-        slot: Any = SimpleNamespace(ownership=Claims())
+        slot: Any = SimpleNamespace(
+            ownership=Claims(), redis=Claims(), keys=SimpleNamespace(head="{i0}:head")
+        )
         items = len(self.shard.registry)
         self.publisher = await ItemListPublisher.open(self.context, slot, 0, items)
         self.sender = self.publisher.sender
@@ -199,7 +206,12 @@ async def test_a_checkpoint_carries_the_lists_in_flight() -> None:
             written.append(unpack_flags(pending.dirty).tolist())
 
     settings = SimpleNamespace(row_cache_bytes=1 << 20, checkpoint_interval=0.0)
-    context: Any = SimpleNamespace(settings=settings, heads=None)
+    context: Any = SimpleNamespace(
+        settings=settings,
+        heads=None,
+        own_messages=OwnMessages(),
+        checkpoint_pauses=SharedPauses(),
+    )
     sweep = SimpleNamespace(
         pending=np.zeros(len(harness.shard.owned), np.bool_), listed_update_offset=0
     )

@@ -24,13 +24,14 @@ class Broker(Taking):
         self.open.set()
         self.batches: list[dict[str, bytes | None]] = []
         self.places: dict[str, int] = {}
+        self.seqs: list[tuple[str, bytes]] = []
         self.fails: Exception | None = None
 
     async def partitions(self, topic: str) -> int:
         """Return how many there are."""
         return {"recommendations": 3}[topic]
 
-    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
+    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> dict[Any, int]:
         """Wait until it is open, then take what comes."""
         await self.open.wait()
         if self.fails:
@@ -41,7 +42,9 @@ class Broker(Taking):
             for message in some:
                 batch[message.key.decode()] = message.value
                 self.places[message.key.decode()] = partition
+                self.seqs.append((message.key.decode(), dict(message.headers)["seq"]))
         self.batches.append(batch)
+        return {}
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ async def test_lists_go_to_the_partitions_of_their_keys(
 ) -> None:
     """An empty list as a record without a value; all in one batch."""
     lists = {f"n{number}": b"%d" % number if number else b"" for number in range(20)}
-    sender.send(lists, "batch")
+    sender.send(lists, 1, "batch")
     await sender.join()
     assert broker.batches == [
         {f"item:n{number}": b"%d" % number if number else None for number in range(20)}
@@ -85,7 +88,7 @@ async def test_nothing_is_sent_where_there_is_nothing(
     sender: ListSender[str], broker: Broker
 ) -> None:
     """Not even an empty batch."""
-    sender.send({}, "batch")
+    sender.send({}, 1, "batch")
     await sender.join()
     assert broker.batches == []
 
@@ -96,7 +99,7 @@ async def test_what_was_given_with_a_batch_is_returned_once(
     """When the topic has it; until then it is in flight."""
     assert (sender.in_flight, await sender.join()) == (None, None)
     broker.open.clear()
-    sender.send({"a": b"1"}, "first")
+    sender.send({"a": b"1"}, 1, "first")
     await asyncio.sleep(0)
     assert (sender.in_flight, broker.batches) == ("first", [])
     broker.open.set()
@@ -110,7 +113,7 @@ async def test_what_goes_wrong_is_raised_where_it_is_joined(
 ) -> None:
     """The batch is in flight as before."""
     broker.fails = ValueError("too large")
-    sender.send({"a": b"1"}, "first")
+    sender.send({"a": b"1"}, 1, "first")
     with pytest.raises(ValueError, match="too large"):
         await sender.join()
     assert sender.in_flight == "first"
@@ -121,7 +124,7 @@ async def test_who_stops_waiting_does_not_stop_what_is_on_its_way(
 ) -> None:
     """The broker may have taken it."""
     broker.open.clear()
-    sender.send({"a": b"1"}, "batch")
+    sender.send({"a": b"1"}, 1, "batch")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(sender.join(), 0.01)
     assert sender.in_flight
@@ -137,7 +140,7 @@ async def test_a_sender_that_lost_the_slot_sends_what_redis_holds(
     lists = (await context(redis, broker)).lists
     await lists.replace("item", [("a", b'{"seq":2}'), ("c", b'{"seq":2}')], 2)
     broker.open.clear()
-    sender.send({"a": b"1", "b": b"1", "c": b'{"seq":2}', "d": b""}, "batch")
+    sender.send({"a": b"1", "b": b"1", "c": b'{"seq":2}', "d": b""}, 1, "batch")
     await slot.ownership.claim("another")
     broker.open.set()
     await sender.join()
@@ -147,10 +150,23 @@ async def test_a_sender_that_lost_the_slot_sends_what_redis_holds(
     ]
 
 
+async def test_a_removal_has_the_seq_of_its_tombstone(
+    redis: Redis, sender: ListSender[str], slot: Slot, broker: Broker
+) -> None:
+    """A reader that keeps it takes no older list back."""
+    lists = (await context(redis, broker)).lists
+    await lists.replace("item", [("a", b"")], 7)
+    sender.send({"a": b'{"seq":1}'}, 1, "batch")
+    await slot.ownership.claim("another")
+    await sender.join()
+    assert broker.batches == [{"item:a": b'{"seq":1}'}, {"item:a": None}]
+    assert broker.seqs == [("item:a", b"1"), ("item:a", b"7")]
+
+
 async def test_the_owner_sends_once(redis: Redis, sender: ListSender[str], broker: Broker) -> None:
     """Whatever the keys hold: what it publishes next is sent next."""
     lists = (await context(redis, broker)).lists
     await lists.replace("item", [("a", b'{"seq":2}')], 2)
-    sender.send({"a": b"1"}, "batch")
+    sender.send({"a": b"1"}, 1, "batch")
     await sender.join()
     assert broker.batches == [{"item:a": b"1"}]

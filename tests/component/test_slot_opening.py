@@ -130,6 +130,17 @@ def test_how_far_redis_went_back(committed: int | None, back: int) -> None:
     assert rolled_back(Head(7), Offsets(0, 20, committed)) == back
 
 
+async def test_a_partition_that_was_added_to_a_topic_of_events_is_read_from_its_beginning(
+    redis: Redis, context: StageContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is one more source; the layout records it."""
+    await redis.hset("s:layout", "clicks", "2")
+    slot = Slot(redis, SlotKeys("s:", "e:clicks:2"))
+    head = await opened(context, slot, Offsets(0, 9, None), TP("clicks", 2))
+    assert (head.position, await redis.hget("s:layout", "clicks")) == (0, b"3")
+    assert "clicks has 3 partitions, 1 more than before" in caplog.text
+
+
 @pytest.mark.parametrize(("begun", "refused"), [(0, False), (1, True), (2, True), (3, False)])
 async def test_a_partition_that_was_added_is_refused(
     redis: Redis, context: StageContext, slot: Slot, begun: int, refused: bool

@@ -17,6 +17,7 @@ from streamapp.store.values.hidden_items import HiddenItems, read_hidden
 from streamapp.transport.topics import administration, partition_counts
 from tests.servers.deadline import wait_until
 from tests.servers.deployment import Deployment
+from tests.support.topic_reader import newest_lists
 
 
 class Sent(NamedTuple):
@@ -88,15 +89,8 @@ async def read_topic(deployment: Deployment, topic: str) -> list[ConsumerRecord]
 
 
 async def topic_as_keys(deployment: Deployment) -> dict[str, bytes]:
-    """Return the output topic read into a dict: the value with the highest `seq` of each key."""
-    newest: dict[str, tuple[int, bytes | None]] = {}
-    for record in await read_topic(deployment, f"{deployment.name}-lists"):
-        key = record.key.decode()
-        before = newest.get(key, (0, None))[0]
-        seq = orjson.loads(record.value)["seq"] if record.value else before
-        if seq >= before:
-            newest[key] = seq, record.value
-    return {key: value for key, (_, value) in newest.items() if value is not None}
+    """Return the output topic read into a dict: of each key the record with the highest `seq`."""
+    return newest_lists(await read_topic(deployment, f"{deployment.name}-lists"))
 
 
 def redis_lists(deployment: Deployment) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from streamapp.core.events.formats.known_formats import FORMAT_NAMES
 from streamapp.core.events.refusals import Refusal
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP
-from tests.support.reading import NOW, RULES, TOPIC, Record, Said
+from tests.support.reading import RULES, TOPIC, Record, Said
 
 TIMES, BESIDE = 4, 8_192
 """As `docs/contracts.md` promises."""
@@ -26,7 +26,7 @@ CALL = b'{"type": "track", "event": "view", "userId": %b, "properties": {"produc
 def read(record: Record, form: str = "flat") -> Sequence[Refusal]:
     """Return what is refused of a record."""
     reader = EventReader(replace(RULES, formats={TOPIC: form}), TOPIC)
-    return reader.read([record], NOW + 86_400, Said())
+    return reader.read([record], Said())
 
 
 def size(message: Outgoing | Record) -> int:

@@ -40,6 +40,7 @@ def years(draw: st.DrawFn) -> list[Act]:
         ts=distances.map(lambda seconds: START + seconds),
         kind=st.just(""),
         order=st.just(""),
+        into=st.just(""),
     )
     return draw(st.lists(act, min_size=1, max_size=40))
 

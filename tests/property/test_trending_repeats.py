@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from streamapp.audit.log import LogInteractions, TrendingWeights
 from streamapp.audit.trending_weights import daily_weights
+from streamapp.audit.truth import news_in_order
 from streamapp.core.histories.decay import Decay
 from streamapp.core.histories.event_types import NO_ORDER
 from streamapp.core.histories.history import EVERY_ITEM, Interactions, revise
 from streamapp.core.histories.marks import order_number
 from streamapp.core.ids.registry import Registry
+from tests.property.test_merging import merge, merged
 from tests.support.histories import TYPES, rule
-from tests.support.oracle import Act, daily
-from tests.support.strategies import days, fickle_streams, portions
+from tests.support.oracle import Act, History, daily
+from tests.support.strategies import days, examples, fickle_streams, portions, streams
 
 HALF_LIFE_S = 40_000.0
 
@@ -68,11 +70,12 @@ def log(acts: list[Act]) -> LogInteractions:
     users, items, kinds = (
         list(dict.fromkeys(values))
         for values in (
-            (act.user for act in acts),
+            (name for act in acts for name in (act.user, act.into) if name),
             (act.item for act in acts if act.item),
             (act.type for act in acts),
         )
     )
+    into = np.array([users.index(act.into) if act.into else -1 for act in acts], np.int32)
     return LogInteractions(
         users,
         items,
@@ -85,6 +88,7 @@ def log(acts: list[Act]) -> LogInteractions:
         kinds=kinds,
         kind=np.array([kinds.index(act.type) for act in acts], np.int32),
         order=np.array([order_number(act.order) if act.order else NO_ORDER for act in acts]),
+        into=into if (into >= 0).any() else None,
     )
 
 
@@ -113,6 +117,14 @@ def test_the_audit_adds_what_the_rule_says_if_there_is_one_topic(
 TOPICS = {"click": "clicks", "add_to_cart": "carts", "remove_from_cart": "carts"}
 
 
+def by_topic(acts: list[Act]) -> dict[tuple[str, str], list[int]]:
+    """Return the places of the acts of each user and topic."""
+    queues: dict[tuple[str, str], list[int]] = {}
+    for place, act in enumerate(acts):
+        queues.setdefault((act.user, TOPICS.get(act.type, "")), []).append(place)
+    return queues
+
+
 @given(st.data(), fickle_streams(30, times=days), st.integers(1, 6))
 def test_the_audit_accepts_every_order_between_topics(
     data: st.DataObject, acts: list[Act], cap: int
@@ -120,9 +132,7 @@ def test_the_audit_accepts_every_order_between_topics(
     """The order within a topic is that of the log."""
     one = log(acts)
     least, most = added(one, daily_weights(one, TOPICS, HALF_LIFE_S, cap))
-    queues: dict[tuple[str, str], list[int]] = {}
-    for place, act in enumerate(acts):
-        queues.setdefault((act.user, TOPICS.get(act.type, "")), []).append(place)
+    queues = by_topic(acts)
     order: list[int] = []
     while queues:
         chosen = data.draw(st.sampled_from(sorted(queues)))
@@ -134,6 +144,66 @@ def test_the_audit_accepts_every_order_between_topics(
     exact, _ = added(one, TrendingWeights.exactly(one.weight * adds))
     assert (least <= exact * (1 + 1e-12)).all()
     assert (exact <= most * (1 + 1e-12)).all()
+
+
+@examples(300)
+@given(
+    st.data(),
+    merged(st.one_of(streams(30, times=days), fickle_streams(30, times=days))),
+    st.integers(1, 8),
+    st.sampled_from([math.inf, 50_000.0]),
+)
+def test_the_audit_accepts_every_moment_at_which_a_merged_history_arrives(
+    data: st.DataObject, acts: list[Act], cap: int, forget_after_s: float
+) -> None:
+    """Users wait for each other nowhere, so a history may arrive whenever its merge is over."""
+    one = log(acts)
+    least, most = added(one, daily_weights(one, TOPICS, HALF_LIFE_S, cap, forget_after_s))
+    queues, found = by_topic(acts), dict[str, History]()
+    travelling: list[tuple[History, str]] = []
+    adds = np.zeros(len(acts))
+    while queues or travelling:
+        chosen = data.draw(st.sampled_from([*sorted(queues), *range(len(travelling))]))
+        if isinstance(chosen, int):
+            history, into = travelling.pop(chosen)
+            found[into] = found.get(into, History()).union(history, cap, forget_after_s)
+            continue
+        place = queues[chosen].pop(0)
+        if not queues[chosen]:
+            del queues[chosen]
+        act = acts[place]
+        if act.into:
+            travelling.append((found.pop(act.user, History()), act.into))
+        else:
+            adds[place] = found.setdefault(act.user, History()).take(act, cap, forget_after_s)
+    exact, _ = added(one, TrendingWeights.exactly(one.weight * adds))
+    assert (least <= exact * (1 + 1e-12)).all()
+    assert (exact <= most * (1 + 1e-12)).all()
+
+
+@given(merged(fickle_streams(40, times=days)), st.integers(1, 4))
+def test_the_replay_of_the_audit_knows_what_a_merge_makes_a_repeat(
+    acts: list[Act], cap: int
+) -> None:
+    """Where histories arrive at once."""
+    one, news = log(acts), np.zeros(len(acts), np.bool_)
+    for places, some in news_in_order(one, np.ones(len(one.users), np.bool_), cap, math.inf):
+        news[places] = some
+    assert news.tolist() == daily(acts, cap)
+
+
+def test_only_the_first_repeat_after_a_merge_is_left_open() -> None:
+    """The history may arrive before it or behind it. What the visitor does later is new."""
+    day = 86_400.0 * 11_574
+    acts = [
+        Act("v", "a", 1.0, day), Act("v", "a", 1.0, day + 1), Act("u", "b", 1.0, day),
+        merge("v", "u"),
+        Act("u", "a", 1.0, day + 2), Act("u", "a", 1.0, day + 3), Act("u", "a", 5.0, day + 4),
+        Act("u", "a", 1.0, day + 90_000), Act("v", "a", 1.0, day + 5), Act("v", "a", 1.0, day + 6),
+    ]  # fmt: skip
+    weights = daily_weights(log(acts), {}, HALF_LIFE_S, 9)
+    assert weights.least.tolist() == [0, 0, 1, 0, 0, 0, 5, 1, 0, 0]
+    assert weights.most.tolist() == [1, 0, 1, 0, 1, 0, 5, 1, 1, 0]
 
 
 def test_a_click_and_a_purchase_of_one_day_leave_only_the_click_open() -> None:

@@ -53,6 +53,7 @@ class Deployment:
             "STREAMAPP_STATE_PREFIX": f"{name}:state:",
             # The shortest that Kafka itself allows: a killed worker's partitions move soon.
             "STREAMAPP_SESSION_TIMEOUT": "6",
+            "STREAMAPP_FAILPOINTS_ENABLED": "true",
         }
 
     @property

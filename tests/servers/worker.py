@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.servers.deadline import wait_until
+from tests.servers.interpreter import InterpreterProcess
 from tests.servers.process import AppProcess
 
 _READY = "Worker ready"
@@ -31,7 +32,7 @@ class Worker:
         self.log = folder / f"{name}.log"
         self._folder = folder
         self._env = env
-        self._process: AppProcess | None = None
+        self._process: AppProcess | InterpreterProcess | None = None
         self._read_from = 0
 
     @property
@@ -61,9 +62,11 @@ class Worker:
         """Start its process."""
         with self.log.open("ab") as log:
             self._read_from = log.tell()
-        self._process = AppProcess(
-            "streamapp", ("worker",), self._folder, self._env, self.log, self.log
-        )
+        command: tuple[str, tuple[str, ...], Path] = "streamapp", ("worker",), self._folder
+        if "LD_PRELOAD" in self._env:
+            self._process = InterpreterProcess(*command, self._env, self.log)
+        else:
+            self._process = AppProcess(*command, self._env, self.log, self.log)
 
     def start(self) -> None:
         """Start it, and return when it is ready.

@@ -25,6 +25,7 @@ class Act(NamedTuple):
         ts: Event time in seconds.
         kind: Its type; "" for that of the weight.
         order: The order of a purchase or a refund; "" for none.
+        into: The user into whom this one is merged; "" for none.
     """
 
     user: str
@@ -33,6 +34,7 @@ class Act(NamedTuple):
     ts: float
     kind: str = ""
     order: str = ""
+    into: str = ""
 
     @property
     def type(self) -> str:
@@ -136,6 +138,29 @@ class History:
         while len(self.seen) > cap:
             del self.seen[min(self.seen, key=lambda one: (self.ts(one), one.encode()))]
 
+    def union(self, other: "History", cap: int, forget_after_s: float) -> "History":
+        """Return what this one and another one hold together."""
+        joint = History()
+        is_new = other.newest - self.newest > forget_after_s
+        for one in [other] if is_new else [self, other]:
+            for item, marks in one.seen.items():
+                own = joint.seen.setdefault(item, {})
+                for name, (weight, ts) in marks.items():
+                    before = own.get(name, (weight, ts))
+                    own[name] = max(weight, before[0]), max(ts, before[1])
+            for item, ts in one.hidden.items():
+                joint.hidden[item] = max(ts, joint.hidden.get(item, ts))
+        for marks in joint.seen.values():
+            orders = [name for name in marks if name[1]]
+            orders.sort(key=lambda name: (marks[name][1], order_number(name[1])))
+            for name in orders[: max(0, len(orders) - _ORDERS_KEPT)]:
+                del marks[name]
+        while len(joint.seen) > cap:
+            del joint.seen[min(joint.seen, key=lambda one: (joint.ts(one), one.encode()))]
+        while len(joint.hidden) > cap:
+            del joint.hidden[min(joint.hidden, key=lambda one: (joint.hidden[one], one.encode()))]
+        return joint
+
 
 def _day(ts: float) -> date:
     """Return the UTC day of a time."""
@@ -145,15 +170,24 @@ def _day(ts: float) -> date:
 def daily(acts: list[Act], cap: int, forget_after_s: float = math.inf) -> list[bool]:
     """Return of each act whether it adds to what trends where repeats add once a day."""
     found: dict[str, History] = {}
-    return [found.setdefault(act.user, History()).take(act, cap, forget_after_s) for act in acts]
+    return [_follow(found, act, cap, forget_after_s) for act in acts]
 
 
 def users(acts: list[Act], cap: int, forget_after_s: float = math.inf) -> dict[str, History]:
     """Return what each user did."""
     found: dict[str, History] = {}
     for act in acts:
-        found.setdefault(act.user, History()).take(act, cap, forget_after_s)
+        _follow(found, act, cap, forget_after_s)
     return found
+
+
+def _follow(found: dict[str, History], act: Act, cap: int, forget_after_s: float) -> bool:
+    """Take an event of any user; return whether it adds to what trends."""
+    if not act.into:
+        return found.setdefault(act.user, History()).take(act, cap, forget_after_s)
+    leaving = found.pop(act.user, History())
+    found[act.into] = found.get(act.into, History()).union(leaving, cap, forget_after_s)
+    return False
 
 
 def histories(

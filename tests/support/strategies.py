@@ -30,7 +30,9 @@ def examples(most: int) -> settings:
 
 
 @st.composite
-def streams(draw: st.DrawFn, max_size: int = 60) -> list[Act]:
+def streams(
+    draw: st.DrawFn, max_size: int = 60, times: st.SearchStrategy[float] = _times
+) -> list[Act]:
     """Draw acts of a few users on a few items: repeats, several types, late events, equal times."""
     users = draw(st.lists(ids, min_size=1, max_size=4, unique=True))
     items = draw(st.lists(ids, min_size=1, max_size=8, unique=True))
@@ -39,9 +41,10 @@ def streams(draw: st.DrawFn, max_size: int = 60) -> list[Act]:
         user=st.sampled_from(users),
         item=st.sampled_from(items),
         weight=st.sampled_from(WEIGHTS),
-        ts=_times,
+        ts=times,
         kind=st.just(""),
         order=st.just(""),
+        into=st.just(""),
     )
     return draw(st.lists(act, min_size=1, max_size=max_size))
 
@@ -65,7 +68,14 @@ def fickle_streams(
         kind: str, weight: float, item: st.SearchStrategy[str], order: st.SearchStrategy[str]
     ) -> st.SearchStrategy[Act]:
         return st.builds(
-            Act, st.sampled_from(users), item, st.just(weight), times, st.just(kind), order
+            Act,
+            st.sampled_from(users),
+            item,
+            st.just(weight),
+            times,
+            st.just(kind),
+            order,
+            st.just(""),
         )
 
     none = st.just("")

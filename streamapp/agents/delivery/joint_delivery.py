@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from streamapp.agents.scheduling.due_time import DueTime
 from streamapp.transport.producer import Outgoing, Producer
 
 
@@ -26,15 +27,19 @@ class JointDelivery:
     Args:
         producer: Sends them.
         merged: Makes fewer messages of those for one partition; they stay in order.
+        rest_s: Seconds until the next messages go out, for each partition that got some.
     """
 
     def __init__(
         self,
         producer: Producer,
         merged: Callable[[list[Outgoing]], Sequence[Outgoing]] = lambda messages: messages,
+        rest_s: float = 0.0,
     ) -> None:
         self._producer = producer
         self._merged = merged
+        self._rest_s = rest_s
+        self._rest = DueTime()
         self._waiting: list[_Delivery] = []
         self._sending: asyncio.Task[None] | None = None
 
@@ -44,17 +49,21 @@ class JointDelivery:
         Raises:
             ConfigError: Kafka refuses messages for good.
         """
-        if not messages:
-            return
+        if messages:
+            await self._add(messages)
+
+    def _add(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> asyncio.Future[None]:
+        """Let messages go out with the next ones; return when they are acknowledged."""
         delivery = _Delivery(messages, asyncio.get_running_loop().create_future())
         self._waiting.append(delivery)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send())
-        await delivery.acknowledged
+        return delivery.acknowledged
 
     async def _send(self) -> None:
         try:
             while self._waiting:
+                await self._gather()
                 deliveries, self._waiting = self._waiting, []
                 # A caller that has stopped waiting needs nothing any more.
                 await self._send_together(
@@ -63,6 +72,15 @@ class JointDelivery:
         finally:
             self._sending = None
 
+    async def _gather(self) -> None:
+        """Wait for more deliveries that are to go out with those that wait."""
+        if (rest_s := self._rest.due_in_s) > 0:
+            await asyncio.sleep(rest_s)
+
+    async def _send_messages(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
+        self._rest.restart(self._rest_s * len(messages))
+        await self._producer.deliver(messages)
+
     async def _send_together(self, deliveries: Sequence[_Delivery]) -> None:
         together: dict[tuple[str, int], list[Outgoing]] = {}
         for delivery in deliveries:
@@ -70,7 +88,7 @@ class JointDelivery:
                 together.setdefault(target, []).extend(messages)
         failure: Exception | None = None
         try:
-            await self._producer.deliver(
+            await self._send_messages(
                 {target: self._merged(messages) for target, messages in together.items()}
             )
         except Exception as error:  # noqa: BLE001 - the callers get it

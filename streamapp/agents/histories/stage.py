@@ -44,7 +44,7 @@ class HistoryStage:
         state: The head of the slot, and its items.
         store: The histories in the slot.
         user_lists: The lists of the users of the partition.
-        shards: How many shards receive deltas.
+        reviser: Applies interactions to them.
     """
 
     contiguous = True
@@ -57,12 +57,13 @@ class HistoryStage:
         state: HistoryState,
         store: HistoryStore,
         user_lists: UserLists,
-        shards: int,
+        reviser: HistoryReviser,
     ) -> None:
         self._types = context.pipeline.history_rule.types
         self._tells_users = context.pipeline.is_main
         self._budget = context.budget
         self._delivery = context.delta_delivery
+        self._producer = context.producer
         self._failpoints = context.failpoints
         self.slots = [slot]
         self._slot = slot
@@ -70,7 +71,7 @@ class HistoryStage:
         self._store = store
         self._user_lists = user_lists
         self._fingerprint = RecordFingerprint.decode(state.head.last_record or b"")
-        self._reviser = HistoryReviser(context, slot, partition, shards)
+        self._reviser = reviser
         self._idle_user_scan = IdleUserScan(context, slot, partition)
         self._listing = BackgroundTask[None]()
 
@@ -81,6 +82,7 @@ class HistoryStage:
         """Read the head and the registry, and claim the slot."""
         ((tp, known),) = offsets.items()
         pipeline, prefix = context.pipeline, context.pipeline.state_prefix
+        partitions = await partition_count(context.redis, prefix, pipeline.interactions_topic)
         shards = await partition_count(context.redis, prefix, pipeline.deltas_topic)
         slot = Slot(context.redis, SlotKeys(prefix, histories_tag(tp.partition)))
         head = await open_slot(context, slot, HistoriesHead, tp, known, pipeline.results)
@@ -91,7 +93,8 @@ class HistoryStage:
             context, slot, store.read, state.registry, shards,
             lists_suspect=lists_suspect or rolled_back(head, known) > 0,
         )  # fmt: skip
-        return cls(context, tp.partition, slot, state, store, user_lists, shards)
+        reviser = HistoryReviser(context, slot, tp.partition, partitions, shards)
+        return cls(context, tp.partition, slot, state, store, user_lists, reviser)
 
     def connect(self, wake: Callable[[], None]) -> None:
         """Let the task go on with user lists when they were made, or when the topic has them."""
@@ -113,12 +116,15 @@ class HistoryStage:
             for offset, one in decoded_batches
             if one.state_id == self._slot.state_id
         ]
-        deltas, histories = await self._reviser.revise(admitted, store.position, state)
+        transfers, deltas, histories = await self._reviser.revise(admitted, store.position, state)
         end = batches[-1].end
         forgotten = {user for _, cut in admitted for user in cut.forgotten if self._tells_users}
+        if transfers:
+            await self._producer.deliver(transfers)
+            self._failpoints.reach("histories.transfers-sent")
         # The ids of items are stored before a history that refers to them can be read.
         await gather_all(
-            self._delivery.deliver(deltas),
+            self._delivery.deliver_of(batches[-1].tp, end, deltas),
             self._user_lists.prepare(histories, forgotten),
             self._slot.item_ids.put_ids(end, known, state.registry.ids[known:]),
         )
@@ -171,4 +177,4 @@ class HistoryStage:
         state = self._state
         cut = admit(batch, state.applied, state.registry, self._types)
         state.count(cut)
-        return cut
+        return state.follow(cut)

@@ -1,5 +1,6 @@
-"""Decides how long a draft of interaction batches waits for more records (ADR-0025)."""
+"""Decides how long a draft of interaction batches waits for more records (ADR-0025, ADR-0028)."""
 
+from streamapp.agents.delivery.own_messages import OwnMessages
 from streamapp.agents.scheduling.due_time import NEVER, DueTime
 
 _WAIT_S = 2.0
@@ -24,18 +25,21 @@ class DraftWait:
 
     Args:
         partitions: Of interactions; each of them gets a batch.
+        own_messages: Those that the worker has still to apply.
     """
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, partitions: int, own_messages: OwnMessages) -> None:
         self._bytes = min(max(_BATCH_BYTES * partitions, _LEAST_BYTES), _LARGEST_BYTES)
         self._due_time = DueTime(NEVER)
+        self._own_messages = own_messages
+        self._is_last = True
 
     def is_full(self, size: int) -> bool:
         """Say whether a draft of so many bytes of records waits for no more."""
         return size >= self._bytes
 
-    def ends_at(self, records: int, backlog: int) -> bool:
-        """Say whether a draft is to be sent now that a read has ended.
+    def end_read(self, records: int, backlog: int) -> None:
+        """Take in that a read has ended.
 
         Fewer and larger interaction batches cost all stages less. A draft waits for a part of the
         time that the worker is behind.
@@ -45,9 +49,13 @@ class DraftWait:
             backlog: How many more there are to read.
         """
         self._due_time.restart(_WAIT_S)
-        return backlog <= max(_FAR, records // 4)
+        self._is_last = backlog <= max(_FAR, records // 4)
 
     @property
     def left_s(self) -> float:
-        """The seconds until a draft that gets no more records is to be sent."""
-        return self._due_time.due_in_s
+        """The most seconds until a draft that gets no more records is to be sent.
+
+        A worker that still applies what it sent takes in more meanwhile. So the busier it is, the
+        fewer and larger are the steps of all its tasks.
+        """
+        return self._own_messages.wait_s if self._is_last else self._due_time.due_in_s

@@ -9,11 +9,11 @@ kind has batches of its own in its own topic (ADR-0011).
 
 import asyncio
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from streamapp.agents.intake.clock_watch import ClockWatch
 from streamapp.agents.intake.draft_wait import DraftWait
 from streamapp.agents.runtime.background import BackgroundTask, gather_all
 from streamapp.agents.runtime.context import StageContext
@@ -102,11 +102,16 @@ class IntakeStage:
     contiguous = False
 
     def __init__(
-        self, context: StageContext, partitions: Mapping[TP, _Partition], targets: Mapping[str, int]
+        self,
+        context: StageContext,
+        partitions: Mapping[TP, _Partition],
+        targets: Mapping[str, int],
+        ends: Mapping[TP, int],
     ) -> None:
         settings = context.settings
         self._settings = settings
         self._producer = context.producer
+        self._own_messages = context.own_messages
         self._failpoints = context.failpoints
         self._budget = context.budget
         self.slots = [one.slot for one in partitions.values()]
@@ -120,7 +125,8 @@ class IntakeStage:
         self._topics = {kind: one.interactions_topic for kind, one in pipelines(settings).items()}
         self._letter_partitions: dict[str, int] = {}
         self._draft = self._new_draft()
-        self._draft_wait = DraftWait(max(targets.values()))
+        self._draft_wait = DraftWait(max(targets.values()), context.own_messages)
+        self._clock_watch = ClockWatch(ends)
 
     @classmethod
     async def open(
@@ -143,14 +149,17 @@ class IntakeStage:
             check_kinds(slot.state_id, settings)
             last = RecordFingerprint.decode(head.last_record or b"")
             partitions[tp] = _Partition(slot, head.position, head.position, last)
-        return cls(context, partitions, targets)
+        ends = {tp: known.end for tp, known in offsets.items()}
+        return cls(context, partitions, targets, ends)
 
     def connect(self, wake: Callable[[], None]) -> None:
-        """Do nothing; a move of the positions is joined by the next one, or by the next `work`."""
+        """Let the task go on when everything that was sent is applied."""
+        self._own_messages.on_applied = wake
 
     async def apply(self, batches: Sequence[RecordBatch]) -> None:
         """Send the interactions of the record batches; positions follow in the background."""
         self._budget.applied(batches[0].read_at)
+        self._clock_watch.see(batches)
         for batch in batches:
             for start, end, size in _portions(batch.records):
                 if self._draft.last and self._draft.most_bytes() + _GROWTH * size > _MOST_BYTES:
@@ -163,12 +172,12 @@ class IntakeStage:
                     await self._send()
                 else:
                     await asyncio.sleep(0)
-        is_over = self._draft_wait.ends_at(self._draft.records, batches[-1].backlog)
-        if self._draft.last and is_over:
+        self._draft_wait.end_read(self._draft.records, batches[-1].backlog)
+        if self._draft.last and self._draft_wait.left_s <= 0:
             await self._send()
 
     async def work(self, busy: bool) -> float:
-        """Send the draft if it waits for records that do not come."""
+        """Send the draft if nothing more is to come into it."""
         if self._moving.is_done:
             await self._moving.join()
         if not self._draft.last:
@@ -217,9 +226,8 @@ class IntakeStage:
             builder.begin(source)
         draft.last[tp] = RecordFingerprint.of(records[-1])
         self._partitions[tp].position = source.end
-        latest_ts = time.time() + self._settings.max_ahead_s
         main, reader = draft.builders[ITEM], self._readers[tp.topic]
-        for refusal in reader.read(records, latest_ts, main, draft.projections):
+        for refusal in reader.read(records, main, draft.projections):
             main.count_dead_letter(refusal.record.offset)
             topic = tp.topic + self._settings.dead_letter_suffix
             letter = dead_letter(tp, refusal, self._producer.limit(topic))
@@ -240,7 +248,7 @@ class IntakeStage:
             values = builder.encode(self._state_id, self._targets[topic])
             for partition, value in values.items():
                 messages[topic, partition] = [Outgoing(value)]
-        await self._producer.deliver(messages)
+        self._own_messages.sent(await self._producer.deliver(messages))
         self._failpoints.reach("intake.cut-sent")
         await self._moving.join()
         moves = [(self._partitions[tp], last) for tp, last in draft.last.items()]

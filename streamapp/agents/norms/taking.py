@@ -17,6 +17,9 @@ from streamapp.transport.producer import Outgoing
 _SHARE = 2
 """Norms are taken this often within a refresh interval, so that a sweep has the rest of it."""
 
+_POSITIONS_RARER = 4
+"""Positions are taken so many times more rarely where no norm of the shard's items changed."""
+
 
 class NormTaking:
     """Takes norms for one shard, for its owner.
@@ -38,12 +41,13 @@ class NormTaking:
         self._target = context.pipeline.deltas_topic, shard.number
         self._interval_s = settings.refresh_interval / _SHARE
         self._soon_s = settings.publish_interval
+        self._own_messages = context.own_messages
         self._exchange = exchange
         self._table = table
         self._shard = shard
         self._lookup = NormLookup(table, shard)
-        self._timer, self._soon = DueTime(), DueTime()
-        self._sending = BackgroundTask[None]()
+        self._timer, self._soon, self._positions_timer = DueTime(), DueTime(), DueTime()
+        self._sending = BackgroundTask[object]()
 
     def connect(self, wake: Callable[[], None]) -> None:
         """Take in how to call for a step when norms have been sent, or feeds have been read."""
@@ -58,7 +62,9 @@ class NormTaking:
         await self._sending.join()
         if self._shard.is_replaying:
             return min(exchange_in_s, self._interval_s)
-        is_new = self._soon.is_due and self._lookup.is_new()
+        # A busy worker takes them with the others: each shard would make a step for them.
+        is_idle = self._own_messages.wait_s <= 0
+        is_new = is_idle and self._soon.is_due and self._lookup.is_new()
         if is_new or (self._timer.is_due and self._lookup.lacks_any()):
             self._send()
         return min(exchange_in_s, self._timer.due_in_s or self._interval_s)
@@ -73,6 +79,9 @@ class NormTaking:
         self._soon.restart(self._soon_s)
         shard = self._shard
         items, values = self._lookup.lacking()
+        if not len(items) and not self._positions_timer.is_due:
+            return
+        self._positions_timer.restart(_POSITIONS_RARER * self._interval_s)
         # A shard whose Redis went back in time may have shared less than this one has seen.
         seen = np.maximum(self._table.positions, shard.norms_seen)
         updates = encode_norm_updates(

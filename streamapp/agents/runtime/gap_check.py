@@ -50,7 +50,8 @@ class GapCheck:
             if first > at and (await self._beginning(batch.tp)) > at:
                 raise StateError(
                     f"{_name(batch.tp)} no longer holds the records from offset {at} to {first}: "
-                    "they were dropped before they were read, so counts cannot be exact"
+                    "they were dropped before they were read, so counts cannot be exact; "
+                    f"{_remedy(stage)}"
                 )
             if batch.end - at > len(batch.records) and batch.tp not in self._has_gaps:
                 self._retry(batch, at, contiguous=stage.contiguous)
@@ -72,9 +73,16 @@ class GapCheck:
             raise StateError(
                 f"{_name(tp)} was read {_MAX_REREADS} times from offset {record.offset} on instead "
                 f"of {at}, and only this app writes there: counts cannot be exact without what is "
-                "missing; count again from the first event with `streamapp rebuild`"
+                "missing; count the histories again with `streamapp rebuild --from-histories`"
             )
         self._has_gaps.add(tp)
+
+
+def _remedy(stage: Stage) -> str:
+    """Return what an operator can do about records that Kafka no longer holds."""
+    if stage.contiguous:
+        return "count the histories again with `streamapp rebuild --from-histories`"
+    return "`streamapp resume` says how to go on"
 
 
 def _name(tp: TP) -> str:

@@ -4,6 +4,8 @@ A worker may lose a partition while its lists are in flight. They may then reach
 newer lists of the next owner. So the sender asks, once the broker has the lists, whether another
 worker has claimed the slot since. In that case it sends the current lists in Redis again. The last
 record of a key therefore equals the key in Redis, and compaction keeps that record.
+
+Each record has its `seq` as a header too, because a record without a value has it nowhere else.
 """
 
 from collections.abc import Mapping
@@ -12,6 +14,7 @@ from typing import Self, TypeVar
 from streamapp.agents.runtime.background import BackgroundTask
 from streamapp.agents.runtime.context import StageContext
 from streamapp.core.ids.partitioner import partitions_of
+from streamapp.core.lists.list_seq import seq_headers
 from streamapp.store.slot.keys import list_name
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing
@@ -60,15 +63,16 @@ class ListSender(BackgroundTask[P]):
         count = await context.producer.partitions(context.settings.lists_topic)
         return cls(context, slot, kind, owner, failpoint, count)
 
-    def send(self, lists: Mapping[str, bytes], about: P) -> None:
+    def send(self, lists: Mapping[str, bytes], seq: int, about: P) -> None:
         """Start to send a batch; the previous one was joined.
 
         Args:
             lists: The values in Redis, by name; b"" for a missing one.
+            seq: The `seq` of all of them.
             about: Returned by `join` when the topic has the lists.
         """
         self.in_flight = about
-        self.start(self._send(lists, about))
+        self.start(self._send({name: (content, seq) for name, content in lists.items()}, about))
 
     async def join(self) -> P | None:
         """Wait until the topic has the batch; return its `about`, or raise its error."""
@@ -76,26 +80,35 @@ class ListSender(BackgroundTask[P]):
         self.in_flight = None
         return about
 
-    async def _send(self, lists: Mapping[str, bytes], about: P) -> P:
-        """Send lists until the topic does not end with an older list than its key in Redis."""
+    async def _send(self, lists: Mapping[str, tuple[bytes, int]], about: P) -> P:
+        """Send lists until the topic does not end with an older list than its key in Redis.
+
+        Args:
+            lists: Content and `seq`, by name.
+            about: Returned when the topic has them.
+        """
         while lists:
             await self._delivery.deliver(self._messages(lists))
             if await self._slot.ownership.is_owner(self.owner):
                 break
-            stored = await self._lists.get_many(self._kind, list(lists))
+            stored = await self._lists.get_versions(self._kind, list(lists))
+            # A list that expired left no tombstone: its record counts as late as the one before it.
             lists = {
-                name: now
-                for (name, sent), now in zip(lists.items(), stored, strict=True)
+                name: (now, max(seq, before) if not now else seq)
+                for (name, (sent, before)), (now, seq) in zip(lists.items(), stored, strict=True)
                 if now != sent
             }
         self._failpoints.reach(self._failpoint)
         return about
 
-    def _messages(self, lists: Mapping[str, bytes]) -> dict[tuple[str, int], list[Outgoing]]:
+    def _messages(
+        self, lists: Mapping[str, tuple[bytes, int]]
+    ) -> dict[tuple[str, int], list[Outgoing]]:
         messages: dict[tuple[str, int], list[Outgoing]] = {}
         keys = [list_name(self._kind, name).encode() for name in lists]
         targets = partitions_of(keys, self._partitions)
-        for key, partition, content in zip(keys, targets, lists.values(), strict=True):
+        for key, partition, (content, seq) in zip(keys, targets, lists.values(), strict=True):
             batch = messages.setdefault((self._topic, partition), [])
-            batch.append(Outgoing(self._lists.served(content) or None, key))
+            value = self._lists.served(content) or None
+            batch.append(Outgoing(value, key, headers=seq_headers(seq)))
         return messages

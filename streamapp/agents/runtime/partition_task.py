@@ -92,6 +92,7 @@ class PartitionTask:
         Args:
             turn_to_end: Held while the task ends, so that not all tasks of a worker do so together.
         """
+        self._own_stage()
         self._task = asyncio.create_task(self._run(turn_to_end))
 
     def put(self, batch: RecordBatch) -> None:
@@ -167,6 +168,8 @@ class PartitionTask:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the process must not go on
             self._worker.fail(error)
+        finally:
+            self._worker.own_messages.release(self._partitions)
 
     async def _step(self, wait_s: float) -> float:
         """Apply what waits, and let the stage work; return the seconds until the next step.
@@ -212,6 +215,7 @@ class PartitionTask:
             last = RecordFingerprint.of(batch.records[-1])
             self.first_applied.setdefault(batch.tp, last)
             self.last_applied[batch.tp] = last
+            self._worker.own_messages.applied(batch.tp, batch.end)
 
     async def _end(self) -> None:
         try:
@@ -250,6 +254,7 @@ class PartitionTask:
         """Throw the stage away, make another one, and read on from its positions."""
         suspect, self._lists_suspect = self._lists_suspect, False
         self._move_to(TaskState.OPENING)
+        self._worker.own_messages.release(self._partitions)
         try:
             stored = {tp: self.stage.stored_position(tp) for tp in self._partitions}
             offsets = await self._worker.read_offsets(stored)
@@ -270,5 +275,10 @@ class PartitionTask:
         if not self._finishing:
             await self._worker.seek({tp: self.stage.position(tp) for tp in self._partitions})
         self._inbox.take_all()
+        self._own_stage()
         if self._state is TaskState.OPENING:
             self._state = TaskState.RUNNING
+
+    def _own_stage(self) -> None:
+        positions = {tp: self.stage.position(tp) for tp in self._partitions}
+        self._worker.own_messages.own(positions)

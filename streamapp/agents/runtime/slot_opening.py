@@ -7,9 +7,11 @@ from typing import TypeVar
 from streamapp.agents.runtime.context import StageContext
 from streamapp.config.fingerprints import changes
 from streamapp.errors import StateError
+from streamapp.pipelines import Pipeline
 from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.store.state_layout import (
+    accept_growth,
     check_partitions,
     layout_key,
     partition_count,
@@ -30,7 +32,18 @@ def rolled_back(head: Head, offsets: Offsets) -> int:
     return max(0, (offsets.committed or 0) - head.position)
 
 
-def _check_position(head: Head, offsets: Offsets, where: str) -> None:
+def gap_remedy(pipeline: Pipeline, topic: str) -> str:
+    """Return what an operator can do about records of a topic that Kafka no longer holds."""
+    if topic in pipeline.internal_topics:
+        return (
+            "`streamapp rebuild --from-histories` counts the histories again, and says what is lost"
+        )
+    if topic == pipeline.catalogue_topic:
+        return "read the catalogue and the events again with `streamapp rebuild`"
+    return "`streamapp resume --accept-gap` goes on without them"
+
+
+def _check_position(head: Head, offsets: Offsets, where: str, remedy: str) -> None:
     """Refuse a position that the partition does not have.
 
     Raises:
@@ -45,7 +58,8 @@ def _check_position(head: Head, offsets: Offsets, where: str) -> None:
     if head.position < offsets.beginning:
         raise StateError(
             f"{where}: the state is at offset {head.position}, but the topic begins at "
-            f"{offsets.beginning}; the records in between are lost, so counts cannot be exact"
+            f"{offsets.beginning}; the records in between are lost, so counts cannot be exact; "
+            f"{remedy}"
         )
 
 
@@ -63,14 +77,18 @@ async def open_slot(
         results: The settings that change counts.
 
     Raises:
-        ConfigError: the partition was added after the state was begun.
+        ConfigError: the partition was added to a topic that must not get more of them.
         StateError: the state is gone, has no id, was made under other settings, or names offsets
             that the partition does not have.
     """
     begun = await partition_count(context.redis, context.pipeline.state_prefix, tp.topic)
     # If the topic is unknown, Redis is empty, and the missing head below is the better message.
     if 0 < begun <= tp.partition:
-        check_partitions(tp.topic, tp.partition + 1, begun)
+        found, prefix = tp.partition + 1, context.pipeline.state_prefix
+        if tp.topic in context.pipeline.event_topics:
+            await accept_growth(context.redis, prefix, tp.topic, found, begun)
+        else:
+            check_partitions(tp.topic, found, begun)
     slot.state_id = await read_state_id(context.redis, context.pipeline.state_prefix)
     head = await slot.head(kind)
     where = f"{tp.topic}[{tp.partition}]"
@@ -103,7 +121,7 @@ async def open_slot(
             f"{where}: the state was made under other settings: {changes(head.results, results)}; "
             "set them back, or count again from the first event with `streamapp rebuild`"
         )
-    _check_position(head, offsets, where)
+    _check_position(head, offsets, where, gap_remedy(context.pipeline, tp.topic))
     if lost := rolled_back(head, offsets):
         await slot.count_rollback(lost)
         logger.warning(

@@ -3,12 +3,18 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from streamapp.agents.delivery.own_messages import OwnMessages
 from streamapp.agents.runtime.stage import Stage
 from streamapp.transport.records import TP, Offsets, RecordFingerprint
 
 
 class TaskHost(Protocol):
     """The process in which partition tasks run; `WorkerApp` implements it."""
+
+    @property
+    def own_messages(self) -> OwnMessages:
+        """The messages that this process has to apply."""
+        ...
 
     def task_of(self, tp: TP) -> str:
         """Return the name of the task of a partition; partitions of one name share a task."""

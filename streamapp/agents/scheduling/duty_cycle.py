@@ -1,5 +1,6 @@
 """How often a job runs that takes time away from other work."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,15 +20,16 @@ class DutyCycle:
         self._ended_at = 0.0
         self._took_s = 0.0
 
-    def due_in_s(self, *, busy: bool, times: float = 1) -> float:
+    def due_in_s(self, *, busy: bool, times: float = 1, longest_s: float = math.inf) -> float:
         """Return the seconds until the job is due; 0 or less if it is.
 
         Args:
             busy: Whether other work waits.
             times: Factor of the pause while other work waits.
+            longest_s: Most seconds of that pause.
         """
         pause_s = self._rest_ratio * times * self._took_s if busy else 0.0
-        return self._ended_at + max(self._interval_s, pause_s) - time.monotonic()
+        return self._ended_at + max(self._interval_s, min(pause_s, longest_s)) - time.monotonic()
 
     @contextmanager
     def measured(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from streamapp.core.shard.shard import Shard
 from streamapp.store.slot.head import ShardHead
 
 _STORE_REST = 10
-"""While deltas wait, checkpoints run for a tenth of the time at most."""
+"""While messages wait, checkpoints of all shards run for a tenth of the time at most."""
 
 _IDLE_S = 0.05
 """Seconds without deltas after which a shard is stored as soon as its lists are published."""
@@ -60,7 +60,12 @@ class CheckpointScheduler:
         self._publisher = publisher
         self._sweep = sweep
         self._republication = republication
+        self._interval_s = context.settings.checkpoint_interval
+        self._changed_at = 0.0
+        self._own_messages = context.own_messages
+        self._pauses = context.checkpoint_pauses
         self._cycle = DutyCycle(context.settings.checkpoint_interval, _STORE_REST)
+        self._pauses.add(self._cycle)
         self._writing = BackgroundTask[None]()
 
     def connect(self, wake: Callable[[], None]) -> None:
@@ -102,11 +107,17 @@ class CheckpointScheduler:
         await self._writing.cancel()
 
     def _due_in_s(self, *, busy: bool) -> float:
-        due_in_s = self._cycle.due_in_s(busy=busy)
-        published = not self._shard.lists.dirty.any() and not self._in_flight().any()
-        if busy or not published or self._checkpoint.is_complete(self._shard.position):
-            return due_in_s
-        return min(due_in_s, self._log.applied_at + _IDLE_S - time.monotonic())
+        now = time.monotonic()
+        if self._checkpoint.is_complete(self._shard.position):
+            self._changed_at = now
+            return self._cycle.due_in_s(busy=busy)
+        if busy or self._own_messages.wait_s > 0:
+            # The worker may have nothing more to apply before the pause is over.
+            return min(self._pauses.due_in_s(self._cycle, busy=True), self._interval_s)
+        ready_at = self._changed_at + self._interval_s
+        if not self._shard.lists.dirty.any() and not self._in_flight().any():
+            ready_at = min(ready_at, self._log.applied_at + _IDLE_S)
+        return max(self._cycle.due_in_s(busy=False), ready_at - now)
 
     def _take(self) -> ShardSnapshot | None:
         # A list that is in flight may get lost with this process, so its row stays pending.

@@ -18,6 +18,7 @@ from streamapp.core.lists.list_changes import decode_rankings
 from streamapp.core.lists.list_format import encode_item_lists
 from streamapp.core.lists.ranking import Ranking
 from streamapp.core.shard.shard import Shard
+from streamapp.store.slot.seq_base import read_seq_base
 from streamapp.store.slot.slot import Slot
 
 
@@ -43,6 +44,7 @@ class ItemListPublisher:
         self._kind = context.pipeline.kind
         self._lists = context.lists
         self._failpoints = context.failpoints
+        self._seq_base = 0
         self._interval_s = context.settings.publish_interval
         # The previous owner may have published any of them just now.
         self._published_at: Floats = np.full(items, time.monotonic())
@@ -52,7 +54,9 @@ class ItemListPublisher:
         """Claim the slot of a shard; return its publisher."""
         kind, owner = context.pipeline.kind, await claim_slot(slot)
         sender = await ListSender[Ints].open(context, slot, kind, owner, "publication.lists-sent")
-        return cls(context, sender, published, items)
+        made = cls(context, sender, published, items)
+        made._seq_base = await read_seq_base(slot)
+        return made
 
     def due_in_s(self, numbers: Ints) -> Floats:
         """Return for each row the seconds until its list may change again; float64.
@@ -75,12 +79,11 @@ class ItemListPublisher:
             chosen: bool. Which of them to publish.
         """
         await self.sender.join()
+        seq = self._seq_base + shard.position
         lines = np.flatnonzero(chosen)
         some, rows = ranking.only(lines), numbers[lines]
-        lists = encode_item_lists(
-            rows, some, shard.position, shard.rows.as_of, shard.registry, self._kind
-        )
-        stored = await self._lists.replace(self._kind, lists, shard.position)
+        lists = encode_item_lists(rows, some, seq, shard.rows.as_of, shard.registry, self._kind)
+        stored = await self._lists.replace(self._kind, lists, seq)
         self._failpoints.reach("publication.lists-replaced")
         replaced = {
             name: content
@@ -91,7 +94,7 @@ class ItemListPublisher:
         shard.lists.acknowledge(rows[done], some.only(done))
         self._times(rows)[rows] = time.monotonic()
         self.published += len(done)
-        self.sender.send(replaced, rows[done])
+        self.sender.send(replaced, seq, rows[done])
 
     async def recall(self, shard: Shard, numbers: Ints, ranking: Ranking) -> None:
         """Remember which lists the owner before published; those that cannot be read stay unknown.

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
+from streamapp.agents.scheduling.due_time import NEVER
 from streamapp.agents.scheduling.duty_cycle import DutyCycle
 from streamapp.agents.scheduling.maintenance_budget import MaintenanceBudget
 from streamapp.agents.shard.item_list_publisher import ItemListPublisher
@@ -51,8 +52,14 @@ class PublishScheduler:
         self._cycle = DutyCycle(_PUBLISH_S, _PUBLISH_REST)
         self._sweeps_first = False
 
+    def connect(self, wake: Callable[[], None]) -> None:
+        """Take in how to call for a step when the topic has the lists that were sent."""
+        self._publisher.sender.on_end = wake
+
     async def step(self, *, busy: bool) -> float:
         """Publish the lists that are due; return the seconds until more are due.
+
+        A step that waits for the broker returns `NEVER`: the end of the sending calls for another.
 
         One batch of lists is in flight at a time, so changed rows and the sweep take turns. Neither
         waits until the other has nothing to send. Deltas do not wait for the broker; only the next
@@ -65,7 +72,7 @@ class PublishScheduler:
         if sender.is_done:
             await sender.join()
         if sender.is_running:
-            return _PUBLISH_S
+            return NEVER
         self._sweeps_first = not self._sweeps_first
         sweep_in_s = await self._sweep.step() if self._sweeps_first else 0.0
         if not sender.is_running and self._cycle.due_in_s(busy=busy) <= 0:
@@ -74,7 +81,7 @@ class PublishScheduler:
         if not sender.is_running and not self._sweeps_first:
             sweep_in_s = await self._sweep.step()
         if sender.is_running:
-            return _PUBLISH_S
+            return NEVER
         if not len(dirty := self._shard.lists.dirty_numbers()):
             return sweep_in_s
         lists_in_s = float(self._publisher.due_in_s(dirty).min())

@@ -132,7 +132,8 @@ class ShardStage:
         return stage
 
     def connect(self, wake: Callable[[], None]) -> None:
-        """Let the task go on when a checkpoint has ended, and when norms were read or sent."""
+        """Let the task go on when a checkpoint has ended, and when lists or norms were sent."""
+        self._publishing.connect(wake)
         self._storing.connect(wake)
         self._taking.connect(wake)
 

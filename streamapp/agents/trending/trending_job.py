@@ -104,6 +104,9 @@ class TrendingJob:
         """
         sender = await ListSender[str].open(context, slot, KIND, owner, "trending.sent")
         merged = positions_of(head.trending_version)
+        if lists_suspect:
+            # The next owner merges all categories too, if this one dies before it has.
+            await slot.ownership.set_field(owner, ShardHead, "trending_version", "")
         if lists_suspect or len(merged) != shards:
             merged = [0] * shards
         return cls(context, slot, sender, shards, merged, lists_suspect=lists_suspect)
@@ -180,12 +183,17 @@ class TrendingJob:
             self._failpoints.reach("trending.replaced")
             if None in stored:
                 self._comparison.not_sent()
+                later = await self._lists.get_versions(KIND, list(lists))
+                # The next list passes those that a state before this one left behind.
+                await self._slot.ownership.next_timestamp(
+                    self._sender.owner, after=max(seq for _, seq in later)
+                )
                 return False
         # Changes since the pass began are for the next one.
         self._merged_heads = self._pass_heads
         self._comparison.replaced(of_all, as_of)
         del self._queue[: len(some)]
-        self._sender.send(lists, _NOT_LAST if self._queue else self._pass_positions)
+        self._sender.send(lists, seq, _NOT_LAST if self._queue else self._pass_positions)
         return True
 
     def _most_popular(self, heads: list[ShardHead | None]) -> tuple[list[Popular], float]:

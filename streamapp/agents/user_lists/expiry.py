@@ -1,7 +1,6 @@
 """Removes the lists of users who were not seen for long."""
 
 import math
-import time
 from collections.abc import MutableMapping
 
 from streamapp.agents.scheduling.due_time import DueTime
@@ -46,6 +45,7 @@ class ListExpiry:
         self._publisher = publisher
         self._pending = pending
         self._published = published
+        self._clock = publisher.clock
         self._makes_lists = makes_lists
 
     async def step(self) -> None:
@@ -53,7 +53,7 @@ class ListExpiry:
         if not self.due_time.is_due:
             return
         self.due_time.restart(_EXPIRY_S)
-        before = time.time() if self._makes_lists else math.inf
+        before = await self._clock.sync() if self._makes_lists else math.inf
         first = expired(self._published, before, _AT_ONCE)
         if not first:
             self.due_time.restart(self._wait_s())
@@ -72,4 +72,4 @@ class ListExpiry:
     def _wait_s(self) -> float:
         """Return the seconds until the next list expires, within limits."""
         next_at = next((one.expires_at for one in self._published.values()), 0)
-        return min(max(next_at - time.time(), _EXPIRY_S), _LONGEST_WAIT_S)
+        return min(max(next_at - self._clock.now, _EXPIRY_S), _LONGEST_WAIT_S)

@@ -10,6 +10,7 @@ from streamapp.agents.user_lists.blender import UserListBlender
 from streamapp.agents.user_lists.made_lists import MadeLists
 from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList, differing, record_sources
+from streamapp.agents.user_lists.server_clock import ServerClock
 from streamapp.core.list_kinds import USER
 from streamapp.core.lists.list_changes import content_differs
 from streamapp.store.slot.slot import Slot
@@ -41,6 +42,10 @@ class UserListPublisher:
         blender: Makes the lists.
         pending: The users who are due a list.
         published: The known state of published lists, by user.
+
+    Attributes:
+        sender: As above.
+        clock: The clock by which lists are removed.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class UserListPublisher:
         published: Mapping[str, PublishedList],
     ) -> None:
         self.sender = sender
+        self.clock = ServerClock(slot.ownership.server_time)
         self._lists = context.lists
         self._failpoints = context.failpoints
         self._slot = slot
@@ -93,8 +99,7 @@ class UserListPublisher:
     async def remove(self, users: Sequence[str]) -> list[str]:
         """Remove lists from Redis and the topic; return the users whose lists were removed.
 
-        A list stays if it is newer, because the clock was set back. It is removed when the clock
-        has caught up.
+        A list stays if it is newer, because the clock was set back. The next call removes it.
 
         Raises:
             ClaimLostError: another worker has claimed the partition.
@@ -104,7 +109,8 @@ class UserListPublisher:
         stored = await self._lists.replace(USER, [(user, b"") for user in users], seq)
         removed = [user for user, now in zip(users, stored, strict=True) if now is not None]
         if removed:
-            self.sender.send(dict.fromkeys(removed, b""), removed)
+            self.sender.send(dict.fromkeys(removed, b""), seq, removed)
+        await self._pass(users, stored)
         return removed
 
     async def join(self) -> None:
@@ -157,7 +163,23 @@ class UserListPublisher:
                 one.stand_for(change.digest, change.order)
                 self._pending.complete(user, histories[user])
         if lists:
-            self.sender.send(lists, list(lists))
+            self.sender.send(lists, seq, list(lists))
+        await self._pass(list(changed), stored)
+
+    async def _pass(self, users: Sequence[str], stored: Sequence[bytes | None]) -> None:
+        """Let the clock of the slot pass the lists that were later than it.
+
+        Args:
+            users: Users whose lists were to be replaced.
+            stored: For each, None if a later list is stored.
+
+        Raises:
+            ClaimLostError: another worker has claimed the partition, and made these lists.
+        """
+        if None in stored:
+            names = [user for user, now in zip(users, stored, strict=True) if now is None]
+            seqs = [seq for _, seq in await self._lists.get_versions(USER, names)]
+            await self._slot.ownership.next_timestamp(self.sender.owner, after=max(seqs))
 
     async def _extend(self, histories: Mapping[str, bytes], listed: Iterable[str]) -> None:
         """Let lists live longer that are still right; complete their users.

@@ -80,6 +80,7 @@ class UserLists:
         self._published = published
         self._receipts = Receipts(publisher, index, pending, published)
         self._lists_suspect = lists_suspect
+        self._clock = publisher.clock
         self._expiry = ListExpiry(publisher, pending, published, makes_lists=bool(self._ttl_s))
         self._cycle = DutyCycle(_PUBLISH_S, _PUBLISH_REST)
         self._prepared_at = 0.0
@@ -115,7 +116,7 @@ class UserLists:
         back = await stored(noted.forgotten) if noted.forgotten else {}
         gone = {user for user in noted.forgotten if not back.get(user)}
         pending = PendingUsers(stored, (user for user in due if user not in gone) if ttl_s else ())
-        latest = int(time.time() + ttl_s)
+        latest = int(await slot.ownership.server_time() + ttl_s)
         listed = {user: at for user, at in noted.expires_at.items() if user not in gone}
         published = indexed_lists(listed, latest)
         for user in pending:
@@ -145,6 +146,7 @@ class UserLists:
         Raises:
             ClaimLostError: another worker has claimed the partition.
         """
+        now = await self._clock.sync()
         known, some = self._published, {}
         if self._ttl_s:
             some = {
@@ -157,7 +159,7 @@ class UserLists:
             return
         self._pending.prepare(some)
         self._prepared_at = time.monotonic()
-        owner, self._expires_at = self._publisher.sender.owner, int(time.time() + self._ttl_s)
+        owner, self._expires_at = self._publisher.sender.owner, int(now + self._ttl_s)
         due = self._receipts
         active = [user for user in some if some[user] and user not in due]
         await self._index.mark_pending(owner, active, self._expires_at)

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from streamapp.audit.log import LogInteractions, TrendingWeights, read_interacti
 from streamapp.audit.trending import compare_categories, compare_trending
 from streamapp.audit.trending_weights import daily_weights
 from streamapp.audit.user_lists import ListUsers, StoredLists, compare_user_lists
+from streamapp.cli.reports.event_times import event_bounds
 from streamapp.cli.reports.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import Step, print_json, print_table, progress
@@ -93,13 +95,18 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
     with progress() as begin:
         begin("reading the log")
         rules = event_rules(settings)
+        events = read_log(files, rules)
+        # A file that cannot be read is named before Kafka is asked.
+        first = next(events, None)
+        certain_ts, bounds = event_bounds(settings, rules, time.time())
         log = read_interactions(
-            read_log(files, rules),
+            chain((first,) if first else (), events),
             rules,
             settings.event_weights,
             settings.event_topics[0],
-            time.time() + settings.max_ahead_s,
+            certain_ts,
             {kind: one.event_weights for kind, one in own.items() if kind != ITEM},
+            bounds,
         )
         report = asyncio.run(_compare(log, settings, timeout_s, begin))
     if as_json:
@@ -142,7 +149,7 @@ async def _compare(
             begin("reading lists for users"),
         )
         in_categories = await _in_categories(redis, settings) if settings.catalogue_topic else {}
-        now = time.time()
+        now = await slots[0].ownership.server_time() if slots else 0.0
         for kind, one in counted.items():
             await check_still(redis, own[kind], one.snapshot.positions)
     begin("comparing")

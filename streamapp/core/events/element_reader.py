@@ -1,6 +1,5 @@
 """Reads one event in the flat form: the interactions that it is, or why it cannot be counted."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,15 +15,15 @@ from streamapp.core.events.rules import EventRules
 from streamapp.core.events.values.ids import checked_id
 from streamapp.core.events.values.timestamps import SECONDS_UP_TO, parse_timestamp, scaled
 from streamapp.core.events.values.type_names import TypeNames
-from streamapp.core.histories.event_types import FORGET, NO_ORDER, PURCHASE, REFUND
+from streamapp.core.histories.event_types import FORGET, MERGE, NO_ORDER, PURCHASE, REFUND
 from streamapp.core.histories.marks import order_number
 from streamapp.errors import BadEventError
 
 # Integers: comparing an integer with a float takes longer.
 _SECONDS_UP_TO, _MILLISECONDS_UP_TO = 10**11, 10**14
 
-_SPECIAL = frozenset({PURCHASE, REFUND, FORGET})
-"""Types whose events name an order, or nothing but a user."""
+_SPECIAL = frozenset({PURCHASE, REFUND, FORGET, MERGE})
+"""Types whose events name an order, or nothing but users."""
 
 
 class ElementReader:
@@ -87,7 +86,10 @@ class ElementReader:
         order = NO_ORDER
         if event_type in _SPECIAL:
             if event_type == FORGET:
-                self._take_forget(element, record, user, sink, projections)
+                self._take_forget(record, user, sink, projections)
+                return
+            if event_type == MERGE:
+                self._take_merge(element, record, user, sink, projections)
                 return
             order = _order(element, event_type, exact=exact)
         if type(item) is not str or not item or len(item) > 128:
@@ -105,7 +107,7 @@ class ElementReader:
         if not self._earliest_ts <= ts <= latest_ts:
             ts = scaled(ts)
             if not self._earliest_ts <= ts <= latest_ts:
-                raise BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
+                raise _out_of_range(ts, latest_ts)
         if self._check_keys and record.key != user.encode():
             raise BadEventError("key_mismatch", CODES["key_mismatch"])
         if self._ignored and user in self._ignored:
@@ -123,7 +125,6 @@ class ElementReader:
 
     def _take_forget(
         self,
-        element: Mapping[str, Any],
         record: Record,
         user: str,
         sink: InteractionSink,
@@ -134,9 +135,27 @@ class ElementReader:
             raise BadEventError("key_mismatch", CODES["key_mismatch"])
         if user in self._ignored:
             return
-        for own, found in _projected(projections, element, user, NO_ITEM, FORGET, NO_ORDER):
-            own.add(record.offset, found.user, found.item, FORGET, -math.inf, found.order)
-        sink.add(record.offset, user, NO_ITEM, FORGET, -math.inf)
+        _leave(record, user, NOBODY, sink, projections)
+
+    def _take_merge(
+        self,
+        element: Mapping[str, Any],
+        record: Record,
+        user: str,
+        sink: InteractionSink,
+        projections: Sequence[tuple[Projection, InteractionSink]],
+    ) -> None:
+        """Take an event that merges another user into this one, whatever its time is.
+
+        The record may have the key of either: that of the other one keeps the event behind the
+        events of the user who leaves.
+        """
+        other = checked_id("from", element.get("from"))
+        if self._check_keys and record.key not in {user.encode(), other.encode()}:
+            raise BadEventError("key_mismatch", CODES["key_mismatch"])
+        if other == user or not self._ignored.isdisjoint((user, other)):
+            return
+        _leave(record, other, user, sink, projections)
 
     def _take_order(
         self,
@@ -180,12 +199,34 @@ class ElementReader:
             raise other_format(found, FLAT.name)
 
 
+def _leave(
+    record: Record,
+    user: str,
+    into: str,
+    sink: InteractionSink,
+    projections: Sequence[tuple[Projection, InteractionSink]],
+) -> None:
+    """End the history of a user, of each kind; another user takes it over if `into` names one."""
+    for project, own in projections:
+        gone = project({}, user, NO_ITEM, FORGET, NO_ORDER)
+        heir = project({}, into, NO_ITEM, FORGET, NO_ORDER) if into else None
+        if gone is not None:
+            own.leave(record.offset, gone.user, heir.user if heir else NOBODY, record.timestamp)
+    sink.leave(record.offset, user, into, record.timestamp)
+
+
 def _no_event(element: Any) -> BadEventError:
     if type(element) is Unreadable:
         return element.error
     if isinstance(element, BadEventError):
         return element
     return BadEventError("not_an_event", CODES["not_an_event"])
+
+
+def _out_of_range(ts: float, latest_ts: float) -> BadEventError:
+    if latest_ts == -math.inf:
+        return BadEventError("ts_out_of_range", "the record has no timestamp to compare ts with")
+    return BadEventError("ts_out_of_range", f"ts is {ts:.3f} seconds")
 
 
 def _user(element: Mapping[str, Any]) -> str:

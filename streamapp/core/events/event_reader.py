@@ -30,6 +30,7 @@ from streamapp.core.events.record import Record
 from streamapp.core.events.record_refusals import RecordRefusals
 from streamapp.core.events.refusals import CODES, Refusal
 from streamapp.core.events.rules import EventRules
+from streamapp.core.events.values.timestamps import newest_allowed
 from streamapp.errors import BadEventError
 
 _LINES = ("items",)
@@ -45,6 +46,7 @@ class EventReader:
 
     def __init__(self, rules: EventRules, topic: str) -> None:
         self._max_record_bytes = rules.max_record_bytes
+        self._max_ahead_s = rules.max_ahead_s
         self._format = rules.formats.get(topic, FLAT.name)
         names = FORMATS if self._format == AUTO else {FLAT.name, self._format}
         self._readers = {name: ElementReader(rules, topic, FORMATS[name]) for name in names}
@@ -53,15 +55,16 @@ class EventReader:
     def read(
         self,
         records: Iterable[Record],
-        latest_ts: float,
         sink: InteractionSink,
         projections: Sequence[tuple[Projection, InteractionSink]] = (),
     ) -> list[Refusal]:
         """Give the interactions of records to `sink`, in order; return what is refused.
 
+        The time of a record bounds the times of its events, so the outcome is the same whenever the
+        record is read.
+
         Args:
             records: Records of one partition.
-            latest_ts: Newest event time allowed, in seconds.
             sink: Takes interactions and unknown types; in the app an `InteractionBatchBuilder`.
             projections: The projections of each further kind, and the sinks that take them.
         """
@@ -69,6 +72,7 @@ class EventReader:
         read = self._read_flat if self._format == FLAT.name else self._read_translated
         for record in records:
             try:
+                latest_ts = newest_allowed(record.timestamp, self._max_ahead_s)
                 refusals += read(record, latest_ts, sink, projections)
             except BadEventError as error:
                 refusals.append(Refusal(record, record.value, error.code, str(error)))

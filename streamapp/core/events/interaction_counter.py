@@ -17,6 +17,10 @@ class InteractionCounter:
         """Count an interaction."""
         self.interactions += 1
 
+    def leave(self, *_: object) -> None:
+        """Count an event that ends a history."""
+        self.interactions += 1
+
     def skip(self, _offset: int, _user: str, event_type: str) -> None:
         """Take in an event of an unknown type."""
         self.skipped = event_type

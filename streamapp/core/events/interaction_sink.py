@@ -29,5 +29,15 @@ class InteractionSink(Protocol):
         Where `user` is `NOBODY`, it counts for popularity alone.
         """
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends the history of a user.
+
+        Args:
+            offset: Of its record.
+            user: The user.
+            into: The user who takes the history over; `NOBODY` if it is forgotten.
+            logged_ms: The timestamp of its record.
+        """
+
     def skip(self, offset: int, user: str, event_type: str) -> None:
         """Take an event of an unknown type."""

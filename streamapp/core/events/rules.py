@@ -14,7 +14,7 @@ class EventRules:
         types: Canonical type by every name that a type goes by, its own included.
         implied: Canonical type by topic, for events that leave `type` out.
         earliest_ts: Oldest event time in seconds.
-        max_ahead_s: How far an event time may lie after now.
+        max_ahead_s: How far an event time may lie after the time of its record.
         max_record_bytes: Largest value.
         check_keys: Whether a record's key must be its user id.
         formats: Format by topic; `flat` where a topic is not named.

@@ -21,6 +21,7 @@ REFUND = "refund"
 HIDE = "hide"
 UNHIDE = "unhide"
 FORGET = "forget"
+MERGE = "merge"
 
 TAKES_BACK = {REMOVE_FROM_CART: ADD_TO_CART, REFUND: PURCHASE}
 """The type that a type takes back."""
@@ -38,6 +39,7 @@ UNHIDE_CODE = 252
 REMOVE_CODE = 253
 REFUND_CODE = 254
 FORGET_CODE = 255
+"""The number of events that end a history: `forget`, and `merge`, which hands it over first."""
 
 CODES = {
     HIDE: HIDDEN_CODE,
@@ -45,6 +47,7 @@ CODES = {
     REMOVE_FROM_CART: REMOVE_CODE,
     REFUND: REFUND_CODE,
     FORGET: FORGET_CODE,
+    MERGE: FORGET_CODE,
 }
 """The number of each type that counts as nothing by itself."""
 

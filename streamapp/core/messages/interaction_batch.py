@@ -5,10 +5,11 @@ partition. Its boundaries are fixed once it is in the log, which makes every lat
 (ADR-0002).
 """
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -16,7 +17,14 @@ import numpy as np
 
 from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
 from streamapp.core.events.interaction_sink import NO_ITEM, NOBODY
-from streamapp.core.histories.event_types import FORGET, FORGET_CODE, NO_ORDER, EventTypes
+from streamapp.core.histories.departures import Departure
+from streamapp.core.histories.event_types import (
+    FORGET,
+    FORGET_CODE,
+    MERGE,
+    NO_ORDER,
+    EventTypes,
+)
 from streamapp.core.histories.history import EVERY_ITEM, Interactions
 from streamapp.core.ids.registry import Registry
 from streamapp.core.messages.applied_offsets import AppliedOffsets
@@ -34,7 +42,7 @@ _SKIPPED_TEXT = 1_000_000
 _OTHER = "(other)"
 """The name of all types that have no name of their own."""
 
-_INTERACTION_BYTES, _ORDER_BYTES, _TEXT_BYTES = 32, 8, 6
+_INTERACTION_BYTES, _ORDER_BYTES, _TEXT_BYTES, _LEAVE_BYTES = 32, 8, 6, 30
 _DEAD_BYTES, _SKIPPED_BYTES, _SOURCE_BYTES = 12, 24, 300
 """Most bytes of each on the wire, beside the text of ids and types."""
 
@@ -68,6 +76,10 @@ class InteractionBatch(msgspec.Struct, array_like=True, frozen=True):
             batch with any of these has no interactions.
         orders: One more such column, float64: the number of the order of each interaction; empty
             if no interaction names one.
+        leaves: (interaction, user who takes over or "", timestamp of the record in milliseconds,
+            place among those of its record) of every interaction that ends a history.
+        origin: Of a history that travels: the merge that sent it. The interactions of such a
+            batch are what the history holds, and add nothing to popularity.
     """
 
     state_id: str
@@ -80,6 +92,8 @@ class InteractionBatch(msgspec.Struct, array_like=True, frozen=True):
     skipped: list[tuple[int, int, str]]
     idle: list[tuple[str, float]] = []
     orders: bytes = b""
+    leaves: list[tuple[int, str, int, int]] = []
+    origin: Departure | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -89,6 +103,11 @@ _decode = msgspec.msgpack.Decoder(InteractionBatch).decode
 def decode_interactions(value: bytes) -> InteractionBatch:
     """Return the batch in `value`; raises `msgspec.DecodeError` if there is none."""
     return _decode(value)
+
+
+def encode_batch(batch: InteractionBatch) -> bytes:
+    """Return a batch as it is sent."""
+    return _encode(batch)
 
 
 def encode_idle(state_id: str, idle: list[tuple[str, float]]) -> Iterator[bytes]:
@@ -134,6 +153,9 @@ class InteractionBatchBuilder:
         self._texts = [_TextSize(one) for one in (self._users, self._items, self._types)]
         self._columns: tuple[list[Any], ...] = tuple([] for _ in _DTYPES)
         self._orders: dict[int, float] = {}
+        self._leaves: dict[int, tuple[str, int, int]] = {}
+        self._leaves_text = 0
+        self._left_at = (-1, -1, 0)
         self._dead: list[tuple[int, int]] = []
         self._skipped: list[tuple[int, int, str, int]] = []
         self._skipped_text = 0
@@ -144,6 +166,8 @@ class InteractionBatchBuilder:
         return (
             each * len(self._columns[0])
             + sum(text.bytes() for text in self._texts)
+            + _LEAVE_BYTES * len(self._leaves)
+            + self._leaves_text
             + _DEAD_BYTES * len(self._dead)
             + _SKIPPED_BYTES * len(self._skipped)
             + 4 * self._skipped_text
@@ -178,6 +202,15 @@ class InteractionBatchBuilder:
         item_column.append(items.setdefault(item, len(items)))
         type_column.append(types.setdefault(event_type, len(types)))
         ts_column.append(ts)
+
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Add an event that ends the history of a user, and perhaps hands it to another user."""
+        source, at, place = self._left_at
+        place = place + 1 if (source, at) == (self._source, offset) else 0
+        self._left_at = self._source, offset, place
+        self._leaves[len(self._columns[0])] = into, logged_ms, place
+        self._leaves_text += len(into.encode())
+        self.add(offset, user, NO_ITEM, MERGE if into else FORGET, -math.inf)
 
     def skip(self, offset: int, user: str, event_type: str) -> None:
         """Count an event of an unknown type."""
@@ -214,6 +247,13 @@ class InteractionBatchBuilder:
         order = np.argsort(target, kind="stable")
         columns, orders = [column[order] for column in columns], orders[order]
         spans = np.searchsorted(target[order], np.arange(partitions + 1))
+        leaves: dict[int, list[tuple[int, str, int, int]]] = {}
+        if self._leaves:
+            place_of = np.argsort(order)
+            for row, leave in self._leaves.items():
+                number = int(partition_by_user[self._columns[2][row]])
+                own = int(place_of[row] - spans[number])
+                leaves.setdefault(number, []).append((own, *leave))
         dead: dict[int, list[tuple[int, int]]] = {}
         for source, offset in self._dead:
             number = self._sources[source].partition % partitions
@@ -232,6 +272,7 @@ class InteractionBatchBuilder:
                     dead.get(partition, []),
                     skipped.get(partition, []),
                     orders=_packed_orders(orders[_span(spans, partition)]),
+                    leaves=leaves.get(partition, []),
                 )
             )
             for partition in sorted({*np.unique(target).tolist(), *dead, *skipped})
@@ -276,6 +317,20 @@ def _compacted(
     return used[0], used[1], used[2], packed
 
 
+class Leaving(NamedTuple):
+    """An interaction that ends a history.
+
+    Attributes:
+        user: The user.
+        event: Its place in `Admitted.interactions`.
+        departure: What is to be known of it.
+    """
+
+    user: str
+    event: int
+    departure: Departure
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """The part of a batch that was not applied before.
@@ -284,25 +339,34 @@ class Admitted:
         users: User ids, distinct, without `NOBODY`.
         interactions: Grouped by user, in the order of `users`.
         of_nobody: Interactions that count for popularity alone, as one group.
-        forgotten: The users whom an interaction forgets.
+        leaving: The interactions that end a history.
         applied: How many interactions there are, with those of nobody.
         replayed: How many other interactions were applied before.
         dead: How many dead letters.
         skipped: Events of unknown type, by type.
         newest_ts: Newest time of an interaction in seconds; -inf without any.
         idle: Users whose history is to be forgotten, with the newest time of that history.
+        origin: The merge behind the interactions, if they are a history that travels.
+        onward: The later departure of their user, if they are to travel on.
     """
 
     users: list[str]
     interactions: Interactions
     of_nobody: Interactions
-    forgotten: list[str]
+    leaving: list[Leaving]
     applied: int
     replayed: int
     dead: int
     skipped: dict[str, int]
     newest_ts: float
     idle: dict[str, float]
+    origin: Departure | None = None
+    onward: Departure | None = None
+
+    @property
+    def forgotten(self) -> set[str]:
+        """The users whose history ends here."""
+        return {one.user for one in self.leaving}
 
 
 def admit(
@@ -352,13 +416,15 @@ def admit(
         users=[batch.users[number] for number in present.tolist()],
         interactions=grouped(paired, counts),
         of_nobody=grouped(popular, np.array([len(popular)])),
-        forgotten=_forgotten(batch, user[paired], codes[event_type[paired]]),
-        applied=len(order),
+        leaving=_leaving(batch, paired, codes[event_type[paired]]),
+        # The entries of a history that travels were counted when they came as events.
+        applied=0 if batch.origin else len(order),
         replayed=len(offset) - len(order),
         dead=dead,
         skipped=skipped,
         newest_ts=float(ts[order].max(initial=-np.inf)),
         idle=dict(batch.idle),
+        origin=batch.origin,
     )
 
 
@@ -370,10 +436,21 @@ def _numbers(items: Sequence[str], registry: Registry) -> Ints:
     return numbers
 
 
-def _forgotten(batch: InteractionBatch, user: Ints, codes: Bytes) -> list[str]:
-    if FORGET not in batch.types:
+def _leaving(batch: InteractionBatch, rows: Longs, codes: Bytes) -> list[Leaving]:
+    """Return which of these rows of a batch end a history."""
+    if {FORGET, MERGE}.isdisjoint(batch.types):
         return []
-    return [batch.users[number] for number in np.unique(user[codes == FORGET_CODE]).tolist()]
+    source, offset, user, *_ = _columns(batch)
+    said = {leave[0]: leave for leave in batch.leaves}
+    found = []
+    for event in np.flatnonzero(codes == FORGET_CODE).tolist():
+        row = int(rows[event])
+        _, into, logged_ms, place = said.get(row, (row, NOBODY, -1, 0))
+        departure = Departure(
+            into, batch.sources[source[row]].name, int(offset[row]), place, logged_ms
+        )
+        found.append(Leaving(batch.users[user[row]], event, departure))
+    return found
 
 
 def _columns(batch: InteractionBatch) -> tuple[Ints, Longs, Ints, Ints, Ints, Floats]:

@@ -20,6 +20,7 @@ tick                 clock                  next-timestamp: hybrid logical clock
 blobs, blob_bytes    blobs, blob_bytes      put-blobs: how many blobs are not empty; their bytes
 rolled_back          rolled_back            count_rollback: how often Redis went back
 rolled_back_offsets  rolled_back_offsets    count_rollback: how many offsets it went back, summed
+redis                redis                  note-redis: the Redis on which no list was lost since
 
 histories
 ------------------------------------------------------------------------------------------
@@ -151,6 +152,7 @@ class Head:
         rolled_back: How often Redis was found behind what Kafka says it stored.
         rolled_back_offsets: How many offsets it was behind, all times together.
         begun: First offset of the log that the slot counts; 0 in a state of an older version.
+        redis: Identity of the Redis whose lists an owner of the slot last vouched for.
     """
 
     position: int = _stored("position", _COUNT, 0, committed=False)
@@ -166,6 +168,7 @@ class Head:
     rolled_back: int = _stored("rolled_back", _COUNT, 0, committed=False)
     rolled_back_offsets: int = _stored("rolled_back_offsets", _COUNT, 0, committed=False)
     begun: int = _stored("begun", _COUNT, 0, committed=False)
+    redis: str = _stored("redis", _TEXT, "", committed=False)
 
     @classmethod
     def decode(cls, stored: Mapping[str, bytes]) -> Self | None:
@@ -224,6 +227,8 @@ class HistoriesHead(Head):
         online_metrics: How good the lists were that users had.
         due_users: Users who wait for a list.
         user_lists_version: The lists with which all user lists were compared.
+        departures: The newest events that ended a history, encoded; None if none did since the last
+            commit.
     """
 
     applied: int = _stored("applied", _COUNT, 0)
@@ -234,6 +239,7 @@ class HistoriesHead(Head):
     online_metrics: OnlineMetrics = field(default_factory=OnlineMetrics)
     due_users: int = _stored("due_users", _COUNT, 0, committed=False)
     user_lists_version: str = _stored("seen", _TEXT, "", committed=False)
+    departures: bytes | None = _stored("departures", _if_any(_BYTES), None)
 
     @classmethod
     def decode(cls, stored: Mapping[str, bytes]) -> Self | None:

@@ -26,19 +26,39 @@ class SlotOwnership:
         found: Any = await self._redis.hget(self._keys.head, "owner")
         return found is not None and bool(found.decode() == owner)
 
-    async def next_timestamp(self, owner: str) -> int:
+    async def server_time(self) -> float:
+        """Return the Unix time in seconds on the server that holds the slot."""
+        seconds, microseconds = await run(self._redis, "server-time", [self._keys.head], [])
+        return int(seconds) + int(microseconds) / 1e6
+
+    async def next_timestamp(self, owner: str, after: int = 0) -> int:
         """Return the next time of the slot's clock: milliseconds, later than every time before.
 
         It is a hybrid logical clock (Kulkarni et al. 2014): it rises even if the state goes back in
-        time or is made again. What the owner reads afterwards is at least as new.
+        time. What the owner reads afterwards is at least as new.
+
+        Args:
+            owner: The worker that claimed the slot.
+            after: A time that must have passed too: the `seq` of a list that an earlier state left
+                behind, on a server whose clock was ahead.
 
         Raises:
             ClaimLostError: another worker has claimed the slot.
         """
-        timestamp = int(await run(self._redis, "next-timestamp", [self._keys.head], [owner]))
+        keys = [self._keys.head]
+        timestamp = int(await run(self._redis, "next-timestamp", keys, [owner, after]))
         if timestamp < 0:
             raise ClaimLostError
         return timestamp
+
+    async def note_redis(self, state_id: str, identity: str) -> None:
+        """Note on which Redis the lists of the slot are whole, or known to be due.
+
+        Args:
+            state_id: The state of the slot; a slot of another state stays as it is.
+            identity: Of the Redis, as `identity_of` returns it.
+        """
+        await run(self._redis, "note-redis", [self._keys.head], [state_id, identity])
 
     async def set_field(
         self, owner: str, kind: type[Head], attribute: str, value: str | int

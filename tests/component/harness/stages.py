@@ -32,10 +32,11 @@ class Broker:
         """Return the bytes of the largest message."""
         return MAX_MESSAGE_BYTES
 
-    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> None:
+    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Any]]) -> dict[Any, int]:
         """Take messages."""
         for target, some in messages.items():
             self.taken.setdefault(target, []).extend(some)
+        return {target: len(self.taken[target]) for target in messages}
 
 
 async def context(redis: Redis, broker: Broker, **chosen: Any) -> StageContext:
@@ -52,6 +53,7 @@ async def context(redis: Redis, broker: Broker, **chosen: Any) -> StageContext:
         redis,
         lists,
         ItemListCache(lists),
+        publisher,
         publisher,
         Failpoints(),
     )

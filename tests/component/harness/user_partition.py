@@ -106,6 +106,7 @@ class UserPartition:
             self.lists,
             ItemListCache(self.lists),
             publisher,
+            publisher,
             Failpoints(),
         )
         await self._open(lists_suspect=lists_suspect, items=items)

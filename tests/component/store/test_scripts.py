@@ -28,7 +28,7 @@ NOTES: dict[str, list[Value]] = {
     "set-field": ["seen", "1"],
     "mark-pending": [2, "[]", 300, 1, '["u","v"]'],
     "complete-lists": [0, '["1"]', "7:9", '["u"]'],
-    "next-timestamp": [],
+    "next-timestamp": [0],
 }
 """Values behind the owner, by script."""
 
@@ -390,10 +390,12 @@ async def test_a_reply_says_of_each_list_whether_it_lives(redis: Redis) -> None:
 
 
 async def test_a_second_tick_is_one_later_than_the_first(redis: Redis, slot: Slot) -> None:
-    """Each tick is stored whole, however large."""
+    """Each tick is stored whole, however large, and later than any time that must have passed."""
     await slot.ownership.claim("me")
     far = 9_007_199_254_740_000
     await redis.hset(KEYS.head, "tick", far)
     for number in (1, 2, 3):
-        assert await run(redis, "next-timestamp", [KEYS.head], ["me"]) == far + number
+        assert await run(redis, "next-timestamp", [KEYS.head], ["me", 0]) == far + number
         assert await redis.hget(KEYS.head, "tick") == b"%d" % (far + number)
+    assert await run(redis, "next-timestamp", [KEYS.head], ["me", far + 3]) == far + 4
+    assert await run(redis, "next-timestamp", [KEYS.head], ["me", far + 9]) == far + 10

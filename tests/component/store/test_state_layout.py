@@ -21,6 +21,7 @@ Everything = Callable[[], Awaitable[dict[bytes, bytes]]]
 
 SETTINGS = Settings(_env_file=None, bought_together=True, catalogue_topic="products")
 MAIN, TOGETHER = pipelines(SETTINGS).values()
+EVENTS = MAIN.event_topics
 COUNTS = {topic: 3 + n for n, topic in enumerate((*MAIN.topics, *TOGETHER.internal_topics))}
 
 
@@ -54,8 +55,10 @@ async def test_without_a_layout_there_is_no_state_and_no_partition(redis: Redis)
     assert await redis.keys() == []
 
 
-@pytest.mark.parametrize("more", [-1, 1])
-@pytest.mark.parametrize("topic", COUNTS)
+@pytest.mark.parametrize(
+    ("topic", "more"),
+    [(topic, more) for topic in COUNTS for more in (-1, 1) if more < 0 or topic not in EVENTS],
+)
 async def test_a_topic_with_another_number_of_partitions_is_refused(
     redis: Redis, topic: str, more: int
 ) -> None:
@@ -65,6 +68,23 @@ async def test_a_topic_with_another_number_of_partitions_is_refused(
     says = f"{topic} has {now} partitions, the state was begun with {COUNTS[topic]}"
     with pytest.raises(ConfigError, match=says):
         await check_layout(redis, SETTINGS, COUNTS | {topic: now})
+
+
+async def test_a_topic_of_events_may_get_more_partitions(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are recorded in every pipeline, with a line, and may not go again."""
+    await check_layout(redis, SETTINGS, COUNTS)
+    grown = COUNTS | {"clicks": COUNTS["clicks"] + 2}
+    await check_layout(redis, SETTINGS, grown)
+    for pipeline in (MAIN, TOGETHER):
+        assert await partition_count(redis, pipeline.state_prefix, "clicks") == grown["clicks"]
+    assert "clicks has 5 partitions, 2 more than before" in caplog.text
+    caplog.clear()
+    await check_layout(redis, SETTINGS, grown)
+    assert caplog.text == ""
+    with pytest.raises(ConfigError, match="clicks has 3 partitions, the state was begun with 5"):
+        await check_layout(redis, SETTINGS, COUNTS)
 
 
 def test_as_many_partitions_as_before_are_accepted() -> None:

@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 from tests.component.harness.user_partition import (
     FAR,
     ITEMS,
@@ -86,30 +88,40 @@ async def test_a_shorter_life_holds_for_lists_that_stand(partition: UserPartitio
     assert set(dict(partition.broker.taken).values()) == {None}
 
 
-async def test_a_list_that_a_later_one_keeps_from_going_is_not_gone(
+async def test_a_list_of_a_later_time_goes_when_its_time_is_over(
     partition: UserPartition,
 ) -> None:
-    """Key and topic say the same until the clock has caught up."""
+    """The clock of the slot passes the list, and its removal has a higher `seq` still."""
     await partition.open(user_list_ttl=3)
     await partition.sees("u", "a")
     await partition.drain()
     later = json.dumps({"seq": FAR}, separators=(",", ":")).encode()
     await partition.redis.set("l:user:u", later)
-    expires_at = await partition.expires_at("u")
-    assert expires_at is not None
-
-    async def over() -> bool:
-        return time.time() > expires_at + 1.5
-
-    await partition.until(over, "its time is over")
-    assert ("user:u", None) not in partition.broker.taken
-    await partition.redis.hset(KEYS.head, "tick", FAR)
 
     async def gone() -> bool:
         return not await partition.audience.load()
 
     await partition.until(gone, "the audience is empty")
     assert (await partition.shown("u"), partition.broker.taken[-1]) == (None, ("user:u", None))
+    assert int(await partition.redis.hget(KEYS.head, "tick") or 0) > FAR
+
+
+@pytest.mark.parametrize("off_s", [-40 * 86_400.0, -7_200.0, 40 * 86_400.0])
+async def test_lists_live_by_the_clock_of_redis(
+    partition: UserPartition, monkeypatch: pytest.MonkeyPatch, off_s: float
+) -> None:
+    """A worker whose clock is behind deletes no list at once; one that is ahead removes none."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + off_s)
+    await partition.open(user_list_ttl=30 * 86_400)
+    await partition.sees("u", "a")
+    await partition.drain()
+    await partition.open(user_list_ttl=30 * 86_400)
+    for _ in range(5):
+        await partition.owner.step(busy=False)
+    assert await partition.shown("u") == ["x", "b"]
+    ttl_s = await partition.redis.ttl(partition.lists.key("user", "u"))
+    assert 30 * 86_400 - 60 < ttl_s - 60 <= 30 * 86_400
 
 
 async def test_a_key_of_a_user_who_is_new_goes_where_there_is_nothing_to_show(

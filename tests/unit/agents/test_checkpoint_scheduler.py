@@ -8,8 +8,10 @@ from unittest.mock import AsyncMock
 import numpy as np
 import pytest
 
+from streamapp.agents.delivery.own_messages import OwnMessages
 from streamapp.agents.polling.shard_heads import ShardHeads
 from streamapp.agents.scheduling.due_time import NEVER
+from streamapp.agents.scheduling.shared_pauses import SharedPauses
 from streamapp.agents.shard.checkpoint_scheduler import CheckpointScheduler
 
 NOTHING = np.zeros(3, np.bool_)
@@ -60,7 +62,12 @@ class Here:
         self.checkpoint = Checkpoint()
         checkpoint: Any = self.checkpoint
         settings = SimpleNamespace(row_cache_bytes=1, checkpoint_interval=0.0)
-        context: Any = SimpleNamespace(settings=settings, heads=self.heads)
+        context: Any = SimpleNamespace(
+            settings=settings,
+            heads=self.heads,
+            own_messages=OwnMessages(),
+            checkpoint_pauses=SharedPauses(),
+        )
         shard: Any = SimpleNamespace(
             lists=SimpleNamespace(dirty=NOTHING),
             position=7,

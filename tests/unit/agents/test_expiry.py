@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from streamapp.agents.scheduling import due_time
-from streamapp.agents.user_lists import expiry as module
+from streamapp.agents.user_lists import server_clock
 from streamapp.agents.user_lists.expiry import ListExpiry
 from streamapp.agents.user_lists.pending_users import PendingUsers
 from streamapp.agents.user_lists.published import PublishedList
+from streamapp.agents.user_lists.server_clock import ServerClock
 
 NOW = 1_700_000_000
 
@@ -19,6 +20,10 @@ class Publisher:
 
     def __init__(self) -> None:
         self.removed: list[str] = []
+        self.clock = ServerClock(self._now)
+
+    async def _now(self) -> float:
+        return float(NOW)
 
     async def remove(self, users: list[str]) -> list[str]:
         """Remove all of them."""
@@ -30,8 +35,8 @@ async def stepped(
     monkeypatch: pytest.MonkeyPatch, expires_in_s: list[int], *, makes_lists: bool = True
 ) -> tuple[float, int]:
     """Step once; return the seconds until the next step, and how many lists were removed."""
-    monkeypatch.setattr(due_time, "time", SimpleNamespace(monotonic=lambda: 100.0))
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: float(NOW)))
+    for module in (due_time, server_clock):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 100.0))
     published = {
         f"u{number}": PublishedList(NOW + expires_in_s[number])
         for number in range(len(expires_in_s))

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from streamapp.agents.runtime.list_sender import ListSender
+from streamapp.core.lists.list_seq import seq_headers
 from streamapp.failpoints import Failpoints
+from tests.support.topic_reader import newest_lists
 
 
 class Servers:
@@ -19,6 +21,7 @@ class Servers:
         self.later = list(later)
         self.stored: dict[str, bytes] = {}
         self.sent: list[dict[str, bytes | None]] = []
+        self.seqs: list[dict[str, int]] = []
         self.owner = "me"
 
     async def partitions(self, _: str) -> int:
@@ -30,6 +33,13 @@ class Servers:
         self.sent.append(
             {one.key.decode(): one.value for some in messages.values() for one in some}
         )
+        self.seqs.append(
+            {
+                one.key.decode(): int(dict(one.headers)["seq"])
+                for some in messages.values()
+                for one in some
+            }
+        )
         if self.later:
             self.owner = "another"
             self.stored |= self.later.pop(0)
@@ -38,9 +48,10 @@ class Servers:
         """Return a list as readers see it."""
         return content
 
-    async def get_many(self, _: str, names: Sequence[str]) -> list[bytes]:
-        """Return what Redis holds."""
-        return [self.stored.get(name, b"") for name in names]
+    async def get_versions(self, _: str, names: Sequence[str]) -> list[tuple[bytes, int]]:
+        """Return what Redis holds; a list holds its `seq`, and every tombstone has expired."""
+        found = [self.stored.get(name, b"") for name in names]
+        return [(content, int(content or 0)) for content in found]
 
     async def is_owner(self, owner: str) -> bool:
         """Say whether nobody claimed the slot since."""
@@ -59,7 +70,7 @@ async def sent(servers: Servers, lists: dict[str, bytes]) -> list[dict[str, byte
     slot: Any = SimpleNamespace(ownership=servers)
     sender = await ListSender[str].open(context, slot, "item", "me", "publication.lists-sent")
     servers.stored |= lists
-    sender.send(lists, "what was sent")
+    sender.send(lists, 1, "what was sent")
     assert (sender.is_running, sender.in_flight) == (True, "what was sent")
     assert await sender.join() == "what was sent"
     assert (sender.is_running, sender.in_flight) == (False, None)
@@ -89,3 +100,25 @@ async def test_it_goes_on_until_redis_holds_what_it_sent() -> None:
         {"item:a": b"2"},
         {"item:a": None},
     ]
+
+
+async def test_each_record_has_its_seq_as_a_header() -> None:
+    """A removal too; where nothing in Redis says which, it is as late as what was sent before."""
+    servers = Servers({"a": b"3", "b": b""}, {"a": b""})
+    await sent(servers, {"a": b"1", "b": b"1"})
+    assert servers.seqs == [{"item:a": 1, "item:b": 1}, {"item:a": 3, "item:b": 1}, {"item:a": 3}]
+    assert servers.sent[1:] == [{"item:a": b"3", "item:b": None}, {"item:a": None}]
+
+
+def record(seq: int, value: bytes | None) -> Any:
+    """Return a record of the list of a."""
+    return SimpleNamespace(key=b"item:a", value=value, headers=seq_headers(seq))
+
+
+def test_a_late_copy_brings_no_list_back() -> None:
+    """A worker that lost its partition sends 10 again, behind the removal of the next owner."""
+    ten, removal, eleven = record(10, b'{"seq":10}'), record(12, None), record(11, b'{"seq":11}')
+    assert newest_lists([ten]) == {"item:a": b'{"seq":10}'}
+    assert newest_lists([ten, removal, ten, eleven]) == {}
+    assert newest_lists([removal, record(13, b'{"seq":13}'), ten]) == {"item:a": b'{"seq":13}'}
+    assert newest_lists([ten, record(10, None)]) == {}

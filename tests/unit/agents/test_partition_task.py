@@ -10,6 +10,7 @@ from itertools import count
 
 import pytest
 
+from streamapp.agents.delivery.own_messages import OwnMessages
 from streamapp.agents.runtime.gap_check import GapCheck
 from streamapp.agents.runtime.partition_task import PartitionTask
 from streamapp.errors import GapError, PositionMovedError, StateError
@@ -89,6 +90,7 @@ class Worker:
         self.stages: list[Stage] = []
         self.suspected: list[bool] = []
         self.moved: list[BaseException] = []
+        self.own_messages = OwnMessages()
 
     def task_of(self, tp: TP) -> str:
         """Return a name."""

@@ -83,6 +83,14 @@ def test_an_impossible_value_names_the_variable_and_what_is_allowed(
     assert caught.value.exit_code == 2
 
 
+def test_no_topic_is_an_internal_one_of_a_further_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named by no setting, and is there while the kind is switched on."""
+    monkeypatch.setenv("STREAMAPP_LISTS_TOPIC", "streamapp-deltas-bought-after-view")
+    monkeypatch.setenv("STREAMAPP_BOUGHT_AFTER_VIEW", "true")
+    with pytest.raises(ConfigError, match="streamapp-deltas-bought-after-view is named twice"):
+        load_settings()
+
+
 def test_no_topic_is_that_of_the_dead_letters_of_the_catalogue(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

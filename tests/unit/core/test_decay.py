@@ -161,6 +161,7 @@ moments = st.builds(
     ts=st.integers(0, 4_000).map(lambda day: NOW + day * DAY_S / 4),
     kind=st.just(""),
     order=st.just(""),
+    into=st.just(""),
 )
 
 

@@ -27,7 +27,7 @@ RULES = EventRules(
 READER = EventReader(RULES, "clicks")
 
 
-ANY_TIME = EventReader(replace(RULES, earliest_ts=-1e30), "clicks")
+ANY_TIME = EventReader(replace(RULES, earliest_ts=-1e30, max_ahead_s=1e30), "clicks")
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Record:
     value: bytes | None
     key: bytes | None = b"u1"
     offset: int = 7
-    timestamp: int = 1_600_000_000_500
+    timestamp: int = 1_700_000_000_000
 
 
 class Event(NamedTuple):
@@ -63,6 +63,10 @@ class Sink:
         assert offset == Record.offset
         self.events.append(Event(user, item, kind, known=True, ts=ts))
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends a history; no test here sends one."""
+        raise AssertionError(user)
+
     def skip(self, offset: int, user: str, kind: str) -> None:
         """Take an event of unknown type."""
         self.events.append(Event(user, "", kind, known=False, ts=0.0))
@@ -72,12 +76,11 @@ def read(
     value: object,
     key: bytes | None = b"u1",
     reader: EventReader = READER,
-    latest_ts: float = NOW + 86_400,
 ) -> list[Event]:
     """Return the events of a value; other types than bytes are sent as JSON."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     sink = Sink()
-    for refusal in reader.read([Record(raw, key)], latest_ts, sink):
+    for refusal in reader.read([Record(raw, key)], sink):
         raise BadEventError(refusal.code, refusal.message)
     return sink.events
 
@@ -113,7 +116,7 @@ def test_an_object_an_array_and_an_envelope_say_the_same() -> None:
         ("2023-11-14T22:13:20Z", 1_700_000_000.0),
         ("2023-11-14T23:13:20+01:00", 1_700_000_000.0),
         ("2023-11-14T22:13:20", 1_700_000_000.0),
-        (None, 1_600_000_000.5),
+        (None, 1_700_000_000.0),
     ],
 )
 def test_times_are_seconds_milliseconds_iso_dates_or_those_of_the_record(
@@ -149,7 +152,7 @@ def test_times_are_seconds_milliseconds_iso_dates_or_those_of_the_record(
 def test_the_size_of_a_number_says_its_unit_at_every_bound(ts: float, seconds: float) -> None:
     """Whatever times are allowed, an event has the time that every other reader of times finds."""
     for value in (event(ts=ts), {**event(ts=ts), "item_id": None, "items": [{"item_id": "a"}]}):
-        (got,) = read(value, reader=ANY_TIME, latest_ts=1e30)
+        (got,) = read(value, reader=ANY_TIME)
         assert got.ts == parse_timestamp(ts) == seconds
 
 
@@ -181,7 +184,7 @@ def test_an_id_has_at_most_512_bytes_however_few_characters_these_are(name: str,
     for fields in ids:
         sink = Sink()
         record = Record(json.dumps(event(**fields)).encode())
-        refusals = accepting.read([record], NOW, sink)
+        refusals = accepting.read([record], sink)
         assert [one.code for one in refusals] == ([] if code == "read" else [code])
         assert [name in (one.user, one.item) for one in sink.events] == [True] * (code == "read")
 
@@ -255,7 +258,7 @@ def test_each_kind_of_bad_event_has_its_own_code(code: str) -> None:
     value = BAD[code]
     raw = value if value is None or isinstance(value, bytes) else json.dumps(value).encode()
     record = Record(raw)
-    (refusal,) = READER.read([record], NOW + 86_400, Sink())
+    (refusal,) = READER.read([record], Sink())
     assert (refusal.record, refusal.value, refusal.code) == (record, raw, code)
     assert "sku-9" not in refusal.message
 
@@ -337,7 +340,7 @@ def test_a_bad_element_is_cut_out_however_deeply_it_is_nested(whole: bytes) -> N
     deep = b'{"user_id": "u1", "item_id": 1.5, "x": ' + b"[" * 1_010 + b"]" * 1_010 + b"}"
     value = whole % b",".join([deep, json.dumps(event()).encode()])
     sink = Sink()
-    (refusal,) = READER.read([Record(value)], NOW + 86_400, sink)
+    (refusal,) = READER.read([Record(value)], sink)
     assert (refusal.code, refusal.value) == ("invalid_id", deep)
     assert [one.item for one in sink.events] == [event()["item_id"]]
 
@@ -346,7 +349,7 @@ def test_a_bad_element_is_cut_out_however_deeply_it_is_nested(whole: bytes) -> N
 def test_the_refused_elements_of_any_json_are_parts_of_it(value: object) -> None:
     """In any shape, the refused part can be written to the dead letters."""
     raw = json.dumps(value).encode()
-    for refusal in READER.read([Record(raw)], NOW + 86_400, Sink()):
+    for refusal in READER.read([Record(raw)], Sink()):
         assert refusal.value is not None
         assert refusal.value in raw
 
@@ -355,6 +358,26 @@ def test_an_event_without_a_time_in_a_record_without_one_is_refused() -> None:
     """Kafka says -1 of such a record; the message says what is missing."""
     event = {"user_id": "u1", "item_id": "a", "type": "click"}
     record = Record(json.dumps(event).encode(), timestamp=-1)
-    (refusal,) = READER.read([record], NOW, Sink())
+    (refusal,) = READER.read([record], Sink())
     assert refusal.code == "ts_out_of_range"
     assert refusal.message == "ts is left out, and the record has no time"
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "ahead_s", "taken"),
+    [(0, 86_400, True), (0, 86_401, False), (86_400_000, 90_000, True), (-400_000_000, 0, False)],
+)
+def test_the_time_of_its_record_bounds_an_event(at_ms: int, ahead_s: float, taken: bool) -> None:
+    """Whenever it is read, so a rebuild and an audit decide as the worker did."""
+    at = int(NOW * 1000) + at_ms
+    record = Record(json.dumps(event(ts=NOW + ahead_s)).encode(), timestamp=at)
+    assert [one.code for one in READER.read([record], Sink())] == (
+        [] if taken else ["ts_out_of_range"]
+    )
+
+
+def test_an_event_of_a_record_without_a_time_is_refused() -> None:
+    """Nothing bounds its time, and the clock of the worker decides nothing."""
+    (refusal,) = READER.read([Record(json.dumps(event()).encode(), timestamp=-1)], Sink())
+    assert refusal.code == "ts_out_of_range"
+    assert refusal.message == "the record has no timestamp to compare ts with"

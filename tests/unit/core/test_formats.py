@@ -121,7 +121,7 @@ GA4: list[Case] = [
     ("ga4", exported("purchase", GA4_ITEMS, ecommerce={"transaction_id": "o1"}), ORDER),
     ("ga4", {"event": "purchase", "user_id": "u1", "ecommerce":
              {"transaction_id": "o1", "items": GA4_ITEMS}},
-     [one._replace(ts=1_600_000_000.5) for one in ORDER]),
+     [one._replace(ts=1_700_000_000.5) for one in ORDER]),
 ]  # fmt: skip
 
 

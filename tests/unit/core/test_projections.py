@@ -49,6 +49,10 @@ class Sink:
         assert (offset, ts) == (3, 1_700_000_000.0)
         self.taken.append((user, item, kind))
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends a history; no test here sends one."""
+        raise AssertionError(user)
+
     def skip(self, offset: int, user: str, kind: str) -> None:
         """Take an event of unknown type."""
 
@@ -60,7 +64,7 @@ def read(
     value = orjson.dumps([{"user_id": "ann", "item_id": "tent", **event} for event in events])
     sink, own = Sink(), [Sink() for _ in kinds]
     projections = [(PROJECTIONS[kind], one) for kind, one in zip(kinds, own, strict=True)]
-    refused = READER.read([Record(value)], 1_800_000_000.0, sink, projections)
+    refused = READER.read([Record(value)], sink, projections)
     return sink, [sink, *own][-1], [refusal.code for refusal in refused]
 
 

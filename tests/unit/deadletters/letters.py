@@ -12,7 +12,7 @@ from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
 from streamapp.deadletters.letter import Letter, read_letter
 from streamapp.transport.producer import Outgoing
 from streamapp.transport.records import TP
-from tests.support.reading import NOW, Record, Said, encoded
+from tests.support.reading import Record, Said, encoded
 
 CLICKS = TP("clicks", 1)
 LETTERS = TP("clicks.dlq", 1)
@@ -39,7 +39,7 @@ def letters_of(
     key: bytes = b"u1",
     headers: Sequence[tuple[str, bytes]] = (),
     *,
-    timestamp: int = 1_600_000_000_500,
+    timestamp: int = 1_700_000_000_500,
     most: int = MAX_MESSAGE_BYTES,
     source: TP = CLICKS,
     **chosen: Any,
@@ -57,7 +57,7 @@ def letters_of(
     """
     reader = EventReader(event_rules(settings(**chosen)), source.topic)
     record = Record(None if value is None else encoded(value), headers, key, timestamp=timestamp)
-    refusals = reader.read([record], NOW + 86_400, Said())
+    refusals = reader.read([record], Said())
     made = [dead_letter(source, one, most) for one in refusals]
     found = [read_letter(LETTERS, stored(one, place)) for place, one in enumerate(made)]
     assert None not in found

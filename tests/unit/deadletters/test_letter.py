@@ -20,7 +20,7 @@ def test_everything_that_a_worker_wrote_is_read() -> None:
     assert letter.address == "clicks.dlq:1:0"
     assert (letter.key, letter.value, letter.headers) == (b"\xff", b"no json", [("trace", b"t")])
     assert (letter.code, letter.source, letter.source_offset) == ("not_json", TP("clicks", 1), 7)
-    assert letter.source_ms == 1_600_000_000_500
+    assert letter.source_ms == 1_700_000_000_500
     assert (letter.replays, letter.part, letter.unnamed, letter.whole_bytes) == (2, "", 0, None)
     assert letter.message.startswith("the value is not JSON")
     assert letter.version

@@ -45,7 +45,7 @@ def test_a_record_that_the_settings_of_now_accept_is_replayed() -> None:
 
 
 def test_an_event_that_was_ahead_of_the_clock_is_replayed_when_its_time_has_come() -> None:
-    """Its bound moves with the clock."""
+    """It is sent with another time, which bounds it."""
     (letter,) = letters_of({**EVENT, "ts": NOW + 90_000})
     rule = ReplayRule(settings(), {"clicks": 2})
     assert letter.code == "ts_out_of_range"
@@ -53,6 +53,7 @@ def test_an_event_that_was_ahead_of_the_clock_is_replayed_when_its_time_has_come
     assert objection is not None
     assert objection.reason == "refused_again:ts_out_of_range"
     assert rule.objection(letter, NOW + 90_000) is None
+    assert replay_of(letter).timestamp_ms is None
 
 
 def test_an_event_without_a_weight_would_not_count_and_stays() -> None:
@@ -157,7 +158,7 @@ def test_a_record_that_fails_each_time_comes_back_with_its_count_until_the_bound
         assert (letter.replays, reason(letter, key_mismatch="accept")) == (count, "")
         sent = replay_of(letter)
         record = Record(sent.value, sent.headers, sent.key)
-        (refusal,) = worker.read([record], NOW, Said())
+        (refusal,) = worker.read([record], Said())
         again = read_letter(LETTERS, stored(dead_letter(TP("clicks", 1), refusal)))
         assert again is not None
         letter = again

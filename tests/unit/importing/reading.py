@@ -1,5 +1,6 @@
 """Reads the values of records as the app does, for comparison."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Interactions:
         self.found: list[Interaction] = []
         self.skipped: Counter[str] = Counter()
         self._reader = EventReader(event_rules(settings), "clicks")
-        refusals = self._reader.read([Sent(value) for value in values], NOW_S + 60, self)
+        refusals = self._reader.read([Sent(value) for value in values], self)
         self.refused = Counter(refusal.code for refusal in refusals)
 
     def add(
@@ -43,6 +44,10 @@ class Interactions:
     ) -> None:
         """Take an interaction."""
         self.found.append((user, item, event_type, ts, order))
+
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Take an event that ends a history; the user who takes it over is its item."""
+        self.add(offset, user, into, "merge" if into else "forget", -math.inf)
 
     def skip(self, _: int, _user: str, event_type: str) -> None:
         """Take an event of a type without a weight."""

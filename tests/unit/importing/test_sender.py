@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
@@ -21,7 +22,9 @@ class Notes(Producer):
         self.sent: dict[tuple[str, int], list[Outgoing]] = {}
         self.busy = 0
 
-    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
+    async def deliver(
+        self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]
+    ) -> dict[Any, int]:
         """Refuse a call during another call."""
         assert self.busy == 0
         self.busy += 1
@@ -31,6 +34,7 @@ class Notes(Producer):
                 raise ConfigError("refused")
             self.sent.setdefault(target, []).extend(some)
         self.busy -= 1
+        return {}
 
 
 def bundle(topic: str, *users: str, value: bytes | None = None) -> Accepted:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 import pytest
@@ -38,7 +39,9 @@ class Notes(Producer):
         self.at_s: list[float] = []
         self.busy = 0
 
-    async def deliver(self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]) -> None:
+    async def deliver(
+        self, messages: Mapping[tuple[str, int], Sequence[Outgoing]]
+    ) -> dict[Any, int]:
         """Refuse a call during another call."""
         assert self.busy == 0
         self.busy += 1
@@ -48,6 +51,7 @@ class Notes(Producer):
             self.keys.update(dict.fromkeys((message.key for message in some), target))
             self.at_s += [time.monotonic()] * len(some)
         self.busy -= 1
+        return {}
 
 
 async def replayed(events: list[LoggedEvent], schedule: Schedule) -> tuple[Notes, Summary, int]:

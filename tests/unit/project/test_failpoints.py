@@ -10,6 +10,7 @@ import pytest
 
 from streamapp.config.settings import Settings
 from streamapp.failpoints import NAMES, Failpoints
+from streamapp.worker.composition import create_app
 
 PACKAGE = Path(__file__).parents[3] / "streamapp"
 
@@ -20,6 +21,15 @@ def test_without_the_setting_nothing_dies() -> None:
     failpoints = Failpoints(Settings().failpoint)
     for name in NAMES:
         failpoints.reach(name)
+
+
+def test_a_failpoint_does_nothing_in_a_worker_without_the_second_setting() -> None:
+    """A variable that a test left behind kills no worker."""
+    place = {"failpoint": "intake.cut-sent:1:raise"}
+    create_app(Settings(_env_file=None, **place)).context.failpoints.reach("intake.cut-sent")  # type: ignore[arg-type]
+    enabled = create_app(Settings(_env_file=None, **place, failpoints_enabled=True))  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError):
+        enabled.context.failpoints.reach("intake.cut-sent")
 
 
 @pytest.mark.parametrize("name", NAMES)

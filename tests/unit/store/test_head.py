@@ -131,7 +131,7 @@ def test_what_scripts_write_is_read_and_not_written_back() -> None:
 EVERY = {
     "position": 0, "applied_offsets": {}, "last_record": None, "state_id": "", "results": "",
     "owner": "", "write_token": b"", "clock": 0, "blobs": 0, "blob_bytes": 0, "rolled_back": 0,
-    "rolled_back_offsets": 0, "begun": 0,
+    "rolled_back_offsets": 0, "begun": 0, "redis": "",
 }  # fmt: skip
 FIRST: list[tuple[type[Head], dict[str, object]]] = [
     (IntakeHead, {}),

@@ -11,7 +11,7 @@ NAMES = sorted(
     for path in (files("streamapp.store.slot") / "lua").iterdir()
     if path.name != "guard.lua"
 )
-READERS = {"read-at"}
+READERS = {"read-at", "server-time"}
 OF_LISTS = {"replace-lists", "extend-list-expiry"}
 
 

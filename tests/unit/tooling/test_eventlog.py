@@ -137,7 +137,7 @@ def test_an_order_is_an_event_for_each_item_and_a_line_without_one_is_for_the_ru
     events = list(read_log([log]))
     assert [event.item_id for event in events[:3]] == ["a", str(2**70), ""]
     assert len(events) == 3 + 200
-    assert {event[:1] + event[2:] for event in events} == {("u", "purchase", 1.0, "o")}
+    assert {event[:1] + event[2:5] for event in events} == {("u", "purchase", 1.0, "o")}
 
 
 def test_files_follow_each_other_compressed_or_not(tmp_path: Path) -> None:

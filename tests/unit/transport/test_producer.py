@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,15 +45,17 @@ class Broker:
     """
 
     def __init__(self) -> None:
-        self.batches: list[asyncio.Future[None]] = []
+        self.batches: list[asyncio.Future[Any]] = []
+        self._begins = [0]
         self._values: asyncio.Queue[list[bytes]] = asyncio.Queue()
 
     def create_batch(self) -> Batch:
         """Return an empty one."""
         return Batch()
 
-    async def send_batch(self, batch: Batch, *_: object, **__: object) -> asyncio.Future[None]:
+    async def send_batch(self, batch: Batch, *_: object, **__: object) -> asyncio.Future[Any]:
         """Take a batch."""
+        self._begins.append(self._begins[-1] + len(batch.values))
         self.batches.append(asyncio.get_running_loop().create_future())
         self._values.put_nowait(batch.values)
         return self.batches[-1]
@@ -61,9 +64,10 @@ class Broker:
         """Return the values of the next batch, once it exists."""
         return await asyncio.wait_for(self._values.get(), 5)
 
-    def acknowledge(self) -> None:
-        """Acknowledge the last batch."""
-        self.batches[-1].set_result(None)
+    def acknowledge(self, number: int = -1) -> None:
+        """Acknowledge a batch, the last one if none is named."""
+        begin = self._begins[number] if number >= 0 else self._begins[number - 1]
+        self.batches[number].set_result(SimpleNamespace(offset=begin))
 
 
 class Harness(Producer):
@@ -77,7 +81,7 @@ class Harness(Producer):
         """Learn how much the topic takes."""
         self._limits = {TARGET[0]: limit}
 
-    def bring(self, *values: bytes) -> asyncio.Task[None]:
+    def bring(self, *values: bytes) -> asyncio.Task[dict[tuple[str, int], int]]:
         """Begin to deliver messages to one partition."""
         messages: Sequence[Outgoing] = [Outgoing(value) for value in values]
         return asyncio.create_task(self.deliver({TARGET: messages}))
@@ -98,7 +102,8 @@ async def test_what_comes_in_meanwhile_goes_out_together_and_in_order() -> None:
     assert await broker.next() == [b"b", b"c", b"d"]
     assert not any(one.done() for one in later)
     broker.acknowledge()
-    await asyncio.gather(*later)
+    # All three messages went out together, so the callers hear of the end of all.
+    assert await asyncio.gather(*later) == [{TARGET: 4}, {TARGET: 4}]
 
 
 async def test_a_partition_is_sent_to_again_after_it_had_nothing_to_wait_for() -> None:
@@ -210,7 +215,7 @@ FOR_GOOD = (
     (errors.TopicAuthorizationFailedError, "write to deltas"),
     (errors.ClusterAuthorizationFailedError, "rights of this worker"),
     (errors.InvalidTopicError, "settings of the topic"),
-    (errors.InvalidTimestampError, "message.timestamp.after.max.ms"),
+    (errors.InvalidTimestampError, "set message.timestamp.type of the topic to LogAppendTime"),
     (errors.PolicyViolationError, "settings of the topic"),
     (errors.InvalidRequiredAcksError, "settings of the topic"),
     (errors.UnsupportedForMessageFormatError, "settings of the topic"),
@@ -315,7 +320,7 @@ async def test_what_is_on_its_way_is_bounded_in_bytes(monkeypatch: pytest.Monkey
     found = [await broker.next(), await broker.next()]
     await asyncio.sleep(0.01)
     assert len(broker.batches) == 2
-    broker.batches[0].set_result(None)
+    broker.acknowledge(0)
     found.append(await broker.next())
     broker.batches[1].set_exception(NotLeaderForPartitionError())
     found.append(await broker.next())

@@ -9,7 +9,13 @@ from aiokafka.errors import KafkaError, UnsupportedVersionError
 from streamapp.config.settings import Settings
 from streamapp.core.messages.message_size import MAX_MESSAGE_BYTES
 from streamapp.errors import ConfigError
-from streamapp.transport.topics import check_limits, message_limits, needed_topics
+from streamapp.transport.topics import (
+    check_limits,
+    dated_by_workers,
+    message_limits,
+    needed_topics,
+    topic_configs,
+)
 
 DEFAULT = 1_048_588
 """The limit of a topic that was made with the defaults of Kafka."""
@@ -27,6 +33,7 @@ class Admin:
             raise self._error
         described: list[Any] = [
             (0, "", 2, one.name, [("cleanup.policy", "delete", False, 5, False, []),
+                                  ("message.timestamp.type", "CreateTime", False, 5, False, []),
                                   ("max.message.bytes", limit, False, 5, False, [])])
             for one in asked if (limit := self._limits.get(one.name))
         ]  # fmt: skip
@@ -41,7 +48,7 @@ def settings(**chosen: Any) -> Settings:
 
 async def limits(admin: Any) -> dict[str, int]:
     """Return the limits that a client finds."""
-    return await message_limits(admin, needed_topics(settings()))
+    return message_limits(await topic_configs(admin, needed_topics(settings())))
 
 
 async def test_limits_are_those_that_kafka_says() -> None:
@@ -82,3 +89,27 @@ def test_dead_letters_are_cut_where_their_topic_takes_less() -> None:
     """So any size is accepted."""
     check_limits(needed_topics(settings()), {"clicks.dlq": 2_000, "items": 2_000})
     assert MAX_MESSAGE_BYTES == 16_777_216
+
+
+async def test_topics_that_workers_write_are_dated_by_the_broker() -> None:
+    """So a wrong clock of a worker does not matter; trackers date their events themselves."""
+    needed = needed_topics(settings(bought_together=True))
+    dated = {one.name for one in needed if "message.timestamp.type" in one.config}
+    assert {one.purpose for one in needed if one.name in dated} == {
+        "internal", "dead letters", "lists",
+    }  # fmt: skip
+    assert dated & {"clicks", "purchases", "items"} == set()
+    assert {one.config["message.timestamp.type"] for one in needed if one.name in dated} == {
+        "LogAppendTime"
+    }
+
+
+async def test_a_topic_that_exists_and_is_dated_by_workers_is_named() -> None:
+    """One of which Kafka says nothing is not, and no topic of trackers."""
+    needed = needed_topics(settings())
+    found = await topic_configs(Admin({"streamapp-deltas": "9", "clicks": "9"}), needed)
+    assert dated_by_workers(needed, found) == ["streamapp-deltas"]
+    assert (
+        dated_by_workers(needed, {"streamapp-deltas": {"message.timestamp.type": "LogAppendTime"}})
+        == []
+    )

@@ -6,6 +6,7 @@ Source: the common fields and the e-commerce specification (version 2, and the n
 from typing import Any
 
 from streamapp.core.events.formats.format import FlatEvent, Format, Json, first, inner, lines
+from streamapp.core.histories.event_types import MERGE
 
 _CALLS = {"track", "page", "screen", "identify", "group", "alias"}
 _OWN = {"properties", "userId", "anonymousId", "distinct_id", "messageId", "traits"}
@@ -38,6 +39,8 @@ def _flat(event: Json, _envelope: Json) -> FlatEvent:
         "ts": get("timestamp") or first(event, "originalTimestamp", "receivedAt"),
         "order_id": properties.get("order_id"),
     }
+    if get("type") == "alias" and get("previousId"):
+        return FlatEvent({**fields, "type": MERGE, "from": get("previousId")})
     if fields["user_id"] is None or fields["user_id"] == "":
         # PostHog has one id for both.
         anonymous = first(event, "anonymousId", "distinct_id")

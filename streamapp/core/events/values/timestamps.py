@@ -36,6 +36,17 @@ def scaled(number: float) -> float:
     return math.inf if number > 0 else -math.inf
 
 
+def newest_allowed(record_ms: int, max_ahead_s: float) -> float:
+    """Return the newest time in seconds that an event of a record may have.
+
+    Args:
+        record_ms: The time of the record in milliseconds; negative if it has none. Then nothing
+            bounds the times of its events, so none is allowed: the result is minus infinity.
+        max_ahead_s: How many seconds an event may be ahead of its record.
+    """
+    return record_ms / 1000 + max_ahead_s if record_ms >= 0 else -math.inf
+
+
 def parse_timestamp(value: Any) -> float | None:
     """Return a time in seconds; None if it is left out: None, or a text of spaces.
 

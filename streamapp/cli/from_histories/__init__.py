@@ -1,0 +1,1 @@
+"""Makes rows, norms and lists again from the histories that Redis holds (ADR-0031)."""
