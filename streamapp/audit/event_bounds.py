@@ -89,6 +89,9 @@ class EventBounds:
         if ts > self._newest_now:
             self._early.add(interaction)
 
+    def leave(self, offset: int, user: str, into: str, logged_ms: int) -> None:
+        """Pass an event that ends a history: it has no time of its own."""
+
     def skip(self, offset: int, user: str, event_type: str) -> None:
         """Pass an event of an unknown type."""
 

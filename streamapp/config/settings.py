@@ -206,6 +206,11 @@ class Settings(BaseSettings):
     log_level: LogLevel = "info"
     """Lowest level of the lines that the worker logs: `debug`, `info`, `warning` or `error`."""
 
+    @property
+    def active_failpoint(self) -> str:
+        """The failpoint at which the process dies; "" unless failpoints are enabled."""
+        return self.failpoint if self.failpoints_enabled else ""
+
     @model_validator(mode="after")
     def _fit_each_other(self) -> Self:
         check_all(self)

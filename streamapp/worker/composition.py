@@ -177,6 +177,6 @@ def _context(settings: Settings) -> StageContext:
         ItemListCache(lists),
         Producer(settings),
         Producer(settings),
-        Failpoints(settings.failpoint if settings.failpoints_enabled else ""),
+        Failpoints(settings.active_failpoint),
         MaintenanceBudget(settings.refresh_cpu),
     )

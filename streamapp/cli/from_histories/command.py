@@ -180,7 +180,7 @@ async def _seqs(
 async def _end(redis: Redis, settings: Settings, journal: Journal) -> dict[str, Any]:
     """Do what the journal says is left, and remove it."""
     every = list(pipelines(settings).values())
-    failpoints = Failpoints(settings.failpoint)
+    failpoints = Failpoints(settings.active_failpoint)
     lists = 0
     if journal.sent is None:
         # Messages of an interrupted run have another state id, and no shard applies them.

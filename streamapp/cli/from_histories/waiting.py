@@ -46,7 +46,8 @@ def stage_context(settings: Settings, redis: Redis, producer: Producer) -> Stage
         lists,
         ItemListCache(lists),
         producer,
-        Failpoints(settings.failpoint),
+        producer,
+        Failpoints(settings.active_failpoint),
     )
 
 

@@ -1,5 +1,6 @@
 """Reads one event in the flat form: the interactions that it is, or why it cannot be counted."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 

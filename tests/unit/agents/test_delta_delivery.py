@@ -44,7 +44,9 @@ def here() -> tuple[Broker, OwnMessages, DeltaDelivery]:
 
 async def bring(delivery: DeltaDelivery, tp: TP, *deltas: bytes) -> asyncio.Task[None]:
     """Let a partition bring deltas, and wait until nothing more happens."""
-    messages = {SHARD: [Outgoing(one) for one in deltas]} if deltas else {}
+    messages: dict[tuple[str, int], list[Outgoing]] = {}
+    if deltas:
+        messages[SHARD] = [Outgoing(one) for one in deltas]
     task = asyncio.create_task(delivery.deliver_of(tp, 1, messages))
     for _ in range(8):
         await asyncio.sleep(0)
