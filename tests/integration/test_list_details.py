@@ -9,10 +9,14 @@ import orjson
 
 from tests.integration.traffic import (
     audited,
+    produce,
+    product,
+    rebuilt,
     redis_lists,
     succeeded,
     synthetic,
     topic_as_keys,
+    with_catalogue,
     write_log,
 )
 from tests.servers.deployment import Deployment
@@ -72,4 +76,35 @@ def test_ids_are_those_of_full_lists_and_the_setting_may_change(
     for name, content in full.items():
         assert name.startswith("user:") or members(content) == members(bare[name])
     assert asyncio.run(topic_as_keys(deployment)) == full
+    assert detail_keys(deployment) == 0
+
+
+def test_details_are_withdrawn_with_their_lists(
+    deployment: Deployment, worker: StartWorker, tmp_path: Path
+) -> None:
+    """A rebuild from histories withdraws some lists, and another one all lists."""
+    deployment.env["STREAMAPP_LIST_DETAILS"] = "ids"
+    with_catalogue(deployment)
+    assert deployment.run("streamapp", "topics").returncode == 0
+    asyncio.run(produce(deployment, [product(f"sku-{n}", category="a") for n in range(20)]))
+    log = write_log(tmp_path / "shop.csv", synthetic(seed=28, events=1_000))
+    one = worker()
+    succeeded(deployment, "loadtest", "replay", str(log), "--max")
+    audited(deployment, [log])
+    lists = redis_lists(deployment)
+    assert "trending:a" in lists
+    assert one.terminate() == 0
+
+    assert rebuilt(deployment, "--from-histories")["lists_removed"] > 0
+    assert "trending:a" not in redis_lists(deployment)
+    assert detail_keys(deployment) == len(redis_lists(deployment)) + 1
+    two = worker("two")
+    audited(deployment, [log])
+    assert redis_lists(deployment).keys() == lists.keys()
+    assert detail_keys(deployment) == len(lists) + 1
+    assert asyncio.run(topic_as_keys(deployment)) == redis_lists(deployment)
+    assert two.terminate() == 0
+
+    assert rebuilt(deployment, "--drop-lists")["lists_removed"] == len(lists)
+    assert redis_lists(deployment) == {}
     assert detail_keys(deployment) == 0

@@ -160,6 +160,8 @@ async def test_readers_see_ids_and_the_app_sees_details(redis: Redis, of_ids: Li
     some = [("a", detailed(5)), ("long", detailed(5, 0.25)), ("c", detailed(5))]
     assert await of_ids.replace("item", some, 5, [SOON] * 3) == [one for _, one in some]
     assert await of_ids.get_many("item", ["long", "none"]) == [detailed(5, 0.25), b""]
+    found = await of_ids.get_versions("item", ["long", "none"])
+    assert found == [(detailed(5, 0.25), 5), (b"", 0)]
     assert await every_key(redis) == sorted(
         key for name in ("a", "long", "c") for key in ("l:item:" + name, details(name))
     )
