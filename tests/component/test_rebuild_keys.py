@@ -65,9 +65,9 @@ async def test_the_state_of_an_app_beside_it_stays(redis: Redis) -> None:
 
 
 async def test_the_inner_app_is_removed_alone(redis: Redis) -> None:
-    """The last two keys belong to neither."""
-    assert await remove_state(redis, "streamapp:staging:") == len(OTHERS) - 2
-    assert await count_keys(redis, "streamapp:") == (len(OWN), 2)
+    """The last three keys belong to neither."""
+    assert await remove_state(redis, "streamapp:staging:") == len(OTHERS) - 3
+    assert await count_keys(redis, "streamapp:") == (len(OWN), 3)
 
 
 async def test_more_keys_than_one_portion_are_removed(redis: Redis) -> None:
