@@ -98,6 +98,7 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
         events = read_log(files, rules)
         # A file that cannot be read is named before Kafka is asked.
         first = next(events, None)
+        asyncio.run(_check_kinds(settings))
         certain_ts, bounds = event_bounds(settings, rules, time.time())
         log = read_interactions(
             chain((first,) if first else (), events),
@@ -115,6 +116,12 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
         _print(report)
     if report.differences:
         raise typer.Exit(1)
+
+
+async def _check_kinds(settings: Settings) -> None:
+    """Refuse a state of other kinds before Kafka is asked."""
+    async with state_session(settings):
+        pass
 
 
 async def _compare(
