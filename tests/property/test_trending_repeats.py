@@ -207,6 +207,22 @@ def test_only_the_first_repeat_after_a_merge_is_left_open() -> None:
     assert weights.most.tolist() == [1, 0, 1, 0, 1, 0, 5, 1, 1, 0]
 
 
+def test_what_may_leave_the_history_of_a_merged_user_may_be_new_again() -> None:
+    """A full history loses an item when another one arrives; an item may also be taken back."""
+    day = 86_400.0 * 11_574
+    full = [
+        Act("u", "a", 1.0, day), Act("v", "b", 1.0, day + 1), Act("v", "c", 1.0, day + 2),
+        merge("v", "u"), Act("u", "a", 1.0, day + 3),
+    ]  # fmt: skip
+    taken = [
+        Act("u", "a", 3.0, day), Act("u", "a", 0.0, day + 1, "remove_from_cart"),
+        Act("u", "a", 3.0, day + 2), merge("v", "u"),
+    ]  # fmt: skip
+    for acts, cap, last in ((full, 2, 4), (taken, 9, 2)):
+        assert daily(acts, cap)[last]
+        assert daily_weights(log(acts), {}, HALF_LIFE_S, cap).most[last] == acts[last].weight
+
+
 def test_a_click_and_a_purchase_of_one_day_leave_only_the_click_open() -> None:
     """Without the order of their topics; other days and users are exact."""
     day = 86_400.0 * 11_574
