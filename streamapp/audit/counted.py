@@ -31,7 +31,7 @@ from streamapp.inspection.snapshot import (
     Snapshot,
     holds_histories,
     names_under,
-    read_lists,
+    read_published,
     read_snapshot,
 )
 from streamapp.pipelines import Pipeline
@@ -135,21 +135,21 @@ async def count_pipeline(
     truth = gram(live, len(log.users), log.items, roles)
     # Items that only lists name, deleted items and items that no event names may have a list, if
     # something is wrong.
-    prefix = settings.list_prefix + list_name(pipeline.kind, "") + ":"
-    more = [roles.row + item for item in await names_under(redis, prefix)]
+    prefix = list_name(pipeline.kind, "") + ":"
+    more = [roles.row + item for item in await names_under(redis, settings.list_prefix + prefix)]
     more += [
         roles.row + item[len(roles.column) :] for item in log.items if item.startswith(roles.column)
     ]
     if pipeline.makes_content_lists:
         more += [*products, *hidden.items]
     expected, stored = aligned(truth, snapshot.counts, [*log.items, *more])
-    keys = {
+    names = {
         item: prefix + item[len(roles.row) :]
         for item in expected.items
         if item.startswith(roles.row)
     }
-    found = await read_lists(redis, list(keys.values()), begin("reading lists"))
-    under = dict(zip(keys, found, strict=True))
+    found = await read_published(redis, settings, list(names.values()), begin("reading lists"))
+    under = dict(zip(names, found, strict=True))
     lists = [under.get(item) for item in expected.items]
     return Counted(snapshot, held, user_hidden, live, expected, stored, hidden, lists)
 

@@ -5,6 +5,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -17,6 +18,27 @@ from streamapp.core.events.rules import EventRules
 from streamapp.core.histories.event_types import FORGET, MERGE
 from streamapp.errors import BadEventError, ConfigError
 from streamapp.eventlog import LoggedEvent
+
+
+class TrendingWeights(NamedTuple):
+    """Bounds of what interactions add.
+
+    Attributes:
+        least: float64, by interaction.
+        most: float64, by interaction. Equal to `least` where the order is known, or says nothing.
+    """
+
+    least: Floats
+    most: Floats
+
+    @classmethod
+    def exactly(cls, weight: Floats) -> Self:
+        """Return bounds that are equal."""
+        return cls(weight, weight)
+
+    def only(self, chosen: Bools) -> Self:
+        """Return the bounds of some interactions."""
+        return type(self)(self.least[chosen], self.most[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +60,7 @@ class LogInteractions:
         kind: int32. Numbers of event types; None if the weight says everything.
         order: float64. Numbers of orders; None without any.
         into: int32. Of a merge, the user who takes the history over, else -1; None without any.
+        trending: What interactions add to trending items; None: their weights.
     """
 
     users: list[str]
@@ -54,6 +77,7 @@ class LogInteractions:
     kind: Ints | None = None
     order: Floats | None = None
     into: Ints | None = None
+    trending: TrendingWeights | None = None
 
     @property
     def newest_ts(self) -> float:
@@ -86,6 +110,7 @@ class LogInteractions:
             kind=None if self.kind is None else self.kind[chosen],
             order=None if self.order is None else self.order[chosen],
             into=None if self.into is None else self.into[chosen],
+            trending=None if self.trending is None else self.trending.only(chosen),
         )
 
 

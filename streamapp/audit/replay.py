@@ -7,6 +7,9 @@ from heapq import heappop, heappush
 from streamapp.core.histories.event_types import NO_ORDER
 from streamapp.core.histories.mark_chains import ORDERS_KEPT
 
+DAY_S = 86_400.0
+"""Seconds of a UTC day."""
+
 Mark = tuple[str, float]
 """An event type and the number of an order."""
 
@@ -42,9 +45,18 @@ class Replay:
             for item, marks in self._marks.items()
         }
 
-    def add(self, item: int, kind: str, value: float, ts: float, order: float) -> None:
-        """Take an interaction with a weight or a level; over the cap, evict the oldest item."""
+    def add(self, item: int, kind: str, value: float, ts: float, order: float) -> bool:
+        """Take an interaction with a weight or a level; over the cap, evict the oldest item.
+
+        Returns:
+            Whether the item is new, or has a larger value or a later UTC day than before.
+        """
         marks = self._marks.setdefault(item, {})
+        is_news = (
+            not marks
+            or value > max(one for one, _ in marks.values())
+            or ts // DAY_S > self._last[item] // DAY_S
+        )
         before, then = marks.get((kind, order), (value, ts))
         marks[kind, order] = max(before, value), max(then, ts)
         orders = [mark for mark in marks if mark[1] != NO_ORDER]
@@ -57,6 +69,7 @@ class Replay:
             oldest, _, gone = heappop(self._queue)
             if self._last.get(gone) == oldest:
                 del self._marks[gone], self._last[gone]
+        return is_news
 
     def take_back(self, item: int, kind: str, order: float) -> None:
         """Take a type back from an item, or from all items if it is negative."""

@@ -2,19 +2,45 @@
 
 The popularity is summed relative to the time of the list, interaction by interaction. All
 popularity decays alike, so a list that says less about an older time than LIST_TOLERANCE allows is
-as right as a new one.
+as right as a new one. Where the log does not say in which order events came, the popularity has a
+least and a most value, and a list is right if some order makes it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple, Self
 
 import numpy as np
 import orjson
 
 from streamapp.audit.comparison import EXAMPLES, SCORE_TOLERANCE, Comparison, Difference
-from streamapp.audit.log import LogInteractions
+from streamapp.audit.log import LogInteractions, TrendingWeights
+from streamapp.core.arrays.array_types import Floats
 from streamapp.core.list_kinds import TRENDING
 from streamapp.core.lists.list_format import VERSION
 from streamapp.core.trending.popularity import FADED, MOST_HALF_LIVES
+
+
+class _Truth(NamedTuple):
+    """The popularity of every item that may be in a list: the least that it may be, and the most.
+
+    They differ where the log does not say in which order a user's events came.
+    """
+
+    least: dict[str, float]
+    most: dict[str, float]
+
+    @classmethod
+    def of(cls, items: Iterable[tuple[str, float, float]]) -> Self:
+        """Return the truth, given item, least and most; an item that has faded is in no list."""
+        shown = [one for one in items if one[2] >= FADED]
+        return cls(
+            {item: least for item, least, _ in shown}, {item: most for item, _, most in shown}
+        )
+
+    def sizes(self, top_n: int) -> tuple[int, int]:
+        """Return the fewest and the most entries of a list."""
+        sure = sum(least >= FADED for least in self.least.values())
+        return min(top_n, sure), min(top_n, len(self.most))
 
 
 def compare_trending(
@@ -34,24 +60,26 @@ def compare_trending(
         top_n: Most entries of the list.
         hidden: Items that the list must not show.
         tolerance: The share of a listed score by which the true one may differ from it. If it is
-            0, the list must be as of the newest event.
+            0, the list must be as of the newest event that adds to any item.
 
     Cost: O(interactions + items log items).
     """
-    truth: dict[str, float] = {}
-    latest_ts = float(log.ts.max(initial=0.0))
-    times = latest_ts - _most_age_s(half_life_s, tolerance), latest_ts
+    truth = _Truth({}, {})
+    weights = log.trending or TrendingWeights.exactly(log.weight)
+    newest, latest_ts = (_newest(log, weight) for weight in weights)
+    times = newest - _most_age_s(half_life_s, tolerance), latest_ts
     if half_life_s and len(log.ts):
         at = np.clip(_as_of(content, latest_ts), *times)
-        faded = log.weight * np.exp2((log.ts - at) / half_life_s)
-        popularity = np.bincount(log.item, faded, len(log.items))
-        pairs = zip(log.items, popularity.tolist(), strict=True)
-        truth = {
-            item: popular for item, popular in pairs if popular >= FADED and item not in hidden
-        }
+        share = np.exp2((log.ts - at) / half_life_s)
+        least, most = (
+            np.bincount(log.item, weight * share, len(log.items)).tolist() for weight in weights
+        )
+        truth = _Truth.of(
+            one for one in zip(log.items, least, most, strict=True) if one[0] not in hidden
+        )
     if why := _fault(content, truth, "", times, top_n, tolerance):
-        return Comparison(1, 1, [Difference("list of what is trending", why, _best(truth))])
-    return Comparison(int(bool(truth)))
+        return Comparison(1, 1, [Difference("list of what is trending", why, _best(truth.most))])
+    return Comparison(int(bool(truth.most)))
 
 
 def compare_categories(
@@ -90,34 +118,42 @@ def compare_categories(
     category = np.full(len(log.items), -1)
     category[list(shown)] = [place[name] for name in shown.values()]
     behind = category[log.item] >= 0
-    item, weight, ts = log.item[behind], log.weight[behind], log.ts[behind]
-    newest = np.full(len(names), -np.inf)
-    np.maximum.at(newest, category[item], ts)
-    latest_ts = float(log.ts.max(initial=0.0))
+    item, ts = log.item[behind], log.ts[behind]
+    weights = log.trending or TrendingWeights.exactly(log.weight)
+    newest, sure = np.full(len(names), -np.inf), weights.least[behind] > 0
+    np.maximum.at(newest, category[item[sure]], ts[sure])
+    latest_ts = _newest(log, weights.most)
     earliest = newest - _most_age_s(half_life_s, tolerance)
     as_of = np.array([_as_of(lists.get(name, b""), latest_ts) for name in names])
     at = np.clip(as_of, earliest, latest_ts)[category[item]]
-    faded = weight * np.exp2((ts - at) / (half_life_s or 1.0))
-    popularity = np.bincount(item, faded, len(log.items)).tolist()
-    truth: dict[str, dict[str, float]] = {name: {} for name in names}
+    share = np.exp2((ts - at) / (half_life_s or 1.0))
+    least, most = (
+        np.bincount(item, weight[behind] * share, len(log.items)).tolist() for weight in weights
+    )
+    popularity: dict[str, list[tuple[str, float, float]]] = {name: [] for name in names}
     for number, name in shown.items():
-        if popularity[number] >= FADED:
-            truth[name][log.items[number]] = popularity[number]
+        popularity[name].append((log.items[number], least[number], most[number]))
+    truth = {name: _Truth.of(some) for name, some in popularity.items()}
     result = Comparison()
     for name, earliest_ts in zip(names, earliest.tolist(), strict=True):
-        result.compared += bool(truth[name])
+        result.compared += bool(truth[name].most)
         times = earliest_ts, latest_ts
         if why := _fault(lists.get(name, b""), truth[name], name, times, top_n, tolerance):
             result.different += 1
             if len(result.examples) < EXAMPLES:
                 where = f"list of what is trending in {name}"
-                result.examples.append(Difference(where, why, _best(truth[name])))
+                result.examples.append(Difference(where, why, _best(truth[name].most)))
     return result
 
 
 def _best(truth: Mapping[str, float]) -> str:
     best = sorted(truth, key=lambda item: -truth[item])[:3]
     return ", ".join(f"{item} {truth[item]:.17g}" for item in best) or "no list"
+
+
+def _newest(log: LogInteractions, weight: Floats) -> float:
+    """Return the newest time of an interaction that adds, in seconds; 0 without any."""
+    return float(log.ts[weight > 0].max(initial=0.0))
 
 
 def _most_age_s(half_life_s: float, tolerance: float) -> float:
@@ -135,7 +171,7 @@ def _as_of(content: bytes, otherwise: float) -> float:
 
 def _fault(
     content: bytes,
-    truth: Mapping[str, float],
+    truth: _Truth,
     category: str,
     times: tuple[float, float],
     top_n: int,
@@ -151,16 +187,16 @@ def _fault(
         top_n: Most entries.
         tolerance: The share of a listed score by which the true one may differ from it.
     """
-    size = min(top_n, len(truth))
+    fewest, largest = truth.sizes(top_n)
     if not content:
-        return "no list" if size else ""
+        return "no list" if fewest else ""
     try:
         value = orjson.loads(content)
         found = [(entry["id"], float(entry["score"])) for entry in value["items"]]
         about, as_of = (value["v"], value["kind"], value["id"]), float(value["as_of"])
     except (ValueError, KeyError, TypeError) as error:
         return f"unreadable ({type(error).__name__}: {error})"
-    best = sorted(truth.values(), reverse=True)
+    size = min(max(len(found), fewest), largest)
     faults = {
         f"v, kind and id are {about}": about != (VERSION, TRENDING, category),
         f"as_of is {as_of}, the newest event is of {times[1]}": not times[0] <= as_of <= times[1],
@@ -171,10 +207,15 @@ def _fault(
             found != sorted(found, key=lambda entry: (-entry[1], entry[0].encode()))
         ),
     }
-    for (item, score), wanted in zip(found, best, strict=False):
-        true, most = truth.get(item, 0.0), SCORE_TOLERANCE * wanted
-        faults[f"{item} scores {score:.17g} instead of {true:.17g}"] = not (
-            abs(score - true) <= most + tolerance * abs(score)
+    best = (sorted(some.values(), reverse=True) for some in truth)
+    for (item, score), low, high in zip(found, *best, strict=False):
+        least, most = truth.least.get(item, 0.0), truth.most.get(item, 0.0)
+        rounding = SCORE_TOLERANCE * high
+        slack = rounding + tolerance * abs(score)
+        faults[f"{item} scores {score:.17g} instead of {most:.17g}"] = not (
+            least - slack <= score <= most + slack
         )
-        faults[f"{item} is where {wanted:.17g} belongs"] = not abs(true - wanted) <= most
+        faults[f"{item} is where {high:.17g} belongs"] = not (
+            low - rounding <= most and least <= high + rounding
+        )
     return next((why for why, holds in faults.items() if holds), "")

@@ -57,6 +57,18 @@ class Ratings(NamedTuple):
         return Ratings(*(None if column is None else column[entries] for column in self))  # type: ignore[arg-type]
 
 
+class _Replayed(NamedTuple):
+    """What events make.
+
+    Attributes:
+        histories: By user.
+        news: Of each event, whether it is news.
+    """
+
+    histories: dict[int, Replay]
+    news: list[bool]
+
+
 def live_ratings(
     log: LogInteractions, cap: int, forget_after_s: float = np.inf, decay: Decay | None = None
 ) -> Ratings:
@@ -89,19 +101,47 @@ def hidden_items(
     """
     found = {}
     for places in _together(log, _changes_its_mind(log)):
-        for user, one in _replayed(log, places, log.weight, cap, forget_after_s).items():
+        histories = _replayed(log, places, log.weight, cap, forget_after_s).histories
+        for user, one in histories.items():
             if one.hidden:
                 found[user] = {log.items[item]: ts for item, ts in one.hidden.items()}
     return found
 
 
-def _live(log: LogInteractions, weight: Floats, cap: int, forget_after_s: float) -> Ratings:
-    whole = _largest(log, weight)
+def depends_on_order(log: LogInteractions, cap: int, forget_after_s: float) -> Bools:
+    """Return for each user whether the history depends on the order of the user's events."""
+    whole = _largest(log, log.weight)
     apart = np.bincount(whole.user, minlength=len(log.users)) > cap
     apart |= _idle_once(log, forget_after_s) | _changes_its_mind(log)
+    return apart
+
+
+def news_in_order(
+    log: LogInteractions, chosen: Bools, cap: int, forget_after_s: float
+) -> Iterator[tuple[Longs, Bools]]:
+    """Yield the places of the events of some users, and which of them are news.
+
+    An interaction is news if its item is not in the history, or if it raises the rating, or falls
+    on a later UTC day than the last one. Other events are none.
+
+    Args:
+        log: The interactions; those of one user, and of all who are merged, in the order in which
+            they were applied.
+        chosen: bool, by user.
+        cap: Most entries of a history.
+        forget_after_s: As in `live_ratings`.
+    """
+    for places in _together(log, chosen):
+        news = _replayed(log, places, log.weight, cap, forget_after_s).news
+        yield places, np.array(news, np.bool_)
+
+
+def _live(log: LogInteractions, weight: Floats, cap: int, forget_after_s: float) -> Ratings:
+    whole = _largest(log, weight)
+    apart = depends_on_order(log, cap, forget_after_s)
     parts = [whole.only(~apart[whole.user])]
     for places in _together(log, apart):
-        for user, one in _replayed(log, places, weight, cap, forget_after_s).items():
+        for user, one in _replayed(log, places, weight, cap, forget_after_s).histories.items():
             kept = one.entries()
             parts.append(
                 Ratings(
@@ -116,9 +156,9 @@ def _live(log: LogInteractions, weight: Floats, cap: int, forget_after_s: float)
 
 def _together(log: LogInteractions, chosen: Bools) -> Iterator[Longs]:
     """Yield the places of the events of some users: of each alone, or of all who are merged."""
-    merged = _merged(log)
-    if merged.any():
-        yield np.flatnonzero(merged[log.user])
+    merged = merged_users(log)
+    if (merged & chosen).any():
+        yield np.flatnonzero((merged & chosen)[log.user])
     events = np.flatnonzero((chosen & ~merged)[log.user])
     events = events[np.argsort(log.user[events], kind="stable")]
     bounds = np.flatnonzero(np.diff(log.user[events], prepend=-1, append=-1)).tolist()
@@ -126,7 +166,7 @@ def _together(log: LogInteractions, chosen: Bools) -> Iterator[Longs]:
         yield events[start:end]
 
 
-def _merged(log: LogInteractions) -> Bools:
+def merged_users(log: LogInteractions) -> Bools:
     """Return for each user whether some event merges the user, or another one into the user."""
     found = np.zeros(len(log.users), np.bool_)
     if log.into is not None:
@@ -137,7 +177,7 @@ def _merged(log: LogInteractions) -> Bools:
 
 def _changes_its_mind(log: LogInteractions) -> Bools:
     """Return for each user whether some event takes back, hides, forgets or merges."""
-    found = _merged(log)
+    found = merged_users(log)
     found[log.user[log.weight == 0]] = True
     return found
 
@@ -252,9 +292,9 @@ def _largest(log: LogInteractions, weight: Floats) -> Ratings:
 
 def _replayed(
     log: LogInteractions, places: Longs, weight: Floats, cap: int, forget_after_s: float
-) -> dict[int, Replay]:
-    """Apply the history rule to the events at some places, one by one; return it by user."""
-    found: dict[int, Replay] = {}
+) -> _Replayed:
+    """Apply the history rule to the events at some places, one by one."""
+    found, news = dict[int, Replay](), list[bool]()
     columns = [column[places].tolist() for column in (log.user, log.item, weight, log.ts)]
     size = len(places)
     kinds, orders, heirs = [""] * size, [NO_ORDER] * size, [-1] * size
@@ -276,12 +316,12 @@ def _replayed(
             known.take_over(replay)
         if kind in _ENDS or ts - replay.newest > forget_after_s:
             replay = found[user] = Replay(log.items, cap)
-        _take(replay, item, value, ts, kind, order)
-    return found
+        news.append(_take(replay, item, value, ts, kind, order))
+    return _Replayed(found, news)
 
 
-def _take(replay: Replay, item: int, value: float, ts: float, kind: str, order: float) -> None:
-    """Apply an event to a history that does not end with it."""
+def _take(replay: Replay, item: int, value: float, ts: float, kind: str, order: float) -> bool:
+    """Apply an event to a history that does not end with it; return whether it is news."""
     if kind in TAKES_BACK:
         replay.take_back(item, TAKES_BACK[kind], order)
     elif kind == HIDE:
@@ -289,4 +329,6 @@ def _take(replay: Replay, item: int, value: float, ts: float, kind: str, order: 
     elif kind == UNHIDE:
         replay.show(item)
     elif kind not in _ENDS:
-        replay.add(item, kind or str(value), value, ts, order if kind == PURCHASE else NO_ORDER)
+        number = order if kind == PURCHASE else NO_ORDER
+        return replay.add(item, kind or str(value), value, ts, number)
+    return False

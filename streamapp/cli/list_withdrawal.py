@@ -17,7 +17,7 @@ from streamapp.errors import StateError
 from streamapp.inspection.reset import remove_all
 from streamapp.pipelines import extra_kinds
 from streamapp.store.slot.head import Head
-from streamapp.store.slot.keys import SlotKeys, list_name, pattern_of, rows_tag
+from streamapp.store.slot.keys import SlotKeys, details_key, list_name, pattern_of, rows_tag
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.producer import Outgoing, Producer
 
@@ -91,8 +91,8 @@ async def item_lists(
 async def withdraw(redis: Redis, settings: Settings, keys: Sequence[str]) -> int:
     """Remove lists; return how many there were.
 
-    They are removed from the topic first and then from Redis. After an interruption, the keys that
-    are left in Redis say what is left to do.
+    They are removed from the topic first and then from Redis, details before the keys that readers
+    see. After an interruption, the keys that are left in Redis say what is left to do.
     """
     if not keys:
         return 0
@@ -111,6 +111,8 @@ async def withdraw(redis: Redis, settings: Settings, keys: Sequence[str]) -> int
         await producer.deliver(messages)
     finally:
         await producer.stop()
+    if settings.list_details == "ids":
+        await remove_all(redis, [details_key(settings.state_prefix, key) for key in keys])
     return await remove_all(redis, keys)
 
 

@@ -15,13 +15,19 @@ from streamapp.core.events.formats.known_formats import FLAT
 from streamapp.core.events.orders import MAX_ORDER_ITEMS
 
 _TOLERANCE = "tolerance"
+_DETAILS, _FULL = "details", "full"
+_TRENDING_REPEATS = "trending_repeats"
+
+_WHERE_ABSENT: Mapping[str, Any] = {_TRENDING_REPEATS: "all"}
+"""What it means that a text lacks a setting; it is switched off if it is not named here."""
 
 
 def rule_text(settings: Settings) -> str:
     """Return the settings that make item lists from counts, and how exact their scores are."""
     # Absent where it is 0, so that state from before this setting is that of exact scores.
     tolerance = {_TOLERANCE: settings.list_tolerance} if settings.list_tolerance else {}
-    return _canonical(asdict(item_rule(settings)) | tolerance)
+    details = {_DETAILS: settings.list_details} if settings.list_details != _FULL else {}
+    return _canonical(asdict(item_rule(settings)) | tolerance | details)
 
 
 def lists_fit(stored: str, settings: Settings) -> bool:
@@ -31,8 +37,9 @@ def lists_fit(stored: str, settings: Settings) -> bool:
     """
     rule = json.loads(stored)
     tolerance = rule.pop(_TOLERANCE, 0.0)
+    details = rule.pop(_DETAILS, _FULL)
     fits: bool = rule == asdict(item_rule(settings)) and tolerance <= settings.list_tolerance
-    return fits
+    return fits and details == settings.list_details
 
 
 def reading_text(settings: Settings, topic: str) -> str:
@@ -66,16 +73,30 @@ def results_text(
         history_cap: Most items of a history of the pipeline.
         is_main: Whether the pipeline has trending lists and content neighbours.
     """
+    makes_trending = is_main and settings.trending_half_life > 0
+    is_daily = makes_trending and settings.trending_repeats != "all"
     return _canonical(
         {
             "event_weights": event_weights,
             "forget_after": settings.forget_after,
             "history_cap": history_cap,
             "trending_half_life": settings.trending_half_life if is_main else 0.0,
+            # Absent where every interaction counts, as in state from before this setting.
+            **({_TRENDING_REPEATS: settings.trending_repeats} if is_daily else {}),
             # Absent where switched off, so that state from before these settings still fits.
             **({"half_life": settings.half_life} if settings.half_life else {}),
             **({"content_neighbours": True} if is_main and settings.content_neighbours else {}),
         }
+    )
+
+
+def changes(before: str, now: str) -> str:
+    """Describe the settings that differ between two texts."""
+    old, new = ({**_WHERE_ABSENT, **json.loads(text or "{}")} for text in (before, now))
+    return ", ".join(
+        f"STREAMAPP_{name.upper()} was {json.dumps(old.get(name))}, is {json.dumps(new.get(name))}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
     )
 
 

@@ -45,6 +45,24 @@ def event_rules(settings: Settings) -> EventRules:
     )
 
 
+def topic_by_type(settings: Settings) -> dict[str, str]:
+    """Return the topic of events of each type, by every name of the type.
+
+    It is the topic that implies the type, or else the first event topic. An event that takes back
+    follows what it takes back.
+    """
+    implied = {
+        kind: name
+        for name, kind in reversed(settings.topic_types.items())
+        if name in settings.event_topics
+    }
+    first = settings.event_topics[0]
+    return {
+        name: implied.get(TAKES_BACK.get(kind, kind), first)
+        for name, kind in event_rules(settings).types.items()
+    }
+
+
 def known_types(weights: Collection[str]) -> set[str]:
     """Return the types that count, and those that take them back or say something else."""
     taking = {name for name, taken in TAKES_BACK.items() if taken in weights}

@@ -126,6 +126,10 @@ class Settings(BaseSettings):
     """A published list is replaced if its members or their order change, or if a score moves by
     more than this share of the published one. Members and order of idle lists are exact, scores to
     this share. 0: every change is published, and scores are exact to 1e-9. Changes results."""
+    list_details: Literal["full", "ids"] = "full"
+    """What lists say beside their members: `full`, or `ids` for entries without score and support,
+    and lists without `as_of`. Members and order are the same. With `ids` the state keeps each list
+    with its details as well. Changes results."""
     half_life: HalfLife = 0.0
     """Seconds of event time after which an interaction counts half in the similarity of items; at
     least 3600, or 0, which is off. Not with DAMPING. Changes results."""
@@ -143,6 +147,10 @@ class Settings(BaseSettings):
     trending_half_life: float = Field(86_400.0, ge=0, le=315_360_000)
     """Seconds of event time after which an interaction counts half for trending items; 0 is no
     lists of trending items. Changes results."""
+    trending_repeats: Literal["daily", "all"] = "daily"
+    """Which interactions with an item that is already in the user's history add to trending items.
+    `daily`: those that raise the rating, or fall on a later UTC day than the last one. `all`: every
+    one. Changes results."""
     bought_together: bool = False
     """Whether every item also gets a list of the items bought together with it: in one order
     (`order_id`), or by one user for purchases without an order. Changes results."""

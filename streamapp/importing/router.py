@@ -1,9 +1,8 @@
 """The topic of an event of a log or a file, by its type."""
 
-from streamapp.config.rules import event_rules
+from streamapp.config.rules import topic_by_type
 from streamapp.config.settings import Settings
 from streamapp.core.events.formats.known_formats import AUTO, FLAT
-from streamapp.core.histories.event_types import TAKES_BACK
 from streamapp.errors import ConfigError
 
 
@@ -22,17 +21,9 @@ class Router:
     """
 
     def __init__(self, settings: Settings, topic: str | None) -> None:
-        implied = {
-            kind: name
-            for name, kind in reversed(settings.topic_types.items())
-            if name in settings.event_topics
-        }
         self._topic = topic
         self._first = settings.event_topics[0]
-        self._by_name = {
-            name: implied.get(TAKES_BACK.get(kind, kind), self._first)
-            for name, kind in event_rules(settings).types.items()
-        }
+        self._by_name = topic_by_type(settings)
         for name in self.topics:
             form = settings.event_formats.get(name, FLAT.name)
             if form not in {FLAT.name, AUTO}:

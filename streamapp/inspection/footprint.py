@@ -18,7 +18,7 @@ from streamapp.inspection.row_sizes import row_bytes
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.blob import POSITION_BYTES
 from streamapp.store.slot.head import offset_name
-from streamapp.store.slot.keys import SlotKeys, catalogue_tag, histories_tag, rows_tag
+from streamapp.store.slot.keys import SlotKeys, catalogue_tag, details_key, histories_tag, rows_tag
 from streamapp.store.values.norm_feed import NORM_BYTES, most_feed_bytes
 
 _STRING_BYTES = 16 + 24 + 12
@@ -126,6 +126,8 @@ def predict(size: Size, parts: Parts, settings: Settings, pipeline: Pipeline) ->
 
     The result is an upper bound: every partition hears of every other, norm feeds are as long as
     they get, strings that grow have as much to spare, and every user list is full of similar items.
+    With LIST_DETAILS=ids there are two copies of each list; that of readers is taken as large as
+    the other one.
     A partition of histories knows the items of its users. A shard knows its own items and those in
     their rows; with a catalogue, all items.
 
@@ -135,6 +137,7 @@ def predict(size: Size, parts: Parts, settings: Settings, pipeline: Pipeline) ->
     the slot of its shard, and its name there.
     """
     users, items, name = size.users, size.items, "x" * size.id_bytes
+    copies = 1 + (settings.list_details == "ids")
     partitions, shards = parts.partitions, parts.shards
     known = max(parts.known, known_by_shard(size, shards, whole=bool(pipeline.catalogue_topic)))
     seen = _reached(items, users * size.history / items if items else 0.0, partitions)
@@ -148,7 +151,8 @@ def predict(size: Size, parts: Parts, settings: Settings, pipeline: Pipeline) ->
     list_bytes = _LIST_BYTES + size.id_bytes + listed * (_LISTED_BYTES + size.id_bytes)
     user_key = f"{settings.list_prefix}user:{name}"
     user_bytes = _USER_LIST_BYTES + settings.top_n * (_REASONED_BYTES + 2 * size.id_bytes)
-    user_list = string_bytes(len(user_key), user_bytes + size.id_bytes) + _EXPIRY_BYTES
+    user_list = _list_bytes(user_key, user_bytes + size.id_bytes, settings)
+    user_list += copies * _EXPIRY_BYTES
     note = _NOTE_BYTES + _allocated(_with_header(size.id_bytes))
     product_key = SlotKeys(pipeline.state_prefix, catalogue_tag(partitions)).blob(name)
     catalogue = [
@@ -159,8 +163,8 @@ def predict(size: Size, parts: Parts, settings: Settings, pipeline: Pipeline) ->
     return [
         KeyClass("histories", users, users * string_bytes(len(history_key), history_bytes)),
         KeyClass("rows", items, items * string_bytes(len(row_key), row_bytes(row))),
-        KeyClass("lists", items, items * string_bytes(len(list_key), list_bytes)),
-        KeyClass("user lists", size.live, size.live * user_list),
+        KeyClass("lists", copies * items, items * _list_bytes(list_key, list_bytes, settings)),
+        KeyClass("user lists", copies * size.live, size.live * user_list),
         KeyClass("audiences", partitions, size.live * note),
         KeyClass("registries", partitions + shards,
                  round((partitions * seen + shards * known)
@@ -222,6 +226,7 @@ def _growing(size: float) -> int:
 def _trends(size: Size, settings: Settings, shards: int) -> list[KeyClass]:
     """Return the memory of categories, if each has full lists and has items in every shard."""
     categories, name = size.categories, "x" * size.id_bytes
+    copies = 1 + (settings.list_details == "ids")
     popular = min(settings.top_n, size.items // max(categories * shards, 1))
     top = _allocated(_with_header(POSITION_BYTES + popular * (_POPULAR_BYTES + size.id_bytes)))
     top += _TOP_BYTES + 2 * _allocated(_with_header(size.id_bytes))
@@ -231,8 +236,17 @@ def _trends(size: Size, settings: Settings, shards: int) -> list[KeyClass]:
     return [
         KeyClass("item categories", shards, shards * size.items * CATEGORY.itemsize),
         KeyClass("tops", 2 * shards, shards * categories * top),
-        KeyClass("category lists", categories, categories * string_bytes(len(key), content)),
-    ]
+        KeyClass("category lists", copies * categories,
+                 categories * _list_bytes(key, content, settings)),
+    ]  # fmt: skip
+
+
+def _list_bytes(key: str, content_bytes: float, settings: Settings) -> int:
+    """Return the memory of a list, and of its copy with details if readers see ids alone."""
+    size = string_bytes(len(key), content_bytes)
+    if settings.list_details == "ids":
+        size += string_bytes(len(details_key(settings.state_prefix, key)), content_bytes)
+    return size
 
 
 def string_bytes(key_bytes: int, value_bytes: float) -> int:

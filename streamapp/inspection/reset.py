@@ -65,10 +65,12 @@ async def remove_all(redis: Redis, keys: Sequence[bytes] | Sequence[str]) -> int
 async def _keys_under(redis: Redis, state_prefix: str) -> AsyncIterator[tuple[bytes, bool]]:
     """Yield each key under a state prefix, and whether it belongs to the state.
 
-    A state has layouts, slots and tombstones: each key has one of three forms behind the prefix of
-    its pipeline. So the keys of `streamapp:staging:` are not those of `streamapp:`.
+    A state has layouts, slots, tombstones and details of lists: each key has one of these forms
+    behind the prefix of its pipeline. So the keys of `streamapp:staging:` are not those of
+    `streamapp:`.
     """
     kinds = "|".join(map(re.escape, PROJECTIONS))
-    form = rf"{re.escape(state_prefix)}(?:(?:{kinds}):)?(?:layout\Z|\{{|gone:)".encode()
+    parts = r"(?:layout\Z|details\Z|\{|gone:|details:)"
+    form = rf"{re.escape(state_prefix)}(?:(?:{kinds}):)?{parts}".encode()
     async for key in redis.scan_iter(pattern_of(state_prefix), count=_AT_ONCE):
         yield key, re.match(form, key) is not None

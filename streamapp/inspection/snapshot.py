@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from redis.asyncio import Redis
 
+from streamapp.config.settings import Settings
 from streamapp.core.arrays.array_types import Ints
 from streamapp.core.ids.registry import Registry
+from streamapp.core.lists.list_format import without_details
 from streamapp.core.messages.interaction_batch import partition_of
 from streamapp.errors import StateError
 from streamapp.inspection.counts_merge import Counts, CountsMerge
@@ -21,7 +23,7 @@ from streamapp.inspection.shared_norms import disputed, read_shared
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.blob import has_content
 from streamapp.store.slot.head import Head, HistoriesHead, ShardHead
-from streamapp.store.slot.keys import SlotKeys, histories_tag, pattern_of, rows_tag
+from streamapp.store.slot.keys import SlotKeys, details_key, histories_tag, pattern_of, rows_tag
 from streamapp.store.slot.slot import Slot
 from streamapp.store.state_layout import layout_key
 
@@ -31,6 +33,7 @@ Advance = Callable[[int, int], None]
 _ROWS_AT_ONCE = 500
 _BYTES_AT_ONCE = 1_000_000
 _LISTS_AT_ONCE = 200
+_NO_LIST = b"null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,26 @@ async def read_lists(redis: Redis, keys: Sequence[str], advance: Advance) -> lis
                 pipe.get(key)
             found += await pipe.execute()
         advance(len(found), len(keys))
+    return found
+
+
+async def read_published(
+    redis: Redis, settings: Settings, names: Sequence[str], advance: Advance
+) -> list[bytes | None]:
+    """Return lists with their details, by their names behind LIST_PREFIX; None for none.
+
+    If readers see ids alone, the details are in the state. A list of which the two disagree is
+    returned as readers see it, or as a value that is no list, so that a comparison finds it.
+    """
+    keys = [settings.list_prefix + name for name in names]
+    served = await read_lists(redis, keys, advance)
+    if settings.list_details == "full":
+        return served
+    more = [details_key(settings.state_prefix, key) for key in keys]
+    found: list[bytes | None] = []
+    for shown, whole in zip(served, await read_lists(redis, more, advance), strict=True):
+        same = without_details(whole or b"") == (shown or b"")
+        found.append(whole if same else shown or _NO_LIST)
     return found
 
 

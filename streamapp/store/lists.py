@@ -8,11 +8,20 @@ from typing import TypeVar
 import numpy as np
 from redis.asyncio import Redis
 
+from streamapp.core.lists.list_format import without_details
 from streamapp.core.lists.list_seq import seq_of
 from streamapp.store.redis.scripts import Value, run
-from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, list_name, tombstone_key
+from streamapp.store.slot.keys import (
+    TOMBSTONE_LIFETIME_S,
+    details_key,
+    details_prefix,
+    list_name,
+    pattern_of,
+    tombstone_key,
+)
 
 _AT_ONCE = 250
+_SCANNED = 1_000
 _CALLS = 32
 """Most calls in flight on a cluster."""
 
@@ -23,17 +32,26 @@ class Lists:
     """The lists under one prefix."""
 
     def __init__(
-        self, redis: Redis, list_prefix: str, state_prefix: str, at_once: int, calls: int
+        self,
+        redis: Redis,
+        list_prefix: str,
+        state_prefix: str,
+        at_once: int,
+        calls: int,
+        ids_only: bool,
     ) -> None:
         """Make it.
 
         Args:
             redis: A client that answers in bytes.
             list_prefix: Prefix of the lists.
-            state_prefix: Prefix of the tombstones of lists.
+            state_prefix: Prefix of the tombstones of lists, and of lists with details.
             at_once: Most lists in one call.
             calls: Most calls in flight.
+            ids_only: Whether readers see lists without details. Lists with details are then kept in
+                the state. The app takes and returns these, and replaces both in one step.
         """
+        self._ids_only = ids_only
         self._redis = redis
         self._list_prefix = list_prefix
         self._state_prefix = state_prefix
@@ -41,8 +59,12 @@ class Lists:
         self._calls = asyncio.Semaphore(calls)
 
     def key(self, kind: str, name: str) -> str:
-        """Return the key of the list of `kind` for `name`."""
+        """Return the key of the list of `kind` for `name`, as readers see it."""
         return self._list_prefix + list_name(kind, name)
+
+    def served(self, content: bytes) -> bytes:
+        """Return a list as readers see it; b"" stays b""."""
+        return without_details(content) if self._ids_only else content
 
     async def replace(
         self,
@@ -101,8 +123,14 @@ class Lists:
 
     async def get(self, kind: str, name: str) -> bytes | None:
         """Return the list of `kind` for `name`, or None."""
-        found: bytes | None = await self._redis.get(self.key(kind, name))  # type: ignore[assignment]
+        key = self._key(kind, name)
+        found: bytes | None = await self._redis.get(key)  # type: ignore[assignment]
         return found
+
+    def _key(self, kind: str, name: str) -> str:
+        """Return the key of a list with its details."""
+        key = self.key(kind, name)
+        return details_key(self._state_prefix, key) if self._ids_only else key
 
     def _portions(self, some: Sequence[T]) -> Iterator[Sequence[T]]:
         for start in range(0, len(some), self._at_once):
@@ -111,15 +139,16 @@ class Lists:
     async def _replace(
         self, kind: str, lists: Sequence[tuple[str, bytes]], seq: int, expire_at: Sequence[int]
     ) -> list[bytes | None]:
-        keys = self._with_tombstones(kind, (name for name, _ in lists))
+        keys = self._with_tombstones(kind, [name for name, _ in lists], served=self._ids_only)
         contents = [content for _, content in lists]
         arguments: list[Value] = [
             seq,
             TOMBSTONE_LIFETIME_S,
             _packed(expire_at),
-            np.array([len(content) for content in contents], "<u4").tobytes(),
-            b"".join(contents),
+            *_joined(contents),
         ]
+        if self._ids_only:
+            arguments += _joined([without_details(content) for content in contents])
         async with self._calls:
             replies = await run(self._redis, "replace-lists", keys, arguments)
         return [
@@ -128,14 +157,18 @@ class Lists:
         ]
 
     async def _extend(self, kind: str, expire_at: Sequence[tuple[str, int]]) -> list[str]:
-        keys = [self.key(kind, name) for name, _ in expire_at]
-        times = _packed([at for _, at in expire_at])
+        names = [name for name, _ in expire_at]
+        keys = [self._key(kind, name) for name in names]
+        times = [at for _, at in expire_at]
+        if self._ids_only:
+            keys, times = [*keys, *(self.key(kind, name) for name in names)], 2 * times
         async with self._calls:
-            there = await run(self._redis, "extend-list-expiry", keys, [times])
-        return [name for (name, _), found in zip(expire_at, there, strict=True) if not found]
+            found = await run(self._redis, "extend-list-expiry", keys, [_packed(times)])
+        parts = (found[start : start + len(names)] for start in range(0, len(keys), len(names)))
+        return [name for name, *there in zip(names, *parts, strict=True) if not all(there)]
 
     async def _get_many(self, kind: str, names: Sequence[str]) -> list[bytes]:
-        keys = [self.key(kind, name) for name in names]
+        keys = [self._key(kind, name) for name in names]
         async with self._calls:
             values: list[bytes | None] = await self._redis.mget(keys)  # type: ignore[assignment]
         return [value or b"" for value in values]
@@ -149,17 +182,51 @@ class Lists:
             for content, tombstone in zip(values[::2], values[1::2], strict=True)
         ]
 
-    def _with_tombstones(self, kind: str, names: Iterable[str]) -> list[str]:
-        """Return for each list its key and that of its tombstone, one after the other."""
-        keys = [self.key(kind, name) for name in names]
-        return [one for key in keys for one in (key, tombstone_key(self._state_prefix, key))]
+    def _with_tombstones(
+        self, kind: str, names: Iterable[str], *, served: bool = False
+    ) -> list[str]:
+        """Return the keys of each list and of its tombstone, one after the other.
+
+        Args:
+            kind: Of all lists.
+            names: Their names.
+            served: Whether the key of each list as readers see it follows too.
+        """
+        keys: list[str] = []
+        for name in names:
+            key = self.key(kind, name)
+            keys += [self._key(kind, name), tombstone_key(self._state_prefix, key)]
+            keys += [key] if served else []
+        return keys
 
 
 def _packed(times: Sequence[int]) -> bytes:
     return np.array(times, "<u8").tobytes()
 
 
-def lists_of(redis: Redis, list_prefix: str, state_prefix: str, cluster: bool) -> Lists:
+def _joined(contents: Sequence[bytes]) -> list[Value]:
+    """Return the sizes of lists and the lists, as the script takes them."""
+    sizes = np.array([len(content) for content in contents], "<u4").tobytes()
+    return [sizes, b"".join(contents)]
+
+
+async def keep_details(redis: Redis, state_prefix: str, *, kept: bool) -> None:
+    """Mark that lists with details are kept; or if none are, remove those of before.
+
+    Cost: one scan over all keys of the server, once after a change of the setting.
+    """
+    mark = details_prefix(state_prefix)
+    if kept:
+        await redis.set(mark, 1)
+    elif await redis.exists(mark):
+        async for key in redis.scan_iter(pattern_of(f"{mark}:"), count=_SCANNED):
+            await redis.unlink(key)
+        await redis.delete(mark)
+
+
+def lists_of(
+    redis: Redis, list_prefix: str, state_prefix: str, cluster: bool, *, ids_only: bool = False
+) -> Lists:
     """Return access to the lists; on a cluster each list takes a call of its own."""
     at_once, calls = (1, _CALLS) if cluster else (_AT_ONCE, 1)
-    return Lists(redis, list_prefix, state_prefix, at_once, calls)
+    return Lists(redis, list_prefix, state_prefix, at_once, calls, ids_only)

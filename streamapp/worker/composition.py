@@ -162,7 +162,13 @@ def _topics_of_agents(settings: Settings) -> dict[str, list[str]]:
 
 def _context(settings: Settings) -> StageContext:
     redis = connect(settings)
-    lists = lists_of(redis, settings.list_prefix, settings.state_prefix, settings.redis_cluster)
+    lists = lists_of(
+        redis,
+        settings.list_prefix,
+        settings.state_prefix,
+        settings.redis_cluster,
+        ids_only=settings.list_details == "ids",
+    )
     return StageContext(
         settings,
         main_pipeline(settings),

@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from streamapp.config.rules import decay_rule
 from streamapp.config.settings import Settings
+from streamapp.store.lists import keep_details
 from streamapp.store.redis.connection import opened
 from streamapp.store.redis.health import check_policy, identity_of, read_masters
 from streamapp.store.state_layout import check_layout
@@ -64,6 +65,7 @@ async def check_servers(settings: Settings, redis: Redis) -> tuple[dict[str, int
         )
     # From here on the worker waits for conditions that pass, such as a Redis that is full.
     await check_layout(redis, settings, {topic.name: count for topic, count, _ in topics})
+    await keep_details(redis, settings.state_prefix, kept=settings.list_details == "ids")
     for topic, count, is_new in topics:
         if is_new:
             logger.info("made the topic %s with %d partitions", topic.name, count)

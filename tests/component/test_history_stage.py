@@ -19,7 +19,7 @@ from streamapp.store.slot.head import Head
 from streamapp.store.slot.slot import Slot
 from streamapp.transport.records import TP, Offsets, RecordBatch
 from streamapp.worker.warm import warm
-from tests.component.harness.stages import STATE_ID, Broker, context, cut, record
+from tests.component.harness.stages import STATE_ID, Broker, context, cut, events, record
 
 TS = 1.7e9
 WITHIN_S = 20.0
@@ -162,6 +162,46 @@ async def test_histories_are_not_read_while_the_position_moves(
     await stage.close()
 
 
+@pytest.mark.parametrize(
+    ("repeats", "added"),
+    [("daily", {"a": 6.0 + 2.0, "b": 1.0}), ("all", {"a": 7.0 + 2.0, "b": 2.0})],
+)
+async def test_a_repeat_adds_once_a_day(
+    redis: Redis, repeats: str, added: dict[str, float]
+) -> None:
+    """Or if it raises the rating; those of a batch before count too, and again behind a crash."""
+    day = 86_400.0 * 19_676
+    some = [
+        events(2, (0, "u", "a", "click", day), (1, "u", "a", "click", day + 1)),
+        events(
+            5,
+            (2, "u", "a", "purchase", day + 2),
+            (3, "u", "b", "click", day),
+            (4, "u", "b", "click", day),
+        ),
+        events(6, (5, "u", "a", "click", day + 86_400)),
+    ]
+    broker = Broker()
+    stage, tp = await opened(redis, broker, trending_repeats=repeats)
+    for at, value in enumerate(some):
+        await stage.apply([RecordBatch(tp, [record(at, value)], 0)])
+    assert popularity(broker, day) == pytest.approx(added, rel=1e-4)
+    await stage.close()
+
+
+def popularity(broker: Broker, at: float) -> dict[str, float]:
+    """Return what all deltas add to items, as of a time in seconds."""
+    registry, translator, added = Registry(), IdTranslator(), dict[str, float]()
+    for one in broker.taken["streamapp-deltas", 0]:
+        for delta in decode_deltas(one.key, one.value):
+            columns = delta.blocks(registry, translator).increments[:3]
+            for item, mass, exponent in zip(*columns, strict=True):
+                name = registry.ids[item]
+                value = mass * 2.0 ** (exponent - at / 86_400)
+                added[name] = added.get(name, 0.0) + float(value)
+    return added
+
+
 async def test_an_interaction_of_nobody_is_popularity_and_no_history(redis: Redis) -> None:
     """Alone, beside those of users, and again behind a stored position."""
     broker = Broker()
@@ -172,12 +212,7 @@ async def test_an_interaction_of_nobody_is_popularity_and_no_history(redis: Redi
     deltas = [delta for one in taken for delta in decode_deltas(one.key, one.value)]
     registry, translator = Registry(), IdTranslator()
     blocks = [delta.blocks(registry, translator) for delta in deltas]
-    added = {
-        registry.ids[item]: mass * 2.0 ** (exponent - TS / 86_400)
-        for one in blocks
-        for item, mass, exponent in zip(*one.increments[:3], strict=True)
-    }
-    assert added == pytest.approx({"a": 1.0, "b": 2.0}, rel=1e-4)
+    assert popularity(broker, TS) == pytest.approx({"a": 1.0, "b": 2.0}, rel=1e-4)
     assert [len(one.changed) for one in blocks] == [0, 1]
     assert await redis.get("s:{u0}:b:u") is not None
     assert await redis.get("s:{u0}:b:") is None

@@ -139,6 +139,20 @@ async def test_a_merge_moves_a_history_once_whatever_dies(redis: Redis, death: s
     await partition.stage.close()
 
 
+async def test_a_repeat_of_what_came_with_a_merge_adds_nothing_to_what_trends(
+    redis: Redis,
+) -> None:
+    """The items of a merged history are the receiver's own from then on."""
+    partition = Partition(redis)
+    await partition.open()
+    partition.log += [cut(0, ("anon", "a"), ("anon", "", "u"))]
+    await partition.work()
+    partition.log += [cut(2, ("u", "a"), ("u", "b"))]
+    await partition.work()
+    assert [increments for _, _, increments in partition.changes()] == [1, 0, 1]
+    await partition.stage.close()
+
+
 async def test_a_user_whom_nobody_knows_is_merged_with_a_receipt_alone(redis: Redis) -> None:
     """Nothing is sent, and nothing is kept but the departure."""
     partition = Partition(redis)

@@ -14,6 +14,8 @@ OWN = [
     "streamapp:{u0}:b:staging:layout",
     "streamapp:{e:clicks:0}:head",
     "streamapp:gone:{recs:v1:user:ann}:recs:v1:user:ann",
+    "streamapp:details",
+    "streamapp:details:{recs:v1:user:ann}:recs:v1:user:ann",
     "streamapp:bought_together:layout",
     "streamapp:bought_after_view:{i3}:b:7",
 ]
@@ -23,6 +25,7 @@ OTHERS = [
     "streamapp:staging:gone:{tag}:recs:v1:user:ann",
     "streamapp:staging:bought_together:{u0}:head",
     "streamapp:layouts",
+    "streamapp:detailsman",
     "streamapp:layout\n",
 ]
 LISTS = [
@@ -62,9 +65,9 @@ async def test_the_state_of_an_app_beside_it_stays(redis: Redis) -> None:
 
 
 async def test_the_inner_app_is_removed_alone(redis: Redis) -> None:
-    """The last two keys belong to neither."""
-    assert await remove_state(redis, "streamapp:staging:") == len(OTHERS) - 2
-    assert await count_keys(redis, "streamapp:") == (len(OWN), 2)
+    """The last three keys belong to neither."""
+    assert await remove_state(redis, "streamapp:staging:") == len(OTHERS) - 3
+    assert await count_keys(redis, "streamapp:") == (len(OWN), 3)
 
 
 async def test_more_keys_than_one_portion_are_removed(redis: Redis) -> None:

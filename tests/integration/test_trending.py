@@ -44,8 +44,9 @@ def scores(deployment: Deployment) -> list[tuple[str, float]]:
 async def test_weights_fade_by_half_lives_and_the_key_has_the_documented_form(
     deployment: Deployment, worker: StartWorker
 ) -> None:
-    """Late events add their share; a repeated event adds again; ties are in order of ids."""
+    """Late events add their share; every repeated event adds; ties are in order of ids."""
     deployment.env["STREAMAPP_TRENDING_HALF_LIFE"] = str(HALF_LIFE_S)
+    deployment.env["STREAMAPP_TRENDING_REPEATS"] = "all"
     worker()
     await produce(
         deployment,
@@ -115,6 +116,46 @@ def test_a_shop_of_two_workers_agrees_with_the_sum_over_its_log(
     lists = redis_lists(deployment)
     assert ("trending" in lists) == (half_life_s != "0")
     assert asyncio.run(topic_as_keys(deployment)) == lists
+
+
+async def test_a_script_that_clicks_one_item_adds_once(
+    deployment: Deployment, worker: StartWorker, tmp_path: Path
+) -> None:
+    """A purchase adds, and the next day; the audit agrees."""
+    deployment.env["STREAMAPP_LIST_TOLERANCE"] = "0"
+    worker()
+    day = NOW // 86_400 * 86_400
+    script = [event("s", "spam", ts=day + second) for second in range(2_000)]
+    await produce(deployment, script)
+    spam = [("spam", 1.0)]
+    await asyncio.to_thread(wait_until, lambda: scores(deployment) == spam, 20, "one click counts")
+    more = [
+        event("s", "spam", ts=day + 2_000, type="purchase"),
+        event("s", "spam", ts=day + 2_001, type="purchase"),
+        event("s", "spam", ts=day + 86_400.0),
+        event("t", "fair", ts=day + 86_400.0, type="purchase"),
+        event("v", "fair", ts=day + 86_400.0, type="purchase"),
+    ]
+    await produce(deployment, more)
+    score = 1 + 0.5 + 5 * 2 ** (2_000 / 86_400 - 1)
+    expected = [("fair", 10.0), ("spam", pytest.approx(score))]
+    await asyncio.to_thread(wait_until, lambda: scores(deployment) == expected, 20, "all are there")
+    log = tmp_path / "script.jsonl"
+    log.write_bytes(b"".join((one.value or b"") + b"\n" for one in [*script, *more]))
+    audited(deployment, [log])
+
+
+def test_another_rule_of_repeats_is_refused_with_what_to_do(
+    deployment: Deployment, worker: StartWorker
+) -> None:
+    """What was added under one rule cannot be taken back under the other."""
+    assert worker().terminate() == 0
+    deployment.env["STREAMAPP_TRENDING_REPEATS"] = "all"
+    two = deployment.idle_worker("two")
+    two.launch()
+    assert two.wait(60) == 1
+    assert 'STREAMAPP_TRENDING_REPEATS was "daily", is "all"' in two.output
+    assert "streamapp rebuild" in two.output
 
 
 def test_another_half_life_is_refused_with_what_to_do(

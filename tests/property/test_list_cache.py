@@ -60,7 +60,7 @@ def test_the_cache_holds_the_list_that_was_asked_for_last(
                 model[number] = max(before[0], read_at), *before[1:]
         lists = [
             ScoredList(
-                read_at, [ScoredEntry(item, float(place)) for place, item in enumerate(items)]
+                [ScoredEntry(item, float(place)) for place, item in enumerate(items)], read_at
             )
             for items, other in zip(found.values(), changed.tolist(), strict=True)
             if other
@@ -85,5 +85,5 @@ def test_a_list_that_changes_takes_no_more_room_where_it_fits() -> None:
         cache.stale(number, 0.0)
         assert cache.changed(number, digests, float(turn)).all()
         items = [ScoredEntry(f"{turn}-{place}", 1.0) for place in range(20)]
-        cache.store(number, digests, [ScoredList(float(turn), items)], float(turn), turn)
+        cache.store(number, digests, [ScoredList(items, float(turn))], float(turn), turn)
     assert cache.size == 20

@@ -6,6 +6,7 @@ Nothing here is fast. Nothing comes from the code under test, except the number 
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
@@ -97,10 +98,15 @@ class History:
         """The newest time that is left of an item."""
         return max(ts for _, ts in self.seen[item].values())
 
-    def take(self, act: Act, cap: int, forget_after_s: float) -> None:
-        """Take an event."""
+    def take(self, act: Act, cap: int, forget_after_s: float) -> bool:
+        """Take an event; return whether it adds to what trends where repeats add once a day."""
         if act.type == "forget" or act.ts - self.newest > forget_after_s:
             self.seen, self.hidden = {}, {}
+        adds = act.weight > 0 and (
+            act.item not in self.seen
+            or act.weight > self.rating(act.item)
+            or _day(act.ts) > _day(self.ts(act.item))
+        )
         if act.type == "hide":
             self.hidden[act.item] = max(act.ts, self.hidden.get(act.item, act.ts))
             if len(self.hidden) > cap:
@@ -119,6 +125,7 @@ class History:
                     del self.seen[item]
         elif act.type != "forget":
             self._add(act, cap)
+        return adds
 
     def _add(self, act: Act, cap: int) -> None:
         marks = self.seen.setdefault(act.item, {})
@@ -155,16 +162,32 @@ class History:
         return joint
 
 
+def _day(ts: float) -> date:
+    """Return the UTC day of a time."""
+    return datetime.fromtimestamp(ts, UTC).date()
+
+
+def daily(acts: list[Act], cap: int, forget_after_s: float = math.inf) -> list[bool]:
+    """Return of each act whether it adds to what trends where repeats add once a day."""
+    found: dict[str, History] = {}
+    return [_follow(found, act, cap, forget_after_s) for act in acts]
+
+
 def users(acts: list[Act], cap: int, forget_after_s: float = math.inf) -> dict[str, History]:
     """Return what each user did."""
     found: dict[str, History] = {}
     for act in acts:
-        if act.into:
-            leaving = found.pop(act.user, History())
-            found[act.into] = found.get(act.into, History()).union(leaving, cap, forget_after_s)
-        else:
-            found.setdefault(act.user, History()).take(act, cap, forget_after_s)
+        _follow(found, act, cap, forget_after_s)
     return found
+
+
+def _follow(found: dict[str, History], act: Act, cap: int, forget_after_s: float) -> bool:
+    """Take an event of any user; return whether it adds to what trends."""
+    if not act.into:
+        return found.setdefault(act.user, History()).take(act, cap, forget_after_s)
+    leaving = found.pop(act.user, History())
+    found[act.into] = found.get(act.into, History()).union(leaving, cap, forget_after_s)
+    return False
 
 
 def histories(

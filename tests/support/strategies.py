@@ -14,6 +14,13 @@ WEIGHTS = (1.0, 3.0, 5.0)
 
 _times = st.integers(1_000_000_000, 1_000_000_020).map(float)
 
+days = st.builds(
+    lambda day, second: 86_400.0 * day + second,
+    st.integers(11_574, 11_577),
+    st.sampled_from([0.0, 1.0, 40_000.0, 86_399.5]),
+)
+"""Times on a few days, some at their ends."""
+
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
 
 
@@ -23,7 +30,9 @@ def examples(most: int) -> settings:
 
 
 @st.composite
-def streams(draw: st.DrawFn, max_size: int = 60) -> list[Act]:
+def streams(
+    draw: st.DrawFn, max_size: int = 60, times: st.SearchStrategy[float] = _times
+) -> list[Act]:
     """Draw acts of a few users on a few items: repeats, several types, late events, equal times."""
     users = draw(st.lists(ids, min_size=1, max_size=4, unique=True))
     items = draw(st.lists(ids, min_size=1, max_size=8, unique=True))
@@ -32,7 +41,7 @@ def streams(draw: st.DrawFn, max_size: int = 60) -> list[Act]:
         user=st.sampled_from(users),
         item=st.sampled_from(items),
         weight=st.sampled_from(WEIGHTS),
-        ts=_times,
+        ts=times,
         kind=st.just(""),
         order=st.just(""),
         into=st.just(""),
@@ -41,7 +50,12 @@ def streams(draw: st.DrawFn, max_size: int = 60) -> list[Act]:
 
 
 @st.composite
-def fickle_streams(draw: st.DrawFn, max_size: int = 60, min_size: int = 1) -> list[Act]:
+def fickle_streams(
+    draw: st.DrawFn,
+    max_size: int = 60,
+    min_size: int = 1,
+    times: st.SearchStrategy[float] = _times,
+) -> list[Act]:
     """Draw acts of which some take others back: of items, of orders, of items in orders, of users.
 
     A history remembers fewer orders than there are here, so some draws run over that too.
@@ -58,7 +72,7 @@ def fickle_streams(draw: st.DrawFn, max_size: int = 60, min_size: int = 1) -> li
             st.sampled_from(users),
             item,
             st.just(weight),
-            _times,
+            times,
             st.just(kind),
             order,
             st.just(""),

@@ -9,6 +9,7 @@ import numpy as np
 from streamapp.agents.histories.history_state import HistoryState
 from streamapp.agents.histories.online_evaluation import OnlineEvaluation
 from streamapp.agents.runtime.context import StageContext
+from streamapp.core.arrays.array_types import Bools
 from streamapp.core.histories.directed_revisions import directed_revisions
 from streamapp.core.histories.history import Interactions, Revisions, revise
 from streamapp.core.histories.history_rule import HistoryRule
@@ -46,6 +47,7 @@ class HistoryReviser:
     ) -> None:
         self._pipeline = context.pipeline
         self._trending_half_life_s = context.settings.trending_half_life
+        self._only_news = context.settings.trending_repeats == "daily"
         self._slot = slot
         self._partition = partition
         self._partitions = partitions
@@ -107,10 +109,10 @@ class HistoryReviser:
                 continue
             revisions = self._revisions(todo, [histories[user] for user in revised], state.registry)
             histories.update(zip(revised, revisions.stored, strict=True))
+            increments = self._increments(todo, revisions.is_news, state.registry)
             if isinstance(state.registry, RoleRegistry):
                 revisions = directed_revisions(revisions, state.registry)
             origin = Origin(self._slot.state_id, self._partition, offset)
-            increments = self._increments(todo, state.registry)
             for shard, value in encode_deltas(
                 revisions, state.registry, self._shards, origin, increments
             ):
@@ -151,8 +153,16 @@ class HistoryReviser:
         some = todo.interactions if todo.users else Interactions.forgetting(len(histories))
         return revise(histories, some, registry, self._pipeline.history_rule)
 
-    def _increments(self, todo: Admitted, registry: Registry) -> PopularityIncrements:
-        """Return the popularity that interactions add to items, if trending lists are made."""
+    def _increments(
+        self, todo: Admitted, is_news: Bools, registry: Registry
+    ) -> PopularityIncrements:
+        """Return the popularity that interactions add to items, if trending lists are made.
+
+        Args:
+            todo: The interactions; those of a transfer were counted when they came.
+            is_news: Of the interactions of users, from their revision.
+            registry: The items' ids.
+        """
         if not self._pipeline.makes_trending or todo.origin:
             return NO_INCREMENTS
         item, code, ts = (
@@ -161,6 +171,8 @@ class HistoryReviser:
         )
         weights = self._pipeline.history_rule.types.weight
         counts = code < len(weights)
+        if self._only_news:
+            counts[: len(todo.interactions.item)] &= is_news[: len(todo.interactions.item)]
         return popularity_increments(
             item[counts],
             weights[code[counts]],

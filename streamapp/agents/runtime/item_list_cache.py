@@ -25,7 +25,7 @@ FORCE_READ = math.inf
 _CACHED_ENTRIES = 5_000_000
 """Most entries that are kept, of 12 bytes each. An unchanged list is not decoded again."""
 
-_NO_LIST = ScoredList(-np.inf, [])
+_NO_LIST = ScoredList([])
 _ALL = np.zeros(1, np.int32)
 """The number of the trending list, in a cache of its own."""
 

@@ -109,5 +109,6 @@ class ListSender(BackgroundTask[P]):
         targets = partitions_of(keys, self._partitions)
         for key, partition, (content, seq) in zip(keys, targets, lists.values(), strict=True):
             batch = messages.setdefault((self._topic, partition), [])
-            batch.append(Outgoing(content or None, key, headers=seq_headers(seq)))
+            value = self._lists.served(content) or None
+            batch.append(Outgoing(value, key, headers=seq_headers(seq)))
         return messages

@@ -1,11 +1,11 @@
 """Opens the slot of a partition: reads or creates its head, and refuses state that does not fit."""
 
-import json
 import logging
 from secrets import token_hex
 from typing import TypeVar
 
 from streamapp.agents.runtime.context import StageContext
+from streamapp.config.fingerprints import changes
 from streamapp.errors import StateError
 from streamapp.pipelines import Pipeline
 from streamapp.store.slot.head import Head
@@ -30,16 +30,6 @@ def rolled_back(head: Head, offsets: Offsets) -> int:
     A position is committed to Kafka after it is stored, so the committed one is never ahead.
     """
     return max(0, (offsets.committed or 0) - head.position)
-
-
-def _changes(before: str, now: str) -> str:
-    """Describe the settings that differ between two canonical JSON texts."""
-    old, new = (json.loads(text or "{}") for text in (before, now))
-    return ", ".join(
-        f"STREAMAPP_{name.upper()} was {json.dumps(old.get(name))}, is {json.dumps(new.get(name))}"
-        for name in sorted({*old, *new})
-        if old.get(name) != new.get(name)
-    )
 
 
 def gap_remedy(pipeline: Pipeline, topic: str) -> str:
@@ -128,7 +118,7 @@ async def open_slot(
         )
     if head.results != results:
         raise StateError(
-            f"{where}: the state was made under other settings: {_changes(head.results, results)}; "
+            f"{where}: the state was made under other settings: {changes(head.results, results)}; "
             "set them back, or count again from the first event with `streamapp rebuild`"
         )
     _check_position(head, offsets, where, gap_remedy(context.pipeline, tp.topic))

@@ -38,7 +38,13 @@ from streamapp.transport.topic_scan import Span, scan
 
 def stage_context(settings: Settings, redis: Redis, producer: Producer) -> StageContext:
     """Return what a stage of the main pipeline works with, outside a worker."""
-    lists = lists_of(redis, settings.list_prefix, settings.state_prefix, settings.redis_cluster)
+    lists = lists_of(
+        redis,
+        settings.list_prefix,
+        settings.state_prefix,
+        settings.redis_cluster,
+        ids_only=settings.list_details == "ids",
+    )
     return StageContext(
         settings,
         main_pipeline(settings),

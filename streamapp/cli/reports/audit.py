@@ -1,9 +1,10 @@
 """`streamapp audit`: compares Redis with the batch truth of event logs."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,23 @@ from redis.asyncio import Redis
 
 from streamapp.audit.comparison import Comparison
 from streamapp.audit.counted import count_pipeline
-from streamapp.audit.log import LogInteractions, read_interactions
+from streamapp.audit.log import LogInteractions, TrendingWeights, read_interactions
 from streamapp.audit.trending import compare_categories, compare_trending
+from streamapp.audit.trending_weights import daily_weights
 from streamapp.audit.user_lists import ListUsers, StoredLists, compare_user_lists
 from streamapp.cli.reports.event_times import event_bounds
 from streamapp.cli.reports.lag import Lag, wait_until_drained
 from streamapp.cli.session import existing_partitions, state_session, state_topics
 from streamapp.cli.terminal.console import Step, print_json, print_table, progress
 from streamapp.config.loader import load_settings
-from streamapp.config.rules import event_rules, user_rule
+from streamapp.config.rules import event_rules, topic_by_type, user_rule
 from streamapp.config.settings import Settings
-from streamapp.core.list_kinds import ITEM, TRENDING
+from streamapp.core.list_kinds import ITEM, TRENDING, USER
 from streamapp.eventlog import read_log
 from streamapp.inspection.snapshot import (
     check_still,
     names_under,
-    read_lists,
+    read_published,
     slots_of,
 )
 from streamapp.pipelines import pipelines
@@ -117,6 +119,7 @@ def audit_state(files: Sequence[Path], timeout_s: float, as_json: bool) -> None:
 
 
 async def _check_kinds(settings: Settings) -> None:
+    """Refuse a state of other kinds before Kafka is asked."""
     async with state_session(settings):
         pass
 
@@ -145,10 +148,11 @@ async def _compare(
         }
         slots, _ = slots_of(redis, own[ITEM], layout)
         removed_at = await present(redis, (slot.keys for slot in slots))
-        keys = [f"{settings.list_prefix}user:{user}" for user in paired.users]
-        *user_lists, trending = await read_lists(
+        names = [list_name(USER, user) for user in paired.users]
+        *user_lists, trending = await read_published(
             redis,
-            [*keys, settings.list_prefix + list_name(TRENDING, "")],
+            settings,
+            [*names, list_name(TRENDING, "")],
             begin("reading lists for users"),
         )
         in_categories = await _in_categories(redis, settings) if settings.catalogue_topic else {}
@@ -174,7 +178,7 @@ async def _compare(
         user_rule(settings),
         settings.list_tolerance,
     )
-    rated = log.rated()
+    rated = replace(log, trending=_trending_weights(log, settings)).rated()
     comparisons["trending"] = compare_trending(
         rated,
         trending or b"",
@@ -199,11 +203,25 @@ async def _compare(
     return Report(log, main.snapshot.applied, comparisons)
 
 
+def _trending_weights(log: LogInteractions, settings: Settings) -> TrendingWeights | None:
+    """Return what the interactions add to trending items; None: their weights."""
+    if settings.trending_repeats == "all" or not settings.trending_half_life:
+        return None
+    return daily_weights(
+        log,
+        topic_by_type(settings),
+        settings.trending_half_life,
+        settings.history_cap,
+        settings.forget_after or math.inf,
+    )
+
+
 async def _in_categories(redis: Redis, settings: Settings) -> dict[str, bytes]:
     """Return the trending list of every category."""
-    prefix = settings.list_prefix + list_name(TRENDING, "") + ":"
-    names = await names_under(redis, prefix)
-    found = await read_lists(redis, [prefix + name for name in names], lambda *_: None)
+    prefix = list_name(TRENDING, "") + ":"
+    names = await names_under(redis, settings.list_prefix + prefix)
+    every = [prefix + name for name in names]
+    found = await read_published(redis, settings, every, lambda *_: None)
     return {name: content or b"" for name, content in zip(names, found, strict=True)}
 
 

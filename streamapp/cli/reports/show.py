@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import typer
@@ -56,17 +58,26 @@ def show_list(kind: str, name: str, as_json: bool, category: str = "") -> None:
         about = _COLUMNS[value["kind"]]
         if any("reason" in entry for entry in value["items"]) and "reason" not in about:
             about = (*about, "reason")
-        as_of = datetime.fromtimestamp(value["as_of"], UTC)
-        lines = [
-            (rank, entry["id"], float(entry["score"]), *(entry.get(name, "") for name in about))
-            for rank, entry in enumerate(value["items"], 1)
-        ]
+        title = f"{key}, seq {value.get('seq')}"
+        if "as_of" in value:
+            at = datetime.fromtimestamp(value["as_of"], UTC)
+            title += f", as of {at:%Y-%m-%d %H:%M:%S} UTC"
+            about = ("score", *about)
+        else:
+            # The list has ids alone.
+            about = tuple(name for name in about if name != "support")
+        lines = [(rank, *_cells(entry, about)) for rank, entry in enumerate(value["items"], 1)]
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise StreamappError(f"{key} holds no list: {error}") from None
     if key != first:
         typer.echo(f"There is no list under {first}; readers then take:")
-    title = f"{key}, seq {value.get('seq')}, as of {as_of:%Y-%m-%d %H:%M:%S} UTC"
-    print_table(title, ("", "id", "score", *about), lines)
+    print_table(title, ("", "id", *about), lines)
+
+
+def _cells(entry: dict[str, Any], about: Sequence[str]) -> list[Any]:
+    """Return the id of an entry, and its other columns; one that has a score needs a number."""
+    cells = [float(entry[name]) if name == "score" else entry.get(name, "") for name in about]
+    return [entry["id"], *cells]
 
 
 async def _fetch(

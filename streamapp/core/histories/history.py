@@ -11,12 +11,12 @@ user who was idle for long may also be forgotten (ADR-0007).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from streamapp.core.arrays.array_types import Bytes, Floats, Ints, Longs
+from streamapp.core.arrays.array_types import Bools, Bytes, Floats, Ints, Longs
 from streamapp.core.arrays.compiled import compiled
 from streamapp.core.histories.dated_items import (
     ABSENT,
@@ -55,6 +55,9 @@ _FEW = 16
 """Events of a user up to which looking at every item is the fastest way."""
 
 _NO_PLACE = -1
+
+DAY_S = 86_400.0
+"""Seconds of a UTC day; times count from the beginning of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,9 @@ class Revisions:
         ts: float64. Last event time of the entry in seconds; -inf of an item that left.
         as_of: float64, shape (users,). Newest event time of each history after; -inf without any.
         stored: Each user's history after, as it is stored; none where blocks are not of users.
+        is_news: bool, shape (events,). Whether the item of an interaction was not in the history,
+            or the interaction raised its largest weight, or fell on a later UTC day than its last
+            one. False of other events; empty where blocks are not of users.
     """
 
     starts: Longs
@@ -109,6 +115,7 @@ class Revisions:
     ts: Floats
     as_of: Floats
     stored: Sequence[bytes] = ()
+    is_news: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 def revise(
@@ -124,7 +131,7 @@ def revise(
 
     Cost: O(history) per event of a user with few events, O(log(history)) of a user with many.
     """
-    starts, item, before, after, ts, as_of, mark_starts, marked, kind, value = _revise(
+    starts, item, before, after, ts, as_of, mark_starts, marked, kind, value, is_news = _revise(
         *unpacked(histories, rule, registry),
         interactions.starts,
         interactions.item,
@@ -133,6 +140,7 @@ def revise(
         interactions.order,
         _Rule(
             rule.base,
+            rule.types.weight,
             rule.half_life_s,
             rule.cap,
             rule.forget_after_s,
@@ -143,7 +151,7 @@ def revise(
         *registry.text,
     )
     stored = packed(mark_starts, marked, kind, value)
-    return Revisions(starts, item, before, after, ts, as_of, stored)
+    return Revisions(starts, item, before, after, ts, as_of, stored, is_news)
 
 
 class _Entries(NamedTuple):
@@ -169,6 +177,7 @@ class _Events(NamedTuple):
         type: uint8.
         ts: float64.
         order: float64.
+        is_news: bool. As in `Revisions`; set when the event is applied.
     """
 
     place: Longs
@@ -176,12 +185,14 @@ class _Events(NamedTuple):
     type: Bytes
     ts: Floats
     order: Floats
+    is_news: Bools
 
 
 class _Rule(NamedTuple):
     """The history rule, with the numbers of the types that may be taken back."""
 
     base: Floats
+    weight: Floats
     half_life_s: float
     cap: int
     forget_after_s: float
@@ -204,7 +215,7 @@ def _revise(
     scratch: Ints,
     text: Bytes,
     ends: Longs,
-) -> tuple[Longs, Ints, Floats, Floats, Floats, Floats, Longs, Ints, Bytes, Floats]:
+) -> tuple[Longs, Ints, Floats, Floats, Floats, Floats, Longs, Ints, Bytes, Floats, Bools]:
     """Apply the history rule; `scratch` is zero before and after."""
     users, most = len(new_starts) - 1, len(old_item) + len(new_item)
     heaped = most if users and np.diff(new_starts).max() > _FEW else 0
@@ -214,7 +225,9 @@ def _revise(
     chains = Chains(
         np.empty(most, np.uint8), np.empty(most), np.empty(most), np.empty(most, np.int64)
     )
-    events = _Events(np.empty(len(new_item), np.int64), new_item, new_type, new_ts, new_order)
+    is_news = np.zeros(len(new_item), np.bool_)
+    places = np.empty(len(new_item), np.int64)
+    events = _Events(places, new_item, new_type, new_ts, new_order, is_news)
     out = np.empty(2 * most, np.int32), np.empty(2 * most, np.uint8), np.empty(2 * most)
     before, ts, after = np.empty(most), held.ts, entries.rating
     starts, as_of = np.zeros(users + 1, np.int64), np.full(users, -np.inf)
@@ -253,7 +266,7 @@ def _revise(
         starts[user + 1] = start = end
     size = out_starts[users]
     return (starts, held.item[:start], before[:start], after[:start], ts[:start], as_of,
-            out_starts, out[0][:size], out[1][:size], out[2][:size])  # fmt: skip
+            out_starts, out[0][:size], out[1][:size], out[2][:size], is_news)  # fmt: skip
 
 
 @compiled
@@ -323,6 +336,7 @@ def _apply(
                 newest = _newest(held, start, end, hidden, hidden_end)
         elif code != FORGET_CODE:
             order = events.order[event] if code == rule.bought else NO_ORDER
+            events.is_news[event] = _is_news(entries, chains, place, code, ts, rule)
             if held.ts[place] == ABSENT:
                 entries.rating[place], entries.first[place] = 0.0, NO_MARK
                 alive += 1
@@ -464,6 +478,25 @@ def _indexed(
 def _newest(held: DatedItems, start: int, end: int, hidden: DatedItems, hidden_end: int) -> float:
     """Return the newest time of what is there; -inf of nothing."""
     return max(newest_ts(held, start, end), newest_ts(hidden, 0, hidden_end))
+
+
+@compiled
+def _is_news(
+    entries: _Entries, chains: Chains, entry: int, code: int, ts: float, rule: _Rule
+) -> bool:
+    """Say whether an interaction that is about to be added is the first one of its item and day.
+
+    One that raises the largest weight of the item is news too. Weights do not decay: with decay,
+    every later interaction would raise the rating.
+    """
+    last = entries.held.ts[entry]
+    if last == ABSENT or np.floor(ts / DAY_S) > np.floor(last / DAY_S):
+        return True
+    largest, mark = 0.0, entries.first[entry]
+    while mark != NO_MARK:
+        largest = max(largest, rule.weight[chains.kind[mark]])
+        mark = chains.following[mark]
+    return bool(rule.weight[code] > largest)
 
 
 @compiled

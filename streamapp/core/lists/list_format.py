@@ -1,5 +1,6 @@
 """The JSON of a list, as frontends read it from a key and from the output topic."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -26,6 +27,10 @@ _MOST_BESIDE_TEXT = 256
 _MOST_KEY = 2_048
 
 _CONTENT_END = f'"reason":"{CONTENT}"}}]}}'.encode()
+
+
+_OF_LIST = re.compile(rb',"as_of":[^,]*')
+_OF_ENTRY = re.compile(rb',"(?:score|support)":[^,}]*')
 
 
 class TrendingEntry(msgspec.Struct, gc=False):
@@ -139,23 +144,34 @@ def is_content(content: bytes) -> bool:
     return content.endswith(_CONTENT_END)
 
 
+def without_details(content: bytes) -> bytes:
+    """Return a list, as this app writes it, without scores, support and `as_of`; b"" stays b"".
+
+    A quote inside an id is escaped, so no id holds the name of a field behind a comma.
+    """
+    return _OF_ENTRY.sub(b"", _OF_LIST.sub(b"", content, 1))
+
+
 def entries_of(content: bytes) -> bytes:
     """Return the entries of a list as JSON, to compare them; b"" where there is no list."""
     return content.partition(b',"items":')[2]
 
 
 class ScoredEntry(msgspec.Struct, gc=False):
-    """The part of an entry of an item's list that `blend` uses."""
+    """The part of an entry of an item's list that `blend` uses.
+
+    A list without details, of another LIST_DETAILS, has no scores; no user list is made of it.
+    """
 
     id: str
-    score: float
+    score: float = 0.0
 
 
 class ScoredList(msgspec.Struct, gc=False):
     """The part of an item's list that `blend` uses."""
 
-    as_of: float
     items: list[ScoredEntry]
+    as_of: float = -np.inf
 
 
 decode_scored_list = msgspec.json.Decoder(ScoredList).decode

@@ -121,6 +121,21 @@ def list_name(kind: str, name: str) -> str:
 
 def tombstone_key(prefix: str, list_key: str) -> str:
     """Return the key of the tombstone of a list: its last `seq`, in the hash slot of the list."""
+    return _beside(f"{prefix}gone", list_key)
+
+
+def details_key(prefix: str, list_key: str) -> str:
+    """Return the key of a list with its details, where readers see ids alone."""
+    return _beside(details_prefix(prefix), list_key)
+
+
+def details_prefix(prefix: str) -> str:
+    """Return what the keys of lists with details begin with; under it alone is a mark of them."""
+    return f"{prefix}details"
+
+
+def _beside(prefix: str, list_key: str) -> str:
+    """Return a key in the hash slot of a list."""
     start = list_key.find("{")
     end = list_key.find("}", start + 1)
     if start >= 0 and end > start + 1:
@@ -130,7 +145,7 @@ def tombstone_key(prefix: str, list_key: str) -> str:
         tag = _tags()[key_slot(list_key.encode())]
     else:
         tag = list_key
-    return f"{prefix}gone:{{{tag}}}:{list_key}"
+    return f"{prefix}:{{{tag}}}:{list_key}"
 
 
 @cache

@@ -1,12 +1,13 @@
 """Lists that frontends read: replaced by later ones only, and removed when they should be."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from streamapp.store.lists import Lists, lists_of
-from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, tombstone_key
+from streamapp.store.lists import Lists, keep_details, lists_of
+from streamapp.store.slot.keys import TOMBSTONE_LIFETIME_S, details_key, tombstone_key
 
 Calls = Callable[[], Awaitable[int]]
 SOON = 4_000_000_000
@@ -133,3 +134,92 @@ async def test_on_a_cluster_each_list_is_a_call(redis: Redis, calls: Calls) -> N
     some = [(f"n{number}", content(5)) for number in range(3)]
     assert await lists.replace("item", some, 5) == [content(5)] * 3
     assert await calls() - before == 3
+
+
+def detailed(seq: int, score: float = 0.5) -> bytes:
+    """Return a list with details."""
+    return (
+        b'{"v":1,"kind":"item","id":"a","seq":%d,"as_of":1.5,"items":[{"id":"b","score":%f,'
+        b'"support":2}]}' % (seq, score)
+    )
+
+
+def bare(seq: int) -> bytes:
+    """Return the same list as readers see it."""
+    return b'{"v":1,"kind":"item","id":"a","seq":%d,"items":[{"id":"b"}]}' % seq
+
+
+@pytest.fixture
+def of_ids(redis: Redis) -> Lists:
+    """Lists of which readers see ids alone."""
+    return lists_of(redis, "l:", "s:", cluster=False, ids_only=True)
+
+
+async def test_readers_see_ids_and_the_app_sees_details(redis: Redis, of_ids: Lists) -> None:
+    """Both are replaced, extended and removed together, and the seq decides as ever."""
+    some = [("a", detailed(5)), ("long", detailed(5, 0.25)), ("c", detailed(5))]
+    assert await of_ids.replace("item", some, 5, [SOON] * 3) == [one for _, one in some]
+    assert await of_ids.get_many("item", ["long", "none"]) == [detailed(5, 0.25), b""]
+    found = await of_ids.get_versions("item", ["long", "none"])
+    assert found == [(detailed(5, 0.25), 5), (b"", 0)]
+    assert await every_key(redis) == sorted(
+        key for name in ("a", "long", "c") for key in ("l:item:" + name, details(name))
+    )
+    for name, _ in some:
+        assert await redis.get("l:item:" + name) == bare(5)
+        assert await redis.expiretime("l:item:" + name) == SOON
+        assert await redis.expiretime(details(name)) == SOON
+    assert await of_ids.replace("item", [("a", detailed(4))], 4) == [None]
+    assert await of_ids.replace("item", [("a", detailed(5, 0.9))], 5) == [detailed(5)]
+    assert await redis.get("l:item:a") == bare(5)
+    assert await of_ids.extend("item", {"a": SOON + 9, "c": SOON + 9}) == []
+    assert await redis.expiretime("l:item:a") == await redis.expiretime(details("c")) == SOON + 9
+    assert await of_ids.replace("item", [("a", b""), ("c", detailed(6))], 6) == [b"", detailed(6)]
+    assert not await redis.exists("l:item:a", details("a"))
+    assert await redis.get("l:item:c") == bare(6)
+    assert await of_ids.replace("item", [("a", detailed(5))], 5) == [None]
+
+
+@pytest.mark.parametrize("lost", ["l:item:a", "s:details:{l:item:a}:l:item:a"])
+async def test_a_list_of_which_one_part_is_lost_is_reported(
+    redis: Redis, of_ids: Lists, lost: str
+) -> None:
+    """Its owner publishes it again."""
+    await of_ids.replace("item", [("a", detailed(5)), ("b", detailed(5))], 5, [SOON, SOON])
+    await redis.delete(lost)
+    assert await of_ids.extend("item", {"a": SOON + 1, "b": SOON + 1}) == ["a"]
+
+
+async def test_a_list_of_before_the_setting_is_replaced_by_a_later_one_only(
+    redis: Redis, lists: Lists, of_ids: Lists
+) -> None:
+    """Its seq counts though it has no details in the state."""
+    await lists.replace("item", [("a", detailed(5))], 5)
+    assert await of_ids.replace("item", [("a", detailed(4))], 4) == [None]
+    assert await of_ids.replace("item", [("a", detailed(6))], 6) == [detailed(6)]
+    assert await redis.get("l:item:a") == bare(6)
+
+
+async def test_details_are_removed_when_they_are_no_longer_kept(
+    redis: Redis, of_ids: Lists
+) -> None:
+    """Nothing else is, and a start that never kept any looks at one key."""
+    await keep_details(redis, "s:", kept=True)
+    await of_ids.replace("item", [("a", detailed(5)), ("b", b"")], 5)
+    others = ["l:item:a", tombstone_key("s:", "l:item:b")]
+    await keep_details(redis, "s:", kept=False)
+    assert await every_key(redis) == sorted(others)
+    await redis.set(details("kept"), 1)
+    await keep_details(redis, "s:", kept=False)
+    assert await redis.exists(details("kept"))
+
+
+async def every_key(redis: Redis) -> list[str]:
+    """Return the keys of Redis, in order."""
+    keys: Any = await redis.keys("*")
+    return sorted(key.decode() for key in keys)
+
+
+def details(name: str) -> str:
+    """Return the key of an item's list with details."""
+    return details_key("s:", "l:item:" + name)

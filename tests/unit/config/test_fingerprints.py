@@ -1,6 +1,8 @@
 """Fingerprints: the texts by which stored state is recognised stay the same to the byte."""
 
-from streamapp.config.fingerprints import lists_fit, reading_text, rule_text
+from typing import Any
+
+from streamapp.config.fingerprints import changes, lists_fit, reading_text, rule_text
 from streamapp.config.rules import item_rule
 from streamapp.config.settings import Settings
 from streamapp.core.list_kinds import BOUGHT_AFTER_VIEW, BOUGHT_TOGETHER, ITEM
@@ -30,13 +32,22 @@ def test_lists_of_a_lower_tolerance_are_right_under_a_higher_one() -> None:
     assert fits == [[True, False, False], [True, True, False], [True, True, True]]
 
 
+def test_lists_with_other_details_are_published_again() -> None:
+    """In both directions; lists with details are those of before the setting."""
+    full, ids = (Settings(_env_file=None, list_details=one) for one in ("full", "ids"))
+    assert "details" not in rule_text(full)
+    fits = [[lists_fit(rule_text(text), one) for text in (full, ids)] for one in (full, ids)]
+    assert fits == [[True, False], [False, True]]
+
+
 def test_the_results_of_each_pipeline_are_the_stored_texts() -> None:
     """A worker refuses state whose text differs from its own."""
     settings = Settings(_env_file=None, bought_together=True, bought_after_view=True)
     texts = {kind: pipeline.results for kind, pipeline in pipelines(settings).items()}
     assert texts == {
         ITEM: '{"event_weights":{"add_to_cart":3.0,"click":1.0,"purchase":5.0},'
-        '"forget_after":0.0,"history_cap":100,"trending_half_life":86400.0}',
+        '"forget_after":0.0,"history_cap":100,"trending_half_life":86400.0,'
+        '"trending_repeats":"daily"}',
         BOUGHT_TOGETHER: '{"event_weights":{"purchase":1.0},'
         '"forget_after":0.0,"history_cap":100,"trending_half_life":0.0}',
         BOUGHT_AFTER_VIEW: '{"event_weights":{"add_to_cart":1.0,"click":1.0,"purchase":1.0},'
@@ -57,6 +68,23 @@ def test_a_feature_that_is_off_is_not_in_the_results() -> None:
     assert '"content_neighbours":true,' in main.results
     assert "content_neighbours" not in baskets.results
     assert all('"half_life":3600.0,' in one.results for one in (main, baskets))
+
+
+def test_state_from_before_the_rule_of_repeats_counted_every_one() -> None:
+    """It fits `all`, or a pipeline without trending lists; the worker names what it was."""
+    before = (
+        '{"event_weights":{"click":1.0},"forget_after":0.0,"history_cap":100,'
+        '"trending_half_life":%s}'
+    )
+    common: Any = {"event_weights": {"click": 1.0}, "topic_types": {}, "event_aliases": {}}
+    for chosen, half_life in (
+        ({"trending_repeats": "all"}, 86400.0),
+        ({"trending_half_life": 0}, 0.0),
+    ):
+        settings = Settings(_env_file=None, **common, **chosen)
+        assert pipelines(settings)[ITEM].results == before % half_life
+    now = pipelines(Settings(_env_file=None, **common))[ITEM].results
+    assert changes(before % 86400.0, now) == 'STREAMAPP_TRENDING_REPEATS was "all", is "daily"'
 
 
 def test_the_reading_text_names_the_type_that_the_topic_implies() -> None:

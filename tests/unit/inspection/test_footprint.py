@@ -71,3 +71,16 @@ def test_no_state_has_a_size() -> None:
     found = predicted(Size(0, 0, 0, 0.0, 12, 0), 4)
     assert found["norms"].bytes == found["registries"].bytes == found["rows"].bytes == 0
     assert found["heads"].keys == 16
+
+
+def test_lists_of_ids_are_kept_with_their_details_too() -> None:
+    """Those of items, users and categories take two keys each; the copy has the longer key."""
+    size = Size(users=90, items=900, pairs=9_000, history=8.0, id_bytes=12, live=90, categories=9)
+    one, two = (
+        predicted(size, 4, catalogue_topic="catalogue", list_details=details)
+        for details in ("full", "ids")
+    )
+    for name in ("lists", "user lists", "category lists"):
+        assert two[name].keys == 2 * one[name].keys
+        assert 2 * one[name].bytes < two[name].bytes < 2.5 * one[name].bytes
+    assert two["rows"] == one["rows"]
