@@ -59,6 +59,8 @@ def merged_away(events: list[dict[str, Any]]) -> set[str]:
 def test_deaths_of_a_worker_merge_no_history_twice(deployment: Deployment, tmp_path: Path) -> None:
     """SIGKILL at every failpoint between two partitions; then all kinds of lists are exact."""
     deployment.env |= {f"STREAMAPP_{kind.upper()}": "true" for kind in KINDS}
+    made = deployment.run("streamapp", "topics")
+    assert made.returncode == 0, made.stderr
     source = visits(5)
     events: list[dict[str, Any]] = []
 
