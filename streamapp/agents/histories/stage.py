@@ -119,13 +119,16 @@ class HistoryStage:
         transfers, deltas, histories = await self._reviser.revise(admitted, store.position, state)
         end = batches[-1].end
         forgotten = {user for _, cut in admitted for user in cut.forgotten if self._tells_users}
+        # A history that only travels on changes nothing for the user whom it passes.
+        passed = {user for _, cut in admitted if cut.origin for user in cut.users}
+        live = {user: one for user, one in histories.items() if one or user not in passed}
         if transfers:
             await self._producer.deliver(transfers)
             self._failpoints.reach("histories.transfers-sent")
         # The ids of items are stored before a history that refers to them can be read.
         await gather_all(
             self._delivery.deliver_of(batches[-1].tp, end, deltas),
-            self._user_lists.prepare(histories, forgotten),
+            self._user_lists.prepare(live, forgotten),
             self._slot.item_ids.put_ids(end, known, state.registry.ids[known:]),
         )
         self._failpoints.reach("histories.deltas-sent")

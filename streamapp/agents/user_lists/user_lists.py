@@ -9,7 +9,7 @@ user, and the record without a value on the topic is the receipt.
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Self
 
@@ -115,6 +115,8 @@ class UserLists:
         due = noted.expires_at if lists_suspect else noted.due
         back = await stored(noted.forgotten) if noted.forgotten else {}
         gone = {user for user in noted.forgotten if not back.get(user)}
+        if not lists_suspect:
+            gone |= await _never_lived(context, [one for one in due if one not in gone], stored)
         pending = PendingUsers(stored, (user for user in due if user not in gone) if ttl_s else ())
         latest = int(await slot.ownership.server_time() + ttl_s)
         listed = {user: at for user, at in noted.expires_at.items() if user not in gone}
@@ -124,7 +126,8 @@ class UserLists:
         if lists_suspect:
             # The next owner has to publish the same lists again if this one dies.
             await index.mark_pending(owner, pending)
-        await index.complete(owner, [], seen=_NOT_SWEPT)
+        unlisted = [user for user in noted.due if user in gone and user not in noted.forgotten]
+        await index.complete(owner, unlisted, unlisted, seen=_NOT_SWEPT)
         blender = UserListBlender(context, registry)
         publisher = UserListPublisher(context, slot, index, sender, blender, pending, published)
         sweep = UserSweep(context, publisher, blender, pending, published, shards)
@@ -269,6 +272,20 @@ class UserLists:
         some = islice(self._pending, 4 * _AT_ONCE)
         ready = (user for user in some if known[user].published_at <= before)
         return list(islice((user for user in ready if user not in self._receipts), at_once))
+
+
+async def _never_lived(context: StageContext, due: Sequence[str], stored: Stored) -> set[str]:
+    """Return the users among those due a list who have no history and no list.
+
+    The owner before died when it had prepared their list and not stored their history. They are due
+    again if their history is stored now; it may also have gone on to another user.
+    """
+    found: dict[str, bytes] = {}
+    for start in range(0, len(due), _AT_ONCE):
+        found |= await stored(due[start : start + _AT_ONCE])
+    bare = [user for user, history in found.items() if not history]
+    lists = await context.lists.get_many(USER, bare)
+    return {user for user, content in zip(bare, lists, strict=True) if not content}
 
 
 def _lifetime_s(context: StageContext) -> float:
