@@ -55,7 +55,7 @@ def merged_away(events: list[dict[str, Any]]) -> set[str]:
     return gone
 
 
-@pytest.mark.ci(reason="deaths between the two partitions of a merge")
+@pytest.mark.full
 def test_deaths_of_a_worker_merge_no_history_twice(deployment: Deployment, tmp_path: Path) -> None:
     """SIGKILL at every failpoint between two partitions; then all kinds of lists are exact."""
     deployment.env |= {f"STREAMAPP_{kind.upper()}": "true" for kind in KINDS}
